@@ -1,0 +1,107 @@
+# seed_init: PyTorch in which every Python process is seeded from SEED before user code runs.
+#
+#   docker build --target runtime  -t seed-init:2.6.0-cuda11.8-cudnn9 .
+#   docker build --target notebook -t seed-init:2.6.0-cuda11.8-cudnn9-notebook .   (default)
+#
+# No `# syntax=` line: the frontend that every BuildKit carries is enough, and a build then
+# needs no registry but the base's.
+
+ARG BASE_DIGEST=sha256:2428b92ebbaeceba5572b98c18c8a94e43162bead6e88588ad54471147c58a20
+ARG BASE_IMAGE=pytorch/pytorch:2.6.0-cuda11.8-cudnn9-runtime@${BASE_DIGEST}
+
+# ---------------------------------------------------------------------------------------
+FROM ${BASE_IMAGE} AS runtime
+
+ARG BASE_IMAGE
+ARG BASE_DIGEST
+ARG EXPECT_TORCH=2.6.0
+ARG EXPECT_CUDA=11.8
+ARG EXPECT_CUDNN=9
+
+SHELL ["/bin/bash", "-euo", "pipefail", "-c"]
+
+# hadolint ignore=DL3002
+USER root
+
+# First, because everything else is for nothing on the wrong base.
+RUN --mount=type=bind,source=image/check_base.py,target=/tmp/check_base.py \
+    BASE_IMAGE="${BASE_IMAGE}" BASE_DIGEST="${BASE_DIGEST}" EXPECT_TORCH="${EXPECT_TORCH}" \
+    EXPECT_CUDA="${EXPECT_CUDA}" EXPECT_CUDNN="${EXPECT_CUDNN}" \
+    PYTHONDONTWRITEBYTECODE=1 python /tmp/check_base.py /usr/local/share/seed_init/image.json
+
+# tini: reaps zombies and forwards signals, which DataLoader workers and kernels need of PID 1.
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends tini \
+    && rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/log/apt /var/log/dpkg.log
+
+# The hook, into the stdlib directory of the image's Python: the one place that every virtual
+# environment made from it keeps. The installer compiles it.
+RUN --mount=type=bind,source=seed_init,target=/tmp/hook/seed_init \
+    SEED_INIT=0 PYTHONDONTWRITEBYTECODE=1 python /tmp/hook/seed_init install
+
+COPY image/defaults /etc/seed_init/defaults
+COPY --chmod=755 image/seed-init entrypoint/seed-init-entrypoint /usr/local/bin/
+
+# Group 0 may write the home and /workspace: an arbitrary --user is in it. Nothing that the
+# image needs is in either, so that a volume may hide them.
+RUN useradd --uid 1000 --gid 0 --create-home --shell /bin/bash jovyan \
+    && mkdir -p /etc/seed_init/entrypoint.d /workspace \
+    && chown 1000:0 /workspace \
+    && chmod -R g=u /home/jovyan \
+    && chmod g=u /workspace
+
+# PYTHONHASHSEED must be there before an interpreter starts; hash order is no statistical
+# generator, so one constant serves every seed. No SEED here, ever: under Slurm's pyxis the
+# image's ENV wins over the job's, which would defeat a seed per job (its default is in
+# /etc/seed_init/defaults). HOME and USER: an arbitrary --user has no passwd entry.
+ENV PYTHONHASHSEED=0 \
+    LANG=C.UTF-8 \
+    LC_ALL=C.UTF-8 \
+    HOME=/home/jovyan \
+    USER=jovyan \
+    SHELL=/bin/bash
+
+WORKDIR /workspace
+USER 1000:0
+ENTRYPOINT ["tini", "-g", "--", "seed-init-entrypoint"]
+CMD ["bash"]
+
+RUN --mount=type=bind,source=image/selftest.py,target=/tmp/selftest.py \
+    PYTHONDONTWRITEBYTECODE=1 python /tmp/selftest.py
+
+ARG VERSION=0.1.0
+ARG REVISION=unknown
+LABEL org.opencontainers.image.title="seed-init" \
+      org.opencontainers.image.description="PyTorch in which every Python process is seeded from SEED" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}" \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.base.name="${BASE_IMAGE}" \
+      org.opencontainers.image.base.digest="${BASE_DIGEST}"
+
+# ---------------------------------------------------------------------------------------
+FROM runtime AS notebook
+
+# hadolint ignore=DL3002
+USER root
+
+# Hashes for every package, and no resolving: torch, numpy and the nvidia packages are the
+# base's and have to stay.
+RUN --mount=type=bind,source=requirements/notebook.txt,target=/tmp/notebook.txt \
+    --mount=type=bind,source=image/pinned.py,target=/tmp/pinned.py \
+    export PYTHONDONTWRITEBYTECODE=1 \
+    && python /tmp/pinned.py list > /tmp/before.json \
+    && pip install --no-cache-dir --root-user-action=ignore --no-warn-script-location \
+        --require-hashes --no-deps -r /tmp/notebook.txt \
+    && python /tmp/pinned.py check /tmp/before.json \
+    && rm /tmp/before.json
+
+COPY entrypoint/jupyter_server_config.py /etc/jupyter/
+COPY --chmod=755 entrypoint/seed-init-notebook entrypoint/seed-init-healthcheck /usr/local/bin/
+
+USER 1000:0
+EXPOSE 8888
+CMD ["seed-init-notebook"]
+
+RUN --mount=type=bind,source=image/selftest.py,target=/tmp/selftest.py \
+    PYTHONDONTWRITEBYTECODE=1 python /tmp/selftest.py jupyterlab pandas sklearn matplotlib tqdm

@@ -1,0 +1,17 @@
+"""JupyterLab in the container: system-wide settings, below the user's own and the command's."""
+
+import os
+
+c = get_config()  # noqa: F821  # traitlets defines it in a configuration file
+
+# The container's own address; docker-compose.yml publishes it on 127.0.0.1 only.
+c.ServerApp.ip = "0.0.0.0"
+c.ServerApp.port = int(os.environ.get("JUPYTER_PORT") or 8888)
+# Another port would be one that nobody published: say that it is taken and stop.
+c.ServerApp.port_retries = 0
+c.ServerApp.open_browser = False
+c.ServerApp.root_dir = "/workspace"
+# The link in the log is the one to open on the host.
+c.ServerApp.custom_display_url = f"http://127.0.0.1:{c.ServerApp.port}/lab"
+# Whoever starts the container as root has chosen it.
+c.ServerApp.allow_root = os.geteuid() == 0

@@ -1,0 +1,56 @@
+"""The command `seed-init`: its parser, and which function serves which subcommand.
+
+argparse and not click: the command has to run in interpreters that have nothing but the
+standard library (`PYTHON PATH/seed_init install`, any virtual environment in the image).
+A new subcommand is a file here and a line in `COMMANDS`.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+import seed_init
+from seed_init.cli import doctor, place, status
+
+COMMANDS = (place.add_install, place.add_uninstall, status.add, doctor.add)
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser whose errors are one line that says where help is."""
+
+    def error(self, message: str):  # type: ignore[no-untyped-def]
+        self.exit(2, f"{self.prog}: {message}; see {self.prog} --help\n")
+
+
+def parser() -> argparse.ArgumentParser:
+    """The parser of the whole command; `run` of a parsed namespace serves it."""
+    top = _Parser(
+        prog="seed-init",
+        description="Every Python process seeded from SEED before user code runs.",
+    )
+    top.add_argument("--version", action="version", version=f"seed-init {seed_init.__version__}")
+    commands = top.add_subparsers(metavar="COMMAND", required=True)
+    for add in COMMANDS:
+        add(commands)
+    return top
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command.
+
+    Args:
+        arguments: the words after `seed-init`; None takes them from `sys.argv`.
+
+    Returns:
+        The exit status: 0 done, 1 a check failed or it could not be done, 2 bad usage.
+    """
+    options = parser().parse_args(arguments)
+    try:
+        status: int = options.run(options)
+        sys.stdout.flush()
+        return status
+    except BrokenPipeError:
+        # `seed-init status | head`: the reader has what it wanted. Python would complain
+        # again when it flushes at exit.
+        sys.stdout = None  # type: ignore[assignment]
+        return 0

@@ -1,0 +1,224 @@
+"""`seed-init doctor`: is this environment what its tag says, and why is there no GPU?
+
+Every check is a function that returns a `Finding`. The GPU checks ask in the order in which
+a GPU reaches a program, so that the first failure is the cause and not a consequence.
+"""
+
+import argparse
+import ctypes
+import json
+import os
+import shutil
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from seed_init import report, startup
+from seed_init.cli.tables import table
+
+IMAGE_FACTS = Path("/usr/local/share/seed_init/image.json")
+"""Written when the image is built: what its tag promises."""
+
+SHM = Path("/dev/shm")
+SHM_LEAST = 1 << 30
+"""DataLoader workers pass batches through /dev/shm; Docker's default is 64 MiB."""
+
+OK, NOTE, FAIL = "ok", "note", "FAIL"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What one check found.
+
+    Attributes:
+        check: the name of the check.
+        result: OK, NOTE (worth knowing, nothing is broken) or FAIL.
+        detail: what was found and, unless OK, what to do.
+    """
+
+    check: str
+    result: str
+    detail: str
+
+
+def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add `doctor` to the parser."""
+    command = commands.add_parser(
+        "doctor",
+        help="check the hook, the versions, the GPU, /dev/shm and the entrypoint",
+        description="Check this environment. Exit status 1 if a check fails.",
+    )
+    command.add_argument("--json", action="store_true", help="print one JSON object")
+    command.add_argument(
+        "--cpu", action="store_true", help="no GPU is wanted here: its absence is no failure"
+    )
+    command.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print what the checks found; 1 if one failed."""
+    found = findings(gpu_wanted=not options.cpu)
+    failed = any(finding.result == FAIL for finding in found)
+    if options.json:
+        print(json.dumps({"ok": not failed, "findings": [asdict(f) for f in found]}, indent=2))
+    else:
+        print(table([(f.result, f.check, f.detail) for f in found]))
+    return int(failed)
+
+
+def findings(gpu_wanted: bool) -> list[Finding]:
+    """Run every check.
+
+    Args:
+        gpu_wanted: whether the absence of a usable GPU is a failure or a note.
+    """
+    facts = image_facts()
+    gpu = check_gpu()
+    if not gpu_wanted and gpu.result == FAIL:
+        gpu = Finding(gpu.check, NOTE, gpu.detail)
+    return [check_hook(), *check_versions(facts), gpu, check_shm(), check_entrypoint(facts)]
+
+
+def image_facts() -> dict[str, str] | None:
+    """What the image's tag promises; None outside an image of ours."""
+    try:
+        facts: dict[str, str] = json.loads(IMAGE_FACTS.read_text())
+        return facts
+    except FileNotFoundError:
+        return None
+
+
+def check_hook() -> Finding:
+    """Did the hook run in this Python, and can it keep its promise?"""
+    lines = report.not_covered(startup.wanted())
+    if lines:
+        return Finding("hook", NOTE if startup.settings else FAIL, "; ".join(lines))
+    return Finding("hook", OK, "active in this Python")
+
+
+def check_versions(facts: dict[str, str] | None) -> list[Finding]:
+    """Are torch, CUDA and cuDNN those of the tag?"""
+    if facts is None:
+        return [Finding("versions", NOTE, "this is not a seed-init image; nothing to compare with")]
+    try:
+        import torch
+    except ImportError as error:
+        return [Finding("torch", FAIL, f"cannot be imported ({error}); the tag says {facts['torch']}")]
+    cudnn = torch.backends.cudnn.version()
+    have = {
+        "torch": torch.__version__.partition("+")[0],
+        "cuda": str(torch.version.cuda),
+        # 90100 is 9.1.0; cuDNN 8 wrote 8700 for 8.7.0.
+        "cudnn": str(cudnn // (10000 if cudnn >= 90000 else 1000)) if cudnn else "None",
+    }
+    return [
+        Finding(name, OK, found)
+        if found == facts[name]
+        else Finding(
+            name,
+            FAIL,
+            f"{found}, but the image was built with {facts[name]}; something moved it "
+            "(pip install in a team image?)",
+        )
+        for name, found in have.items()
+    ]
+
+
+def check_gpu() -> Finding:
+    """Can torch use a GPU and, if not, what is the first thing in the way?"""
+    cause = _gpu_cause()
+    return Finding("gpu", FAIL, cause) if cause else Finding("gpu", OK, _gpu_names())
+
+
+def _gpu_cause() -> str | None:
+    in_machine = _pci_devices() or Path("/dev/dxg").exists()
+    driver = Path("/proc/driver/nvidia/version").exists() or Path("/dev/dxg").exists()
+    devices = list(Path("/dev").glob("nvidia[0-9]*")) or Path("/dev/dxg").exists()
+    if not devices:
+        if driver:
+            return (
+                "the host has a GPU and its driver, but this container was started without the "
+                "NVIDIA runtime; install the NVIDIA Container Toolkit and use docker-compose.yml, "
+                "or docker run --gpus all"
+            )
+        if in_machine:
+            return "the machine has an NVIDIA GPU but no driver is loaded; install it on the host"
+        return "no device: this machine has no NVIDIA GPU; everything runs on the CPU"
+    try:
+        ctypes.CDLL("libcuda.so.1")
+    except OSError:
+        return (
+            "no driver library (libcuda.so.1) here: start the container with the NVIDIA runtime "
+            "and NVIDIA_DRIVER_CAPABILITIES=compute,utility"
+        )
+    try:
+        import torch
+    except ImportError as error:
+        return f"torch cannot be imported: {error}"
+    if torch.version.cuda is None:
+        return f"torch {torch.__version__} was built without CUDA; install a CUDA build"
+    if not torch.cuda.is_available():
+        return _cuda_error()
+    return None
+
+
+def _pci_devices() -> bool:
+    """True where the PCI bus shows an NVIDIA display controller (class 03xxxx)."""
+    for device in Path("/sys/bus/pci/devices").glob("*"):
+        try:
+            vendor = (device / "vendor").read_text().strip()
+            kind = (device / "class").read_text().strip()
+        except OSError:
+            continue
+        if vendor == "0x10de" and kind.startswith("0x03"):
+            return True
+    return False
+
+
+def _cuda_error() -> str:
+    """Why CUDA does not start although device, driver library and torch are there."""
+    import torch
+
+    if os.environ.get("CUDA_VISIBLE_DEVICES", "0") in ("", "-1"):
+        return "CUDA_VISIBLE_DEVICES hides every device; unset it"
+    try:
+        torch.cuda.init()
+    except (RuntimeError, AssertionError) as error:
+        return f"CUDA does not start: {str(error).splitlines()[0]}"
+    return "CUDA starts but shows no device; see nvidia-smi"
+
+
+def _gpu_names() -> str:
+    import torch
+
+    names = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
+    return ", ".join(names)
+
+
+def check_shm() -> Finding:
+    """Is there room for DataLoader workers?"""
+    if not SHM.is_dir():
+        return Finding("shm", FAIL, "/dev/shm is missing; DataLoader workers need it")
+    size = shutil.disk_usage(SHM).total
+    shown = f"{size / (1 << 20):.0f} MiB"
+    if size < SHM_LEAST:
+        return Finding(
+            "shm",
+            FAIL,
+            f"/dev/shm has {shown}, below 1 GiB: DataLoader workers may die with a bus error; "
+            "use docker-compose.yml, docker run --shm-size=8g or --ipc=host",
+        )
+    return Finding("shm", OK, shown)
+
+
+def check_entrypoint(facts: dict[str, str] | None) -> Finding:
+    """Did the entrypoint run before this process?"""
+    if facts is None:
+        return Finding("entrypoint", NOTE, "this is not a seed-init image")
+    if os.environ.get("SEED_INIT_ENTRYPOINT"):
+        return Finding("entrypoint", OK, "ran")
+    return Finding(
+        "entrypoint",
+        NOTE,
+        "bypassed (docker exec, --entrypoint, Kubernetes command: and others do); seeding does "
+        "not need it, but /etc/seed_init/entrypoint.d did not run for this process",
+    )

@@ -1,0 +1,78 @@
+"""`seed-init install` and `seed-init uninstall`."""
+
+import argparse
+import os
+import sys
+from collections.abc import Callable
+
+from seed_init import placement
+
+
+def add_install(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add `install` to the parser."""
+    _add(
+        commands,
+        "install",
+        "seed every process of a Python from now on",
+        "Put the hook into the Python that runs this command: the stdlib directory of a base "
+        "interpreter (which its virtual environments share), site-packages of a virtual "
+        "environment. A sitecustomize that is there is kept and still runs.",
+        placement.install,
+    )
+
+
+def add_uninstall(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add `uninstall` to the parser."""
+    _add(
+        commands,
+        "uninstall",
+        "take the hook out again and put back what install kept",
+        "Take the hook out of the Python that runs this command and put back what install kept.",
+        placement.uninstall,
+    )
+
+
+def _add(
+    commands: "argparse._SubParsersAction[argparse.ArgumentParser]",
+    name: str,
+    summary: str,
+    description: str,
+    act: Callable[[placement.Placement], placement.Report],
+) -> None:
+    command = commands.add_parser(name, help=summary, description=description)
+    command.add_argument(
+        "--python",
+        metavar="PYTHON",
+        help="another Python to do it for, such as that of a conda environment",
+    )
+    command.set_defaults(run=lambda options: _run(name, act, options.python))
+
+
+def _run(
+    name: str, act: Callable[[placement.Placement], placement.Report], python: str | None
+) -> int:
+    if python is not None:
+        return _hand_over(python, name)
+    try:
+        report = act(placement.here())
+    except placement.PlacementError as error:
+        print(f"seed-init {name}: {error}", file=sys.stderr)
+        return 1
+    for line in report.lines:
+        print(line)
+    if not report.lines:
+        state = "in place already" if name == "install" else "not installed"
+        print(f"nothing to do: the hook is {state} in {sys.prefix}")
+    return 0
+
+
+def _hand_over(python: str, name: str) -> int:
+    """Become PYTHON running this same package by its path."""
+    sys.stdout.flush()
+    try:
+        os.execvp(python, [python, str(placement.PACKAGE), name])
+    except OSError as error:
+        print(
+            f"seed-init {name}: cannot run --python {python!r}: {error.strerror}", file=sys.stderr
+        )
+        return 1

@@ -1,0 +1,114 @@
+"""What holds in this process or environment, as data: for `status()` and the CLI."""
+
+import os
+import sys
+
+import seed_init
+from seed_init import determinism, placement, processes, seeding, settings as contract, startup
+
+NOT_YET = {
+    "SEED_INIT_TRACE": "no trace is written",
+    "SEED_INIT_RECORD": "no run record is written",
+    "SEED_INIT_UNSEEDED": "generators that user code creates without a seed stay unseeded",
+    "SEED_INIT_RESEED": "user code that seeds by itself is obeyed",
+}
+"""Variables that this version checks but does not act on, and what happens instead."""
+
+
+def status() -> dict[str, object]:
+    """See `seed_init.status`."""
+    settings = startup.wanted()
+    rank = processes.rank()
+    return {
+        "version": seed_init.__version__,
+        "python": sys.executable,
+        "hook": hook_state(settings),
+        "installed": [str(path) for path in placement.installed(placement.here())],
+        "seed": seed_init.seed(),
+        "path": list(processes.path),
+        "rank": rank[0] if rank else None,
+        "settings": [
+            {"name": name, "value": value, "origin": origin}
+            for name, value, origin in settings_in_order(settings)
+        ],
+        "flags": flags_now(settings),
+        "seeded": dict(seeding.seeded),
+        "not_covered": not_covered(settings),
+    }
+
+
+def hook_state(settings: contract.Settings | None) -> str:
+    """One of "off", "not active", "idle" and "active"."""
+    if settings is None:
+        return "off"
+    if startup.settings is None:
+        return "not active"
+    return "idle" if settings.idle else "active"
+
+
+def settings_in_order(settings: contract.Settings | None) -> list[tuple[str, str, str]]:
+    """(name, value, origin) of every variable of the contract that has a value."""
+    if settings is None:
+        return [("SEED_INIT", "0", "environment")]
+    return [
+        (name, settings[name], settings.origins[name])
+        for name in contract.NAMES
+        if name in settings.values
+    ]
+
+
+def flags_now(settings: contract.Settings | None) -> dict[str, dict[str, str | None]]:
+    """Torch flag to its wanted value, the origin of that, and the value now.
+
+    "now" is None where torch is not imported: asking must not import it.
+    """
+    if settings is None:
+        return {}
+    now: dict[str, str] = {}
+    if "torch" in sys.modules:
+        from seed_init.libraries import torch as torch_library
+
+        now = torch_library.current()
+    return {
+        name: {"value": value, "origin": origin, "now": now.get(name)}
+        for name, (value, origin) in determinism.flags(settings).items()
+    }
+
+
+def not_covered(settings: contract.Settings | None) -> list[str]:
+    """What this process cannot promise, one line each, with what to do about it."""
+    if settings is None:
+        return ["SEED_INIT=0: nothing is seeded"]
+    if settings.idle:
+        return ["no SEED, no DETERMINISM and no defaults file: nothing is seeded; set SEED"]
+    lines = []
+    if startup.settings is None:
+        lines.append(
+            f"the hook did not run in {sys.executable}; run 'seed-init install' with it "
+            "(and start it without -S)"
+        )
+    if not hash_order_is_fixed():
+        lines.append(
+            "PYTHONHASHSEED is not in effect: the order of sets of strings differs from run to "
+            "run; set PYTHONHASHSEED=0 before Python starts"
+        )
+    for name in missed_libraries():
+        lines.append(f"{name} was imported past the hook and is not seeded; seed_init.reseed() does")
+    for name, instead in NOT_YET.items():
+        if settings.values.get(name) not in (None, contract.BUILT_IN.get(name)):
+            lines.append(f"{name}={settings[name]} has no effect in this version: {instead}")
+    if settings.cublas_warning:
+        lines.append(settings.cublas_warning)
+    return lines
+
+
+def hash_order_is_fixed() -> bool:
+    """True where this interpreter was started with a PYTHONHASHSEED that it obeyed."""
+    given = os.environ.get("PYTHONHASHSEED", "")
+    return given.isdecimal() and not sys.flags.ignore_environment
+
+
+def missed_libraries() -> list[str]:
+    """Libraries that are imported while the finder still waits for their import."""
+    waiting = startup.finder.waiting if startup.finder is not None else {}
+    return [name for name in startup.LIBRARIES if name in waiting and name in sys.modules]

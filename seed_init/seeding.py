@@ -1,0 +1,149 @@
+"""Seed the libraries that are imported, with this process's stream, and say so once."""
+
+import sys
+
+from seed_init import settings as contract, startup, streams
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import ModuleType
+
+seeded: dict[str, int] = {}
+"""Library (the module name in `startup.LIBRARIES`) -> the seed it was last given here."""
+
+_job_seed: int | None = None  # what reseed(value) put in SEED's place
+_announced = False
+
+
+def job_seed() -> int | None:
+    """SEED, or what `reseed` put in its place; None where nothing is seeded."""
+    if _job_seed is not None:
+        return _job_seed
+    settings = startup.wanted()
+    return settings.seed if settings is not None else None
+
+
+def process_seed(*branch: str | int) -> int | None:
+    """The seed of this process's stream, or of a branch of it; None where nothing is seeded.
+
+    Args:
+        branch: the path below this process; empty for the process itself.
+    """
+    from seed_init import processes
+
+    seed = job_seed()
+    return None if seed is None else streams.derive(seed, processes.path + branch)
+
+
+def library_imported(name: str) -> None:
+    """Seed and set up the library that has just been imported.
+
+    Args:
+        name: its module name, a key of `startup.LIBRARIES`.
+    """
+    from seed_init import processes
+
+    library = _library(name)
+    if name == "random":
+        processes.follow_random()
+    seed = process_seed()
+    if seed is not None:
+        library.seed(seed)
+        seeded[name] = seed
+        debug(f"{name} seeded with {seed}")
+    configure = getattr(library, "configure", None)
+    if configure is not None and startup.settings is not None:
+        for line in configure(startup.settings):
+            debug(line)
+    _announce(name)
+
+
+def reseed_libraries() -> None:
+    """Start this process's stream over in every library that is imported."""
+    seed = process_seed()
+    if seed is None:
+        return
+    for name in startup.LIBRARIES:
+        # Waiting means: not imported yet, or not through the hook; the import will seed it.
+        if name in sys.modules and not _is_waiting(name):
+            _library(name).seed(seed)
+            seeded[name] = seed
+
+
+def reseed(seed: int | None) -> int | None:
+    """Put `seed` in SEED's place, if given, and start every stream over.
+
+    Returns:
+        The seed of this process's stream; None where nothing is seeded.
+    """
+    global _job_seed
+    if seed is not None:
+        _job_seed = seed
+    reseed_libraries()
+    return process_seed()
+
+
+def _is_waiting(name: str) -> bool:
+    return startup.finder is not None and name in startup.finder.waiting
+
+
+def _library(name: str) -> "ModuleType":
+    full = f"seed_init.libraries.{startup.LIBRARIES[name]}"
+    __import__(full)
+    return sys.modules[full]
+
+
+def _announce(name: str) -> None:
+    """One line on stderr when the first library is seeded whose numbers people compare.
+
+    `random` is no such library: pip, uv and health checks import it. A seed that was drawn
+    is told in any case, because without it the run could not be replayed.
+    """
+    global _announced
+    from seed_init import processes
+
+    settings = startup.settings
+    if _announced or settings is None or not processes.is_main():
+        return
+    drawn_here = startup.drew_seed and name == "random"
+    if name not in ("numpy.random", "torch") and not drawn_here:
+        return
+    if settings.seed is None and name != "torch":
+        return
+    _announced = True
+    say(summary(settings))
+    if settings.cublas_warning:
+        say(settings.cublas_warning)
+
+
+def summary(settings: contract.Settings) -> str:
+    """What holds in this process, in one line: seed, its origin, level, rank."""
+    from seed_init import processes
+
+    seed = settings.values.get("SEED", "unset")
+    origin = settings.origins.get("SEED", "no defaults file")
+    parts = [f"SEED={seed} ({origin})", f"DETERMINISM={settings.determinism}"]
+    here = processes.rank()
+    if here is not None:
+        parts.append(f"rank {here[0]} of {here[1]} ({settings['SEED_INIT_RANKS']} streams)")
+    return ", ".join(parts)
+
+
+def say(line: str) -> None:
+    """Write a line to stderr at SEED_INIT_LOG=info and debug."""
+    _write(line, ("info", "debug"))
+
+
+def debug(line: str) -> None:
+    """Write a line to stderr at SEED_INIT_LOG=debug."""
+    _write(line, ("debug",))
+
+
+def _write(line: str, levels: tuple[str, ...]) -> None:
+    if startup.settings is None or startup.settings["SEED_INIT_LOG"] not in levels:
+        return
+    try:
+        # sys.stderr and not file descriptor 2: in a notebook it is the cell's output.
+        print(f"seed_init: {line}", file=sys.stderr, flush=True)
+    except (OSError, ValueError, AttributeError):
+        pass  # stderr is closed or None; a message is no reason to stop a run
