@@ -1,135 +1,26 @@
 """seed_init: every Python process seeded from SEED before user code runs.
 
-User code needs none of this: the hook has done its work before the first line of a script.
-These functions are for code that asks, or that wants a stream of its own. Importing this
-package imports nothing else, and each function works with or without the hook installed.
+User code needs no import of it: the hook has done its work before the first line of a
+script. `seed`, `reseed`, `generator`, `worker_init_fn` and `status` are described in
+`seed_init.api`, which is loaded when one of them is first used: this file runs at the start
+of every Python process.
 """
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import torch
+    from seed_init.api import generator, reseed, seed, status, worker_init_fn
 
 __version__ = "0.1.0"
 __all__ = ["generator", "reseed", "seed", "status", "worker_init_fn"]
 
 
-def seed() -> int | None:
-    """Return the seed in effect in this process.
+def __getattr__(name: str) -> object:
+    if name in __all__:
+        from seed_init import api
 
-    Returns:
-        0...4294967295: SEED itself in a program's main process, a seed derived from it in a
-        worker (and in a rank, under SEED_INIT_RANKS=distinct). None where nothing is seeded
-        (SEED=off, no SEED and no defaults file, SEED_INIT=0).
-    """
-    from seed_init import seeding
-
-    return seeding.process_seed()
+        return getattr(api, name)
+    raise AttributeError(f"module 'seed_init' has no attribute {name!r}")
 
 
-def reseed(seed: int | None = None) -> int | None:
-    """Start the streams of `random`, NumPy and torch over, as if this process began now.
-
-    Only libraries that are imported are seeded; the others follow when they are imported.
-
-    Args:
-        seed: takes the place of SEED in this process and its children from now on,
-            0...4294967295. None keeps the seed in effect.
-
-    Returns:
-        What `seed()` returns afterwards. None, and nothing is changed, where no seed is in
-        effect and none is given.
-
-    Raises:
-        TypeError: `seed` is not an integer.
-        ValueError: `seed` is out of range.
-    """
-    from seed_init import seeding, settings
-
-    if seed is not None:
-        if not hasattr(seed, "__index__") or isinstance(seed, bool):
-            raise TypeError(f"seed must be an integer or None, not {type(seed).__name__}")
-        seed = seed.__index__()
-        if not 0 <= seed <= settings.SEED_MAX:
-            raise ValueError(f"seed must be from 0 to {settings.SEED_MAX}, not {seed}")
-    return seeding.reseed(seed)
-
-
-_generators = 0
-
-
-def generator(device: "torch.device | str | int" = "cpu", stream: str | None = None) -> (
-    "torch.Generator"
-):
-    """Return a new `torch.Generator` with a stream of its own.
-
-    No two calls give the same stream: a second generator that repeats the first, or repeats
-    torch's default generator, correlates what should be independent.
-
-    Args:
-        device: where the generator lives, as for `torch.Generator`.
-        stream: a name for the stream. The same name gives the same stream, whatever else was
-            created before. None numbers the streams in the order of the calls, starting over
-            in each process.
-
-    Returns:
-        A generator seeded from SEED, this process's place and the stream; from the
-        operating system where nothing is seeded.
-
-    Raises:
-        RuntimeError: torch cannot make a generator for `device`.
-    """
-    global _generators
-    import torch
-
-    from seed_init import seeding
-
-    made = torch.Generator(device)
-    if stream is None:
-        _generators += 1
-    value = seeding.process_seed("generator", _generators if stream is None else stream)
-    if value is None:
-        made.seed()
-    else:
-        made.manual_seed(value)
-    return made
-
-
-def worker_init_fn(worker_id: int) -> None:
-    """Seed `random` and NumPy in a DataLoader worker from the worker's torch seed.
-
-    PyTorch 2.6 does this itself; this function is for loaders that are not PyTorch's, and
-    for older releases, which leave NumPy alone (all workers then repeat one stream). torch
-    is left as PyTorch seeded it. Each worker differs, and so does each epoch, because
-    PyTorch's worker seed does.
-
-    Args:
-        worker_id: 0...num_workers-1, as DataLoader passes it.
-    """
-    import random
-
-    import torch
-
-    from seed_init import streams
-
-    high, low = divmod(torch.initial_seed(), 2**32)
-    random.seed(streams.derive(low, ("worker", worker_id, high, "random")))
-    numpy_seed = streams.derive(low, ("worker", worker_id, high, "numpy"))
-    try:
-        import numpy
-    except ImportError:
-        return
-    numpy.random.seed(numpy_seed)
-
-
-def status() -> dict[str, object]:
-    """Return what was set in this process, and where each setting comes from.
-
-    Returns:
-        A JSON-ready mapping: `version`, `seed` (as `seed()`), `path` (this process's place),
-        `rank`, `settings` (name, value, origin of each), `seeded` (library to seed), `flags`
-        (torch flag to value, origin and, once torch is imported, the value now), `installed`
-        (where the hook is) and `not_covered` (lines; empty is good).
-    """
-    from seed_init import report
-
-    return report.status()
+def __dir__() -> list[str]:
+    return [*globals(), *__all__]

@@ -14,7 +14,7 @@ if __package__ in (None, ""):
     for name in [name for name in sys.modules if name.partition(".")[0] == "seed_init"]:
         del sys.modules[name]
 
-from seed_init.cli import main  # noqa: E402
+from seed_init.cli import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -50,5 +50,5 @@ def flags(settings: Settings) -> dict[str, tuple[str, str]]:
     }
     for name in FLAGS:
         if name in settings.values:
-            wanted[name] = (settings[name], settings.origins[name])
+            wanted[name] = (settings.values[name], settings.origins[name])
     return wanted

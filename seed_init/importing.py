@@ -1,8 +1,8 @@
 """Run a function once, right after a module's import, without importing the module.
 
-One finder sits first in `sys.meta_path`. For a name it waits for, it asks the finders
-behind it and hands their answer on with the loader wrapped in a proxy. The proxy puts the
-true loader back *before* the module's body runs, so that the module, its spec and
+`startup.Finder` sits first in `sys.meta_path` and asks here for the names that it waits for.
+The answer is that of the finders behind it, with the loader wrapped in a proxy. The proxy
+puts the true loader back *before* the module's body runs, so that the module, its spec and
 everything that looks at them (importlib.resources, inspect, pickle, reload) see what they
 would see without us, and it calls the function while the import lock is still held: no
 other thread gets the module before the function has run.
@@ -17,69 +17,64 @@ from _thread import get_ident
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from importlib.abc import Loader
     from importlib.machinery import ModuleSpec
     from types import ModuleType
 
+    from seed_init.startup import Finder
 
-class Finder:
-    """The meta path finder: knows which imports are waited for, finds nothing itself.
+_asking: "set[tuple[str, int]]" = set()
+
+
+def find_spec(
+    finder: "Finder",
+    name: str,
+    path: "Sequence[str] | None",
+    target: "ModuleType | None",
+) -> "ModuleSpec | None":
+    """The spec of a module that is waited for, with its loader wrapped.
 
     Args:
-        waiting: full module name to the function to call once after its import. A name
-            leaves the mapping when its function is called; a failed import keeps it.
-            The function must not raise: raising would fail the user's import.
+        finder: who waits for it.
+        name: the full name of the module.
+        path: its parent's `__path__`, or None, as the import system passes it.
+        target: the module that is reloaded, or None.
+
+    Returns:
+        None where no other finder knows the module, or where this very thread is asking for
+        it already: another hook behind ours may ask the whole meta path again, us included.
     """
-
-    def __init__(self, waiting: "dict[str, Callable[[], None]]") -> None:
-        self.waiting = waiting
-        self._asking: set[tuple[str, int]] = set()
-
-    def find_spec(
-        self,
-        name: str,
-        path: "Sequence[str] | None" = None,
-        target: "ModuleType | None" = None,
-    ) -> "ModuleSpec | None":
-        """Answer for a name that is waited for; None for every other one."""
-        if name not in self.waiting:
-            return None
-        # Another hook behind us may ask the whole meta path again, us included. The guard
-        # is per thread: two threads may look up the same name without its import lock.
-        key = (name, get_ident())
-        if key in self._asking:
-            return None
-        self._asking.add(key)
-        try:
-            spec = self._ask_others(name, path, target)
-        finally:
-            self._asking.discard(key)
-        # Namespace packages and old loaders without exec_module have nothing to run after.
-        if spec is not None and hasattr(spec.loader, "exec_module"):
-            spec.loader = Proxy(spec.loader, self, name)  # type: ignore[assignment, arg-type]
-        return spec
-
-    def _ask_others(
-        self,
-        name: str,
-        path: "Sequence[str] | None",
-        target: "ModuleType | None",
-    ) -> "ModuleSpec | None":
-        finders = list(sys.meta_path)
-        behind = finders[finders.index(self) + 1 :] if self in finders else finders
-        for finder in behind:
-            find_spec = getattr(finder, "find_spec", None)
-            spec = find_spec(name, path, target) if find_spec else None
-            if spec is not None:
-                return spec
+    # Per thread: two threads may look up the same name without holding its import lock.
+    key = (name, get_ident())
+    if key in _asking:
         return None
+    _asking.add(key)
+    try:
+        spec = _ask_others(finder, name, path, target)
+    finally:
+        _asking.discard(key)
+    # Namespace packages and old loaders without exec_module have nothing to run after.
+    if spec is not None and hasattr(spec.loader, "exec_module"):
+        spec.loader = Proxy(spec.loader, finder, name)  # type: ignore[assignment, arg-type]
+    return spec
 
-    def imported(self, name: str) -> None:
-        """Call the function that waits for `name`, if it has not been called yet."""
-        function = self.waiting.pop(name, None)
-        if function is not None:
-            function()
+
+def _ask_others(
+    finder: "Finder",
+    name: str,
+    path: "Sequence[str] | None",
+    target: "ModuleType | None",
+) -> "ModuleSpec | None":
+    finders = list(sys.meta_path)
+    if finder in finders:
+        del finders[: finders.index(finder) + 1]
+    for other in finders:
+        ask = getattr(other, "find_spec", None)
+        spec: ModuleSpec | None = ask(name, path, target) if ask else None
+        if spec is not None:
+            return spec
+    return None
 
 
 class Proxy:
@@ -90,7 +85,7 @@ class Proxy:
     not write through to a loader they did not mean.
     """
 
-    def __init__(self, loader: "Loader", finder: Finder, name: str) -> None:
+    def __init__(self, loader: "Loader", finder: "Finder", name: str) -> None:
         self.loader = loader
         self.finder = finder
         self.module_name = name
@@ -102,11 +97,9 @@ class Proxy:
 
     def exec_module(self, module: "ModuleType") -> None:
         """Put the true loader back, run the module's body, then call the function."""
-        spec = module.__spec__
-        if spec is not None and spec.loader is self:
-            spec.loader = self.loader
-        if module.__loader__ is self:  # type: ignore[comparison-overlap]
-            module.__loader__ = self.loader
+        for owner, name in ((module.__spec__, "loader"), (module, "__loader__")):
+            if getattr(owner, name, None) is self:
+                setattr(owner, name, self.loader)
         self.loader.exec_module(module)
         self.finder.imported(self.module_name)
 
@@ -119,22 +112,3 @@ class Proxy:
 Proxy.exec_module.__code__ = Proxy.exec_module.__code__.replace(
     co_filename="<frozen importlib._bootstrap>"
 )
-
-
-def after_import(waiting: "dict[str, Callable[[], None]]") -> Finder:
-    """Call each function once, right after the import of its module.
-
-    A module that is imported already gets its call at once.
-
-    Args:
-        waiting: full module name to function. The mapping is taken over, not copied.
-
-    Returns:
-        The finder; what is left in `finder.waiting` has not been imported yet.
-    """
-    finder = Finder(waiting)
-    sys.meta_path.insert(0, finder)  # type: ignore[arg-type]
-    for name in list(waiting):
-        if name in sys.modules:
-            finder.imported(name)
-    return finder

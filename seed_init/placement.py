@@ -2,8 +2,8 @@
 
 A base interpreter gets it in its stdlib directory, the one place that every virtual
 environment made from it keeps, plus a .pth line in site-packages for the case that a
-foreign sitecustomize on PYTHONPATH hides ours. A virtual environment gets the .pth line
-only: it is never hidden, and nothing of the user's has to make room for it.
+foreign sitecustomize on PYTHONPATH hides ours. A virtual environment gets no sitecustomize:
+its .pth line is never hidden, and nothing of the user's has to make room for it.
 """
 
 import importlib.util
@@ -19,25 +19,19 @@ PACKAGE = Path(__file__).parent
 KEPT = "_seed_init_kept_sitecustomize"
 MARKER = "INSTALLED_BY_SEED_INIT"
 
+STARTUP = "_seed_init_startup"
 PTH_NAME = "seed_init.pth"
-# One ASCII line: a byte beyond ASCII stops every interpreter in a C locale (cpython#103161).
-# The first half spares a Python that has nothing to seed the import; the guard in the second
-# keeps a broken installation from running user code unseeded.
-PTH = (
-    "import os, sys; "
-    'os.environ.get("SEED_INIT", "").strip() != "0" '
-    'and (os.environ.get("SEED") or os.environ.get("DETERMINISM") '
-    'or os.path.exists("/etc/seed_init/defaults") '
-    'or os.path.exists(sys.prefix + "/etc/seed_init/defaults")) '
-    r'and exec("try:\n from seed_init.startup import start\nexcept Exception as error:\n '
-    r"os.write(2, f'seed_init: cannot load the seeding hook ({error!r}); run seed-init install "
-    r"again, or set SEED_INIT=0 to run without seeding\\n'.encode())\n os._exit(78)\nstart()"
-    '")\n'
-)
+# One short ASCII line each: Python compiles it at every start, and a byte beyond ASCII stops
+# every interpreter in a C locale (cpython#103161).
+PTH_VIRTUAL = f"import {STARTUP}\n"
+# Only PYTHONPATH can put a foreign sitecustomize before the one in the stdlib directory.
+PTH_BASE = f'import os; "PYTHONPATH" in os.environ and __import__("{STARTUP}")\n'
 
 # How a file of ours is told from the user's: text that every release writes.
-SITECUSTOMIZE_MARK = '"""Installed as `sitecustomize`: seed this process'
-PTH_MARK = "from seed_init.startup import start"
+MARK = {
+    ".py": '"""What runs at the start of every Python process: read the settings',
+    ".pth": "import ",
+}
 
 
 class PlacementError(Exception):
@@ -62,6 +56,10 @@ class Placement:
     @property
     def sitecustomize(self) -> Path:
         return self.library / "sitecustomize.py"
+
+    @property
+    def startup(self) -> Path:
+        return self.library / f"{STARTUP}.py"
 
     @property
     def package(self) -> Path:
@@ -92,12 +90,8 @@ def here() -> Placement:
 
 def installed(placement: Placement) -> list[Path]:
     """The files of the hook that are in place."""
-    found = []
-    if _is_ours(placement.sitecustomize):
-        found.append(placement.sitecustomize)
-    if _is_ours(placement.pth):
-        found.append(placement.pth)
-    return found
+    files = (placement.startup, placement.sitecustomize, placement.pth)
+    return [path for path in files if _is_ours(path)]
 
 
 def install(placement: Placement) -> Report:
@@ -116,12 +110,13 @@ def install(placement: Placement) -> Report:
     report = Report()
     try:
         _install_package(placement, report)
+        code = (PACKAGE / "startup.py").read_text()
+        _write(placement.startup, code, report)
         if not placement.virtual:
             _keep_sitecustomize(placement, report)
-            _write(placement.sitecustomize, (PACKAGE / "sitecustomize.py").read_text(), report)
-            _compile(placement.sitecustomize)
+            _write(placement.sitecustomize, code, report)
         placement.site_packages.mkdir(parents=True, exist_ok=True)
-        _write(placement.pth, PTH, report)
+        _write(placement.pth, PTH_VIRTUAL if placement.virtual else PTH_BASE, report)
         _own_by_pip(placement)
     except OSError as error:
         raise PlacementError(_cannot(error)) from None
@@ -148,6 +143,7 @@ def uninstall(placement: Placement) -> Report:
         if not placement.virtual:
             _remove(placement.sitecustomize, report)
             _put_back_sitecustomize(placement, report)
+        _remove(placement.startup, report)
         if (placement.package / MARKER).exists():
             shutil.rmtree(placement.package)
             report.say(f"removed {placement.package}")
@@ -219,12 +215,12 @@ def _sitecustomize_forms(placement: Placement) -> list[tuple[Path, Path]]:
 
 
 def _is_ours(path: Path) -> bool:
-    """True for a sitecustomize or .pth file that `install` wrote, of any version."""
+    """True for a file that `install` wrote, of any version."""
     try:
         text = path.read_text(encoding="utf-8")
+        return text.startswith(MARK[path.suffix]) and (path.suffix == ".py" or STARTUP in text)
     except (OSError, UnicodeDecodeError):
         return False
-    return text.startswith(SITECUSTOMIZE_MARK) or (path.suffix == ".pth" and PTH_MARK in text)
 
 
 def _write(path: Path, text: str, report: Report) -> None:
@@ -237,6 +233,8 @@ def _write(path: Path, text: str, report: Report) -> None:
     # An unprivileged user must be able to read it: an unreadable hook is skipped by Python.
     fresh.chmod(0o644)
     fresh.replace(path)
+    if path.suffix == ".py":
+        _compile(path, without_docstrings=True)
     report.say(f"installed {path}")
 
 
@@ -250,24 +248,31 @@ def _remove(path: Path, report: Report) -> None:
     report.say(f"removed {path}")
 
 
-def _compile(source: Path) -> None:
+def _compile(source: Path, without_docstrings: bool = False) -> None:
     """Compile without a time stamp: image tools change file times, and users may not write.
 
-    UNCHECKED_HASH also spares every start the look at the source.
+    UNCHECKED_HASH also spares every start the look at the source. Nobody reads docstrings of
+    the files that every process loads; they are half of what there is to load.
     """
     py_compile.compile(
-        str(source), invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH, doraise=True
+        str(source),
+        cfile=importlib.util.cache_from_source(str(source), optimization=""),
+        invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,
+        optimize=2 if without_docstrings else 0,
+        doraise=True,
     )
 
 
 def _own_by_pip(placement: Placement) -> None:
-    """Have `pip uninstall seed-init` remove the .pth file along with the package."""
+    """Have `pip uninstall seed-init` remove what `install` wrote along with the package."""
+    if not placement.virtual:
+        return
     for info in placement.site_packages.glob("seed_init-*.dist-info"):
         record = info / "RECORD"
-        entry = f"{PTH_NAME},,\n"
-        if record.exists() and entry not in record.read_text():
+        entries = f"{PTH_NAME},,\n{STARTUP}.py,,\n"
+        if record.exists() and entries not in record.read_text():
             with record.open("a") as file:
-                file.write(entry)
+                file.write(entries)
 
 
 def _cannot(error: OSError) -> str:

@@ -10,7 +10,7 @@ import os
 import sys
 from _thread import get_ident
 
-from seed_init import seeding, startup, streams
+from seed_init import seeding, settings, startup, streams
 
 RANK_VARIABLES = {
     "RANK": "WORLD_SIZE",
@@ -32,13 +32,9 @@ def rank() -> tuple[int, str] | None:
 
 def _root_path() -> streams.Path:
     here = rank()
-    if here is not None and _policy("SEED_INIT_RANKS") == "distinct":
+    if here is not None and settings.value("SEED_INIT_RANKS") == "distinct":
         return ("rank", here[0])
     return ()
-
-
-def _policy(name: str) -> str:
-    return startup.settings[name] if startup.settings is not None else ""
 
 
 path: streams.Path = _root_path()
@@ -71,8 +67,10 @@ def before_fork() -> None:
     """In the parent: number the child that is about to be forked."""
     global _forks
     _forks += 1
-    random = sys.modules.get("random") if _policy("SEED_INIT_CHILDREN") == "inherit" else None
-    _forking[get_ident()] = (_forks, random.getstate() if random is not None else None)
+    state = None
+    if _children_inherit() and "random" in sys.modules:
+        state = sys.modules["random"].getstate()
+    _forking[get_ident()] = (_forks, state)
 
 
 def after_fork_in_child() -> None:
@@ -82,8 +80,9 @@ def after_fork_in_child() -> None:
     one, and `_seed_forked_child` runs after both.
     """
     global path, _forked, _forks, _tree, _tree_of_parent
-    path += ("fork", _forking[get_ident()][0])
     _forked, _forks = True, 0
+    if not _children_inherit():
+        path += ("fork", _forking[get_ident()][0])
     process = sys.modules.get("multiprocessing.process")
     identity = process.current_process()._identity if process is not None else ()
     _tree_of_parent, _tree = _tree, (path, len(identity))
@@ -100,32 +99,43 @@ def follow_random() -> None:
 
 def _seed_forked_child() -> None:
     try:
-        state = _forking[get_ident()][1]
+        if not _children_inherit():
+            seeding.reseed_libraries()
+            return
+        _, state = _forking[get_ident()]
         if state is not None:
             sys.modules["random"].setstate(state)
-        elif _policy("SEED_INIT_CHILDREN") == "distinct":
-            seeding.reseed_libraries()
     except BaseException as error:
-        startup.fail(error)
+        startup.end(error)
 
 
 def watch_multiprocessing() -> None:
-    """Have each multiprocessing child take its place, under every start method.
+    """Have each multiprocessing child take its place before it runs its target.
 
-    `Process._bootstrap` runs these callbacks in the child once it knows its identity
-    (Lib/multiprocessing/process.py); loky's processes inherit `_bootstrap`.
+    `BaseProcess._bootstrap` is where every start method ends up in the child, and loky's
+    processes too (Lib/multiprocessing/process.py). Its own after-fork callbacks do not do:
+    spawned processes skip them (Lib/multiprocessing/context.py, SpawnProcess._after_fork).
     """
-    util = sys.modules["multiprocessing.util"]
-    util.register_after_fork(sys.modules[__name__], _take_place_in_tree)
+    base = sys.modules["multiprocessing.process"].BaseProcess
+    bootstrap = base._bootstrap
+
+    def _bootstrap(self, *args, **kwargs):  # type: ignore[no-untyped-def]
+        _take_place_in_tree(self._identity)
+        return bootstrap(self, *args, **kwargs)
+
+    base._bootstrap = _bootstrap
 
 
-def _take_place_in_tree(_: object) -> None:
+def _take_place_in_tree(identity: tuple[int, ...]) -> None:
     global path, _tree
     try:
-        identity = sys.modules["multiprocessing.process"].current_process()._identity
-        _tree = _tree_of_parent
-        path = _tree[0] + ("process", *identity[_tree[1] :])
-        if _policy("SEED_INIT_CHILDREN") == "distinct":
+        if not _children_inherit():
+            _tree = _tree_of_parent
+            path = (*_tree[0], "process", *identity[_tree[1] :])
             seeding.reseed_libraries()
     except BaseException as error:
-        startup.fail(error)
+        startup.end(error)
+
+
+def _children_inherit() -> bool:
+    return settings.value("SEED_INIT_CHILDREN") == "inherit"

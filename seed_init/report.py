@@ -4,7 +4,8 @@ import os
 import sys
 
 import seed_init
-from seed_init import determinism, placement, processes, seeding, settings as contract, startup
+from seed_init import determinism, placement, processes, seeding, startup
+from seed_init import settings as contract
 
 NOT_YET = {
     "SEED_INIT_TRACE": "no trace is written",
@@ -17,7 +18,7 @@ NOT_YET = {
 
 def status() -> dict[str, object]:
     """See `seed_init.status`."""
-    settings = startup.wanted()
+    settings = contract.current()
     rank = processes.rank()
     return {
         "version": seed_init.__version__,
@@ -41,9 +42,9 @@ def hook_state(settings: contract.Settings | None) -> str:
     """One of "off", "not active", "idle" and "active"."""
     if settings is None:
         return "off"
-    if startup.settings is None:
+    if not startup.started:
         return "not active"
-    return "idle" if settings.idle else "active"
+    return "idle" if settings.determinism is None else "active"
 
 
 def settings_in_order(settings: contract.Settings | None) -> list[tuple[str, str, str]]:
@@ -51,8 +52,8 @@ def settings_in_order(settings: contract.Settings | None) -> list[tuple[str, str
     if settings is None:
         return [("SEED_INIT", "0", "environment")]
     return [
-        (name, settings[name], settings.origins[name])
-        for name in contract.NAMES
+        (name, settings.values[name], settings.origins[name])
+        for name in startup.ACCEPTED
         if name in settings.values
     ]
 
@@ -79,10 +80,10 @@ def not_covered(settings: contract.Settings | None) -> list[str]:
     """What this process cannot promise, one line each, with what to do about it."""
     if settings is None:
         return ["SEED_INIT=0: nothing is seeded"]
-    if settings.idle:
+    if settings.determinism is None:
         return ["no SEED, no DETERMINISM and no defaults file: nothing is seeded; set SEED"]
     lines = []
-    if startup.settings is None:
+    if not startup.started:
         lines.append(
             f"the hook did not run in {sys.executable}; run 'seed-init install' with it "
             "(and start it without -S)"
@@ -93,12 +94,15 @@ def not_covered(settings: contract.Settings | None) -> list[str]:
             "run; set PYTHONHASHSEED=0 before Python starts"
         )
     for name in missed_libraries():
-        lines.append(f"{name} was imported past the hook and is not seeded; seed_init.reseed() does")
+        lines.append(
+            f"{name} was imported past the hook and is not seeded; seed_init.reseed() does"
+        )
     for name, instead in NOT_YET.items():
         if settings.values.get(name) not in (None, contract.BUILT_IN.get(name)):
-            lines.append(f"{name}={settings[name]} has no effect in this version: {instead}")
-    if settings.cublas_warning:
-        lines.append(settings.cublas_warning)
+            lines.append(f"{name}={settings.values[name]} has no effect in this version: {instead}")
+    warning = seeding.cublas_warning(settings)
+    if warning:
+        lines.append(warning)
     return lines
 
 

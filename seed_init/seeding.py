@@ -2,7 +2,8 @@
 
 import sys
 
-from seed_init import settings as contract, startup, streams
+from seed_init import settings as contract
+from seed_init import startup, streams
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ def job_seed() -> int | None:
     """SEED, or what `reseed` put in its place; None where nothing is seeded."""
     if _job_seed is not None:
         return _job_seed
-    settings = startup.wanted()
+    settings = contract.current()
     return settings.seed if settings is not None else None
 
 
@@ -35,14 +36,17 @@ def process_seed(*branch: str | int) -> int | None:
     return None if seed is None else streams.derive(seed, processes.path + branch)
 
 
-def library_imported(name: str) -> None:
+def imported(name: str) -> None:
     """Seed and set up the library that has just been imported.
 
     Args:
-        name: its module name, a key of `startup.LIBRARIES`.
+        name: its module name: a key of `startup.LIBRARIES`, or multiprocessing.process.
     """
     from seed_init import processes
 
+    if name not in startup.LIBRARIES:
+        processes.watch_multiprocessing()
+        return
     library = _library(name)
     if name == "random":
         processes.follow_random()
@@ -52,8 +56,9 @@ def library_imported(name: str) -> None:
         seeded[name] = seed
         debug(f"{name} seeded with {seed}")
     configure = getattr(library, "configure", None)
-    if configure is not None and startup.settings is not None:
-        for line in configure(startup.settings):
+    settings = contract.current()
+    if configure is not None and settings is not None:
+        for line in configure(settings):
             debug(line)
     _announce(name)
 
@@ -102,18 +107,33 @@ def _announce(name: str) -> None:
     global _announced
     from seed_init import processes
 
-    settings = startup.settings
+    settings = contract.current()
     if _announced or settings is None or not processes.is_main():
         return
-    drawn_here = startup.drew_seed and name == "random"
-    if name not in ("numpy.random", "torch") and not drawn_here:
+    if name == "random" and not ("seed_init.draw" in sys.modules and _drawn_here()):
         return
     if settings.seed is None and name != "torch":
         return
     _announced = True
     say(summary(settings))
-    if settings.cublas_warning:
-        say(settings.cublas_warning)
+    warning = cublas_warning(settings)
+    if warning:
+        say(warning)
+
+
+def _drawn_here() -> bool:
+    from seed_init import draw
+
+    return draw.drawn_here
+
+
+def cublas_warning(settings: contract.Settings) -> str | None:
+    """One line where a cuBLAS workspace that is not deterministic meets level warn."""
+    given = settings.values.get(contract.CUBLAS, "")
+    if settings.determinism != "warn" or given in startup.CUBLAS_DETERMINISTIC:
+        return None
+    accepted = " or ".join(startup.CUBLAS_DETERMINISTIC)
+    return f"{contract.CUBLAS}={given!a} is kept, but cuBLAS is deterministic only with {accepted}"
 
 
 def summary(settings: contract.Settings) -> str:
@@ -125,7 +145,7 @@ def summary(settings: contract.Settings) -> str:
     parts = [f"SEED={seed} ({origin})", f"DETERMINISM={settings.determinism}"]
     here = processes.rank()
     if here is not None:
-        parts.append(f"rank {here[0]} of {here[1]} ({settings['SEED_INIT_RANKS']} streams)")
+        parts.append(f"rank {here[0]} of {here[1]} ({settings.values['SEED_INIT_RANKS']} streams)")
     return ", ".join(parts)
 
 
@@ -140,10 +160,12 @@ def debug(line: str) -> None:
 
 
 def _write(line: str, levels: tuple[str, ...]) -> None:
-    if startup.settings is None or startup.settings["SEED_INIT_LOG"] not in levels:
+    if contract.value("SEED_INIT_LOG") not in levels:
         return
     try:
         # sys.stderr and not file descriptor 2: in a notebook it is the cell's output.
-        print(f"seed_init: {line}", file=sys.stderr, flush=True)
+        # One write a line: ranks share a terminal.
+        sys.stderr.write(f"seed_init: {line}\n")
+        sys.stderr.flush()
     except (OSError, ValueError, AttributeError):
-        pass  # stderr is closed or None; a message is no reason to stop a run
+        return  # stderr is closed or None; a message is no reason to stop a run

@@ -1,16 +1,23 @@
-"""What happens at the start of every Python process: read the settings, wait for imports.
+"""What runs at the start of every Python process: read the settings, wait for imports.
 
-Nothing is seeded here and no library is imported. `start` leaves a finder behind that
-calls `seeding` when the first of the libraries below is imported, and two fork callbacks.
+Nothing is seeded here and no library is imported: a finder is left behind, which calls
+`seeding` when one of the libraries below has been imported, and two fork callbacks.
+
+`seed-init install` puts copies of this file where Python runs them: as `sitecustomize.py` in
+the stdlib directory, and as `_seed_init_startup.py` for the .pth file. Every process pays for
+it. So it is one file outside the package (the package and two modules would cost 4 % of
+`python -c pass`), it imports only what the interpreter has loaded already, and what only an
+error or only some processes need is elsewhere. docs/design.md has the measurements.
 """
 
 import os
-
-from seed_init import importing, settings as contract
+import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import NoReturn
+    from collections.abc import Callable, Iterable, Sequence
+    from importlib.machinery import ModuleSpec
+    from types import ModuleType
 
 LIBRARIES = {
     "random": "stdlib",
@@ -19,94 +26,223 @@ LIBRARIES = {
 }
 """Module whose import is waited for -> the file in `libraries/` that knows it.
 
-`numpy.random`, not `numpy`: `import numpy` does not import it, so waiting for `numpy`
-would either force the import or come too early.
+`numpy.random`, not `numpy`: `import numpy` does not import it, so waiting for `numpy` would
+either force the import or come too early.
 """
 
-settings: contract.Settings | None = None
-"""What this process was asked to do; None until `start`, and with SEED_INIT=0."""
+ACCEPTED: "dict[str, tuple[str, ...]]" = {
+    "SEED": (),
+    "DETERMINISM": ("off", "fast", "warn", "strict"),
+    "CUDNN_DETERMINISTIC": ("0", "1"),
+    "CUDNN_BENCHMARK": ("0", "1"),
+    "CUDNN_ALLOW_TF32": ("0", "1"),
+    "TORCH_ALLOW_TF32": ("0", "1"),
+    "TORCH_FILL_UNINITIALIZED_MEMORY": ("0", "1"),
+    "TORCH_DETERMINISTIC_ALGORITHMS": ("0", "warn", "1"),
+    "CUBLAS_WORKSPACE_CONFIG": (),
+    "SEED_INIT": ("0",),
+    "SEED_INIT_LOG": ("quiet", "info", "debug"),
+    "SEED_INIT_UNSEEDED": ("derive", "warn", "leave"),
+    "SEED_INIT_RESEED": ("honour", "mix"),
+    "SEED_INIT_RANKS": ("same", "distinct"),
+    "SEED_INIT_CHILDREN": ("distinct", "inherit"),
+    "SEED_INIT_TRACE": (),
+    "SEED_INIT_RECORD": (),
+}
+"""Every variable of the contract, with the words that it takes; () for more than words."""
 
-drew_seed = False
-"""True where SEED=random was replaced by this process and not by the entrypoint."""
+SEED_MAX = 2**32 - 1
+"""The largest seed that `numpy.random.seed` and PYTHONHASHSEED take as well."""
 
-finder: importing.Finder | None = None
-"""Waits for the libraries that are not imported yet; None where the hook is idle."""
+CUBLAS_DETERMINISTIC = (":4096:8", ":16:8")
+"""The two values PyTorch accepts as deterministic (aten/src/ATen/Context.cpp)."""
+
+DEFAULTS = "/etc/seed_init/defaults"
+"""The image's defaults; below `sys.prefix`, those of one virtual environment."""
+
+values: "dict[str, str]" = {}
+"""What this process was asked to do: variable to accepted value, where one was given."""
+
+origins: "dict[str, str]" = {}
+"""Where each value comes from: "environment", "PATH:LINE" of the defaults file, or why."""
+
+started = False
+
+finder: "Finder | None" = None
+"""Waits for the libraries that are not imported yet; None where there is nothing to do."""
+
+
+class Finder:
+    """A finder in `sys.meta_path` that finds nothing itself but knows what is waited for.
+
+    Args:
+        waiting: full module names. A name leaves when `call` is called for it; a failed
+            import keeps it.
+        call: called with the name, once, right after the module's import. It must not
+            raise: raising would fail the user's import.
+    """
+
+    def __init__(self, waiting: "Iterable[str]", call: "Callable[[str], None]") -> None:
+        self.waiting = set(waiting)
+        self.call = call
+
+    def find_spec(
+        self,
+        name: str,
+        path: "Sequence[str] | None" = None,
+        target: "ModuleType | None" = None,
+    ) -> "ModuleSpec | None":
+        """Answer for a name that is waited for; None for every other one."""
+        if name not in self.waiting:
+            return None
+        from seed_init import importing
+
+        return importing.find_spec(self, name, path, target)
+
+    def imported(self, name: str) -> None:
+        """Call for `name`, unless that was done before."""
+        if name in self.waiting:
+            self.waiting.remove(name)
+            self.call(name)
 
 
 def start() -> None:
     """Arm this process. Does nothing with SEED_INIT=0 and when called again.
 
-    Both the sitecustomize and the .pth file call it, because each of them can be hidden
-    from an interpreter that runs the other.
+    Both the sitecustomize and the .pth file call it, because each of them can be hidden from
+    an interpreter that runs the other.
     """
-    global settings
-    if settings is not None or os.environ.get("SEED_INIT", "").strip() == "0":
+    global started
+    if started or os.environ.get("SEED_INIT", "").strip() == "0":
         return
+    started = True
     try:
-        settings = contract.read()
-        if not settings.idle:
-            _arm(settings)
-    except contract.Refusal as refusal:
-        refuse(str(refusal))
+        read(values, origins)
+        if "SEED" in values or "DETERMINISM" in values:
+            _arm()
     except BaseException as error:
-        fail(error)
+        end(error)
 
 
-def wanted() -> contract.Settings | None:
-    """The settings that hold for explicit calls of the public functions.
+def read(values: "dict[str, str]", origins: "dict[str, str]") -> None:
+    """Read the environment and, below it, the defaults file.
 
-    They hold with the hook and, where it is not installed, without it: code that asks for a
-    seeded generator must not get an unseeded one. None with SEED_INIT=0.
+    Args:
+        values: gets variable to accepted value.
+        origins: gets variable to where that value comes from.
+
+    Raises:
+        Refusal: a value, or a line of the defaults file, that the contract does not have.
     """
-    if settings is not None or os.environ.get("SEED_INIT", "").strip() == "0":
-        return settings
+    for path in (sys.prefix + DEFAULTS, DEFAULTS):
+        if os.access(path, os.F_OK):
+            read_defaults(path, values, origins)
+            break
+    environ = os.environ
+    # Over the environment, not over the contract: to ask os.environ for a name that it does
+    # not have costs an exception each time.
+    for name in environ:
+        if name in ACCEPTED:
+            # Empty counts as unset: Compose and CI systems pass variables through empty.
+            value = environ[name].strip()
+            if value:
+                values[name] = accept(name, value)
+                origins[name] = "environment"
+    if values.get("DETERMINISM") == "strict":
+        from seed_init import refusals
+
+        refusals.check_strict(values)
+
+
+def read_defaults(path: str, values: "dict[str, str]", origins: "dict[str, str]") -> None:
+    """Read a defaults file: NAME=VALUE lines, blank lines and lines that start with #.
+
+    Args:
+        path: the file.
+        values: as in `read`.
+        origins: as in `read`.
+
+    Raises:
+        Refusal: the file cannot be read, or a line is not in the contract.
+    """
+    # Not open(): its text decoding costs more than the rest of this function.
     try:
-        return contract.read()
-    except contract.Refusal as refusal:
-        refuse(str(refusal))
+        handle = os.open(path, os.O_RDONLY)
+        lines = os.fsdecode(os.read(handle, 65536)).splitlines()
+        os.close(handle)
+    except OSError as error:
+        from seed_init import refusals
+
+        raise refusals.unreadable(path, error) from None
+    for number, line in enumerate(lines, 1):
+        line = line.strip()
+        if line and line[0] != "#":
+            try:
+                name, value = line.split("=", 1)
+                name = name.strip()
+                values[name] = accept(name, value.strip())
+                origins[name] = f"{path}:{number}"
+            except Exception as error:
+                from seed_init import refusals
+
+                raise refusals.bad_line(path, number, line, error) from None
 
 
-def _arm(wanted: contract.Settings) -> None:
-    global settings, finder, drew_seed
-    if wanted.wants_draw:
+def accept(name: str, value: str) -> str:
+    """Return `value`, normalised, if `name` takes it.
+
+    Raises:
+        Refusal: it does not; the text names the variable, the value and what is accepted.
+    """
+    words = ACCEPTED[name]
+    if value in words or (not words and name != "SEED"):
+        return value
+    if name == "SEED":
+        if value.isascii() and value.isdecimal():
+            # Zeros off first: int() raises on a text of more than 4300 digits.
+            value = value.lstrip("0") or "0"
+            if len(value) <= 10 and int(value) <= SEED_MAX:
+                return value
+        words = (f"a whole number from 0 to {SEED_MAX}", "random", "off")
+        if value in words:
+            return value
+    from seed_init import refusals
+
+    raise refusals.not_accepted(name, value, words)
+
+
+def _arm() -> None:
+    global finder
+    if values.get("SEED") == "random":
         from seed_init import draw
 
-        settings = wanted = draw.replace_random(wanted)
-        drew_seed = True
-    _export_cublas(wanted)
-    waiting = {name: _seeder(name) for name in LIBRARIES}
-    waiting["multiprocessing.util"] = _watch_multiprocessing
+        draw.replace_random(values, origins)
+    # Now, because cuBLAS reads it when torch creates its first handle; children inherit it.
+    if "CUBLAS_WORKSPACE_CONFIG" in values:
+        os.environ["CUBLAS_WORKSPACE_CONFIG"] = values["CUBLAS_WORKSPACE_CONFIG"]
+    elif values.get("TORCH_DETERMINISTIC_ALGORITHMS", values.get("DETERMINISM", "warn")) in (
+        "1",
+        "warn",
+        "strict",
+    ):
+        os.environ["CUBLAS_WORKSPACE_CONFIG"] = CUBLAS_DETERMINISTIC[0]
     os.register_at_fork(before=_before_fork, after_in_child=_after_fork_in_child)
-    finder = importing.after_import(waiting)
+    finder = Finder(LIBRARIES, _imported)
+    finder.waiting.add("multiprocessing.process")
+    sys.meta_path.insert(0, finder)
+    for name in finder.waiting & sys.modules.keys():
+        finder.imported(name)
 
 
-def _export_cublas(wanted: contract.Settings) -> None:
-    """Set the cuBLAS workspace now: cuBLAS reads it when torch creates its first handle."""
-    if contract.CUBLAS in wanted.values:
-        os.environ[contract.CUBLAS] = wanted[contract.CUBLAS]
-
-
-def _seeder(name: str):  # type: ignore[no-untyped-def]
-    def seed_library() -> None:
-        try:
-            from seed_init import seeding
-
-            seeding.library_imported(name)
-        except BaseException as error:
-            # Never raise: a second `import torch` after a failed one cannot succeed, and
-            # a user's `except ImportError` would carry on unseeded.
-            fail(error)
-
-    return seed_library
-
-
-def _watch_multiprocessing() -> None:
+def _imported(name: str) -> None:
     try:
-        from seed_init import processes
+        from seed_init import seeding
 
-        processes.watch_multiprocessing()
+        seeding.imported(name)
     except BaseException as error:
-        fail(error)
+        # Never raise: a second `import torch` after a failed one cannot succeed, and a
+        # user's `except ImportError` would carry on unseeded.
+        end(error)
 
 
 def _before_fork() -> None:
@@ -115,7 +251,7 @@ def _before_fork() -> None:
 
         processes.before_fork()
     except BaseException as error:
-        fail(error)
+        end(error)
 
 
 def _after_fork_in_child() -> None:
@@ -124,22 +260,53 @@ def _after_fork_in_child() -> None:
 
         processes.after_fork_in_child()
     except BaseException as error:
-        fail(error)
+        end(error)
 
 
-def refuse(message: str) -> "NoReturn":
-    """End this process: one line on stderr, exit status 78 (EX_CONFIG), nothing else.
+def end(error: BaseException) -> None:
+    """End this process with one line: a bad setting, or a failure to seed. Does not return.
 
-    `os._exit`, because an exception would let user code run unseeded and SystemExit makes
-    `site` print a traceback and exit 1 (Lib/site.py, Python/pylifecycle.c).
+    An exception would let user code run unseeded, with exit status 0, and SystemExit makes
+    `site` print a page (Lib/site.py, execsitecustomize; Python/pylifecycle.c).
     """
-    os.write(2, f"seed_init: {message}\n".encode("ascii", "backslashreplace"))
-    os._exit(contract.EX_CONFIG)
+    try:
+        from seed_init import refusals
+
+        refusals.end(error)
+    except BaseException:
+        os.write(
+            2,
+            f"seed_init: cannot load the seeding hook ({error!r}); run 'seed-init install' "
+            "again, or set SEED_INIT=0 to run without seeding\n".encode(),
+        )
+        os._exit(78)
 
 
-def fail(error: BaseException) -> "NoReturn":
-    """End this process because seeding it failed: unseeded user code must not run."""
-    refuse(
-        f"seeding failed with {type(error).__name__}: {str(error)[:300]!r}; "
-        "set SEED_INIT=0 to run without seeding"
-    )
+def _run_hidden_sitecustomize() -> None:
+    """Run the sitecustomize that this one hides.
+
+    `site` imports exactly one module of this name. Ours sits first, so it owes the others
+    their turn: the one that `seed-init install` found in this directory and kept, or else the
+    next one on `sys.path`.
+    """
+    here = os.path.dirname(__file__)
+    kept = here + "/_seed_init_kept_sitecustomize"
+    paths = [kept]
+    if here in sys.path:
+        paths += [entry + "/sitecustomize" for entry in sys.path[sys.path.index(here) + 1 :]]
+    # Hardly any Python has one: look for a file before paying for the import system. What is
+    # inside a zip the import system has to find.
+    for path in paths:
+        if os.access(path + ".py", os.F_OK) or os.access(path, os.F_OK) or ".zip/" in path:
+            from seed_init import chaining
+
+            chaining.run_hidden(kept, paths[1:])
+            break
+
+
+if __name__ in ("sitecustomize", "_seed_init_startup"):
+    # The package asks for `seed_init.startup` and must find what is running.
+    if sys.modules.setdefault("seed_init.startup", sys.modules[__name__]).__name__ == __name__:
+        start()
+    if __name__ == "sitecustomize":
+        _run_hidden_sitecustomize()

@@ -29,7 +29,7 @@ def derive(seed: int, path: Path) -> int:
     # _blake2 is the C module behind hashlib, without hashlib's 2 ms of OpenSSL. It is
     # missing only from interpreters built without it.
     try:
-        from _blake2 import blake2s  # type: ignore[import-not-found]
+        from _blake2 import blake2s
     except ImportError:
         from hashlib import blake2s
     # repr keeps 1 and "1" apart, and the separator cannot occur in the repr of either.

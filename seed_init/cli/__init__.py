@@ -8,6 +8,7 @@ A new subcommand is a file here and a line in `COMMANDS`.
 import argparse
 import sys
 from collections.abc import Sequence
+from typing import Any, NoReturn
 
 import seed_init
 from seed_init.cli import doctor, place, status
@@ -18,7 +19,7 @@ COMMANDS = (place.add_install, place.add_uninstall, status.add, doctor.add)
 class _Parser(argparse.ArgumentParser):
     """A parser whose errors are one line that says where help is."""
 
-    def error(self, message: str):  # type: ignore[no-untyped-def]
+    def error(self, message: str) -> NoReturn:
         self.exit(2, f"{self.prog}: {message}; see {self.prog} --help\n")
 
 
@@ -29,7 +30,8 @@ def parser() -> argparse.ArgumentParser:
         description="Every Python process seeded from SEED before user code runs.",
     )
     top.add_argument("--version", action="version", version=f"seed-init {seed_init.__version__}")
-    commands = top.add_subparsers(metavar="COMMAND", required=True)
+    # Typed by hand: add_subparsers() promises parsers of the class that it is called on.
+    commands: Any = top.add_subparsers(metavar="COMMAND", required=True)
     for add in COMMANDS:
         add(commands)
     return top
@@ -52,5 +54,5 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         # `seed-init status | head`: the reader has what it wanted. Python would complain
         # again when it flushes at exit.
-        sys.stdout = None  # type: ignore[assignment]
+        sys.stdout = None
         return 0

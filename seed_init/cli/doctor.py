@@ -12,7 +12,7 @@ import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from seed_init import report, startup
+from seed_init import report, settings, startup
 from seed_init.cli.tables import table
 
 IMAGE_FACTS = Path("/usr/local/share/seed_init/image.json")
@@ -89,9 +89,9 @@ def image_facts() -> dict[str, str] | None:
 
 def check_hook() -> Finding:
     """Did the hook run in this Python, and can it keep its promise?"""
-    lines = report.not_covered(startup.wanted())
+    lines = report.not_covered(settings.current())
     if lines:
-        return Finding("hook", NOTE if startup.settings else FAIL, "; ".join(lines))
+        return Finding("hook", NOTE if startup.started else FAIL, "; ".join(lines))
     return Finding("hook", OK, "active in this Python")
 
 
@@ -102,7 +102,9 @@ def check_versions(facts: dict[str, str] | None) -> list[Finding]:
     try:
         import torch
     except ImportError as error:
-        return [Finding("torch", FAIL, f"cannot be imported ({error}); the tag says {facts['torch']}")]
+        return [
+            Finding("torch", FAIL, f"cannot be imported ({error}); the tag says {facts['torch']}")
+        ]
     cudnn = torch.backends.cudnn.version()
     have = {
         "torch": torch.__version__.partition("+")[0],

@@ -1,0 +1,62 @@
+# `make` or `make help` lists the targets. Variables of the job go through: make train SEED=7
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+TAG := seed-init:2.6.0-cuda11.8-cudnn9
+# What the environment, the command line of make, or nobody has set.
+export SEED DETERMINISM JUPYTER_PORT
+
+PYTHON_FILES := seed_init image tests benchmarks examples entrypoint/seed-init-healthcheck
+SHELL_FILES := tools/*.sh tests/standin/*.sh entrypoint/seed-init-entrypoint \
+	entrypoint/seed-init-notebook image/seed-init .ci/run
+
+.PHONY: help
+help: ## list the targets
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sort | sed -E 's/:.*## /\t/' | expand -t 12
+
+.PHONY: notebook
+notebook: ## start JupyterLab, in a container where possible
+	@tools/run.sh notebook
+
+.PHONY: train
+train: ## run the example training job, in a container where possible
+	@tools/run.sh train
+
+.PHONY: image
+image: ## build both images, runtime and notebook
+	docker build --target runtime --tag $(TAG) $(BUILD_ARGS) .
+	docker build --target notebook --tag $(TAG)-notebook $(BUILD_ARGS) .
+
+# Build arguments from the environment, as docker-compose.yml takes them, and the revision.
+BUILD_ARGS := $(foreach name,BASE_IMAGE BASE_DIGEST EXPECT_TORCH EXPECT_CUDA EXPECT_CUDNN,\
+	$(if $(filter undefined,$(origin $(name))),,--build-arg $(name)=$($(name)))) \
+	--build-arg REVISION=$(shell git rev-parse HEAD 2>/dev/null || echo unknown)
+
+.PHONY: test
+test: lint ## run every test that this machine can run (installs into .venv)
+	@SEED_INIT=0 .venv/bin/python -m pytest $(PYTEST_ARGS)
+
+.PHONY: lint
+lint: venv ## ruff, mypy, shellcheck, hadolint
+	@.venv/bin/ruff check $(PYTHON_FILES)
+	@.venv/bin/ruff format --check --quiet $(PYTHON_FILES) || (echo "run: .venv/bin/ruff format"; false)
+	@.venv/bin/mypy --no-error-summary
+	@.venv/bin/shellcheck $(SHELL_FILES)
+	@.venv/bin/hadolint Dockerfile
+
+.PHONY: venv
+venv:
+	@tools/venv.sh test
+
+.PHONY: bench
+bench: venv ## print what the hook costs, with the machine it ran on
+	@SEED_INIT=0 .venv/bin/python -m benchmarks
+
+.PHONY: clean
+clean: ## remove .venv and caches; images stay
+	rm -rf .venv .cache .mypy_cache .pytest_cache .ruff_cache build dist *.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

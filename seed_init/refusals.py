@@ -1,0 +1,82 @@
+"""How a process is refused: the error lines, and the exit that keeps user code from running."""
+
+import os
+from typing import NoReturn
+
+EX_CONFIG = 78
+"""Exit status of a refusal: "configuration error" in sysexits.h."""
+
+
+class Refusal(Exception):
+    """A setting that is not in the contract. Its text is one line for the user."""
+
+
+def end(error: BaseException) -> NoReturn:
+    """End this process: one line on stderr, exit status 78, nothing else.
+
+    `os._exit`, because an exception would let user code run unseeded, with exit status 0, and
+    SystemExit makes `site` print a traceback and exit 1 (Lib/site.py, Python/pylifecycle.c).
+
+    Args:
+        error: a Refusal, or anything else that went wrong while seeding.
+    """
+    line = str(error)
+    if not isinstance(error, Refusal):
+        line = (
+            f"seeding failed with {type(error).__name__}: {shown(line, 300)}; "
+            "set SEED_INIT=0 to run without seeding"
+        )
+    os.write(2, f"seed_init: {line}\n".encode("ascii", "backslashreplace"))
+    os._exit(EX_CONFIG)
+
+
+def not_accepted(name: str, value: str, words: tuple[str, ...]) -> Refusal:
+    """The refusal of a value that is none of the accepted words."""
+    return Refusal(f"{name}={shown(value)} is not accepted; use {listed(words)}")
+
+
+def unreadable(path: str, error: OSError) -> Refusal:
+    """The refusal of a defaults file that is there but cannot be read."""
+    return Refusal(f"cannot read {path}: {error.strerror}; repair or remove it")
+
+
+def bad_line(path: str, number: int, line: str, error: Exception) -> Refusal:
+    """The refusal of a line of the defaults file.
+
+    Args:
+        path: the file.
+        number: the line's number, from 1.
+        line: its text.
+        error: a Refusal of the value, or what went wrong with NAME=VALUE.
+    """
+    if isinstance(error, Refusal):
+        return Refusal(f"{path}, line {number}: {error}")
+    return Refusal(
+        f"{path}, line {number}: {shown(line)} is not accepted; "
+        "use NAME=VALUE with a name from the README's table of variables"
+    )
+
+
+def check_strict(values: dict[str, str]) -> None:
+    """Raise Refusal where level strict meets a cuBLAS workspace that is not deterministic."""
+    from seed_init.startup import CUBLAS_DETERMINISTIC
+
+    given = values.get("CUBLAS_WORKSPACE_CONFIG")
+    if given and given not in CUBLAS_DETERMINISTIC:
+        raise not_accepted(
+            "under DETERMINISM=strict CUBLAS_WORKSPACE_CONFIG", given, CUBLAS_DETERMINISTIC
+        )
+
+
+def shown(value: str, most: int = 40) -> str:
+    """`value` quoted for an error line: ASCII only, and short however long it is."""
+    if len(value) > most:
+        return f"{value[:most]!a}... ({len(value)} characters)"
+    return ascii(value)
+
+
+def listed(words: tuple[str, ...]) -> str:
+    """Words as English: "0 or leave it unset", "0 or 1", "off, fast, warn or strict"."""
+    if len(words) == 1:
+        return f"{words[0]} or leave it unset"
+    return f"{', '.join(words[:-1])} or {words[-1]}"

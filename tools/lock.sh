@@ -1,0 +1,29 @@
+#!/usr/bin/env bash
+# lock.sh: write the lock files in requirements/ anew from their .in files. Needs uv.
+# Universal: one lock for every Python from 3.10 on, so that the local environment has the
+# image's versions wherever a wheel of them exists.
+set -euo pipefail
+cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../requirements"
+
+lock() { # lock NAME [OPTIONS of uv pip compile]
+    local name=$1
+    shift
+    uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-header \
+        --no-annotate "$@" "$name.in" --output-file "$name.txt"
+}
+
+# The base brings numpy and torch's other needs; of these only numpy stays out of the lock,
+# because it must not move.
+lock notebook --constraints constraints.txt --no-emit-package numpy
+lock torch
+lock test
+
+# torch's CPU build comes from an index of its own, with the same needs but CUDA's.
+python3 - <<'PYTHON'
+import re
+from pathlib import Path
+
+blocks = re.split(r"^(?=\S)", Path("torch.txt").read_text(), flags=re.M)
+cuda = re.compile(r"(torch|triton|nvidia-[\w-]+)==")
+Path("torch-cpu.txt").write_text("".join(b for b in blocks if not cuda.match(b)))
+PYTHON
