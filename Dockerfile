@@ -20,7 +20,6 @@ ARG EXPECT_CUDNN=9
 
 SHELL ["/bin/bash", "-euo", "pipefail", "-c"]
 
-# hadolint ignore=DL3002
 USER root
 
 # First, because everything else is for nothing on the wrong base.
@@ -82,7 +81,6 @@ LABEL org.opencontainers.image.title="seed-init" \
 # ---------------------------------------------------------------------------------------
 FROM runtime AS notebook
 
-# hadolint ignore=DL3002
 USER root
 
 # Hashes for every package, and no resolving: torch, numpy and the nvidia packages are the

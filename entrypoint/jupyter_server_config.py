@@ -13,5 +13,7 @@ c.ServerApp.open_browser = False
 c.ServerApp.root_dir = "/workspace"
 # The link in the log is the one to open on the host.
 c.ServerApp.custom_display_url = f"http://127.0.0.1:{c.ServerApp.port}/lab"
+# A file for a browser on the same machine: there is none in the container.
+c.ServerApp.use_redirect_file = False
 # Whoever starts the container as root has chosen it.
 c.ServerApp.allow_root = os.geteuid() == 0

@@ -29,8 +29,9 @@ PTH_BASE = f'import os; "PYTHONPATH" in os.environ and __import__("{STARTUP}")\n
 
 # How a file of ours is told from the user's: text that every release writes.
 MARK = {
-    ".py": '"""What runs at the start of every Python process: read the settings',
-    ".pth": "import ",
+    "sitecustomize.py": '"""Installed as `sitecustomize`: start seeding',
+    f"{STARTUP}.py": '"""What runs at the start of every Python process: read the settings',
+    PTH_NAME: "import ",
 }
 
 
@@ -110,11 +111,10 @@ def install(placement: Placement) -> Report:
     report = Report()
     try:
         _install_package(placement, report)
-        code = (PACKAGE / "startup.py").read_text()
-        _write(placement.startup, code, report)
+        _write(placement.startup, (PACKAGE / "startup.py").read_text(), report)
         if not placement.virtual:
             _keep_sitecustomize(placement, report)
-            _write(placement.sitecustomize, code, report)
+            _write(placement.sitecustomize, (PACKAGE / "sitecustomize.py").read_text(), report)
         placement.site_packages.mkdir(parents=True, exist_ok=True)
         _write(placement.pth, PTH_VIRTUAL if placement.virtual else PTH_BASE, report)
         _own_by_pip(placement)
@@ -218,7 +218,9 @@ def _is_ours(path: Path) -> bool:
     """True for a file that `install` wrote, of any version."""
     try:
         text = path.read_text(encoding="utf-8")
-        return text.startswith(MARK[path.suffix]) and (path.suffix == ".py" or STARTUP in text)
+        return text.startswith(MARK.get(path.name, "\0")) and (
+            path.suffix == ".py" or STARTUP in text
+        )
     except (OSError, UnicodeDecodeError):
         return False
 

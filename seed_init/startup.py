@@ -3,11 +3,11 @@
 Nothing is seeded here and no library is imported: a finder is left behind, which calls
 `seeding` when one of the libraries below has been imported, and two fork callbacks.
 
-`seed-init install` puts copies of this file where Python runs them: as `sitecustomize.py` in
-the stdlib directory, and as `_seed_init_startup.py` for the .pth file. Every process pays for
-it. So it is one file outside the package (the package and two modules would cost 4 % of
-`python -c pass`), it imports only what the interpreter has loaded already, and what only an
-error or only some processes need is elsewhere. docs/design.md has the measurements.
+`seed-init install` puts a copy of this file, named `_seed_init_startup`, where sitecustomize and
+the .pth file import it. Every process pays for it. So it is one file outside the package (the
+package and two modules would cost 4 % of `python -c pass`), it imports only what the
+interpreter has loaded already, and what only an error or only some processes need is
+elsewhere. docs/design.md has the measurements.
 """
 
 import os
@@ -282,31 +282,7 @@ def end(error: BaseException) -> None:
         os._exit(78)
 
 
-def _run_hidden_sitecustomize() -> None:
-    """Run the sitecustomize that this one hides.
-
-    `site` imports exactly one module of this name. Ours sits first, so it owes the others
-    their turn: the one that `seed-init install` found in this directory and kept, or else the
-    next one on `sys.path`.
-    """
-    here = os.path.dirname(__file__)
-    kept = here + "/_seed_init_kept_sitecustomize"
-    paths = [kept]
-    if here in sys.path:
-        paths += [entry + "/sitecustomize" for entry in sys.path[sys.path.index(here) + 1 :]]
-    # Hardly any Python has one: look for a file before paying for the import system. What is
-    # inside a zip the import system has to find.
-    for path in paths:
-        if os.access(path + ".py", os.F_OK) or os.access(path, os.F_OK) or ".zip/" in path:
-            from seed_init import chaining
-
-            chaining.run_hidden(kept, paths[1:])
-            break
-
-
-if __name__ in ("sitecustomize", "_seed_init_startup"):
+if __name__ == "_seed_init_startup":
     # The package asks for `seed_init.startup` and must find what is running.
-    if sys.modules.setdefault("seed_init.startup", sys.modules[__name__]).__name__ == __name__:
-        start()
-    if __name__ == "sitecustomize":
-        _run_hidden_sitecustomize()
+    sys.modules["seed_init.startup"] = sys.modules[__name__]
+    start()

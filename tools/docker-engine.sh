@@ -11,7 +11,6 @@ readonly plugin_dir=/usr/local/lib/docker/cli-plugins
 # Bookworm has Compose 1.29 and no buildx. Trixie's plugins run on it: libc 2.34 is
 # all they link to.
 readonly donor_suite=trixie
-readonly donor_mirror=http://deb.debian.org/debian
 readonly donor_keyring=/usr/share/keyrings/debian-archive-keyring.gpg
 readonly engine_log=${XDG_STATE_HOME:-/var/log}/dockerd.log
 readonly engine_timeout_s=60
@@ -140,6 +139,13 @@ provide_buildx() {
     fi
 }
 
+# The archive that this host gets Debian from; it has the donor suite too.
+debian_mirror() {
+    # shellcheck disable=SC2016 # apt's own variables
+    apt-get indextargets --format '$(ORIGIN)/$(LABEL) $(REPO_URI)' 'Created-By: Packages' \
+        | awk '$1 == "Debian/Debian" { print $2; exit }'
+}
+
 # fetch_plugin NAME DIRECTORY: the plugin out of the donor suite's package NAME. The
 # package itself is not installed: it would pull the donor's docker in with it.
 # A subshell, so that its trap is its own.
@@ -149,8 +155,11 @@ fetch_plugin() (
     scratch=$(mktemp -d)
     trap 'rm -rf -- "$scratch"' EXIT
 
+    local mirror
+    mirror=$(debian_mirror)
+    [[ -n $mirror ]] || die "no Debian archive in this host's apt sources to fetch $1 from"
     mkdir -p -- "$scratch/lists" "$scratch/cache" "$scratch/unpacked" "$2"
-    printf 'deb [signed-by=%s] %s %s main\n' "$donor_keyring" "$donor_mirror" "$donor_suite" \
+    printf 'deb [signed-by=%s] %s %s main\n' "$donor_keyring" "$mirror" "$donor_suite" \
         > "$scratch/sources.list"
     # apt as if this were a system of the donor suite; the host's own sources, pins
     # and lists stay out of it, and stay as they are. The user _apt cannot write here.

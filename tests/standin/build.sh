@@ -8,7 +8,6 @@ umask 022
 
 readonly rootfs=seed-init-standin-rootfs:bookworm
 readonly host_certificates=/etc/ssl/certs/ca-certificates.crt
-readonly mirror=http://deb.debian.org/debian
 
 here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
 scratch=$(mktemp -d)
@@ -37,9 +36,9 @@ make_rootfs() {
     [[ $EUID -eq 0 ]] || die "making $rootfs needs root, for debootstrap"
     command -v debootstrap > /dev/null || die 'debootstrap is missing: apt-get install debootstrap'
 
-    say "making $rootfs from $mirror"
+    say "making $rootfs"
     local root=$scratch/rootfs
-    debootstrap --variant=minbase --include=ca-certificates bookworm "$root" "$mirror" \
+    debootstrap --variant=minbase --include=ca-certificates bookworm "$root" \
         > "$scratch/debootstrap.log" 2>&1 \
         || { tail -n 20 "$scratch/debootstrap.log" >&2; die 'debootstrap failed (its last lines are above)'; }
     # debootstrap leaves the host's name and resolver, and every package it unpacked.

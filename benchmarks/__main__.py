@@ -1,0 +1,24 @@
+"""Run the benchmarks named on the command line, all of them by default."""
+
+import sys
+
+from benchmarks import image, imports, machine, startup
+
+PARTS = {"startup": startup.main, "imports": imports.main, "image": image.main}
+
+
+def main() -> int:
+    names = sys.argv[1:] or list(PARTS)
+    unknown = [name for name in names if name not in PARTS]
+    if unknown:
+        print(f"benchmarks: no part {unknown[0]!r}; there are {', '.join(PARTS)}", file=sys.stderr)
+        return 2
+    print(machine.description())
+    for name in names:
+        print()
+        PARTS[name]()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,30 @@
+"""`import torch` with the hook, which seeds it and sets its flags, and without. Target: 1.01."""
+
+import tempfile
+from pathlib import Path
+
+from benchmarks import interpreters
+from benchmarks.interleaved import Arm, measure, report
+
+ROUNDS = 15
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as place:
+        bare = interpreters.copy_base(Path(place, "bare"))
+        interpreters.see_packages(bare)
+        hooked = interpreters.link_copy(bare, Path(place, "hooked"))
+        interpreters.install_hook(hooked)
+
+        def arm(executable: Path, **variables: str) -> Arm:
+            return Arm(
+                (str(executable), "-c", "import torch"),
+                interpreters.environment(executable, **variables),
+            )
+
+        arms = {"no hook": arm(bare), "SEED=7": arm(hooked, SEED="7")}
+        report("import torch", measure(arms, ROUNDS))
+
+
+if __name__ == "__main__":
+    main()

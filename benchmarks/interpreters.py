@@ -1,0 +1,76 @@
+"""Private copies of the base interpreter, with and without the hook.
+
+Hard links: both copies run the very same pages of the page cache. With real copies, where
+the kernel happens to put each costs or saves more than the hook does.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+
+REPOSITORY = Path(__file__).parent.parent
+LEFT_OUT = ("test", "tests", "idlelib", "turtledemo", "site-packages", "dist-packages", "config-*")
+
+
+def copy_base(prefix: Path) -> Path:
+    """Copy the interpreter that runs this, without packages, to `prefix`.
+
+    Returns:
+        The path of the copy's executable.
+    """
+    version = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    library = Path(sysconfig.get_path("stdlib"))
+    shutil.copytree(
+        library,
+        prefix / "lib" / version,
+        ignore=shutil.ignore_patterns(*LEFT_OUT, "sitecustomize.py", "__pycache__"),
+    )
+    (prefix / "lib" / version / "site-packages").mkdir()
+    executable = prefix / "bin" / version
+    executable.parent.mkdir()
+    shutil.copy2(Path(sys._base_executable).resolve(), executable)  # type: ignore[attr-defined]
+    for shared in Path(sys.base_prefix, "lib").glob("libpython3*.so*"):
+        shutil.copy2(shared, prefix / "lib")
+    _run(executable, "-m", "compileall", "-q", "-j", "0", str(prefix / "lib" / version))
+    return executable
+
+
+def link_copy(executable: Path, prefix: Path) -> Path:
+    """Copy a private interpreter to `prefix` by hard links; returns the executable."""
+    shutil.copytree(executable.parent.parent, prefix, copy_function=os.link, symlinks=True)
+    return prefix / "bin" / executable.name
+
+
+def install_hook(executable: Path) -> None:
+    """Install the hook of this repository into a private interpreter."""
+    _run(executable, str(REPOSITORY / "seed_init"), "install")
+
+
+def see_packages(executable: Path) -> None:
+    """Let a private interpreter import what the environment that runs this has installed."""
+    version = executable.name
+    site_packages = executable.parent.parent / "lib" / version / "site-packages"
+    (site_packages / "packages.pth").write_text(sysconfig.get_path("purelib") + "\n")
+
+
+def environment(executable: Path, **variables: str) -> dict[str, str]:
+    """A minimal environment for a private interpreter, plus `variables`."""
+    return {
+        "PATH": os.defpath,
+        "LANG": "C.UTF-8",
+        "PYTHONHASHSEED": "0",
+        "LD_LIBRARY_PATH": str(executable.parent.parent / "lib"),
+        **variables,
+    }
+
+
+def _run(executable: Path, *arguments: str) -> None:
+    subprocess.run(
+        [str(executable), *arguments],
+        env=environment(executable),
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
