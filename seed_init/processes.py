@@ -77,7 +77,7 @@ def after_fork_in_child() -> None:
     """In the child: take the place that the parent numbered.
 
     Seeds nothing yet: `random` reseeds itself from the OS in a callback that runs after this
-    one, and `_seed_forked_child` runs after both.
+    one, and `seed_forked_child` runs after both.
     """
     global path, _forked, _forks, _tree, _tree_of_parent
     _forked, _forks = True, 0
@@ -94,19 +94,17 @@ def follow_random() -> None:
     Callbacks in the child run in the order of their registration, and `random` registers
     its reseed from the OS while it is imported (Lib/random.py, end).
     """
-    os.register_at_fork(after_in_child=_seed_forked_child)
+    os.register_at_fork(after_in_child=lambda: startup.guarded("processes", "seed_forked_child"))
 
 
-def _seed_forked_child() -> None:
-    try:
-        if not _children_inherit():
-            seeding.reseed_libraries()
-            return
-        _, state = _forking[get_ident()]
-        if state is not None:
-            sys.modules["random"].setstate(state)
-    except BaseException as error:
-        startup.end(error)
+def seed_forked_child() -> None:
+    """In the child, after `random` has reseeded itself: give it its stream."""
+    if not _children_inherit():
+        seeding.reseed_libraries()
+        return
+    _, state = _forking[get_ident()]
+    if state is not None:
+        sys.modules["random"].setstate(state)
 
 
 def watch_multiprocessing() -> None:
@@ -120,21 +118,23 @@ def watch_multiprocessing() -> None:
     bootstrap = base._bootstrap
 
     def _bootstrap(self, *args, **kwargs):  # type: ignore[no-untyped-def]
-        _take_place_in_tree(self._identity)
+        startup.guarded("processes", "take_place", self._identity)
         return bootstrap(self, *args, **kwargs)
 
     base._bootstrap = _bootstrap
 
 
-def _take_place_in_tree(identity: tuple[int, ...]) -> None:
+def take_place(identity: tuple[int, ...]) -> None:
+    """In a multiprocessing child: take the place that its identity names.
+
+    Args:
+        identity: the multiprocessing identity, (2, 1) for the first child of the second.
+    """
     global path, _tree
-    try:
-        if not _children_inherit():
-            _tree = _tree_of_parent
-            path = (*_tree[0], "process", *identity[_tree[1] :])
-            seeding.reseed_libraries()
-    except BaseException as error:
-        startup.end(error)
+    if not _children_inherit():
+        _tree = _tree_of_parent
+        path = (*_tree[0], "process", *identity[_tree[1] :])
+        seeding.reseed_libraries()
 
 
 def _children_inherit() -> bool:

@@ -15,7 +15,7 @@ import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Sequence
     from importlib.machinery import ModuleSpec
     from types import ModuleType
 
@@ -40,7 +40,6 @@ ACCEPTED: "dict[str, tuple[str, ...]]" = {
     "TORCH_FILL_UNINITIALIZED_MEMORY": ("0", "1"),
     "TORCH_DETERMINISTIC_ALGORITHMS": ("0", "warn", "1"),
     "CUBLAS_WORKSPACE_CONFIG": (),
-    "SEED_INIT": ("0",),
     "SEED_INIT_LOG": ("quiet", "info", "debug"),
     "SEED_INIT_UNSEEDED": ("derive", "warn", "leave"),
     "SEED_INIT_RESEED": ("honour", "mix"),
@@ -49,7 +48,10 @@ ACCEPTED: "dict[str, tuple[str, ...]]" = {
     "SEED_INIT_TRACE": (),
     "SEED_INIT_RECORD": (),
 }
-"""Every variable of the contract, with the words that it takes; () for more than words."""
+"""Every variable of the contract, with the words that it takes; () for more than words.
+
+SEED_INIT is not among them: it holds before anything is read, and in no defaults file.
+"""
 
 SEED_MAX = 2**32 - 1
 """The largest seed that `numpy.random.seed` and PYTHONHASHSEED take as well."""
@@ -82,8 +84,8 @@ class Finder:
             raise: raising would fail the user's import.
     """
 
-    def __init__(self, waiting: "Iterable[str]", call: "Callable[[str], None]") -> None:
-        self.waiting = set(waiting)
+    def __init__(self, waiting: "set[str]", call: "Callable[[str], None]") -> None:
+        self.waiting = waiting
         self.call = call
 
     def find_spec(
@@ -139,6 +141,10 @@ def read(values: "dict[str, str]", origins: "dict[str, str]") -> None:
             read_defaults(path, values, origins)
             break
     environ = os.environ
+    if environ.get("SEED_INIT", "").strip():
+        from seed_init import refusals
+
+        raise refusals.not_accepted("SEED_INIT", environ["SEED_INIT"], ("0",))
     # Over the environment, not over the contract: to ask os.environ for a name that it does
     # not have costs an exception each time.
     for name in environ:
@@ -178,10 +184,11 @@ def read_defaults(path: str, values: "dict[str, str]", origins: "dict[str, str]"
         line = line.strip()
         if line and line[0] != "#":
             try:
-                name, value = line.split("=", 1)
-                name = name.strip()
-                values[name] = accept(name, value.strip())
-                origins[name] = f"{path}:{number}"
+                name, value = map(str.strip, line.split("=", 1))
+                # Empty counts as unset, as in the environment.
+                if value or name not in ACCEPTED:
+                    values[name] = accept(name, value)
+                    origins[name] = f"{path}:{number}"
             except Exception as error:
                 from seed_init import refusals
 
@@ -220,45 +227,31 @@ def _arm() -> None:
     # Now, because cuBLAS reads it when torch creates its first handle; children inherit it.
     if "CUBLAS_WORKSPACE_CONFIG" in values:
         os.environ["CUBLAS_WORKSPACE_CONFIG"] = values["CUBLAS_WORKSPACE_CONFIG"]
-    elif values.get("TORCH_DETERMINISTIC_ALGORITHMS", values.get("DETERMINISM", "warn")) in (
-        "1",
-        "warn",
-        "strict",
-    ):
-        os.environ["CUBLAS_WORKSPACE_CONFIG"] = CUBLAS_DETERMINISTIC[0]
-    os.register_at_fork(before=_before_fork, after_in_child=_after_fork_in_child)
-    finder = Finder(LIBRARIES, _imported)
-    finder.waiting.add("multiprocessing.process")
+    else:
+        level = values.get("DETERMINISM", "warn")
+        if values.get("TORCH_DETERMINISTIC_ALGORITHMS", level) in ("1", "warn", "strict"):
+            os.environ["CUBLAS_WORKSPACE_CONFIG"] = CUBLAS_DETERMINISTIC[0]
+    os.register_at_fork(
+        before=lambda: guarded("processes", "before_fork"),
+        after_in_child=lambda: guarded("processes", "after_fork_in_child"),
+    )
+    finder = Finder(
+        {*LIBRARIES, "multiprocessing.process"},
+        lambda name: guarded("seeding", "imported", name),
+    )
     sys.meta_path.insert(0, finder)
     for name in finder.waiting & sys.modules.keys():
         finder.imported(name)
 
 
-def _imported(name: str) -> None:
+def guarded(module: str, function: str, *arguments: object) -> None:
+    """Call a function of the package, which is loaded only now; end the process if it fails.
+
+    Never raise: a second `import torch` after a failed one cannot succeed, and a user's
+    `except ImportError` would carry on unseeded.
+    """
     try:
-        from seed_init import seeding
-
-        seeding.imported(name)
-    except BaseException as error:
-        # Never raise: a second `import torch` after a failed one cannot succeed, and a
-        # user's `except ImportError` would carry on unseeded.
-        end(error)
-
-
-def _before_fork() -> None:
-    try:
-        from seed_init import processes
-
-        processes.before_fork()
-    except BaseException as error:
-        end(error)
-
-
-def _after_fork_in_child() -> None:
-    try:
-        from seed_init import processes
-
-        processes.after_fork_in_child()
+        getattr(__import__(f"seed_init.{module}", fromlist=[function]), function)(*arguments)
     except BaseException as error:
         end(error)
 
@@ -274,11 +267,9 @@ def end(error: BaseException) -> None:
 
         refusals.end(error)
     except BaseException:
-        os.write(
-            2,
-            f"seed_init: cannot load the seeding hook ({error!r}); run 'seed-init install' "
-            "again, or set SEED_INIT=0 to run without seeding\n".encode(),
-        )
+        line = f"seed_init: cannot load the seeding hook ({error!r}); run 'seed-init install' "
+        line += "again, or set SEED_INIT=0 to run without seeding\n"
+        os.write(2, line.encode())
         os._exit(78)
 
 

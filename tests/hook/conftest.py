@@ -16,7 +16,16 @@ from .support import REPOSITORY, output, run, site_packages_of, stdlib_of
 NOT_COPIED = shutil.ignore_patterns(
     # The tests bring their own sitecustomize; Debian's Python has one.
     *("sitecustomize.py", "usercustomize.py", "sitecustomize*.pyc", "_seed_init_*", "seed_init"),
-    *("site-packages", "dist-packages", "test", "idlelib", "tkinter", "turtledemo", "libpython*"),
+    *(
+        "site-packages",
+        "dist-packages",
+        "test",
+        "lib2to3",
+        "idlelib",
+        "tkinter",
+        "turtledemo",
+        "libpython*",
+    ),
 )
 
 

@@ -20,7 +20,9 @@ DRAW = {
 }
 
 
-@pytest.mark.parametrize("library", ["random", "numpy", pytest.param("torch", marks=pytest.mark.torch)])
+@pytest.mark.parametrize(
+    "library", ["random", "numpy", pytest.param("torch", marks=pytest.mark.torch)]
+)
 def test_values_are_those_of_explicit_seeding(python: Path, bare: Path, library: str) -> None:
     by_hand = output(bare, "-c", f"{BY_HAND[library]}\n{DRAW[library]}")
     assert output(python, "-c", DRAW[library], env=SEED) == by_hand
@@ -34,7 +36,9 @@ def test_values_are_those_of_explicit_seeding(python: Path, bare: Path, library:
 def test_import_order_does_not_matter(python: Path, bare: Path, order: tuple[str, ...]) -> None:
     draws = "\n".join(DRAW[library] for library in sorted(DRAW))
     recipe = "\n".join(BY_HAND[library] for library in order)
-    seeded = output(python, "-c", "\n".join(f"import {name}" for name in order) + f"\n{draws}", env=SEED)
+    seeded = output(
+        python, "-c", "\n".join(f"import {name}" for name in order) + f"\n{draws}", env=SEED
+    )
     assert seeded == output(bare, "-c", f"{recipe}\n{draws}")
 
 
@@ -106,20 +110,19 @@ def test_a_subprocess_gives_what_it_gives_by_hand(python: Path) -> None:
 def test_nothing_is_seeded_where_neither_seed_nor_defaults_are(python: Path) -> None:
     if Path("/etc/seed_init/defaults").exists():
         pytest.skip("this machine has /etc/seed_init/defaults")
-    code = "import sys; print('seed_init.seeding' in sys.modules, len(sys.meta_path))"
-    code = f"import random; {code}; print(random.random())"
+    code = "import random, sys; print('seed_init' in str(sys.meta_path)); print(random.random())"
     one, other = output(python, "-c", code), output(python, "-c", code)
-    assert one.splitlines()[0] == "False 3"
+    assert one.splitlines()[0] == "False"
     assert one != other
 
 
 def test_seed_init_0_is_the_way_out(python: Path) -> None:
     """It wins over every other variable, good or bad."""
     env = {"SEED_INIT": " 0 ", "SEED": "bad", "DETERMINISM": "bad"}
-    code = "import random, sys; print(sys.meta_path[0]); print(random.random())"
+    code = "import random, sys; print('seed_init' in str(sys.meta_path)); print(random.random())"
     one, other = (run(python, "-c", code, env=env) for _ in range(2))
     assert (one.returncode, one.stderr) == (0, "")
-    assert "Finder" not in one.stdout.splitlines()[0].replace("FrozenImporter", "")
+    assert one.stdout.splitlines()[0] == "False"
     assert one.stdout != other.stdout
 
 
