@@ -27,6 +27,10 @@ PTH_VIRTUAL = f"import {STARTUP}\n"
 # Only PYTHONPATH can put a foreign sitecustomize before the one in the stdlib directory.
 PTH_BASE = f'import os; "PYTHONPATH" in os.environ and __import__("{STARTUP}")\n'
 
+# Whatever the umask: a hook that a user cannot read is skipped by Python with two lines.
+READABLE_FILE = 0o644
+READABLE_DIRECTORY = 0o755
+
 # How a file of ours is told from the user's: text that every release writes.
 MARK = {
     "sitecustomize.py": '"""Installed as `sitecustomize`: start seeding',
@@ -173,6 +177,8 @@ def _install_package(placement: Placement, report: Report) -> None:
         shutil.rmtree(fresh, ignore_errors=True)
     for source in sorted(target.rglob("*.py")):
         _compile(source)
+    for path in (target, *target.rglob("*")):
+        path.chmod(READABLE_DIRECTORY if path.is_dir() else READABLE_FILE)
     report.say(f"installed {target}")
 
 
@@ -232,8 +238,7 @@ def _write(path: Path, text: str, report: Report) -> None:
         raise PlacementError(f"{path} is there and is not seed_init's; move it away first")
     fresh = path.with_name(f".{path.name}-{os.getpid()}")
     fresh.write_text(text, encoding="ascii")
-    # An unprivileged user must be able to read it: an unreadable hook is skipped by Python.
-    fresh.chmod(0o644)
+    fresh.chmod(READABLE_FILE)
     fresh.replace(path)
     if path.suffix == ".py":
         _compile(path, without_docstrings=True)
@@ -256,13 +261,15 @@ def _compile(source: Path, without_docstrings: bool = False) -> None:
     UNCHECKED_HASH also spares every start the look at the source. Nobody reads docstrings of
     the files that every process loads; they are half of what there is to load.
     """
+    compiled = Path(importlib.util.cache_from_source(str(source), optimization=""))
     py_compile.compile(
         str(source),
-        cfile=importlib.util.cache_from_source(str(source), optimization=""),
+        cfile=str(compiled),
         invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,
         optimize=2 if without_docstrings else 0,
         doraise=True,
     )
+    compiled.chmod(READABLE_FILE)
 
 
 def _own_by_pip(placement: Placement) -> None:

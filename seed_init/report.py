@@ -39,12 +39,12 @@ def status() -> dict[str, object]:
 
 
 def hook_state(settings: contract.Settings | None) -> str:
-    """One of "off", "not active", "idle" and "active"."""
+    """One of "off" (SEED_INIT=0), "idle" (nothing asked for), "not active" and "active"."""
     if settings is None:
         return "off"
-    if not startup.started:
-        return "not active"
-    return "idle" if settings.determinism is None else "active"
+    if settings.determinism is None:
+        return "idle"
+    return "active" if startup.started else "not active"
 
 
 def settings_in_order(settings: contract.Settings | None) -> list[tuple[str, str, str]]:

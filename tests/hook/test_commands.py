@@ -1,0 +1,84 @@
+"""`seed-init status`, `seed-init doctor` and the command itself."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from .support import Completed, run
+
+
+def command(python: Path, *words: str, **env: str) -> Completed:
+    return run(python, "-m", "seed_init", *words, env=env)
+
+
+def test_status_shows_each_setting_with_its_origin(python: Path) -> None:
+    done = command(python, "status", SEED="7", DETERMINISM="strict")
+    assert (done.returncode, done.stderr) == (0, "")
+    rows = [line.split() for line in done.stdout.splitlines()]
+    assert ["SEED", "7", "environment"] in rows
+    assert ["SEED_INIT_LOG", "info", "built-in"] in rows
+    assert ["CUBLAS_WORKSPACE_CONFIG", ":4096:8", "DETERMINISM=strict"] in rows
+    assert ["TORCH_DETERMINISTIC_ALGORITHMS", "1", "DETERMINISM=strict"] in rows
+    assert "not covered" not in done.stdout
+
+
+def test_status_as_json_is_what_the_function_returns(python: Path) -> None:
+    done = command(python, "status", "--json", SEED="7")
+    state = json.loads(done.stdout)
+    assert (state["seed"], state["hook"], state["not_covered"]) == (7, "active", [])
+    assert {"name": "SEED", "value": "7", "origin": "environment"} in state["settings"]
+
+
+def test_status_names_a_missing_hash_seed(python: Path) -> None:
+    done = run(python, "-m", "seed_init", "status", env={"SEED": "7", "PYTHONHASHSEED": None})
+    assert "PYTHONHASHSEED is not in effect" in done.stdout
+
+
+def test_status_names_what_this_version_does_not_act_on(python: Path) -> None:
+    done = command(python, "status", SEED="7", SEED_INIT_RESEED="mix", SEED_INIT_TRACE="/tmp/t")
+    assert "SEED_INIT_RESEED=mix has no effect in this version" in done.stdout
+    assert "SEED_INIT_TRACE=/tmp/t has no effect in this version" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("env", "hook"), [({}, "idle"), ({"SEED_INIT": "0"}, "off"), ({"SEED": "off"}, "active")]
+)
+def test_status_says_whether_the_hook_works(python: Path, env: dict[str, str], hook: str) -> None:
+    assert json.loads(command(python, "status", "--json", **env).stdout)["hook"] == hook
+
+
+def test_status_without_the_hook_says_that_it_did_not_run(python: Path) -> None:
+    done = run(python, "-S", "-m", "seed_init", "status", env={"SEED": "7"})
+    assert "not active" in done.stdout and "run 'seed-init install'" in done.stdout
+
+
+def test_doctor_fails_without_a_gpu_unless_none_is_wanted(python: Path) -> None:
+    wanted = command(python, "doctor", "--json", SEED="7")
+    answer = json.loads(wanted.stdout)
+    gpu = next(f for f in answer["findings"] if f["check"] == "gpu")
+    assert wanted.returncode == (0 if answer["ok"] else 1)
+    if gpu["result"] == "ok":
+        pytest.skip("this machine has a GPU")
+    assert wanted.returncode == 1 and gpu["result"] == "FAIL" and gpu["detail"]
+    answer = json.loads(command(python, "doctor", "--json", "--cpu", SEED="7").stdout)
+    gpu = next(f for f in answer["findings"] if f["check"] == "gpu")
+    assert gpu["result"] == "note"
+
+
+def test_doctor_fails_where_the_hook_did_not_run(python: Path) -> None:
+    done = run(python, "-S", "-m", "seed_init", "doctor", "--cpu", env={"SEED": "7"})
+    assert done.returncode == 1
+    assert done.stdout.startswith("FAIL  hook")
+
+
+@pytest.mark.parametrize("words", [(), ("nonsense",), ("status", "--nonsense"), ("install", "x")])
+def test_bad_usage_is_one_line_and_status_2(python: Path, words: tuple[str, ...]) -> None:
+    done = command(python, *words)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.count("\n") == 1 and "--help" in done.stderr
+
+
+def test_a_closed_pipe_is_no_error(python: Path) -> None:
+    done = run("/bin/sh", "-c", f"SEED=7 {python} -m seed_init status --json | head -c 1")
+    assert (done.stdout, done.stderr) == ("{", "")
