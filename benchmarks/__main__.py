@@ -2,9 +2,14 @@
 
 import sys
 
-from benchmarks import image, imports, machine, startup
+from benchmarks import digits, image, imports, machine, startup
 
-PARTS = {"startup": startup.main, "imports": imports.main, "image": image.main}
+PARTS = {
+    "startup": startup.main,
+    "imports": imports.main,
+    "image": image.main,
+    "digits": digits.main,
+}
 
 
 def main() -> int:

@@ -77,7 +77,10 @@ locally() {
         notebook)
             local port=${JUPYTER_PORT:-8888}
             port_is_free "$port" || die "port $port is in use; choose another: make notebook JUPYTER_PORT=8889"
-            exec "$python" -m jupyter lab --no-browser --ServerApp.port_retries=0 --port "$port" ;;
+            local options=(--no-browser --ServerApp.port_retries=0 --port "$port")
+            # Jupyter refuses root unless told that it is meant; there is no other user here.
+            ((EUID == 0)) && options+=(--allow-root)
+            exec "$python" -m jupyter lab "${options[@]}" ;;
     esac
 }
 

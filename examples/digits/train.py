@@ -239,7 +239,6 @@ def train(options: argparse.Namespace) -> dict[str, object]:
     return {
         "accuracy": history[-1]["test_accuracy"],
         "weights_sha256": weights_sha256(model),
-        "seed": os.environ.get("SEED"),
         "epochs": options.epochs,
         "batch_size": options.batch_size,
         "lr": options.lr,
