@@ -57,7 +57,8 @@ PROGRAM = "print('user code ran')"
 
 def test_the_contract_has_these_variables(python: Path) -> None:
     names = output(python, "-c", "from seed_init.startup import ACCEPTED; print(*ACCEPTED)")
-    assert sorted(names.split()) == sorted([*ACCEPTED, *ANY_TEXT])
+    # SEED_INIT is read before the others, and not from the defaults file.
+    assert sorted([*names.split(), "SEED_INIT"]) == sorted([*ACCEPTED, *ANY_TEXT])
 
 
 @pytest.mark.parametrize("name", ACCEPTED)
@@ -199,6 +200,8 @@ class TestDefaultsFile:
             ("SED=42", "'SED=42'"),
             ("export SEED=42", "'export SEED=42'"),
             ("=42", "'=42'"),
+            ("SEED_INIT=0", "'SEED_INIT=0'"),
+            ("PATH=/bin", "'PATH=/bin'"),
             ("é\N{SEEDLING}", r"'\xe9\U0001f331'"),
         ],
     )
@@ -214,7 +217,12 @@ class TestDefaultsFile:
             "use NAME=VALUE with a name from the README's table of variables\n"
         )
 
-    @pytest.mark.parametrize("name", ACCEPTED)
+    def test_counts_an_empty_value_as_unset(self, fresh: Callable[[str], Path]) -> None:
+        python = fresh("hooked")
+        write_defaults(python.parent.parent, "SEED=\nDETERMINISM =  \n")
+        assert self.shown(python) == "None None"
+
+    @pytest.mark.parametrize("name", [name for name in ACCEPTED if name != "SEED_INIT"])
     def test_refuses_a_value_and_names_the_line(
         self, fresh: Callable[[str], Path], name: str
     ) -> None:
@@ -259,6 +267,14 @@ class TestDefaultsFile:
         write_defaults(python.parent.parent, "nonsense\n")
         done = run(python, "-c", PROGRAM, env={"SEED_INIT": "0"})
         assert (done.stdout, done.stderr, done.returncode) == ("user code ran\n", "", 0)
+
+    def test_is_named_in_ascii(self, python: Path, tmp_path: Path) -> None:
+        venv = tmp_path / "vénv"
+        output(python, "-m", "venv", "--without-pip", venv)
+        write_defaults(venv, "SEED=é\n")
+        done = run(venv / "bin/python", "-c", PROGRAM)
+        assert (done.stdout, done.returncode) == ("", 78)
+        assert r"/v\xe9nv/etc/seed_init/defaults, line 1: SEED='\xe9' is not" in done.stderr
 
     def test_of_a_virtual_environment_is_its_own(self, python: Path, tmp_path: Path) -> None:
         output(python, "-m", "venv", "--without-pip", tmp_path / "venv")

@@ -144,3 +144,24 @@ def test_a_drawn_seed_reaches_children_and_is_told_once(python: Path) -> None:
     seeds = done.stdout.split()
     assert len(seeds) == 3 and len(set(seeds)) == 1
     assert done.stderr.count("SEED=") == 1 + 1  # its value and its origin, in one line
+
+
+def test_user_code_that_seeds_is_obeyed(python: Path, bare: Path) -> None:
+    code = "import random; random.seed(1); print(random.random())"
+    assert output(python, "-c", code, env=SEED) == output(bare, "-c", code)
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        "import random; print(random.Random().random())",
+        "import numpy; print(numpy.random.default_rng().random())",
+        "import random; print(random.SystemRandom().random())",
+        "import secrets; print(secrets.token_hex())",
+        "import uuid; print(uuid.uuid4())",
+        "import tempfile; print(tempfile.mktemp())",
+    ],
+)
+def test_what_must_differ_differs(python: Path, draw: str) -> None:
+    """And, documented, a generator that user code makes without a seed."""
+    assert len({output(python, "-c", draw, env=SEED) for _ in range(2)}) == 2

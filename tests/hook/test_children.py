@@ -1,0 +1,240 @@
+"""Workers that a program makes for itself: streams of their own, the same in every run."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from .support import answer, output, program, run
+
+METHODS = ("fork", "spawn", "forkserver")
+Drawn = list[float]
+
+
+def children(python: Path, how: str, method: str, *libraries: str, **env: str) -> Any:
+    arguments = (program("children"), how, method, *(libraries or ("random", "numpy")))
+    return answer(python, *arguments, env={"SEED": "7", **env})
+
+
+def values(answer: dict[str, Any]) -> list[Drawn]:
+    return [answer["parent"], *answer["children"].values()]
+
+
+def assert_all_differ(drawn: list[Drawn]) -> None:
+    """In each library no two processes draw the same."""
+    for of_one_library in zip(*drawn, strict=True):
+        assert len(set(of_one_library)) == len(drawn)
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("how", ["process", "pool", "executor", "nested"])
+def test_workers_get_distinct_streams_stable_from_run_to_run(
+    python: Path, how: str, method: str
+) -> None:
+    told = children(python, how, method)
+    assert len(told["children"]) == (9 if how == "nested" else 3)
+    assert_all_differ(values(told))
+    assert children(python, how, method) == told
+
+
+def test_forked_children_get_distinct_streams_stable_from_run_to_run(python: Path) -> None:
+    told = children(python, "os_fork", "none")
+    assert len(told["children"]) == 6
+    assert_all_differ(values(told))
+    assert children(python, "os_fork", "none") == told
+
+
+def test_loky_workers_get_distinct_streams_stable_from_run_to_run(python: Path) -> None:
+    told = children(python, "loky", "none")
+    assert len(told["children"]) == 3
+    assert_all_differ(values(told))
+    assert children(python, "loky", "none") == told
+
+
+def test_without_the_hook_forked_children_differ_from_run_to_run(bare: Path) -> None:
+    """What the tests above would show if the hook did nothing."""
+    told = children(bare, "process", "fork", "random")
+    assert told != children(bare, "process", "fork", "random")
+
+
+def test_the_start_method_does_not_matter(python: Path) -> None:
+    """A worker is known by its place among its siblings, whatever made it."""
+    fork, spawn, forkserver = (children(python, "process", method) for method in METHODS)
+    drawn = [sorted(told["children"].values()) for told in (fork, spawn, forkserver)]
+    assert drawn[0] == drawn[1] == drawn[2]
+
+
+def test_libraries_that_the_fork_server_has_imported_do_not_matter(python: Path) -> None:
+    told = children(python, "process", "forkserver")
+    assert children(python, "preload", "forkserver") == told
+
+
+@pytest.mark.parametrize(
+    ("how", "method"), [("process", "fork"), ("process", "spawn"), ("os_fork", "none")]
+)
+def test_workers_follow_the_seed(python: Path, how: str, method: str) -> None:
+    seven, eight = (children(python, how, method, SEED=seed) for seed in ("7", "8"))
+    assert_all_differ(values(seven) + values(eight))
+
+
+@pytest.mark.parametrize("how", ["process", "os_fork"])
+def test_workers_do_not_disturb_their_parent(python: Path, how: str) -> None:
+    told = children(python, how, "fork", "random", "numpy")
+    code = "import random, numpy, json"
+    code += "\nfor _ in range(2): print(json.dumps([random.random(), numpy.random.rand()]))"
+    assert output(python, "-c", code, env={"SEED": "7"}).splitlines() == [
+        str(told["parent"]),
+        str(told["parent after"]),
+    ]
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize("method", ["fork", "spawn"])
+def test_torch_gets_a_stream_of_its_own_in_each_worker(python: Path, method: str) -> None:
+    told = children(python, "process", method, "torch", "random")
+    assert_all_differ(values(told))
+    if method == "fork":
+        assert children(python, "process", method, "torch", "random") == told
+
+
+class TestInherit:
+    """SEED_INIT_CHILDREN=inherit: children are clones, as without the hook."""
+
+    @pytest.mark.parametrize(
+        ("how", "method"), [("process", "fork"), ("pool", "fork"), ("os_fork", "none")]
+    )
+    def test_forked_children_go_on_where_their_parent_is(
+        self, python: Path, how: str, method: str
+    ) -> None:
+        """Of `random` as well, which CPython reseeds from the OS in a forked child."""
+        told = children(python, how, method, SEED_INIT_CHILDREN="inherit")
+        for child, drawn in told["children"].items():
+            # A grandchild goes on where its parent is, which has drawn once.
+            assert child.endswith(".0") or drawn == told["parent after"]
+        assert children(python, how, method, SEED_INIT_CHILDREN="inherit") == told
+
+    @pytest.mark.parametrize("how", ["process", "pool"])
+    def test_spawned_children_start_like_their_parent(self, python: Path, how: str) -> None:
+        told = children(python, how, "spawn", SEED_INIT_CHILDREN="inherit")
+        assert list(told["children"].values()) == [told["parent"]] * 3
+
+    def test_children_of_a_fork_server_start_like_their_parent(self, python: Path) -> None:
+        for how in ("process", "preload"):
+            told = children(python, how, "forkserver", SEED_INIT_CHILDREN="inherit")
+            assert list(told["children"].values()) == [told["parent"]] * 3
+
+
+def test_a_forked_thread_pool_keeps_count(python: Path) -> None:
+    """Two threads that fork at the same time number their children apart."""
+    told = [answer(python, program("forking_threads"), env={"SEED": "7"}) for _ in range(2)]
+    assert sorted(told[0]) == sorted(told[1])
+    assert len(set(told[0])) == 8
+
+
+def test_workers_of_forked_children_get_distinct_streams(python: Path) -> None:
+    told = [answer(python, program("tree_under_forks"), "fork", env={"SEED": "7"}) for _ in "12"]
+    assert told[0] == told[1]
+    assert len(set(told[0])) == 3
+
+
+def test_spawned_workers_of_forked_children_share_streams(python: Path) -> None:
+    """The documented hole: a spawned worker knows its place among those that are spawned."""
+    told = answer(python, program("tree_under_forks"), "spawn", env={"SEED": "7"})
+    assert len(set(told)) == 1
+
+
+def test_a_library_first_imported_in_a_worker_is_seeded_there(python: Path) -> None:
+    told = [answer(python, program("late_import"), env={"SEED": "7"}) for _ in range(2)]
+    assert told[0] == told[1]
+    assert len(set(told[0])) == 3
+
+
+def test_no_worker_says_anything(python: Path) -> None:
+    for method in METHODS:
+        arguments = (program("children"), "process", method, "numpy")
+        done = run(python, *arguments, env={"SEED": "7"})
+        assert done.stderr == "seed_init: SEED=7 (environment), DETERMINISM=warn\n"
+
+
+def loader(python: Path, *arguments: str, **env: str) -> Any:
+    return answer(python, program("loader"), *arguments, env={"SEED": "7", **env})
+
+
+@pytest.mark.torch
+class TestDataLoader:
+    def test_forked_workers_draw_what_they_draw_under_explicit_seeding(
+        self, python: Path, bare: Path
+    ) -> None:
+        """PyTorch seeds them, after us."""
+        told = loader(python, "fork", "0")
+        assert_all_differ([told[0][0], told[0][1], told[1][0], told[1][1]])
+        assert told == loader(bare, "fork", "0", BY_HAND="1")
+
+    def test_spawned_workers_draw_what_forked_ones_draw(self, python: Path) -> None:
+        assert loader(python, "spawn", "0") == loader(python, "fork", "0")
+
+    def test_persistent_workers_go_on_in_the_second_epoch(self, python: Path) -> None:
+        told = loader(python, "fork", "1")
+        assert_all_differ([told[0][0], told[0][1], told[1][0], told[1][1]])
+        assert told == loader(python, "fork", "1")
+
+
+def ranks(python: Path, directory: Path, **env: str) -> tuple[list[Drawn], str]:
+    """What each of two ranks of torchrun draws, and their stderr."""
+    launcher = ("-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2")
+    env = {"SEED": "7", "OMP_NUM_THREADS": "1", **env}
+    done = run(python, *launcher, program("rank"), directory, env=env)
+    assert done.returncode == 0, done.stderr
+    return [json.loads((directory / f"{rank}.json").read_text()) for rank in "01"], done.stderr
+
+
+@pytest.mark.torch
+class TestRanks:
+    def test_of_torchrun_draw_the_same_by_default(self, python: Path, tmp_path: Path) -> None:
+        told, stderr = ranks(python, tmp_path)
+        by_hand = "import torch, random; torch.manual_seed(7); random.seed(7)"
+        by_hand += "; print([random.random(), torch.rand(1).item()])"
+        assert [str(one) for one in told] == [output(python, "-c", by_hand, env={"SEED": "7"})] * 2
+        for rank in range(2):
+            line = "seed_init: SEED=7 (environment), DETERMINISM=warn, "
+            assert stderr.count(f"{line}rank {rank} of 2 (same streams)\n") == 1
+
+    def test_of_torchrun_draw_apart_where_asked(self, python: Path, tmp_path: Path) -> None:
+        told, _ = ranks(python, tmp_path, SEED_INIT_RANKS="distinct")
+        assert_all_differ(told)
+        by_hand = "import torch, random; from seed_init.streams import derive\n"
+        by_hand += "for rank in range(2): torch.manual_seed(derive(7, ('rank', rank))); "
+        by_hand += "random.seed(derive(7, ('rank', rank))); "
+        by_hand += "print([random.random(), torch.rand(1).item()])"
+        assert [str(one) for one in told] == output(
+            python, "-c", by_hand, env={"SEED": "7"}
+        ).splitlines()
+
+
+@pytest.mark.parametrize(
+    ("variable", "size"),
+    [
+        ("RANK", "WORLD_SIZE"),
+        ("SLURM_PROCID", "SLURM_NTASKS"),
+        ("OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE"),
+        ("PMI_RANK", "PMI_SIZE"),
+    ],
+)
+def test_a_rank_is_known_by_its_launchers_variable(python: Path, variable: str, size: str) -> None:
+    code = "import numpy.random, seed_init; print(seed_init.seed(), seed_init.status()['rank'])"
+    derived = "from seed_init.streams import derive; print(derive(7, ('rank', 3)))"
+    env = {"SEED": "7", variable: "3", size: "4"}
+    same = run(python, "-c", code, env=env)
+    assert same.stdout == "7 3\n"
+    assert same.stderr.endswith(", rank 3 of 4 (same streams)\n")
+    distinct = run(python, "-c", code, env={**env, "SEED_INIT_RANKS": "distinct"})
+    assert distinct.stdout == f"{output(python, '-c', derived)} 3\n"
+    assert distinct.stderr.endswith(", rank 3 of 4 (distinct streams)\n")
+
+
+@pytest.mark.parametrize("rank", ["", "x", "-1", "1.0", "٣", "9" * 5000])
+def test_a_rank_that_is_no_number_is_no_rank(python: Path, rank: str) -> None:
+    code = "import seed_init; print(seed_init.status()['rank'])"
+    env = {"SEED": "7", "RANK": rank, "SEED_INIT_RANKS": "distinct"}
+    assert output(python, "-c", code, env=env) == "None"

@@ -1,0 +1,89 @@
+"""The compose files: what they ask of the engine."""
+
+import json
+import socket
+
+import pytest
+from containers import Project, docker
+
+pytestmark = pytest.mark.image
+
+SERVICES = ("notebook", "train")
+
+
+def services(project: Project, cpu: bool) -> dict[str, dict]:
+    done = project.compose("--profile=*", "config", "--format=json", cpu=cpu)
+    assert not done.stderr
+    found: dict[str, dict] = json.loads(done.stdout)["services"]
+    return found
+
+
+def reserved_devices(service: dict) -> list[dict]:
+    found: list[dict] = service["deploy"]["resources"]["reservations"].get("devices", [])
+    return found
+
+
+def test_the_main_file_reserves_all_gpus_for_every_service(project: Project) -> None:
+    found = services(project, cpu=False)
+    assert tuple(sorted(found)) == SERVICES
+    for name in SERVICES:
+        (device,) = reserved_devices(found[name])
+        assert (device["driver"], device["capabilities"]) == ("nvidia", ["gpu"])
+        assert device["count"] == -1  # what Compose makes of `all`
+
+
+def test_the_cpu_file_takes_every_gpu_away_and_nothing_else(project: Project) -> None:
+    with_gpu, without = services(project, cpu=False), services(project, cpu=True)
+    for name in SERVICES:
+        assert reserved_devices(without[name]) == []
+        for service in (with_gpu[name], without[name]):
+            del service["deploy"]
+        assert with_gpu[name]["ulimits"].pop("memlock") == -1
+        assert without[name] == with_gpu[name]
+
+
+def test_the_port_is_published_on_127_0_0_1(project: Project) -> None:
+    found = services(project, cpu=False)
+    (port,) = found["notebook"]["ports"]
+    assert port["host_ip"] == "127.0.0.1"
+    assert (port["published"], port["target"]) == (str(project.port), project.port)
+    assert "ports" not in found["train"]
+
+
+def test_the_notebook_has_a_health_check_and_a_job_has_none(project: Project) -> None:
+    found = services(project, cpu=False)
+    assert found["notebook"]["healthcheck"]["test"] == ["CMD", "seed-init-healthcheck"]
+    assert "healthcheck" not in found["train"]
+
+
+def test_there_is_room_for_data_loader_workers(project: Project) -> None:
+    for name, service in services(project, cpu=False).items():
+        assert int(service["shm_size"]) >= 1 << 30, name
+
+
+def test_a_job_gets_the_shared_memory_of_the_compose_file(project: Project) -> None:
+    script = "df --output=size -B1 /dev/shm | tail -n 1"
+    assert int(project.train("bash", "-c", script).stdout) == 8 << 30
+
+
+def test_a_port_in_use_is_named(project: Project) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", project.port))
+        other.listen()
+        done = project.compose("up", "--detach", "notebook", status=1)
+    (line,) = (line for line in done.lines if line.startswith("Error"))
+    assert f"127.0.0.1:{project.port}" in line
+    assert "address already in use" in line
+
+
+def test_compose_builds_the_image_with_the_arguments_of_the_environment(
+    project: Project, base
+) -> None:
+    tag = f"seed-init-test:{project.variables['COMPOSE_PROJECT_NAME']}"
+    try:
+        project.compose("build", "notebook", SEED_INIT_IMAGE=tag, timeout=600)
+        inspected = docker("image", "inspect", tag).stdout
+    finally:
+        docker("image", "rm", "--force", tag, status=None)
+    labels = json.loads(inspected)[0]["Config"]["Labels"]
+    assert labels["org.opencontainers.image.base.name"] == base.image

@@ -1,0 +1,268 @@
+"""The entrypoint: says early what is wrong, otherwise cannot be noticed."""
+
+import random
+import re
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from containers import Container, Containers, derived_image, docker, until
+
+pytestmark = pytest.mark.image
+
+DRAW = "import random; print(random.random())"
+DRAW_ALL = "import random, numpy, torch; print(random.random(), numpy.random.rand(), torch.rand(1))"
+HOOKS = "/etc/seed_init/entrypoint.d"
+STOP_AT_ONCE_S = 5.0  # docker stop would kill after 10
+
+
+@pytest.fixture(params=["runtime", "notebook"])
+def image(images, request: pytest.FixtureRequest) -> str:
+    return getattr(images, request.param)
+
+
+def mounted(source: Path, target: str) -> list[str]:
+    return [f"--mount=type=bind,src={source},dst={target},readonly"]
+
+
+# --- transparent ------------------------------------------------------------------------
+
+
+def test_echo_x_prints_x_and_nothing_else(container: Containers, image: str) -> None:
+    done = container.run(image, "echo", "x")
+    assert (done.stdout, done.stderr) == ("x\n", "")
+
+
+def test_the_status_of_the_command_is_passed_on(container: Containers, image: str) -> None:
+    container.run(image, "bash", "-c", "exit 7", status=7)
+
+
+def test_an_unknown_command_is_named(container: Containers, image: str) -> None:
+    done = container.run(image, "no-such-command", status=127)
+    assert "no-such-command" in done.stderr
+
+
+def test_arguments_arrive_as_they_were(container: Containers, images) -> None:
+    words = ["a  b", "", "$HOME", "*", "-x"]
+    done = container.run(images.runtime, "python", "-c", "import sys; print(sys.argv[1:])", *words)
+    assert done.stdout == f"{words}\n"
+
+
+def test_pid_1_is_tini(container: Containers, image: str) -> None:
+    assert container.run(image, "cat", "/proc/1/comm").stdout == "tini\n"
+
+
+def test_a_container_stops_at_once(container: Containers, images) -> None:
+    running = container.start(images.runtime, "sleep", "infinity")
+    started = time.monotonic()
+    stopped = docker_stop(running.name)
+    assert time.monotonic() - started < STOP_AT_ONCE_S
+    assert stopped == 143
+
+
+def docker_stop(name: str) -> int:
+    docker("stop", "--time=10", name)
+    status: int = Container(name).state()["ExitCode"]
+    return status
+
+
+def test_without_a_command_the_runtime_image_starts_bash(container: Containers, images) -> None:
+    assert container.run(images.runtime).stdout == ""  # its stdin is empty
+
+
+# --- settings -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("bypassed", [False, True], ids=["entrypoint", "--entrypoint python"])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("SEED", "seven"),
+        ("SEED", "-1"),
+        ("SEED", "4294967296"),
+        ("DETERMINISM", "max"),
+        ("SEED_INIT_LOG", "loud"),
+    ],
+)
+def test_a_bad_setting_is_refused_in_one_line(
+    container: Containers, images, name: str, value: str, bypassed: bool
+) -> None:
+    words, options = ["python", "-c", "print('user code')"], []
+    if bypassed:
+        words, options = words[1:], ["--entrypoint=python"]
+    done = container.run(images.runtime, *words, options=options, status=78, **{name: value})
+    assert not done.stdout
+    assert len(done.lines) == 1
+    assert done.lines[0].startswith(f"seed_init: {name}={value!r} is not accepted; use ")
+
+
+def test_a_bad_setting_is_refused_for_any_command(container: Containers, images) -> None:
+    done = container.run(images.runtime, "echo", "x", status=78, SEED="seven")
+    assert not done.stdout
+    assert len(done.lines) == 1
+
+
+def test_a_seed_is_drawn_once_for_the_whole_container(container: Containers, images) -> None:
+    script = 'python -c "$0"; python -c "$0"'
+    done = container.run(images.runtime, "bash", "-c", script, DRAW, SEED="random")
+    seed = drawn(done.stderr)
+    assert done.stdout.splitlines() == [str(random.Random(seed).random())] * 2
+
+
+def test_docker_exec_has_the_drawn_seed_of_the_container(container: Containers, images) -> None:
+    ready = ["bash", "-c", "echo ready; exec sleep infinity"]
+    running, other = (container.start(images.runtime, *ready, SEED="random") for _ in range(2))
+    seeds = []
+    for one in (running, other):
+        wait_for_ready(one.logs)
+        seed = drawn(one.logs().stderr)
+        assert one.exec("python", "-c", DRAW).stdout == f"{random.Random(seed).random()}\n"
+        seeds.append(seed)
+    assert seeds[0] != seeds[1]
+
+
+def wait_for_ready(logs: Callable) -> None:
+    until("ready", lambda: "ready" in logs().stdout)
+
+
+def drawn(stderr: str) -> int:
+    """The seed that the entrypoint says it drew, once."""
+    found = re.findall(
+        r"^seed_init: SEED=random drew (\d+); SEED=\1 runs the same again$", stderr, re.M
+    )
+    assert len(found) == 1, stderr
+    return int(found[0])
+
+
+# --- the defaults file --------------------------------------------------------------------
+
+
+def test_without_a_defaults_file_nothing_is_seeded_or_said(
+    container: Containers, images, tmp_path: Path
+) -> None:
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    options = mounted(empty, "/etc/seed_init")
+    first, second = (
+        container.run(images.runtime, "python", "-c", DRAW_ALL, options=options) for _ in range(2)
+    )
+    assert (first.stderr, second.stderr) == ("", "")
+    for one, other in zip(first.stdout.split(" ", 2), second.stdout.split(" ", 2)):
+        assert one != other
+
+
+def test_a_team_image_may_have_other_defaults(
+    container: Containers, images, tmp_path: Path
+) -> None:
+    instruction = r"RUN printf 'SEED=7\nDETERMINISM=strict\n' > /etc/seed_init/defaults"
+    with derived_image(images.runtime, tmp_path, "USER root", instruction, "USER 1000:0") as team:
+        done = container.run(team, "python", "-c", DRAW_ALL)
+    assert done.stdout.startswith(str(random.Random(7).random()))
+    assert done.lines == [
+        "seed_init: SEED=7 (/etc/seed_init/defaults:1), DETERMINISM=strict",
+    ]
+
+
+def test_a_bad_line_of_the_defaults_file_is_named_by_its_number(
+    container: Containers, images, tmp_path: Path
+) -> None:
+    defaults = tmp_path / "defaults"
+    defaults.write_text("# the team's\nSEED=7\n\nSEEED=8\n")
+    done = container.run(
+        images.runtime,
+        "echo",
+        "x",
+        options=mounted(defaults, "/etc/seed_init/defaults"),
+        status=78,
+    )
+    assert not done.stdout
+    assert len(done.lines) == 1
+    assert done.lines[0].startswith("seed_init: /etc/seed_init/defaults, line 4: 'SEEED=8'")
+
+
+# --- a home -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "options",
+    [["--user=12345:12345"], ["--read-only"], ["--read-only", "--user=12345:12345"]],
+    ids=" ".join,
+)
+def test_where_home_is_not_writable_another_is_found_and_named(
+    container: Containers, images, options: list[str]
+) -> None:
+    script = 'touch "$HOME/written" && echo "$HOME"'
+    done = container.run(images.runtime, "bash", "-c", script, options=options)
+    home = done.stdout.strip()
+    assert home != "/home/jovyan"
+    assert done.lines == [
+        f"seed_init: home /home/jovyan is not writable; HOME is {home} in this container"
+    ]
+
+
+@pytest.mark.parametrize(
+    "options", [[], ["--user=12345"], ["--tmpfs=/home/jovyan"], ["--user=0"]], ids=str
+)
+def test_where_home_is_writable_it_is_kept(
+    container: Containers, images, options: list[str]
+) -> None:
+    script = 'touch "$HOME/written" && echo "$HOME"'
+    done = container.run(images.runtime, "bash", "-c", script, options=options)
+    assert (done.stdout, done.stderr) == ("/home/jovyan\n", "")
+
+
+# --- a team's hooks -----------------------------------------------------------------------
+
+
+@pytest.fixture
+def run_with_hooks(container: Containers, images, tmp_path: Path) -> Callable:
+    """Run a command with hooks, given as file name to text; those with #! are executable."""
+
+    def run(hooks: dict[str, str], *words: str, status: int = 0):
+        folder = tmp_path / "entrypoint.d"
+        folder.mkdir()
+        for name, text in hooks.items():
+            (folder / name).write_text(text)
+            (folder / name).chmod(0o755 if text.startswith("#!") else 0o644)
+        return container.run(images.runtime, *words, options=mounted(folder, HOOKS), status=status)
+
+    return run
+
+
+def test_hooks_run_in_order_and_sourced_ones_export_variables(run_with_hooks: Callable) -> None:
+    hooks = {
+        "30-last.sh": "echo last $COLOUR >&2\n",
+        "10-first.sh": "export COLOUR=green; echo first >&2\n",
+        "20-executable.sh": "#!/bin/sh\necho executable $COLOUR >&2; COLOUR=red\n",
+        "not-a-hook.txt": "echo never >&2\n",
+    }
+    done = run_with_hooks(hooks, "bash", "-c", "echo command $COLOUR")
+    assert done.lines == ["first", "executable green", "last green"]
+    assert done.stdout == "command green\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "ends_with", "status"),
+    [
+        pytest.param("#!/bin/sh\nexit 3\n", 3, 3, id="an executable one fails"),
+        pytest.param("false\n", 1, 1, id="a line of a sourced one fails"),
+        pytest.param("exit 5\n", 5, 5, id="a sourced one exits"),
+        pytest.param("exit 0\n", 0, 1, id="a sourced one exits with 0"),
+    ],
+)
+def test_a_failing_hook_aborts_with_one_line(
+    run_with_hooks: Callable, text: str, ends_with: int, status: int
+) -> None:
+    hooks = {"10-failing.sh": text, "20-never.sh": "echo never >&2\n"}
+    done = run_with_hooks(hooks, "echo", "never", status=status)
+    assert not done.stdout
+    assert done.lines == [
+        f"seed_init: entrypoint hook {HOOKS}/10-failing.sh ended with status {ends_with}; "
+        "not starting the command"
+    ]
+
+
+def test_a_hook_may_choose_the_seed(run_with_hooks: Callable) -> None:
+    done = run_with_hooks({"10-seed.sh": "export SEED=7\n"}, "python", "-c", DRAW)
+    assert done.stdout == f"{random.Random(7).random()}\n"

@@ -1,0 +1,242 @@
+"""`docker compose up notebook`: JupyterLab with seeded kernels."""
+
+import json
+import re
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pytest
+import requests
+import websocket
+from containers import DRAWS, Container, Containers, Project, check_quiet, docker, free_port, until
+
+pytestmark = pytest.mark.image
+
+READY_S = 60.0
+ANSWER_S = 30.0
+
+ALLOWED = [
+    # jupyter_server 2.21 asks tornado 6.6 for a timeout that tornado shortens, and is told so.
+    r"websocket_ping_timeout \(90000\) cannot be longer",
+]
+"""Lines of the server's log that are upstream's and mean nothing to a user."""
+
+
+@dataclass
+class Server:
+    """A running notebook service, as a browser on the host sees it."""
+
+    container: Container
+    port: int
+    token: str = ""
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def ask(self, method: str, path: str, **options: object) -> requests.Response:
+        answer = requests.request(
+            method,
+            self.url + path,
+            headers={"Authorization": f"token {self.token}"},
+            timeout=ANSWER_S,
+            **options,
+        )
+        answer.raise_for_status()
+        return answer
+
+    def start_kernel(self) -> str:
+        return self.ask("POST", "/api/kernels", json={"name": "python3"}).json()["id"]
+
+    def run_cell(self, kernel: str, code: str) -> dict[str, str]:
+        """Run code as a cell; what it wrote, by the name of the stream."""
+        session, message = uuid.uuid4().hex, uuid.uuid4().hex
+        channels = websocket.create_connection(
+            f"ws://127.0.0.1:{self.port}/api/kernels/{kernel}/channels?session_id={session}",
+            header={"Authorization": f"token {self.token}"},
+            timeout=ANSWER_S,
+        )
+        header = {
+            "msg_id": message,
+            "msg_type": "execute_request",
+            "session": session,
+            "username": "",
+            "date": "",
+            "version": "5.4",
+        }
+        request = {
+            "channel": "shell",
+            "header": header,
+            "parent_header": {},
+            "metadata": {},
+            "content": {"code": code, "silent": False},
+            "buffers": [],
+        }
+        written = {"stdout": "", "stderr": ""}
+        try:
+            channels.send(json.dumps(request))
+            while True:
+                reply = json.loads(channels.recv())
+                content = reply["content"]
+                if reply["parent_header"].get("msg_id") != message:
+                    continue
+                if reply["msg_type"] == "stream":
+                    written[content["name"]] += content["text"]
+                assert reply["msg_type"] != "error", "\n".join(content["traceback"])
+                if reply["msg_type"] == "status" and content["execution_state"] == "idle":
+                    return written
+        finally:
+            channels.close()
+
+    def draws(self, kernel: str) -> list[float]:
+        numbers: list[float] = json.loads(self.run_cell(kernel, DRAWS)["stdout"])
+        return numbers
+
+    def log(self) -> str:
+        logs = self.container.logs()
+        return logs.stdout + logs.stderr
+
+    def wait_for_link(self) -> "Server":
+        self.token = until("a link in the log", lambda: link(self.log(), self.port), READY_S)[1]
+        return self
+
+
+def link(log: str, port: int) -> re.Match[str] | None:
+    return re.search(rf"http://127\.0\.0\.1:{port}/lab\?token=([0-9a-f]+)", log)
+
+
+def start(project: Project, **variables: str) -> Server:
+    """Start the service and wait for the link in its log."""
+    project.compose("up", "--detach", "notebook", **variables)
+    return Server(project.notebook(), project.port).wait_for_link()
+
+
+@pytest.fixture
+def server(project: Project) -> Server:
+    return start(project)
+
+
+@pytest.fixture
+def server_with_seed_7(project: Project) -> Server:
+    return start(project, SEED="7")
+
+
+def test_it_becomes_healthy_and_prints_a_link_that_opens_on_this_host_only(server: Server) -> None:
+    notebook = server.container
+    until(
+        "a verdict of the health check",
+        lambda: notebook.state()["Health"]["Status"] != "starting",
+        READY_S,
+    )
+    assert notebook.state()["Health"]["Status"] == "healthy"
+
+    opened = requests.get(link(server.log(), server.port)[0], timeout=ANSWER_S)
+    assert opened.status_code == 200
+    assert "JupyterLab" in opened.text
+    without_token = requests.get(f"{server.url}/api/kernels", timeout=ANSWER_S)
+    assert without_token.status_code == 403
+
+    published = docker("port", notebook.name).stdout.splitlines()
+    assert published == [f"{server.port}/tcp -> 127.0.0.1:{server.port}"]
+
+
+def test_a_kernel_draws_the_numbers_of_the_seed_and_again_after_a_restart(
+    server_with_seed_7: Server, recipe: Callable[[int], list[float]]
+) -> None:
+    server = server_with_seed_7
+    kernel = server.start_kernel()
+    before = server.draws(kernel)
+    server.ask("POST", f"/api/kernels/{kernel}/restart")
+    after = server.draws(kernel)
+    assert before == recipe(7)
+    assert after == recipe(7)
+
+
+def test_every_kernel_draws_the_same_numbers_and_the_log_is_clean(
+    server: Server, recipe: Callable[[int], list[float]]
+) -> None:
+    draws = [server.draws(server.start_kernel()) for _ in range(3)]
+    assert draws == [recipe(42)] * 3
+    check_quiet(server.log(), ALLOWED)
+
+
+def test_the_first_cell_says_which_seed_holds(server: Server) -> None:
+    written = server.run_cell(server.start_kernel(), "import torch")
+    assert written["stderr"] == (
+        "seed_init: SEED=42 (/etc/seed_init/defaults:3), DETERMINISM=warn\n"
+    )
+
+
+def test_exec_into_the_service_is_seeded(
+    project: Project, recipe: Callable[[int], list[float]]
+) -> None:
+    start(project, SEED="7")
+    done = project.compose("exec", "-T", "notebook", "python", "-c", DRAWS)
+    assert json.loads(done.stdout) == recipe(7)
+
+
+def test_a_cell_writes_files_as_the_owner_of_the_folder(project: Project) -> None:
+    server = start(project)
+    server.run_cell(server.start_kernel(), "open('from-a-cell.txt', 'w').write('x')")
+    written = project.folder / "from-a-cell.txt"
+    assert written.stat().st_uid == project.folder.stat().st_uid
+
+
+def test_a_token_of_the_users_own_is_taken(project: Project) -> None:
+    project.compose("up", "--detach", "notebook", JUPYTER_TOKEN="chosen")
+    server = Server(project.notebook(), project.port, "chosen")
+
+    def answer() -> bool:
+        try:
+            return server.ask("GET", "/api/kernels").status_code == 200
+        except requests.ConnectionError:
+            return False
+
+    until("an answer to the token", answer, READY_S)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [["--read-only", "--user=1234567890:1234567890"], ["--tmpfs=/home/jovyan", "--user=12345"]],
+    ids=" ".join,
+)
+def test_kernels_work_in_a_plain_container_too(
+    container: Containers, images, recipe: Callable[[int], list[float]], options: list[str]
+) -> None:
+    port = free_port()
+    running = container.start(
+        images.notebook,
+        options=[f"--publish=127.0.0.1:{port}:{port}", *options],
+        JUPYTER_PORT=str(port),
+        SEED="7",
+    )
+    server = Server(running, port).wait_for_link()
+    assert server.draws(server.start_kernel()) == recipe(7)
+
+
+@pytest.mark.parametrize(
+    ("words", "options", "variables"),
+    [
+        pytest.param([], [], {}, id="plain"),
+        pytest.param([], ["--user=12345:12345"], {}, id="any user and group"),
+        pytest.param([], ["--read-only"], {}, id="read-only"),
+        pytest.param(["seed-init-notebook", "--ServerApp.base_url=/team/"], [], {}, id="base URL"),
+        pytest.param([], [], {"JUPYTER_PORT": "9999"}, id="port"),
+        pytest.param([], [], {"http_proxy": "http://127.0.0.1:9"}, id="proxy"),
+    ],
+)
+def test_the_health_check_finds_the_server(
+    container: Containers, images, words: list[str], options: list[str], variables: dict
+) -> None:
+    running = container.start(images.notebook, *words, options=options, **variables)
+    until(
+        "a healthy server",
+        lambda: running.exec("seed-init-healthcheck", status=None).status == 0,
+        READY_S,
+    )
+
+
+def test_the_health_check_says_that_nothing_has_started(container: Containers, images) -> None:
+    done = container.run(images.notebook, "seed-init-healthcheck", status=1)
+    assert done.lines == ["unhealthy: no Jupyter server has started yet"]

@@ -1,0 +1,177 @@
+"""The same SEED gives the same numbers however a process is started in the container."""
+
+import json
+import sys
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from containers import DRAWS, Containers, Done, derived_image, inspect
+
+pytestmark = pytest.mark.image
+
+PYTHON = "/opt/conda/bin/python"
+"""For a login shell, which may set PATH anew (Debian's does)."""
+
+STDLIB_DRAW = "import random; print(random.random())"
+Recipe = Callable[[int], list[float]]
+
+
+def check(done: Done, expected: list[float]) -> None:
+    assert json.loads(done.stdout) == expected
+    assert "seed_init: SEED=7 (environment), DETERMINISM=warn" in done.lines
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        pytest.param([], id="docker run"),
+        pytest.param(["--user=12345"], id="any user"),
+        pytest.param(["--user=12345:12345"], id="any user and group"),
+        pytest.param(["--user=0"], id="root"),
+        pytest.param(["--read-only"], id="read-only"),
+        pytest.param(["--read-only", "--tmpfs=/tmp"], id="read-only with tmpfs"),
+        pytest.param(["--tmpfs=/home/jovyan"], id="tmpfs on home"),
+        pytest.param(["--network=none"], id="no network"),
+        pytest.param(
+            ["--user=12345", "--mount=type=volume,dst=/home/jovyan,volume-nocopy"],
+            id="any user with an empty volume on home",
+        ),
+    ],
+)
+def test_docker_run_options_do_not_change_the_numbers(
+    container: Containers, images, recipe: Recipe, options: list[str]
+) -> None:
+    done = container.run(images.runtime, "python", "-c", DRAWS, options=options, SEED="7")
+    check(done, recipe(7))
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        pytest.param(["bash", "-lc", f'{PYTHON} -c "$0"', DRAWS], id="login shell"),
+        pytest.param(["sh", "-c", 'python -c "$0"', DRAWS], id="sh"),
+        pytest.param(["python", "-I", "-c", DRAWS], id="python -I"),
+        pytest.param(["env", "HOME=/nowhere", "python", "-c", DRAWS], id="no home"),
+    ],
+)
+def test_the_command_does_not_change_the_numbers(
+    container: Containers, images, recipe: Recipe, words: list[str]
+) -> None:
+    check(container.run(images.runtime, *words, SEED="7"), recipe(7))
+
+
+def test_the_notebook_image_has_the_numbers_of_the_runtime_image(
+    container: Containers, images, recipe: Recipe
+) -> None:
+    check(container.run(images.notebook, "python", "-c", DRAWS, SEED="7"), recipe(7))
+
+
+def test_a_bypassed_entrypoint_does_not_change_the_numbers(
+    container: Containers, images, recipe: Recipe
+) -> None:
+    done = container.run(images.runtime, "-c", DRAWS, options=["--entrypoint=python"], SEED="7")
+    check(done, recipe(7))
+
+
+def test_docker_exec_gives_the_numbers_of_the_container(
+    container: Containers, images, recipe: Recipe
+) -> None:
+    running = container.start(images.runtime, "sleep", "infinity", SEED="7")
+    check(running.exec("python", "-c", DRAWS), recipe(7))
+
+
+def test_docker_exec_may_choose_another_seed(container: Containers, images, recipe: Recipe) -> None:
+    running = container.start(images.runtime, "sleep", "infinity", SEED="8")
+    check(running.exec("python", "-c", DRAWS, options=["--env=SEED=7"]), recipe(7))
+
+
+def test_without_seed_the_numbers_are_those_of_42(
+    container: Containers, images, recipe: Recipe
+) -> None:
+    done = container.run(images.runtime, "python", "-c", DRAWS)
+    assert json.loads(done.stdout) == recipe(42)
+    assert done.stderr == "seed_init: SEED=42 (/etc/seed_init/defaults:3), DETERMINISM=warn\n"
+
+
+def test_another_seed_gives_other_numbers(recipe: Recipe) -> None:
+    assert not set(recipe(7)) & set(recipe(42))
+
+
+# --- virtual environments made in the container ------------------------------------------
+
+
+def test_a_venv_is_seeded(container: Containers, images, recipe: Recipe) -> None:
+    script = 'python -m venv /tmp/venv && /tmp/venv/bin/python -c "$0"'
+    done = container.run(images.runtime, "bash", "-c", script, STDLIB_DRAW, SEED="7")
+    assert float(done.stdout) == recipe(7)[0]
+    assert not done.stderr
+
+
+def test_torch_in_a_venv_is_seeded(container: Containers, images, recipe: Recipe) -> None:
+    script = (
+        "python -m venv --without-pip --system-site-packages /tmp/venv"
+        ' && /tmp/venv/bin/python -c "$0"'
+    )
+    check(container.run(images.runtime, "bash", "-c", script, DRAWS, SEED="7"), recipe(7))
+
+
+@pytest.fixture
+def with_uv() -> list[str]:
+    """The docker run options that put uv into the container."""
+    uv = Path(sys.executable).with_name("uv")
+    if not uv.exists():
+        pytest.fail(f"{uv} is missing; requirements/test.txt has it")
+    return [f"--mount=type=bind,src={uv},dst=/usr/local/bin/uv,readonly"]
+
+
+def test_a_uv_venv_is_seeded(
+    container: Containers, images, recipe: Recipe, with_uv: list[str]
+) -> None:
+    script = 'uv venv --quiet --offline /tmp/venv && /tmp/venv/bin/python -c "$0"'
+    words = ("bash", "-c", script, STDLIB_DRAW)
+    done = container.run(images.runtime, *words, options=with_uv, SEED="7")
+    assert float(done.stdout) == recipe(7)[0]
+    assert not done.stderr
+
+
+def test_torch_in_a_uv_venv_is_seeded(
+    container: Containers, images, recipe: Recipe, with_uv: list[str]
+) -> None:
+    script = (
+        'uv venv --quiet --offline --system-site-packages /tmp/venv && /tmp/venv/bin/python -c "$0"'
+    )
+    done = container.run(images.runtime, "bash", "-c", script, DRAWS, options=with_uv, SEED="7")
+    check(done, recipe(7))
+
+
+# --- a team's image -----------------------------------------------------------------------
+
+
+def write_wheel(folder: Path) -> str:
+    """A wheel with one module, `greeting`, so that the build needs no package index."""
+    name = "greeting-1.0-py3-none-any.whl"
+    with zipfile.ZipFile(folder / name, "w") as wheel:
+        wheel.writestr("greeting.py", "HELLO = 'hello'\n")
+        about = "greeting-1.0.dist-info"
+        wheel.writestr(f"{about}/METADATA", "Metadata-Version: 2.1\nName: greeting\nVersion: 1.0\n")
+        wheel.writestr(f"{about}/WHEEL", "Wheel-Version: 1.0\nTag: py3-none-any\n")
+        wheel.writestr(f"{about}/RECORD", "")
+    return name
+
+
+def test_an_image_built_from_it_inherits_everything(
+    container: Containers, images, recipe: Recipe, tmp_path: Path
+) -> None:
+    wheel = write_wheel(tmp_path)
+    instructions = (
+        f"COPY {wheel} /tmp/",
+        f"RUN pip install --no-cache-dir --no-index /tmp/{wheel}",
+    )
+    with derived_image(images.runtime, tmp_path, *instructions) as team:
+        done = container.run(team, "python", "-c", f"import greeting{DRAWS}", SEED="7")
+        check(done, recipe(7))
+        ours, theirs = inspect(images.runtime)["Config"], inspect(team)["Config"]
+    for name in ("Entrypoint", "User", "Env", "WorkingDir", "Cmd"):
+        assert theirs[name] == ours[name], name
