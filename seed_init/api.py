@@ -28,8 +28,9 @@ def reseed(seed: int | None = None) -> int | None:
     Only libraries that are imported are seeded; the others follow when they are imported.
 
     Args:
-        seed: takes the place of SEED in this process and its children from now on,
-            0...4294967295. None keeps the seed in effect.
+        seed: takes the place of SEED in this process and its children from now on (it is
+            put into `os.environ`, for those that are spawned), 0...4294967295. None keeps the
+            seed in effect.
 
     Returns:
         What `seed()` returns afterwards. None, and nothing is changed, where no seed is in
@@ -46,11 +47,13 @@ def reseed(seed: int | None = None) -> int | None:
             raise TypeError(f"seed must be an integer or None, not {type(seed).__name__}")
         seed = seed.__index__()
         if not 0 <= seed <= startup.SEED_MAX:
-            raise ValueError(f"seed must be from 0 to {startup.SEED_MAX}, not {seed}")
+            # Not str(): it raises on a number of more than 4300 digits.
+            given = seed if abs(seed) < 2**64 else "a number beyond 64 bits"
+            raise ValueError(f"seed must be from 0 to {startup.SEED_MAX}, not {given}")
     return seeding.reseed(seed)
 
 
-_generators = 0
+_generators: "dict[tuple[str | int, ...], int]" = {}  # path of a process -> how many it has made
 
 
 def generator(
@@ -74,15 +77,15 @@ def generator(
     Raises:
         RuntimeError: torch cannot make a generator for `device`.
     """
-    global _generators
     import torch
 
-    from seed_init import seeding
+    from seed_init import processes, seeding
 
     made = torch.Generator(device)
-    if stream is None:
-        _generators += 1
-    value = seeding.process_seed("generator", _generators if stream is None else stream)
+    label: str | int | None = stream
+    if label is None:
+        label = _generators[processes.path] = _generators.get(processes.path, 0) + 1
+    value = seeding.process_seed("generator", label)
     if value is None:
         made.seed()
     else:

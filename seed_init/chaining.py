@@ -9,7 +9,7 @@ from _frozen_importlib_external import (
 )
 
 
-def run_hidden(kept: str, hidden: list[str]) -> None:
+def run_hidden(kept: str, behind: list[str]) -> None:
     """Run the sitecustomize that ours hides, as if `site` had found it itself.
 
     What it raises goes on to `site`, which reports it as it reports any sitecustomize's
@@ -17,16 +17,16 @@ def run_hidden(kept: str, hidden: list[str]) -> None:
 
     Args:
         kept: the path, without ".py", to which `seed-init install` moves what it finds.
-        hidden: the paths, likewise, where others may be, in the order of `sys.path`.
+        behind: the entries of `sys.path` behind ours.
     """
     name = "sitecustomize"
-    if os.path.isdir(kept):
-        init = os.path.join(kept, "__init__.py")
+    init = os.path.join(kept, "__init__.py")
+    if os.path.isfile(init):
         spec = spec_from_file_location(name, init, submodule_search_locations=[kept])
     elif os.path.isfile(kept + ".py"):
         spec = spec_from_file_location(name, kept + ".py")
     else:
-        spec = PathFinder.find_spec(name, [os.path.dirname(path) for path in hidden])
+        spec = PathFinder.find_spec(name, behind)
     # A directory without __init__.py is found too, as a namespace; it has nothing to run.
     if spec is not None and spec.has_location:
         module = module_from_spec(spec)

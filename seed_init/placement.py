@@ -200,6 +200,9 @@ def _keep_sitecustomize(placement: Placement, report: Report) -> None:
     for found, kept in _sitecustomize_forms(placement):
         if not os.path.lexists(found) or _is_ours(found):
             continue
+        # A directory without __init__.py hides nothing and is hidden by nothing.
+        if found.is_dir() and not (found / "__init__.py").exists():
+            continue
         if os.path.lexists(kept):
             raise PlacementError(f"{found} would be kept as {kept}, which is there; remove one")
         found.rename(kept)

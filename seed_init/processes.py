@@ -25,7 +25,8 @@ def rank() -> tuple[int, str] | None:
     """This process's rank and the number of ranks as text ("?" if unknown), if it has one."""
     for name, size in RANK_VARIABLES.items():
         value = os.environ.get(name, "")
-        if value.isascii() and value.isdecimal():
+        # Nine digits: int() raises on a text of more than 4300.
+        if value.isascii() and value.isdecimal() and len(value) <= 9:
             return int(value), os.environ.get(size, "?")
     return None
 

@@ -1,5 +1,6 @@
 """Seed the libraries that are imported, with this process's stream, and say so once."""
 
+import os
 import sys
 
 from seed_init import settings as contract
@@ -84,8 +85,21 @@ def reseed(seed: int | None) -> int | None:
     global _job_seed
     if seed is not None:
         _job_seed = seed
+        os.environ["SEED"] = str(seed)  # spawned children know their parent by nothing else
+    for name in startup.LIBRARIES:
+        if _is_waiting(name) and _is_imported(name):
+            # It came past the hook, by another import hook's doing.
+            startup.finder.waiting.discard(name)  # type: ignore[union-attr]
+            imported(name)
     reseed_libraries()
     return process_seed()
+
+
+def _is_imported(name: str) -> bool:
+    """True where the import has ended; another thread may be in the middle of one."""
+    module = sys.modules.get(name)
+    spec = getattr(module, "__spec__", None)
+    return module is not None and not getattr(spec, "_initializing", False)
 
 
 def _is_waiting(name: str) -> bool:

@@ -16,7 +16,7 @@ if (
     or os.access(sys.prefix + "/etc/seed_init/defaults", os.F_OK)
 ):
     try:
-        import _seed_init_startup  # noqa: F401
+        import _seed_init_startup
     except Exception as error:
         # An exception that leaves this file would let user code run unseeded, with exit
         # status 0 (Lib/site.py, execsitecustomize); SystemExit would print a page.
@@ -29,14 +29,19 @@ if (
             os._exit(78)
 
 _here = os.path.dirname(__file__)
-_paths = [_here + "/_seed_init_kept_sitecustomize"]
-if _here in sys.path:
-    _paths += [entry + "/sitecustomize" for entry in sys.path[sys.path.index(_here) + 1 :]]
+_kept = _here + "/_seed_init_kept_sitecustomize"
+_behind = sys.path[sys.path.index(_here) + 1 :] if _here in sys.path else []
 # Hardly any Python hides another one: look for a file before paying for the import system.
-# What is inside a zip the import system has to find.
-for _path in _paths:
-    if os.access(_path + ".py", os.F_OK) or os.access(_path, os.F_OK) or ".zip/" in _path:
-        from seed_init import chaining
+# What is inside an archive the import system has to find.
+for _entry in [_here, *_behind]:
+    _path = _kept if _entry is _here else _entry + "/sitecustomize"
+    if (
+        os.access(_path + ".py", os.F_OK)
+        or os.access(_path, os.F_OK)
+        or os.access(_path + ".pyc", os.F_OK)
+        or os.path.isfile(_entry)
+    ):
+        import _seed_init_startup
 
-        chaining.run_hidden(_paths[0], _paths[1:])
+        _seed_init_startup.part("chaining").run_hidden(_kept, _behind)
         break

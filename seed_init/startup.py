@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from importlib.machinery import ModuleSpec
     from types import ModuleType
+    from typing import Any
 
 LIBRARIES = {
     "random": "stdlib",
@@ -97,9 +98,8 @@ class Finder:
         """Answer for a name that is waited for; None for every other one."""
         if name not in self.waiting:
             return None
-        from seed_init import importing
-
-        return importing.find_spec(self, name, path, target)
+        spec: ModuleSpec | None = part("importing").find_spec(self, name, path, target)
+        return spec
 
     def imported(self, name: str) -> None:
         """Call for `name`, unless that was done before."""
@@ -142,9 +142,7 @@ def read(values: "dict[str, str]", origins: "dict[str, str]") -> None:
             break
     environ = os.environ
     if environ.get("SEED_INIT", "").strip():
-        from seed_init import refusals
-
-        raise refusals.not_accepted("SEED_INIT", environ["SEED_INIT"], ("0",))
+        raise part("refusals").not_accepted("SEED_INIT", environ["SEED_INIT"], ("0",))
     # Over the environment, not over the contract: to ask os.environ for a name that it does
     # not have costs an exception each time.
     for name in environ:
@@ -155,9 +153,7 @@ def read(values: "dict[str, str]", origins: "dict[str, str]") -> None:
                 values[name] = accept(name, value)
                 origins[name] = "environment"
     if values.get("DETERMINISM") == "strict":
-        from seed_init import refusals
-
-        refusals.check_strict(values)
+        part("refusals").check_strict(values)
 
 
 def read_defaults(path: str, values: "dict[str, str]", origins: "dict[str, str]") -> None:
@@ -177,9 +173,7 @@ def read_defaults(path: str, values: "dict[str, str]", origins: "dict[str, str]"
         lines = os.fsdecode(os.read(handle, 65536)).splitlines()
         os.close(handle)
     except OSError as error:
-        from seed_init import refusals
-
-        raise refusals.unreadable(path, error) from None
+        raise part("refusals").unreadable(path, error) from None
     for number, line in enumerate(lines, 1):
         line = line.strip()
         if line and line[0] != "#":
@@ -190,9 +184,7 @@ def read_defaults(path: str, values: "dict[str, str]", origins: "dict[str, str]"
                     values[name] = accept(name, value)
                     origins[name] = f"{path}:{number}"
             except Exception as error:
-                from seed_init import refusals
-
-                raise refusals.bad_line(path, number, line, error) from None
+                raise part("refusals").bad_line(path, number, line, error) from None
 
 
 def accept(name: str, value: str) -> str:
@@ -213,17 +205,13 @@ def accept(name: str, value: str) -> str:
         words = (f"a whole number from 0 to {SEED_MAX}", "random", "off")
         if value in words:
             return value
-    from seed_init import refusals
-
-    raise refusals.not_accepted(name, value, words)
+    raise part("refusals").not_accepted(name, value, words)
 
 
 def _arm() -> None:
     global finder
     if values.get("SEED") == "random":
-        from seed_init import draw
-
-        draw.replace_random(values, origins)
+        part("draw").replace_random(values, origins)
     # Now, because cuBLAS reads it when torch creates its first handle; children inherit it.
     if "CUBLAS_WORKSPACE_CONFIG" in values:
         os.environ["CUBLAS_WORKSPACE_CONFIG"] = values["CUBLAS_WORKSPACE_CONFIG"]
@@ -245,15 +233,40 @@ def _arm() -> None:
 
 
 def guarded(module: str, function: str, *arguments: object) -> None:
-    """Call a function of the package, which is loaded only now; end the process if it fails.
+    """Call a function of the package; end the process if it fails.
 
     Never raise: a second `import torch` after a failed one cannot succeed, and a user's
     `except ImportError` would carry on unseeded.
     """
     try:
-        getattr(__import__(f"seed_init.{module}", fromlist=[function]), function)(*arguments)
+        getattr(_load(module), function)(*arguments)
     except BaseException as error:
         end(error)
+
+
+def part(name: str) -> "Any":
+    """A module of the package, which is loaded only now; ends the process if it is broken."""
+    try:
+        return _load(name)
+    except BaseException as error:
+        end(error)
+
+
+def _load(name: str) -> "Any":
+    """Import a module of the package that lies beside this file.
+
+    Not through `sys.path`: a program may have a module named seed_init of its own first there.
+    Where the package is not beside (an editable installation), `sys.path` has to do.
+    """
+    if "seed_init" not in sys.modules:
+        from _frozen_importlib import module_from_spec
+        from _frozen_importlib_external import PathFinder
+
+        spec = PathFinder.find_spec("seed_init", [os.path.dirname(__file__)])
+        if spec is not None and spec.loader is not None:
+            sys.modules["seed_init"] = module_from_spec(spec)
+            spec.loader.exec_module(sys.modules["seed_init"])
+    return __import__(f"seed_init.{name}", fromlist=[name])
 
 
 def end(error: BaseException) -> None:
@@ -263,13 +276,11 @@ def end(error: BaseException) -> None:
     `site` print a page (Lib/site.py, execsitecustomize; Python/pylifecycle.c).
     """
     try:
-        from seed_init import refusals
-
-        refusals.end(error)
+        _load("refusals").end(error)
     except BaseException:
         line = f"seed_init: cannot load the seeding hook ({error!r}); run 'seed-init install' "
         line += "again, or set SEED_INIT=0 to run without seeding\n"
-        os.write(2, line.encode())
+        os.write(2, line.encode("ascii", "backslashreplace"))
         os._exit(78)
 
 

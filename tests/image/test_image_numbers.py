@@ -99,6 +99,30 @@ def test_another_seed_gives_other_numbers(recipe: Recipe) -> None:
     assert not set(recipe(7)) & set(recipe(42))
 
 
+WORKERS = """
+import random, torch
+from torch.utils.data import DataLoader
+class Draws(torch.utils.data.Dataset):
+    def __len__(self): return 4
+    def __getitem__(self, index): return random.random()
+print([batch.tolist() for batch in DataLoader(Draws(), num_workers=2)])
+"""
+
+
+@pytest.mark.parametrize(
+    "options", [[], ["--read-only"], ["--read-only", "--user=12345:12345"]], ids=str
+)
+def test_data_loader_workers_draw_the_same_numbers_every_time(
+    container: Containers, images, options: list[str]
+) -> None:
+    words = ("timeout", "30", "python", "-c", WORKERS)  # a worker that cannot start is waited for
+    first, second = (
+        container.run(images.runtime, *words, options=options, SEED="7").stdout for _ in range(2)
+    )
+    assert first == second
+    assert len({number for (number,) in json.loads(first)}) == 4
+
+
 # --- virtual environments made in the container ------------------------------------------
 
 
