@@ -13,6 +13,9 @@ c.ServerApp.open_browser = False
 c.ServerApp.root_dir = "/workspace"
 # The link in the log is the one to open on the host.
 c.ServerApp.custom_display_url = f"http://127.0.0.1:{c.ServerApp.port}/lab"
+# Sockets in the server's own runtime directory: kernels over TCP talk in plain text, and
+# ipykernel warns about it.
+c.KernelManager.transport = "ipc"
 # A file for a browser on the same machine: there is none in the container.
 c.ServerApp.use_redirect_file = False
 # Whoever starts the container as root has chosen it.

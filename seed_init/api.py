@@ -28,9 +28,8 @@ def reseed(seed: int | None = None) -> int | None:
     Only libraries that are imported are seeded; the others follow when they are imported.
 
     Args:
-        seed: takes the place of SEED in this process and its children from now on (it is
-            put into `os.environ`, for those that are spawned), 0...4294967295. None keeps the
-            seed in effect.
+        seed: takes the place of SEED in this process and its workers from now on,
+            0...4294967295. None keeps the seed in effect.
 
     Returns:
         What `seed()` returns afterwards. None, and nothing is changed, where no seed is in

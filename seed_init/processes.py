@@ -116,22 +116,31 @@ def watch_multiprocessing() -> None:
     spawned processes skip them (Lib/multiprocessing/context.py, SpawnProcess._after_fork).
     """
     base = sys.modules["multiprocessing.process"].BaseProcess
-    bootstrap = base._bootstrap
+    parent_start, bootstrap = base.start, base._bootstrap
+
+    def start(self):  # type: ignore[no-untyped-def]
+        # Travels with the process object: a fork server has an older environment than ours.
+        self._seed_init_seed = seeding.job_seed()
+        return parent_start(self)
 
     def _bootstrap(self, *args, **kwargs):  # type: ignore[no-untyped-def]
-        startup.guarded("processes", "take_place", self._identity)
+        seed = getattr(self, "_seed_init_seed", None)
+        startup.guarded("processes", "take_place", self._identity, seed)
         return bootstrap(self, *args, **kwargs)
 
-    base._bootstrap = _bootstrap
+    base.start, base._bootstrap = start, _bootstrap
 
 
-def take_place(identity: tuple[int, ...]) -> None:
+def take_place(identity: tuple[int, ...], seed: int | None) -> None:
     """In a multiprocessing child: take the place that its identity names.
 
     Args:
         identity: the multiprocessing identity, (2, 1) for the first child of the second.
+        seed: the parent's seed, which its `reseed` may have changed; None if unknown.
     """
     global path, _tree
+    if seed is not None and seed != seeding.job_seed():
+        seeding.reseed(seed)
     if not _children_inherit():
         _tree = _tree_of_parent
         path = (*_tree[0], "process", *identity[_tree[1] :])

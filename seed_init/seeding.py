@@ -1,10 +1,9 @@
 """Seed the libraries that are imported, with this process's stream, and say so once."""
 
-import os
 import sys
 
+from seed_init import refusals, startup, streams
 from seed_init import settings as contract
-from seed_init import startup, streams
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -53,7 +52,10 @@ def imported(name: str) -> None:
         processes.follow_random()
     seed = process_seed()
     if seed is not None:
-        library.seed(seed)
+        try:
+            library.seed(seed)
+        except AttributeError:
+            raise _not_the_library(name) from None
         seeded[name] = seed
         debug(f"{name} seeded with {seed}")
     configure = getattr(library, "configure", None)
@@ -62,6 +64,15 @@ def imported(name: str) -> None:
         for line in configure(settings):
             debug(line)
     _announce(name)
+
+
+def _not_the_library(name: str) -> refusals.Refusal:
+    """The refusal of a module that has the name of a library but not its functions."""
+    file = getattr(sys.modules.get(name), "__file__", None)
+    return refusals.Refusal(
+        f"{name} was imported from {file}, which is not the library of that name; "
+        "rename that file, or set SEED_INIT=0 to run without seeding"
+    )
 
 
 def reseed_libraries() -> None:
@@ -85,7 +96,6 @@ def reseed(seed: int | None) -> int | None:
     global _job_seed
     if seed is not None:
         _job_seed = seed
-        os.environ["SEED"] = str(seed)  # spawned children know their parent by nothing else
     for name in startup.LIBRARIES:
         if _is_waiting(name) and _is_imported(name):
             # It came past the hook, by another import hook's doing.

@@ -24,7 +24,9 @@ if (
             os.write(
                 2,
                 f"seed_init: cannot load the seeding hook ({error!r}); run 'seed-init install' "
-                "again, or set SEED_INIT=0 to run without seeding\n".encode(),
+                "again, or set SEED_INIT=0 to run without seeding\n".encode(
+                    "ascii", "backslashreplace"
+                ),
             )
             os._exit(78)
 

@@ -77,7 +77,7 @@ locally() {
         notebook)
             local port=${JUPYTER_PORT:-8888}
             port_is_free "$port" || die "port $port is in use; choose another: make notebook JUPYTER_PORT=8889"
-            local options=(--no-browser --ServerApp.port_retries=0 --port "$port")
+            local options=(--no-browser --ServerApp.port_retries=0 --port "$port" --KernelManager.transport=ipc)
             # Jupyter refuses root unless told that it is meant; there is no other user here.
             ((EUID == 0)) && options+=(--allow-root)
             exec "$python" -m jupyter lab "${options[@]}" ;;

@@ -98,6 +98,8 @@ install_hook() {
         mkdir -p .venv/etc/seed_init
         cp image/defaults .venv/etc/seed_init/defaults
     fi
+    mkdir -p .venv/etc/ipython
+    cp image/ipython_config.py .venv/etc/ipython/
 }
 
 main "$@"

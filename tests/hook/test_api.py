@@ -77,6 +77,16 @@ def test_reseed_takes_the_place_of_seed_for_workers(python: Path, method: str) -
     assert reseeded == output(python, program("reseeding"), method, env={**SEED, "SEED": "8"})
 
 
+def test_reseed_reaches_workers_of_a_fork_server_that_runs_already(python: Path) -> None:
+    """The server has the environment that it was started with."""
+    late, early = (
+        output(python, program("reseeding_late"), when, env=SEED).split()
+        for when in ("late", "early")
+    )
+    assert late[0] != early[0]
+    assert late[1] == early[1]
+
+
 @pytest.mark.parametrize("seed", ["'7'", "7.0", "True", "b'7'", "[7]", "float('nan')", "1j"])
 def test_reseed_refuses_what_is_no_integer(python: Path, seed: str) -> None:
     done = run(python, "-c", f"import seed_init; seed_init.reseed({seed})", env=SEED)

@@ -57,13 +57,15 @@ class Images:
 
 
 @pytest.fixture(scope="session")
-def once(
-    tmp_path_factory: pytest.TempPathFactory, worker_id: str
-) -> Callable[[str, Callable[[], str]], str]:
+def shared(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """A folder that all workers of this run see."""
+    own = tmp_path_factory.getbasetemp()
+    return own if worker_id == "master" else own.parent
+
+
+@pytest.fixture(scope="session")
+def once(shared: Path) -> Callable[[str, Callable[[], str]], str]:
     """Make something in the first worker that needs it; the others wait and get the result."""
-    shared = tmp_path_factory.getbasetemp()
-    if worker_id != "master":
-        shared = shared.parent
 
     def make_once(name: str, make: Callable[[], str]) -> str:
         file = shared / f"{name}.json"
@@ -167,6 +169,15 @@ def images(base: Base, once: Callable[[str, Callable[[], str]], str]) -> Images:
 
     once("images", build)
     return built
+
+
+@pytest.fixture
+def all_cores(shared: Path) -> Iterator[None]:
+    """One training at a time: OpenMP's threads spin while they wait, and two jobs that each have
+    as many threads as there are cores take ten times as long as one after the other."""
+    with (shared / "cores.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 # --- for each test --------------------------------------------------------------------

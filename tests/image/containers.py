@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 TIMEOUT = 120.0  # seconds a command may take, unless a test knows better
+TRAINING_TIMEOUT = 300.0
 
 DRAWS = """
 import json, random, numpy, torch
@@ -272,7 +273,9 @@ class Project:
 
     def train(self, *words: str, status: int | None = 0, **variables: str) -> Done:
         """docker compose run --rm train."""
-        done = self.compose("run", "--rm", "train", *words, status=status, **variables)
+        done = self.compose(
+            "run", "--rm", "train", *words, status=status, timeout=TRAINING_TIMEOUT, **variables
+        )
         check_quiet(done.stdout + done.stderr)
         return done
 

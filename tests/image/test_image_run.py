@@ -8,7 +8,7 @@ import socket
 from pathlib import Path
 
 import pytest
-from containers import Done, Project, environment
+from containers import TRAINING_TIMEOUT, Done, Project, environment
 
 pytestmark = pytest.mark.image
 
@@ -41,9 +41,10 @@ def run_lines(done: Done) -> list[str]:
     return [line for line in done.lines if line.startswith("seed-init: ")]
 
 
+@pytest.mark.usefixtures("all_cores")
 def test_without_a_gpu_it_runs_in_a_container_on_the_cpu(project: Project, tmp_path: Path) -> None:
     path = with_commands(tmp_path / "bin", **NO_GPU)
-    done = project.command("make", "train", "SEED=7", PATH=path)
+    done = project.command("make", "train", "SEED=7", PATH=path, timeout=TRAINING_TIMEOUT)
     assert run_lines(done) == [
         "seed-init: train runs in a container on the CPU, because no NVIDIA GPU here"
     ]

@@ -6,7 +6,7 @@ import re
 import pytest
 from containers import Done, Project
 
-pytestmark = pytest.mark.image
+pytestmark = [pytest.mark.image, pytest.mark.usefixtures("all_cores")]
 
 SHORT = ("python", "examples/digits/train.py", "--epochs=1", "--out=/tmp/metrics.json")
 PRINT_SETTINGS = (
