@@ -99,7 +99,15 @@ class Server:
 
     def wait_for_link(self) -> "Server":
         self.token = until("a link in the log", lambda: link(self.log(), self.port), READY_S)[1]
+        # The engine's port forwarding may come up a moment after the server.
+        until("an answer on the host", self.answers, READY_S)
         return self
+
+    def answers(self) -> bool:
+        try:
+            return requests.get(f"{self.url}/api", timeout=ANSWER_S).ok
+        except requests.ConnectionError:
+            return False
 
 
 def link(log: str, port: int) -> re.Match[str] | None:
