@@ -41,6 +41,10 @@ RUN --mount=type=bind,source=seed_init,target=/tmp/hook/seed_init \
 COPY image/defaults /etc/seed_init/defaults
 COPY --chmod=755 image/seed-init entrypoint/seed-init-entrypoint /usr/local/bin/
 
+# Debian's /etc/profile sets PATH anew: a login shell (JupyterLab's terminals are) would lose
+# the base's Python.
+RUN echo "PATH=$(dirname "$(command -v python)"):\$PATH" > /etc/profile.d/seed-init.sh
+
 # Group 0 may write the home and /workspace: an arbitrary --user is in it. Nothing that the
 # image needs is in either, so that a volume may hide them.
 RUN useradd --uid 1000 --gid 0 --create-home --shell /bin/bash jovyan \

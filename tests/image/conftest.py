@@ -26,7 +26,7 @@ from containers import (
 COMPOSE_NEEDED = (2, 24)
 REGISTRY_TIMEOUT = 15  # seconds for the base's registry to answer
 BUILD_TIMEOUT = 1800  # seconds, for a first run that pulls or builds the base
-BASE_USED = "container tests use"
+BASE_USED = "container tests use"  # tests/conftest.py shows it at the end
 CHECKOUT = f"{zlib.crc32(str(REPOSITORY).encode()):08x}"
 
 
@@ -248,16 +248,3 @@ def new_project(images: Images, base: Base, tmp_path: Path) -> Iterator[Callable
 def project(new_project: Callable[[], Project]) -> Project:
     """A copy of the checkout with a Compose project of its own."""
     return new_project()
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say which base was used; no test result means much without it."""
-    used = {
-        value
-        for reports in terminalreporter.stats.values()
-        for report in reports
-        for name, value in getattr(report, "user_properties", ())
-        if name == BASE_USED
-    }
-    for image in sorted(used):
-        terminalreporter.write_line(f"{BASE_USED} {image}")
