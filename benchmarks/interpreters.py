@@ -12,7 +12,11 @@ import sysconfig
 from pathlib import Path
 
 REPOSITORY = Path(__file__).parent.parent
-LEFT_OUT = ("test", "tests", "idlelib", "turtledemo", "site-packages", "dist-packages", "config-*")
+LEFT_OUT = shutil.ignore_patterns(
+    *("test", "lib2to3", "idlelib", "tkinter", "turtledemo", "site-packages", "dist-packages"),
+    # Debian's Python has a sitecustomize, and this one may have our hook.
+    *("sitecustomize*", "usercustomize*", "_seed_init_*", "seed_init", "libpython*"),
+)
 
 
 def copy_base(prefix: Path) -> Path:
@@ -23,18 +27,16 @@ def copy_base(prefix: Path) -> Path:
     """
     version = f"python{sys.version_info.major}.{sys.version_info.minor}"
     library = Path(sysconfig.get_path("stdlib"))
-    shutil.copytree(
-        library,
-        prefix / "lib" / version,
-        ignore=shutil.ignore_patterns(*LEFT_OUT, "sitecustomize.py", "__pycache__"),
-    )
+    shutil.copytree(library, prefix / "lib" / version, ignore=LEFT_OUT)
     (prefix / "lib" / version / "site-packages").mkdir()
     executable = prefix / "bin" / version
     executable.parent.mkdir()
-    shutil.copy2(Path(sys._base_executable).resolve(), executable)  # type: ignore[attr-defined]
-    for shared in Path(sys.base_prefix, "lib").glob("libpython3*.so*"):
-        shutil.copy2(shared, prefix / "lib")
-    _run(executable, "-m", "compileall", "-q", "-j", "0", str(prefix / "lib" / version))
+    shutil.copy2(sys._base_executable, executable)  # type: ignore[attr-defined]
+    (prefix / "bin/python3").symlink_to(version)
+    for shared in Path(sys.base_prefix, "lib").glob("libpython*.so*"):
+        shutil.copy2(shared, prefix / "lib", follow_symlinks=False)
+    # The compiled files came along; this is for a Python that has none.
+    _run(executable, "-m", "compileall", "-q", str(prefix / "lib" / version))
     return executable
 
 
@@ -51,8 +53,8 @@ def install_hook(executable: Path) -> None:
 
 def see_packages(executable: Path) -> None:
     """Let a private interpreter import what the environment that runs this has installed."""
-    version = executable.name
-    site_packages = executable.parent.parent / "lib" / version / "site-packages"
+    (site_packages,) = executable.parent.parent.glob("lib/python3*/site-packages")
+    # A path line runs no .pth file that is in there.
     (site_packages / "packages.pth").write_text(sysconfig.get_path("purelib") + "\n")
 
 

@@ -7,7 +7,7 @@ everything that looks at them (importlib.resources, inspect, pickle, reload) see
 would see without us, and it calls the function while the import lock is still held: no
 other thread gets the module before the function has run.
 
-No `importlib.util` (it costs 4 ms, and its `find_spec` imports the parent package of a
+No `importlib.util` (it is slow to load, and its `find_spec` imports the parent package of a
 dotted name, which can deadlock with a thread that is importing it), no `threading` (it
 breaks gevent when loaded early), no locks.
 """

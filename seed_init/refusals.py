@@ -1,7 +1,10 @@
 """How a process is refused: the error lines, and the exit that keeps user code from running."""
 
 import os
-from typing import NoReturn
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import NoReturn
 
 EX_CONFIG = 78
 """Exit status of a refusal: "configuration error" in sysexits.h."""
@@ -11,7 +14,7 @@ class Refusal(Exception):
     """A setting that is not in the contract. Its text is one line for the user."""
 
 
-def end(error: BaseException) -> NoReturn:
+def end(error: BaseException) -> "NoReturn":
     """End this process: one line on stderr, exit status 78, nothing else.
 
     `os._exit`, because an exception would let user code run unseeded, with exit status 0, and

@@ -2,8 +2,8 @@
 
 import sys
 
-from seed_init import refusals, startup, streams
 from seed_init import settings as contract
+from seed_init import startup, streams
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -66,8 +66,10 @@ def imported(name: str) -> None:
     _announce(name)
 
 
-def _not_the_library(name: str) -> refusals.Refusal:
+def _not_the_library(name: str) -> Exception:
     """The refusal of a module that has the name of a library but not its functions."""
+    from seed_init import refusals
+
     file = getattr(sys.modules.get(name), "__file__", None)
     return refusals.Refusal(
         f"{name} was imported from {file}, which is not the library of that name; "

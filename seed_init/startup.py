@@ -4,10 +4,9 @@ Nothing is seeded here and no library is imported: a finder is left behind, whic
 `seeding` when one of the libraries below has been imported, and two fork callbacks.
 
 `seed-init install` puts a copy of this file, named `_seed_init_startup`, where sitecustomize and
-the .pth file import it. Every process pays for it. So it is one file outside the package (the
-package and two modules would cost 4 % of `python -c pass`), it imports only what the
-interpreter has loaded already, and what only an error or only some processes need is
-elsewhere. docs/design.md has the measurements.
+the .pth file import it. Every process pays for it. So it is one file outside the package, it
+imports only what the interpreter has loaded already, and what only an error or only some
+processes need is elsewhere. docs/design.md says what it costs.
 """
 
 import os

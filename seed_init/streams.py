@@ -26,7 +26,7 @@ def derive(seed: int, path: Path) -> int:
     """
     if not path:
         return seed
-    # _blake2 is the C module behind hashlib, without hashlib's 2 ms of OpenSSL. It is
+    # _blake2 is the C module behind hashlib, without hashlib's loading of OpenSSL. It is
     # missing only from interpreters built without it.
     try:
         from _blake2 import blake2s
