@@ -220,7 +220,7 @@ class TestQuiet:
         code = "import sys; print(*sys.modules)"
         without_us = set(output(bare, "-c", code, env=SEED).split())
         armed = set(output(python, "-c", code, env=SEED).split()) - without_us
-        assert armed == {"sitecustomize", "_seed_init_startup", "seed_init.startup"}
+        assert armed == {"sitecustomize", "_seed_init_startup", "seed_init.startup", "gc"}
 
     def test_modules_after_start_with_nothing_to_seed(self, python: Path, bare: Path) -> None:
         if Path("/etc/seed_init/defaults").exists():
@@ -233,7 +233,17 @@ class TestQuiet:
         code = "import random, sys; print(*sys.modules)"
         more = set(output(python, "-c", code, env=SEED).split())
         more -= set(output(bare, "-c", code, env=SEED).split())
-        assert {name for name in more if "seed_init" not in name} <= {"sitecustomize", "_blake2"}
+        more = {name for name in more if "seed_init" not in name}
+        assert more <= {"sitecustomize", "_blake2", "gc"}
+
+    def test_garbage_of_the_users_is_still_collected(self, python: Path) -> None:
+        code = (
+            "import gc, weakref\n"
+            "class Node: pass\n"
+            "node = Node(); node.itself = node; seen = weakref.ref(node); del node\n"
+            "gc.collect(); print(seen())"
+        )
+        assert output(python, "-c", code, env=SEED) == "None"
 
 
 class TestImportedBeforeUs:
