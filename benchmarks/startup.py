@@ -3,6 +3,8 @@
 Targets: active 1.05, idle 1.02.
 """
 
+import importlib.util
+import py_compile
 import tempfile
 from pathlib import Path
 
@@ -17,12 +19,14 @@ def main() -> None:
         bare = interpreters.copy_base(Path(place, "bare"))
         hooked = interpreters.link_copy(bare, Path(place, "hooked"))
         interpreters.install_hook(hooked)
-        # A venv has no sitecustomize but a .pth file, and an image a defaults file.
-        venv = interpreters.link_copy(bare, Path(place, "with-defaults"))
-        interpreters.install_hook(venv)
-        defaults = venv.parent.parent / "etc/seed_init/defaults"
+        as_in_image = interpreters.link_copy(hooked, Path(place, "as-in-image"))
+        defaults = Path(place, "as-in-image/etc/seed_init/defaults")
         defaults.parent.mkdir(parents=True)
         defaults.write_text((interpreters.REPOSITORY / "image/defaults").read_text())
+        no_pth = interpreters.link_copy(hooked, Path(place, "no-pth"))
+        next(Path(place, "no-pth").rglob("seed_init.pth")).unlink()
+        no_freeze = interpreters.link_copy(hooked, Path(place, "no-freeze"))
+        replace_startup(Path(place, "no-freeze"), "gc.freeze()", "pass")
 
         def arm(executable: Path, **variables: str) -> Arm:
             return Arm(
@@ -33,10 +37,28 @@ def main() -> None:
             "no hook": arm(bare),
             "idle hook (no SEED)": arm(hooked),
             "SEED=7": arm(hooked, SEED="7"),
-            "defaults file (as in image)": arm(venv),
+            "defaults file (as in image)": arm(as_in_image),
             "SEED_INIT=0": arm(hooked, SEED_INIT="0"),
+            "idle, without the .pth line": arm(no_pth),
+            "SEED=7, without gc.freeze": arm(no_freeze, SEED="7"),
         }
         report("python -c pass", measure(arms, ROUNDS))
+
+
+def replace_startup(prefix: Path, old: str, new: str) -> None:
+    """Change the start-up file of one copy, and compile it as `seed-init install` does."""
+    source = next(prefix.rglob("_seed_init_startup.py"))
+    compiled = Path(importlib.util.cache_from_source(str(source)))
+    text = source.read_text()
+    for path in (source, compiled):
+        path.unlink()  # not written through: the copies share files
+    source.write_text(text.replace(old, new))
+    py_compile.compile(
+        str(source),
+        cfile=str(compiled),
+        optimize=2,
+        invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,
+    )
 
 
 if __name__ == "__main__":
