@@ -98,7 +98,7 @@ RUN --mount=type=bind,source=requirements/notebook.txt,target=/tmp/notebook.txt 
     && python /tmp/pinned.py check /tmp/before.json \
     && rm /tmp/before.json
 
-COPY entrypoint/jupyter_server_config.py /etc/jupyter/
+COPY image/jupyter_server_config.py /etc/jupyter/
 COPY image/ipython_config.py /etc/ipython/
 COPY --chmod=755 entrypoint/seed-init-notebook entrypoint/seed-init-healthcheck /usr/local/bin/
 

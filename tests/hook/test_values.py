@@ -165,3 +165,14 @@ def test_user_code_that_seeds_is_obeyed(python: Path, bare: Path) -> None:
 def test_what_must_differ_differs(python: Path, draw: str) -> None:
     """And, documented, a generator that user code makes without a seed."""
     assert len({output(python, "-c", draw, env=SEED) for _ in range(2)}) == 2
+
+
+def test_a_program_of_the_users_that_hides_a_library_is_named(python: Path, tmp_path: Path) -> None:
+    (tmp_path / "random.py").write_text("mine = True\n")
+    (tmp_path / "train.py").write_text("import random; print('user code ran')\n")
+    done = run(python, tmp_path / "train.py", env=SEED)
+    assert (done.stdout, done.returncode) == ("", 78)
+    assert done.stderr == (
+        f"seed_init: random was imported from {tmp_path / 'random.py'}, which is not the library "
+        "of that name; rename that file, or set SEED_INIT=0 to run without seeding\n"
+    )
