@@ -1,4 +1,4 @@
-"""IPython extension: the first cell finds every generator as SEED gives it.
+"""IPython extension: the first cell finds every generator as SEED gives it, and keeps it so.
 
 ipykernel and IPython draw from `random` while they start, so a kernel's first cell would not
 start where a script does. The image loads this extension through /etc/ipython, which an empty
@@ -22,3 +22,8 @@ def load_ipython_extension(shell: Any) -> None:
         seeding.reseed_libraries()
 
     shell.events.register("pre_run_cell", start_over)
+    # A kernel makes its banner anew for every kernel_info_request, in a thread of its own too,
+    # and each banner draws a tip from `random` (IPython/core/tips.py): a page that is opened
+    # while cells run would shift their numbers. A terminal's banner comes before its first cell.
+    if getattr(shell, "kernel", None) is not None and shell.has_trait("enable_tip"):
+        shell.enable_tip = False

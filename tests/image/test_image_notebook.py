@@ -2,9 +2,11 @@
 
 import json
 import re
+import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 import requests
@@ -21,6 +23,24 @@ ALLOWED = [
     r"websocket_ping_timeout \(90000\) cannot be longer",
 ]
 """Lines of the server's log that are upstream's and mean nothing to a user."""
+
+ASKED_BY_PAGES: list[tuple[str, str, dict[str, Any]]] = [
+    # A page that opens asks for it on both channels; IPython's banner, in the answer, has a tip.
+    ("shell", "kernel_info_request", {}),
+    ("control", "kernel_info_request", {}),
+    ("control", "debug_request", {"type": "request", "seq": 1, "command": "debugInfo"}),
+    ("shell", "comm_info_request", {}),
+    (
+        "shell",
+        "history_request",
+        {"hist_access_type": "tail", "n": 5, "output": False, "raw": True},
+    ),
+    # While a person types.
+    ("shell", "complete_request", {"code": "rando", "cursor_pos": 5}),
+    ("shell", "inspect_request", {"code": "random", "cursor_pos": 6}),
+    ("shell", "is_complete_request", {"code": "random."}),
+]
+"""Channel, message and content of what a browser sends besides cells."""
 
 
 @dataclass
@@ -51,6 +71,16 @@ class Server:
 
     def run_cell(self, kernel: str, code: str) -> dict[str, str]:
         """Run code as a cell; what it wrote, by the name of the stream."""
+        written = {"stdout": "", "stderr": ""}
+        for reply in self.request(kernel, "shell", "execute_request", code=code, silent=False):
+            content = reply["content"]
+            if reply["msg_type"] == "stream":
+                written[content["name"]] += content["text"]
+            assert reply["msg_type"] != "error", "\n".join(content["traceback"])
+        return written
+
+    def request(self, kernel: str, channel: str, kind: str, **content: object) -> list[dict]:
+        """Send one message to a kernel; all its answers, up to the reply and the idle status."""
         session, message = uuid.uuid4().hex, uuid.uuid4().hex
         channels = websocket.create_connection(
             f"ws://127.0.0.1:{self.port}/api/kernels/{kernel}/channels?session_id={session}",
@@ -59,35 +89,35 @@ class Server:
         )
         header = {
             "msg_id": message,
-            "msg_type": "execute_request",
+            "msg_type": kind,
             "session": session,
             "username": "",
             "date": "",
             "version": "5.4",
         }
         request = {
-            "channel": "shell",
+            "channel": channel,
             "header": header,
             "parent_header": {},
             "metadata": {},
-            "content": {"code": code, "silent": False},
+            "content": content,
             "buffers": [],
         }
-        written = {"stdout": "", "stderr": ""}
+        answers: list[dict] = []
+        deadline = time.monotonic() + ANSWER_S
         try:
             channels.send(json.dumps(request))
-            while True:
-                reply = json.loads(channels.recv())
-                content = reply["content"]
-                if reply["parent_header"].get("msg_id") != message:
-                    continue
-                if reply["msg_type"] == "stream":
-                    written[content["name"]] += content["text"]
-                assert reply["msg_type"] != "error", "\n".join(content["traceback"])
-                if reply["msg_type"] == "status" and content["execution_state"] == "idle":
-                    return written
+            while not complete(answers):
+                # Pings too: the server's would put the socket's own timeout off for ever.
+                opcode, data = channels.recv_data(control_frame=True)
+                assert time.monotonic() < deadline, f"{kind} has only {answers} for an answer"
+                if opcode == websocket.ABNF.OPCODE_TEXT:
+                    answer = json.loads(data)
+                    if answer["parent_header"].get("msg_id") == message:
+                        answers.append(answer)
         finally:
             channels.close()
+        return answers
 
     def draws(self, kernel: str) -> list[float]:
         numbers: list[float] = json.loads(self.run_cell(kernel, DRAWS)["stdout"])
@@ -108,6 +138,13 @@ class Server:
             return requests.get(f"{self.url}/api", timeout=ANSWER_S).ok
         except requests.ConnectionError:
             return False
+
+
+def complete(answers: list[dict]) -> bool:
+    """True where a kernel has said all: the two last messages come in either order."""
+    replied = any(answer["msg_type"].endswith("_reply") for answer in answers)
+    idle = any(answer["content"].get("execution_state") == "idle" for answer in answers)
+    return replied and idle
 
 
 def link(log: str, port: int) -> re.Match[str] | None:
@@ -159,6 +196,18 @@ def test_a_kernel_draws_the_numbers_of_the_seed_and_again_after_a_restart(
     after = server.draws(kernel)
     assert before == recipe(7)
     assert after == recipe(7)
+
+
+def test_what_a_page_asks_of_a_kernel_between_cells_does_not_shift_its_numbers(
+    server_with_seed_7: Server, recipe: Callable[[int], list[float]]
+) -> None:
+    server = server_with_seed_7
+    kernel = server.start_kernel()
+    server.run_cell(kernel, "import random, numpy, torch")
+    for channel, kind, content in ASKED_BY_PAGES:
+        replies = server.request(kernel, channel, kind, **content)
+        assert any(reply["msg_type"] == kind.replace("request", "reply") for reply in replies)
+    assert server.draws(kernel) == recipe(7)
 
 
 def test_every_kernel_draws_the_same_numbers_and_the_log_is_clean(
