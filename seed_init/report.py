@@ -81,7 +81,10 @@ def not_covered(settings: contract.Settings | None) -> list[str]:
     if settings is None:
         return ["SEED_INIT=0: nothing is seeded"]
     if settings.determinism is None:
-        return ["no SEED, no DETERMINISM and no defaults file: nothing is seeded; set SEED"]
+        return [
+            "neither the environment nor a defaults file has SEED or DETERMINISM: nothing is "
+            "seeded; set SEED"
+        ]
     lines = []
     if not startup.started:
         lines.append(

@@ -73,6 +73,23 @@ def test_the_chain_reaches_the_one_that_ours_hides(python: Path, tmp_path: Path,
     assert (done.stdout, done.stderr, done.returncode) == ("seeded 1\n", "ran\n", 0)
 
 
+def test_behind_that_of_ddtrace_every_run_draws_the_same(python: Path) -> None:
+    """The agent itself, as `ddtrace-run` starts it.
+
+    It draws the jitter of its retries from `random` before user code runs, so that the
+    numbers are not those of a script without it; docs/limits.md says so.
+    """
+    bootstrap = output(python, "-c", "import ddtrace.bootstrap as b; print(b.__path__[0])")
+    env = {"PYTHONPATH": bootstrap, "DD_TRACE_ENABLED": "0"}
+    env["DD_INSTRUMENTATION_TELEMETRY_ENABLED"] = "0"
+    code = "import random, sys; print('ddtrace.bootstrap' in sys.modules, random.random())"
+    first, again, other = (
+        output(python, "-c", code, env={**env, "SEED": seed}) for seed in ("7", "7", "8")
+    )
+    assert first.startswith("True ")
+    assert first == again != other
+
+
 def test_the_base_interpreter_is_seeded_behind_one_that_does_not_chain(
     python: Path, tmp_path: Path
 ) -> None:

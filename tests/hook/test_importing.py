@@ -14,6 +14,9 @@ import pytest
 from .support import Completed, output, run
 
 QUIET = {"SEED": "7", "SEED_INIT_LOG": "quiet"}
+NO_AGENT = {"DD_TRACE_ENABLED": "0", "DD_INSTRUMENTATION_TELEMETRY_ENABLED": "0"}
+"""ddtrace has nobody to send to here."""
+
 ARM = """
 import sys
 fired = []
@@ -396,6 +399,20 @@ class TestBesideOthers:
             print(len(hooked), drawn == numpy.random.rand())
         """
         assert out_armed(python, packages, code, SEED_INIT_LOG="quiet") == "1 True"
+
+    def test_ddtrace_fires_and_so_do_we(self, python: Path, packages: Path, first: bool) -> None:
+        code = f"""
+            from ddtrace.internal.module import ModuleWatchdog
+            ModuleWatchdog.install()
+            @ModuleWatchdog.after_module_imported("fakepkg.sub")
+            def hook(module):
+                print("ddtrace:", module.__name__)
+            ours_first({first})
+            import fakepkg.sub
+            print(*fired, fakepkg.sub.function())
+        """
+        shown = out_armed(python, packages, code, "fakepkg.sub", **NO_AGENT)
+        assert shown == "ddtrace: fakepkg.sub\nfakepkg.sub found"
 
     def test_an_in_place_patch_of_the_loader_fires_and_so_do_we(
         self, python: Path, packages: Path, first: bool

@@ -138,7 +138,13 @@ def drawn(stderr: str) -> int:
 # --- the defaults file --------------------------------------------------------------------
 
 
-def test_without_a_defaults_file_nothing_is_seeded_or_said(
+NOTHING_SEEDED = (
+    "seed_init: neither the environment nor /etc/seed_init/defaults has SEED or DETERMINISM: "
+    "nothing is seeded; set SEED"
+)
+
+
+def test_a_missing_defaults_file_is_told_in_one_line_and_nothing_is_seeded(
     container: Containers, images, tmp_path: Path
 ) -> None:
     empty = tmp_path / "empty"
@@ -147,9 +153,24 @@ def test_without_a_defaults_file_nothing_is_seeded_or_said(
     first, second = (
         container.run(images.runtime, "python", "-c", DRAW_ALL, options=options) for _ in range(2)
     )
-    assert (first.stderr, second.stderr) == ("", "")
+    assert first.lines == second.lines == [NOTHING_SEEDED]
     for one, other in zip(first.stdout.split(" ", 2), second.stdout.split(" ", 2)):
         assert one != other
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [{"SEED": "7"}, {"SEED": "off"}, {"DETERMINISM": "warn"}, {"SEED_INIT": "0"}],
+    ids=str,
+)
+def test_a_job_that_says_what_it_wants_needs_no_defaults_file(
+    container: Containers, images, tmp_path: Path, variables: dict[str, str]
+) -> None:
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    options = mounted(empty, "/etc/seed_init")
+    done = container.run(images.runtime, "echo", "x", options=options, **variables)
+    assert (done.stdout, done.stderr) == ("x\n", "")
 
 
 def test_a_team_image_may_have_other_defaults(
