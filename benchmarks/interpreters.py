@@ -46,9 +46,20 @@ def link_copy(executable: Path, prefix: Path) -> Path:
     return prefix / "bin" / executable.name
 
 
-def install_hook(executable: Path) -> None:
-    """Install the hook of this repository into a private interpreter."""
-    _run(executable, str(REPOSITORY / "seed_init"), "install")
+def make_venv(base: Path, prefix: Path) -> Path:
+    """Make a virtual environment of a private interpreter; returns its executable."""
+    _run(base, "-m", "venv", "--without-pip", str(prefix))
+    return prefix / "bin/python3"
+
+
+def install_hook(executable: Path, base: Path | None = None) -> None:
+    """Install the hook of this repository into a private interpreter.
+
+    Args:
+        executable: of the interpreter, or of a virtual environment.
+        base: of the interpreter that a virtual environment was made from.
+    """
+    _run(executable, str(REPOSITORY / "seed_init"), "install", base=base)
 
 
 def see_packages(executable: Path) -> None:
@@ -69,10 +80,10 @@ def environment(executable: Path, **variables: str) -> dict[str, str]:
     }
 
 
-def _run(executable: Path, *arguments: str) -> None:
+def _run(executable: Path, *arguments: str, base: Path | None = None) -> None:
     subprocess.run(
         [str(executable), *arguments],
-        env=environment(executable),
+        env=environment(base or executable),
         check=True,
         stdout=subprocess.DEVNULL,
     )

@@ -1,6 +1,6 @@
 """The start of every Python process: `python -c pass` with the hook and without.
 
-Targets: active 1.05, idle 1.02.
+Targets: active 1.05, idle 1.02, in a base interpreter and in a virtual environment alike.
 """
 
 import importlib.util
@@ -28,10 +28,9 @@ def main() -> None:
         no_freeze = interpreters.link_copy(hooked, Path(place, "no-freeze"))
         replace_startup(Path(place, "no-freeze"), "gc.freeze()", "pass")
 
-        def arm(executable: Path, **variables: str) -> Arm:
-            return Arm(
-                (str(executable), "-c", "pass"), interpreters.environment(executable, **variables)
-            )
+        def arm(executable: Path, base: Path | None = None, **variables: str) -> Arm:
+            environment = interpreters.environment(base or executable, **variables)
+            return Arm((str(executable), "-c", "pass"), environment)
 
         arms = {
             "no hook": arm(bare),
@@ -43,6 +42,16 @@ def main() -> None:
             "SEED=7, without gc.freeze": arm(no_freeze, SEED="7"),
         }
         report("python -c pass", measure(arms, ROUNDS))
+
+        without = interpreters.make_venv(bare, Path(place, "venv"))
+        own_hook = interpreters.make_venv(bare, Path(place, "venv-hooked"))
+        interpreters.install_hook(own_hook, base=bare)
+        arms = {
+            "no hook": arm(without, base=bare),
+            "idle hook (no SEED)": arm(own_hook, base=bare),
+            "SEED=7": arm(own_hook, base=bare, SEED="7"),
+        }
+        report("python -c pass in a virtual environment", measure(arms, ROUNDS))
 
 
 def replace_startup(prefix: Path, old: str, new: str) -> None:

@@ -123,6 +123,12 @@ def start() -> None:
             _arm()
     except BaseException as error:
         end(error)
+    # What the interpreter has made so far lives until it exits. Frozen, it is not searched for
+    # garbage again and again, at exit above all, which saves more than this file costs; and
+    # forked children share its pages for longer (the documentation of gc.freeze).
+    import gc
+
+    gc.freeze()
 
 
 def read(values: "dict[str, str]", origins: "dict[str, str]") -> None:
@@ -229,12 +235,6 @@ def _arm() -> None:
     sys.meta_path.insert(0, finder)
     for name in finder.waiting & sys.modules.keys():
         finder.imported(name)
-    # What the interpreter has made so far lives until it exits. Frozen, it is not searched for
-    # garbage again and again, at exit above all, which saves more than this file costs; and
-    # forked children share its pages for longer (the documentation of gc.freeze).
-    import gc
-
-    gc.freeze()
 
 
 def guarded(module: str, function: str, *arguments: object) -> None:

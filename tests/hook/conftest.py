@@ -3,6 +3,7 @@
 import fcntl
 import os
 import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -63,6 +64,22 @@ def fresh(prefixes: Path, tmp_path: Path) -> Iterator[Callable[[str], Path]]:
     yield make
     for prefix in made:
         shutil.rmtree(prefix)
+
+
+@pytest.fixture
+def public(prefixes: Path) -> Iterator[Path]:
+    """A copy of `hooked` that this test may change, where every user can get at it."""
+    with tempfile.TemporaryDirectory() as name:
+        Path(name).chmod(0o755)
+        yield link_copy(prefixes / "hooked/bin/python3", Path(name, "prefix"))
+
+
+@pytest.fixture
+def nobody() -> tuple[str, ...]:
+    """What to put before a command so that it runs without root's rights."""
+    if os.geteuid() != 0:
+        return ()
+    return ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
 
 
 def install(python: Path) -> str:

@@ -1,6 +1,5 @@
 """A setting that is not in the contract stops every process before user code runs."""
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -243,14 +242,16 @@ class TestDefaultsFile:
         expected = f"seed_init: cannot read {path}: Is a directory; repair or remove it\n"
         assert done.stderr == expected
 
-    @pytest.mark.skipif(os.geteuid() == 0, reason="root may read every file")
-    def test_is_refused_where_it_cannot_be_read(self, fresh: Callable[[str], Path]) -> None:
-        python = fresh("hooked")
-        path = write_defaults(python.parent.parent, "SEED=42\n")
+    def test_is_refused_where_it_cannot_be_read(
+        self, public: Path, nobody: tuple[str, ...]
+    ) -> None:
+        path = write_defaults(public.parent.parent, "SEED=42\n")
         path.chmod(0)
-        done = run(python, "-c", PROGRAM)
+        library = {"LD_LIBRARY_PATH": str(public.parent.parent / "lib")}
+        done = run(*nobody, public, "-c", PROGRAM, env=library)
         assert (done.stdout, done.returncode) == ("", 78)
-        assert done.stderr.startswith(f"seed_init: cannot read {path}: ")
+        expected = f"seed_init: cannot read {path}: Permission denied; repair or remove it\n"
+        assert done.stderr == expected
 
     @pytest.mark.parametrize(("word", "seeded"), [("random", "SEED=random"), ("off", "{path}:1")])
     def test_may_say_random_and_off(
