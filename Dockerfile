@@ -99,6 +99,8 @@ RUN --mount=type=bind,source=requirements/notebook.txt,target=/tmp/notebook.txt 
     && rm /tmp/before.json
 
 COPY image/jupyter_server_config.py /etc/jupyter/
+# No node in the image: JupyterLab cannot rebuild itself and need not ask at every page.
+COPY image/page_config.json /etc/jupyter/labconfig/
 COPY image/ipython_config.py /etc/ipython/
 COPY --chmod=755 entrypoint/seed-init-notebook entrypoint/seed-init-healthcheck /usr/local/bin/
 

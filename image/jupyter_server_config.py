@@ -20,3 +20,5 @@ c.KernelManager.transport = "ipc"
 c.ServerApp.use_redirect_file = False
 # Whoever starts the container as root has chosen it.
 c.ServerApp.allow_root = os.geteuid() == 0
+# Nobody is asked, in every new container again, whether to fetch news from jupyter.org.
+c.LabApp.news_url = None

@@ -186,6 +186,19 @@ def test_it_becomes_healthy_and_prints_a_link_that_opens_on_this_host_only(serve
     assert published == [f"{server.port}/tcp -> 127.0.0.1:{server.port}"]
 
 
+def test_a_page_that_opens_asks_for_no_news_and_leaves_the_log_clean(server: Server) -> None:
+    page = server.ask("GET", "/lab").text
+    data = re.search(r'id="jupyter-config-data"[^>]*>(.*?)</script>', page, re.S)[1]
+    config = json.loads(data)
+    # Each is a request of the page's; without nodejs the first one ends in a warning.
+    assert (config["buildCheck"], config["buildAvailable"], config["news"]) == (
+        False,
+        False,
+        {"disabled": True},
+    )
+    check_quiet(server.log(), ALLOWED)
+
+
 def test_a_kernel_draws_the_numbers_of_the_seed_and_again_after_a_restart(
     server_with_seed_7: Server, recipe: Callable[[int], list[float]]
 ) -> None:
