@@ -49,6 +49,7 @@ def reseed(seed: int | None = None) -> int | None:
             # Not str(): it raises on a number of more than 4300 digits.
             given = seed if abs(seed) < 2**64 else "a number beyond 64 bits"
             raise ValueError(f"seed must be from 0 to {startup.SEED_MAX}, not {given}")
+    _generators.clear()
     return seeding.reseed(seed)
 
 
@@ -74,8 +75,11 @@ def generator(
         operating system where nothing is seeded.
 
     Raises:
+        TypeError: `stream` is neither text nor None.
         RuntimeError: torch cannot make a generator for `device`.
     """
+    if stream is not None and not isinstance(stream, str):
+        raise TypeError(f"stream must be text or None, not {type(stream).__name__}")
     import torch
 
     from seed_init import processes, seeding

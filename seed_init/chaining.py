@@ -16,7 +16,7 @@ def run_hidden(kept: str, behind: list[str]) -> None:
     error; the module that ran is what `sys.modules` holds afterwards.
 
     Args:
-        kept: the path, without ".py", to which `seed-init install` moves what it finds.
+        kept: the path, without suffix, to which `seed-init install` moves what it finds.
         behind: the entries of `sys.path` behind ours.
     """
     name = "sitecustomize"
@@ -25,6 +25,8 @@ def run_hidden(kept: str, behind: list[str]) -> None:
         spec = spec_from_file_location(name, init, submodule_search_locations=[kept])
     elif os.path.isfile(kept + ".py"):
         spec = spec_from_file_location(name, kept + ".py")
+    elif os.path.isfile(kept + ".pyc"):
+        spec = spec_from_file_location(name, kept + ".pyc")
     else:
         spec = PathFinder.find_spec(name, behind)
     # A directory without __init__.py is found too, as a namespace; it has nothing to run.

@@ -1,6 +1,6 @@
 """The four levels of DETERMINISM, as the torch flags they stand for.
 
-A new flag is one variable in `settings.WORDS`, one line in `LEVELS` where a level sets it,
+A new flag is one variable in `startup.ACCEPTED`, one line in `LEVELS` where a level sets it,
 and one setter in `libraries/torch.py`.
 """
 

@@ -4,6 +4,9 @@ import os
 
 from seed_init.settings import DRAWN
 
+INITS = 2
+"""How many inits there may be above the entrypoint's process: the engine's and tini."""
+
 drawn_here = False
 """True where this process replaced SEED=random, so that nobody has reported the seed yet."""
 
@@ -29,16 +32,20 @@ def _drawn_by_entrypoint() -> str | None:
     """The seed in the environment of the container's main process, if this user may see it.
 
     In the image PID 1 is tini, which the engine started with SEED=random; its first child is
-    what the entrypoint became, with the drawn seed in its environment. Elsewhere PID 1 is no
-    tini of ours and its children carry no drawn seed.
+    what the entrypoint became, with the drawn seed in its environment. With `docker run --init`
+    tini is the child of another init. Elsewhere PID 1 is no init of a container and its
+    children carry no drawn seed.
     """
-    try:
-        with open("/proc/1/task/1/children") as file:
-            children = file.read().split()
-        with open(f"/proc/{children[0]}/environ", "rb") as file:
-            pairs = [pair.partition(b"=") for pair in file.read().split(b"\0")]
-    except (OSError, IndexError):
-        return None
-    environment = {name: value.decode("ascii", "replace") for name, _, value in pairs}
-    seed = environment.get(DRAWN.encode())
-    return seed if seed and seed.isascii() and seed.isdecimal() else None
+    process = "1"
+    for _ in range(INITS):
+        try:
+            with open(f"/proc/{process}/task/{process}/children", "rb") as file:
+                process = file.read().split()[0].decode()
+            with open(f"/proc/{process}/environ", "rb") as file:
+                pairs = [pair.partition(b"=") for pair in file.read().split(b"\0")]
+        except (OSError, IndexError):
+            return None
+        seed = {name: value for name, _, value in pairs}.get(DRAWN.encode(), b"")
+        if seed.isdigit():
+            return seed.decode()
+    return None

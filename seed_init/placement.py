@@ -21,11 +21,47 @@ MARKER = "INSTALLED_BY_SEED_INIT"
 
 STARTUP = "_seed_init_startup"
 PTH_NAME = "seed_init.pth"
-# One short ASCII line each: Python compiles it at every start, and a byte beyond ASCII stops
-# every interpreter in a C locale (cpython#103161).
-PTH_VIRTUAL = f"import {STARTUP}\n"
+
+# `site` goes on after a .pth line that fails, and user code would run unseeded. As in
+# sitecustomize.py: one line and status 78, where there is anything to seed.
+_REFUSE = """
+import os, sys
+places = ("/etc/seed_init/defaults", sys.prefix + "/etc/seed_init/defaults")
+asked = os.environ.get("SEED") or os.environ.get("DETERMINISM") or any(map(os.path.exists, places))
+if asked and os.environ.get("SEED_INIT", "").strip() != "0":
+    line = f"seed_init: cannot load the seeding hook ({error!r}); run 'seed-init install' again, "
+    line += "or set SEED_INIT=0 to run without seeding\\n"
+    try:
+        os.write(2, line.encode("ascii", "backslashreplace"))
+    finally:
+        os._exit(78)
+"""
+
+
+def _guarded(start: str, unless: str = "") -> str:
+    """Python source: `start`, which ends the process where it fails.
+
+    Args:
+        start: one line of Python.
+        unless: a condition on `error` under which there is nothing to say.
+    """
+    # The refusal is a string in a string: only a failing start compiles it.
+    refuse = f"exec({_REFUSE!r})"
+    return f"try: {start}\nexcept Exception as error: {unless}{refuse}\n"
+
+
+# One ASCII line each: a byte beyond ASCII stops every interpreter in a C locale
+# (cpython#103161).
+PTH_VIRTUAL = f"import os; exec({_guarded(f'import {STARTUP}')!r})\n"
+# Where pip has put the package, it is started from there: pip's upgrades then keep the hook, and
+# after pip's uninstallation the line does nothing.
+_START_PACKAGE = _guarded(
+    "import seed_init.startup; seed_init.startup.start()",
+    unless="getattr(error, 'name', '') == 'seed_init' or ",
+)
+PTH_PIP = f"import os; exec({_START_PACKAGE!r})\n"
 # Only PYTHONPATH can put a foreign sitecustomize before the one in the stdlib directory.
-PTH_BASE = f'import os; "PYTHONPATH" in os.environ and __import__("{STARTUP}")\n'
+PTH_BASE = f'import os; "PYTHONPATH" in os.environ and exec({_guarded(f"import {STARTUP}")!r})\n'
 
 # Whatever the umask: a hook that a user cannot read is skipped by Python with two lines.
 READABLE_FILE = 0o644
@@ -110,18 +146,23 @@ def install(placement: Placement) -> Report:
 
     Raises:
         PlacementError: a directory cannot be written, or something that is not ours is in
-            the way and cannot be kept.
+            the way and cannot be kept. The latter is found out before anything is changed.
     """
     report = Report()
+    source = _source(placement)
     try:
-        _install_package(placement, report)
-        _write(placement.startup, (PACKAGE / "startup.py").read_text(), report)
+        _check_room(placement)
+        placement.site_packages.mkdir(parents=True, exist_ok=True)
+        if placement.virtual and _importable_there(placement):
+            _remove(placement.startup, report)  # of an installation without pip
+            _write(placement.pth, PTH_PIP, report)
+            return report
+        _install_package(placement, source, report)
+        _write(placement.startup, (source / "startup.py").read_text(), report)
         if not placement.virtual:
             _keep_sitecustomize(placement, report)
-            _write(placement.sitecustomize, (PACKAGE / "sitecustomize.py").read_text(), report)
-        placement.site_packages.mkdir(parents=True, exist_ok=True)
+            _write(placement.sitecustomize, (source / "sitecustomize.py").read_text(), report)
         _write(placement.pth, PTH_VIRTUAL if placement.virtual else PTH_BASE, report)
-        _own_by_pip(placement)
     except OSError as error:
         raise PlacementError(_cannot(error)) from None
     return report
@@ -137,10 +178,18 @@ def uninstall(placement: Placement) -> Report:
         What was done.
 
     Raises:
-        PlacementError: a file cannot be removed.
+        PlacementError: a file cannot be removed, or what `install` kept has no place to go
+            back to because a new one is there. The latter is found out before anything is
+            changed.
     """
     report = Report()
     try:
+        for found, kept in _sitecustomize_forms(placement):
+            if os.path.lexists(kept) and os.path.lexists(found) and not _is_ours(found):
+                raise PlacementError(
+                    f"{kept}, which install kept, belongs at {found}, where another one is now; "
+                    "move one of them away first"
+                )
         # The .pth first and the package last: whatever stops us half way, no interpreter
         # is left that looks for a package which is gone.
         _remove(placement.pth, report)
@@ -156,29 +205,57 @@ def uninstall(placement: Placement) -> Report:
     return report
 
 
-def _install_package(placement: Placement, report: Report) -> None:
-    target = placement.package
-    if placement.virtual and _importable_there(placement):
-        return
-    if PACKAGE.resolve() == target.resolve() or _same_package(target):
-        return
-    if target.exists() and not (target / MARKER).exists():
+def _source(placement: Placement) -> Path:
+    """The package to install: this one, or a newer one that pip has put behind it.
+
+    In a base interpreter the installed copy hides the one in site-packages, so that after
+    `pip install --upgrade` it is the old copy that runs this.
+    """
+    by_pip = placement.site_packages / "seed_init"
+    hides = PACKAGE.resolve() == placement.package.resolve() and by_pip != placement.package
+    return by_pip if hides and (by_pip / "startup.py").exists() else PACKAGE
+
+
+def _check_room(placement: Placement) -> None:
+    """Raise PlacementError where something that is not ours is in the way."""
+    own_package = placement.package.resolve() == PACKAGE.resolve()
+    by_pip = placement.virtual and _importable_there(placement)
+    package = placement.package
+    if package.exists() and not (own_package or by_pip or (package / MARKER).exists()):
         raise PlacementError(
-            f"{target} is there and was not put there by seed-init install; move it away first"
+            f"{package} is there and was not put there by seed-init install; move it away first"
         )
+    for path in (placement.library / "seed_init.py", placement.startup, placement.pth):
+        if os.path.lexists(path) and not _is_ours(path):
+            raise PlacementError(f"{path} is there and is not seed_init's; move it away first")
+    if not placement.virtual:
+        for found, kept in _foreign_sitecustomize(placement):
+            if os.path.lexists(kept):
+                raise PlacementError(f"{found} would be kept as {kept}, which is there; remove one")
+
+
+def _install_package(placement: Placement, source: Path, report: Report) -> None:
+    target = placement.package
+    if source.resolve() == target.resolve() or _same_package(source, target):
+        return
     fresh = target.with_name(f".seed_init-{os.getpid()}")
+    old = target.with_name(f".seed_init-old-{os.getpid()}")
     try:
-        shutil.copytree(PACKAGE, fresh, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(source, fresh, ignore=shutil.ignore_patterns("__pycache__"))
         (fresh / MARKER).write_text("seed-init uninstall removes this directory.\n")
+        for path in (fresh, *fresh.rglob("*")):
+            path.chmod(READABLE_DIRECTORY if path.is_dir() else READABLE_FILE)
+        # Two renames and not a removal before: processes that start meanwhile need it.
         if target.exists():
-            shutil.rmtree(target)
+            target.rename(old)
         fresh.rename(target)
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
-    for source in sorted(target.rglob("*.py")):
-        _compile(source)
-    for path in (target, *target.rglob("*")):
-        path.chmod(READABLE_DIRECTORY if path.is_dir() else READABLE_FILE)
+        shutil.rmtree(old, ignore_errors=True)
+    for file in sorted(target.rglob("*.py")):
+        _compile(file)
+    for path in target.rglob("__pycache__"):
+        path.chmod(READABLE_DIRECTORY)
     report.say(f"installed {target}")
 
 
@@ -187,24 +264,17 @@ def _importable_there(placement: Placement) -> bool:
     return any(placement.site_packages.glob("seed_init-*.dist-info"))
 
 
-def _same_package(target: Path) -> bool:
+def _same_package(source: Path, target: Path) -> bool:
     if not (target / MARKER).exists():
         return False
-    ours = {path.relative_to(PACKAGE): path.read_bytes() for path in PACKAGE.rglob("*.py")}
+    ours = {path.relative_to(source): path.read_bytes() for path in source.rglob("*.py")}
     theirs = {path.relative_to(target): path.read_bytes() for path in target.rglob("*.py")}
     return ours == theirs
 
 
 def _keep_sitecustomize(placement: Placement, report: Report) -> None:
     """Move a sitecustomize that is not ours aside; ours runs it from there."""
-    for found, kept in _sitecustomize_forms(placement):
-        if not os.path.lexists(found) or _is_ours(found):
-            continue
-        # A directory without __init__.py hides nothing and is hidden by nothing.
-        if found.is_dir() and not (found / "__init__.py").exists():
-            continue
-        if os.path.lexists(kept):
-            raise PlacementError(f"{found} would be kept as {kept}, which is there; remove one")
+    for found, kept in _foreign_sitecustomize(placement):
         found.rename(kept)
         report.say(f"kept {found} as {kept}; it still runs")
 
@@ -213,13 +283,27 @@ def _put_back_sitecustomize(placement: Placement, report: Report) -> None:
     for found, kept in _sitecustomize_forms(placement):
         if os.path.lexists(kept):
             kept.rename(found)
+            _remove_compiled(kept)
             report.say(f"put back {found}")
 
 
-def _sitecustomize_forms(placement: Placement) -> list[tuple[Path, Path]]:
+def _foreign_sitecustomize(placement: Placement) -> list[tuple[Path, Path]]:
+    """What is there that ours would hide, and the name under which it is kept."""
     return [
-        (placement.library / "sitecustomize", placement.library / KEPT),
-        (placement.sitecustomize, placement.library / f"{KEPT}.py"),
+        (found, kept)
+        for found, kept in _sitecustomize_forms(placement)
+        if os.path.lexists(found)
+        and not _is_ours(found)
+        # A directory without __init__.py hides nothing and is hidden by nothing.
+        and not (found.is_dir() and not (found / "__init__.py").exists())
+    ]
+
+
+def _sitecustomize_forms(placement: Placement) -> list[tuple[Path, Path]]:
+    library = placement.library
+    return [
+        (library / f"sitecustomize{suffix}", library / f"{KEPT}{suffix}")
+        for suffix in ("", ".py", ".pyc")
     ]
 
 
@@ -228,17 +312,15 @@ def _is_ours(path: Path) -> bool:
     try:
         text = path.read_text(encoding="utf-8")
         return text.startswith(MARK.get(path.name, "\0")) and (
-            path.suffix == ".py" or STARTUP in text
+            path.suffix == ".py" or "seed_init" in text
         )
     except (OSError, UnicodeDecodeError):
         return False
 
 
 def _write(path: Path, text: str, report: Report) -> None:
-    if _is_ours(path) and path.read_text() == text:
+    if _up_to_date(path, text):
         return
-    if os.path.lexists(path) and not _is_ours(path):
-        raise PlacementError(f"{path} is there and is not seed_init's; move it away first")
     fresh = path.with_name(f".{path.name}-{os.getpid()}")
     fresh.write_text(text, encoding="ascii")
     fresh.chmod(READABLE_FILE)
@@ -248,14 +330,37 @@ def _write(path: Path, text: str, report: Report) -> None:
     report.say(f"installed {path}")
 
 
+def _up_to_date(path: Path, text: str) -> bool:
+    """True where the file, readable by all, and what it was compiled to are those of `text`."""
+    try:
+        if path.read_text() != text or path.stat().st_mode & READABLE_FILE != READABLE_FILE:
+            return False
+        if path.suffix != ".py":
+            return True
+        # Python does not compare them, see `_compile`; an interrupted update may have.
+        return _compiled(path).read_bytes()[8:16] == importlib.util.source_hash(path.read_bytes())
+    except (OSError, UnicodeDecodeError):
+        return False
+
+
 def _remove(path: Path, report: Report) -> None:
     if not _is_ours(path):
         return
     path.unlink()
-    compiled = Path(importlib.util.cache_from_source(str(path)))
-    if path.suffix == ".py":
-        compiled.unlink(missing_ok=True)
+    _remove_compiled(path)
     report.say(f"removed {path}")
+
+
+def _remove_compiled(source: Path) -> None:
+    # Every one: a stale file that Python does not compare would run in place of what is put
+    # back, and a process with -O has written one of its own.
+    for compiled in source.parent.glob(f"__pycache__/{source.stem}.*.pyc"):
+        compiled.unlink()
+
+
+def _compiled(source: Path) -> Path:
+    # Not cache_from_source(): it follows PYTHONPYCACHEPREFIX and -O of whoever runs this.
+    return source.parent / "__pycache__" / f"{source.stem}.{sys.implementation.cache_tag}.pyc"
 
 
 def _compile(source: Path, without_docstrings: bool = False) -> None:
@@ -264,7 +369,7 @@ def _compile(source: Path, without_docstrings: bool = False) -> None:
     UNCHECKED_HASH also spares every start the look at the source. Nobody reads docstrings of
     the files that every process loads; they are half of what there is to load.
     """
-    compiled = Path(importlib.util.cache_from_source(str(source), optimization=""))
+    compiled = _compiled(source)
     py_compile.compile(
         str(source),
         cfile=str(compiled),
@@ -273,18 +378,6 @@ def _compile(source: Path, without_docstrings: bool = False) -> None:
         doraise=True,
     )
     compiled.chmod(READABLE_FILE)
-
-
-def _own_by_pip(placement: Placement) -> None:
-    """Have `pip uninstall seed-init` remove what `install` wrote along with the package."""
-    if not placement.virtual:
-        return
-    for info in placement.site_packages.glob("seed_init-*.dist-info"):
-        record = info / "RECORD"
-        entries = f"{PTH_NAME},,\n{STARTUP}.py,,\n"
-        if record.exists() and entries not in record.read_text():
-            with record.open("a") as file:
-                file.write(entries)
 
 
 def _cannot(error: OSError) -> str:

@@ -8,6 +8,7 @@ multiprocessing identity; a bare `os.fork` appends ("fork", k) for its parent's 
 
 import os
 import sys
+from _thread import _count as count_of_other_threads
 from _thread import get_ident
 
 from seed_init import seeding, settings, startup, streams
@@ -47,9 +48,18 @@ path: streams.Path = _root_path()
 _tree: tuple[streams.Path, int] = (path, 0)
 _tree_of_parent = _tree
 
-_forked = False
+is_forked = False
+"""Whether this process was forked from a Python process."""
+
 _forks = 0
-_forking: dict[int, tuple[int, object]] = {}  # by thread: which fork it makes, random's state
+
+
+# Which fork of its parent it is, random's state where children inherit it, and the libraries
+# that cannot be seeded; None for a child of `subprocess`.
+_forking: "dict[int, tuple[int, object, frozenset[str]] | None]" = {}  # by thread
+
+UNANNOUNCED: tuple[int, object, frozenset[str]] = (0, None, frozenset())
+"""A fork in C that runs the callbacks of the child only; its siblings cannot be told apart."""
 
 
 def is_main() -> bool:
@@ -59,19 +69,45 @@ def is_main() -> bool:
         process.parent_process() is not None
         or getattr(process.current_process(), "_inheriting", False)
     )
-    # torch.compile starts its workers as a program of their own.
-    compiling = sys.argv[:1] and sys.argv[0].endswith("compile_worker/__main__.py")
-    return not (_forked or spawned or compiling)
+    # torch.compile starts its workers as a program of their own. A program may have put
+    # anything in sys.argv, or nothing.
+    program = str((getattr(sys, "argv", None) or [""])[0])
+    return not (is_forked or spawned or program.endswith("compile_worker/__main__.py"))
 
 
 def before_fork() -> None:
-    """In the parent: number the child that is about to be forked."""
+    """In the parent: number the child that is about to be forked, and let nobody draw."""
     global _forks
+    if _is_for_subprocess():
+        _forking[get_ident()] = None
+        return
+    locked = seeding.hold_generators(others_draw=count_of_other_threads() > 0)
     _forks += 1
     state = None
     if _children_inherit() and "random" in sys.modules:
         state = sys.modules["random"].getstate()
-    _forking[get_ident()] = (_forks, state)
+    _forking[get_ident()] = (_forks, state, locked)
+
+
+def _is_for_subprocess() -> bool:
+    """True where `subprocess` forks, which it does through Python only for a preexec_fn.
+
+    Such a child runs that function and becomes another program. To seed it would be wasted,
+    and could hang it where another thread draws.
+    """
+    # 0 is this function, 1 before_fork, 2 startup.guarded, 3 the callback, 4 who forks.
+    caller = sys._getframe(3).f_back
+    return (
+        caller is not None
+        and caller.f_code.co_name == "_execute_child"
+        and caller.f_globals.get("__name__") == "subprocess"
+    )
+
+
+def after_fork_in_parent() -> None:
+    """In the parent: let others draw again."""
+    _forking.pop(get_ident(), None)
+    seeding.release_generators()
 
 
 def after_fork_in_child() -> None:
@@ -80,10 +116,15 @@ def after_fork_in_child() -> None:
     Seeds nothing yet: `random` reseeds itself from the OS in a callback that runs after this
     one, and `seed_forked_child` runs after both.
     """
-    global path, _forked, _forks, _tree, _tree_of_parent
-    _forked, _forks = True, 0
+    global path, is_forked, _forks, _tree, _tree_of_parent
+    seeding.release_generators()
+    is_forked, _forks = True, 0
+    fork = _forking.get(get_ident(), UNANNOUNCED)
+    if fork is None:
+        return
     if not _children_inherit():
-        path += ("fork", _forking[get_ident()][0])
+        path += ("fork", fork[0])
+    seeding.locked = fork[2]
     process = sys.modules.get("multiprocessing.process")
     identity = process.current_process()._identity if process is not None else ()
     _tree_of_parent, _tree = _tree, (path, len(identity))
@@ -100,12 +141,13 @@ def follow_random() -> None:
 
 def seed_forked_child() -> None:
     """In the child, after `random` has reseeded itself: give it its stream."""
+    fork = _forking.pop(get_ident(), UNANNOUNCED)
+    if fork is None:
+        return
     if not _children_inherit():
         seeding.reseed_libraries()
-        return
-    _, state = _forking[get_ident()]
-    if state is not None:
-        sys.modules["random"].setstate(state)
+    elif fork[1] is not None:
+        sys.modules["random"].setstate(fork[1])
 
 
 def watch_multiprocessing() -> None:

@@ -1,6 +1,7 @@
 """How a process is refused: the error lines, and the exit that keeps user code from running."""
 
 import os
+import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,8 +30,23 @@ def end(error: BaseException) -> "NoReturn":
             f"seeding failed with {type(error).__name__}: {shown(line, 300)}; "
             "set SEED_INIT=0 to run without seeding"
         )
-    os.write(2, f"seed_init: {line}\n".encode("ascii", "backslashreplace"))
-    os._exit(EX_CONFIG)
+    try:
+        _flush_users_output()
+        os.write(2, f"seed_init: {line}\n".encode("ascii", "backslashreplace"))
+    finally:
+        os._exit(EX_CONFIG)
+
+
+def _flush_users_output() -> None:
+    """What the program has printed so far is its user's; `os._exit` would drop it."""
+    processes = sys.modules.get("seed_init.processes")
+    if getattr(processes, "is_forked", False):
+        return  # what is buffered is the parent's, which prints it itself
+    for name in ("stdout", "stderr"):
+        try:
+            getattr(sys, name).flush()
+        except Exception:
+            continue  # closed, None, or a program's own object
 
 
 def not_accepted(name: str, value: str, words: tuple[str, ...]) -> Refusal:

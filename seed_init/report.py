@@ -24,7 +24,7 @@ def status() -> dict[str, object]:
         "version": seed_init.__version__,
         "python": sys.executable,
         "hook": hook_state(settings),
-        "installed": [str(path) for path in placement.installed(placement.here())],
+        "installed": installed(),
         "seed": seed_init.seed(),
         "path": list(processes.path),
         "rank": rank[0] if rank else None,
@@ -36,6 +36,13 @@ def status() -> dict[str, object]:
         "seeded": dict(seeding.seeded),
         "not_covered": not_covered(settings),
     }
+
+
+def installed() -> list[str]:
+    """The files of the hook in this Python, or the one that runs here from its base Python."""
+    files = [str(path) for path in placement.installed(placement.here())]
+    running = sys.modules.get("_seed_init_startup")
+    return files or ([str(running.__file__)] if running is not None else [])
 
 
 def hook_state(settings: contract.Settings | None) -> str:

@@ -8,9 +8,16 @@ from seed_init import startup, streams
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import ModuleType
+    from typing import Any
 
 seeded: dict[str, int] = {}
 """Library (the module name in `startup.LIBRARIES`) -> the seed it was last given here."""
+
+locked: frozenset[str] = frozenset()
+"""Libraries whose lock could not be had before this process was forked.
+
+They cannot be seeded here; nor could they be drawn from, since their lock is never let go.
+"""
 
 _job_seed: int | None = None  # what reseed(value) put in SEED's place
 _announced = False
@@ -82,11 +89,42 @@ def reseed_libraries() -> None:
     seed = process_seed()
     if seed is None:
         return
-    for name in startup.LIBRARIES:
-        # Waiting means: not imported yet, or not through the hook; the import will seed it.
-        if name in sys.modules and not _is_waiting(name):
-            _library(name).seed(seed)
+    for name, library in _imported_libraries():
+        if name not in locked:
+            library.seed(seed)
             seeded[name] = seed
+
+
+def _imported_libraries() -> "list[tuple[str, Any]]":
+    # Waiting means: not imported yet, or not through the hook; the import will seed it.
+    return [
+        (name, _library(name))
+        for name in startup.LIBRARIES
+        if name in sys.modules and not _is_waiting(name)
+    ]
+
+
+def hold_generators(others_draw: bool) -> frozenset[str]:
+    """Before a fork: take the locks of the generators, so that no child inherits them taken.
+
+    A lock that another thread holds while it draws stays locked for ever in a forked child,
+    where that thread does not exist; to seed there would hang.
+
+    Args:
+        others_draw: whether other threads exist that could hold one, and will let it go.
+
+    Returns:
+        The libraries whose lock was not to be had.
+    """
+    return frozenset(
+        name for name, library in _imported_libraries() if not library.hold(others_draw)
+    )
+
+
+def release_generators() -> None:
+    """After a fork, in parent and child: give the locks back."""
+    for _, library in _imported_libraries():
+        library.release()
 
 
 def reseed(seed: int | None) -> int | None:
@@ -98,6 +136,8 @@ def reseed(seed: int | None) -> int | None:
     global _job_seed
     if seed is not None:
         _job_seed = seed
+        if startup.finder is None:
+            startup.watch()  # nothing was asked for so far
     for name in startup.LIBRARIES:
         if _is_waiting(name) and _is_imported(name):
             # It came past the hook, by another import hook's doing.
@@ -136,6 +176,8 @@ def _announce(name: str) -> None:
     settings = contract.current()
     if _announced or settings is None or not processes.is_main():
         return
+    if settings.determinism is None:
+        return  # nobody asked but the program itself, with reseed()
     if name == "random" and not ("seed_init.draw" in sys.modules and _drawn_here()):
         return
     if settings.seed is None and name != "torch":
@@ -155,8 +197,8 @@ def _drawn_here() -> bool:
 
 def cublas_warning(settings: contract.Settings) -> str | None:
     """One line where a cuBLAS workspace that is not deterministic meets level warn."""
-    given = settings.values.get(contract.CUBLAS, "")
-    if settings.determinism != "warn" or given in startup.CUBLAS_DETERMINISTIC:
+    given = settings.values.get(contract.CUBLAS)
+    if settings.determinism != "warn" or not given or given in startup.CUBLAS_DETERMINISTIC:
         return None
     accepted = " or ".join(startup.CUBLAS_DETERMINISTIC)
     return f"{contract.CUBLAS}={given!a} is kept, but cuBLAS is deterministic only with {accepted}"
@@ -166,9 +208,9 @@ def summary(settings: contract.Settings) -> str:
     """What holds in this process, in one line: seed, its origin, level, rank."""
     from seed_init import processes
 
-    seed = settings.values.get("SEED", "unset")
-    origin = settings.origins.get("SEED", "no defaults file")
-    parts = [f"SEED={seed} ({origin})", f"DETERMINISM={settings.determinism}"]
+    seed, origin = settings.values.get("SEED"), settings.origins.get("SEED")
+    parts = [f"SEED={seed} ({origin})" if seed else "SEED is not set"]
+    parts.append(f"DETERMINISM={settings.determinism}")
     here = processes.rank()
     if here is not None:
         parts.append(f"rank {here[0]} of {here[1]} ({settings.values['SEED_INIT_RANKS']} streams)")
@@ -193,5 +235,5 @@ def _write(line: str, levels: tuple[str, ...]) -> None:
         # One write a line: ranks share a terminal.
         sys.stderr.write(f"seed_init: {line}\n")
         sys.stderr.flush()
-    except (OSError, ValueError, AttributeError):
-        return  # stderr is closed or None; a message is no reason to stop a run
+    except Exception:
+        return  # closed, None, or a program's own object: a message is no reason to stop a run

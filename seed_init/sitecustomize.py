@@ -21,14 +21,16 @@ if (
         # An exception that leaves this file would let user code run unseeded, with exit
         # status 0 (Lib/site.py, execsitecustomize); SystemExit would print a page.
         if os.environ.get("SEED_INIT", "").strip() != "0":
-            os.write(
-                2,
-                f"seed_init: cannot load the seeding hook ({error!r}); run 'seed-init install' "
-                "again, or set SEED_INIT=0 to run without seeding\n".encode(
-                    "ascii", "backslashreplace"
-                ),
-            )
-            os._exit(78)
+            try:
+                os.write(
+                    2,
+                    f"seed_init: cannot load the seeding hook ({error!r}); run 'seed-init install' "
+                    "again, or set SEED_INIT=0 to run without seeding\n".encode(
+                        "ascii", "backslashreplace"
+                    ),
+                )
+            finally:
+                os._exit(78)
 elif os.environ.get("SEED_INIT") != "0":
     # All that an idle hook does: it pays for the look at this file (startup.py says how).
     import gc

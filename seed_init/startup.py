@@ -62,6 +62,9 @@ CUBLAS_DETERMINISTIC = (":4096:8", ":16:8")
 DEFAULTS = "/etc/seed_init/defaults"
 """The image's defaults; below `sys.prefix`, those of one virtual environment."""
 
+DEFAULTS_MAX = 65536
+"""The longest defaults file, in bytes; what is beyond must not be ignored silently."""
+
 values: "dict[str, str]" = {}
 """What this process was asked to do: variable to accepted value, where one was given."""
 
@@ -110,25 +113,40 @@ class Finder:
 def start() -> None:
     """Arm this process. Does nothing with SEED_INIT=0 and when called again.
 
+    Without SEED, DETERMINISM and a defaults file nothing is read or refused either: there is
+    no job to protect.
+
     Both the sitecustomize and the .pth file call it, because each of them can be hidden from
     an interpreter that runs the other.
     """
     global started
     if started or os.environ.get("SEED_INIT", "").strip() == "0":
         return
-    started = True
-    try:
-        read(values, origins)
-        if "SEED" in values or "DETERMINISM" in values:
-            _arm()
-    except BaseException as error:
-        end(error)
+    if is_asked():
+        started = True
+        try:
+            read(values, origins)
+            if "SEED" in values or "DETERMINISM" in values:
+                _arm()
+        except BaseException as error:
+            end(error)
     # What the interpreter has made so far lives until it exits. Frozen, it is not searched for
     # garbage again and again, at exit above all, which saves more than this file costs; and
     # forked children share its pages for longer (the documentation of gc.freeze).
     import gc
 
     gc.freeze()
+
+
+def is_asked() -> bool:
+    """True where the environment or a defaults file may ask for seeds or flags."""
+    environ = os.environ
+    return bool(
+        environ.get("SEED")
+        or environ.get("DETERMINISM")
+        or os.access(DEFAULTS, os.F_OK)
+        or os.access(sys.prefix + DEFAULTS, os.F_OK)
+    )
 
 
 def read(values: "dict[str, str]", origins: "dict[str, str]") -> None:
@@ -175,10 +193,14 @@ def read_defaults(path: str, values: "dict[str, str]", origins: "dict[str, str]"
     # Not open(): its text decoding costs more than the rest of this function.
     try:
         handle = os.open(path, os.O_RDONLY)
-        lines = os.fsdecode(os.read(handle, 65536)).splitlines()
+        text = os.read(handle, DEFAULTS_MAX + 1)
         os.close(handle)
+        if len(text) > DEFAULTS_MAX:
+            raise OSError(0, f"longer than {DEFAULTS_MAX} bytes")
     except OSError as error:
         raise part("refusals").unreadable(path, error) from None
+    # Not splitlines(): it splits a comment at characters that no editor takes for a line's end.
+    lines = os.fsdecode(text).split("\n")
     for number, line in enumerate(lines, 1):
         line = line.strip()
         if line and line[0] != "#":
@@ -214,7 +236,6 @@ def accept(name: str, value: str) -> str:
 
 
 def _arm() -> None:
-    global finder
     if values.get("SEED") == "random":
         part("draw").replace_random(values, origins)
     # Now, because cuBLAS reads it when torch creates its first handle; children inherit it.
@@ -224,8 +245,15 @@ def _arm() -> None:
         level = values.get("DETERMINISM", "warn")
         if values.get("TORCH_DETERMINISTIC_ALGORITHMS", level) in ("1", "warn", "strict"):
             os.environ["CUBLAS_WORKSPACE_CONFIG"] = CUBLAS_DETERMINISTIC[0]
+    watch()
+
+
+def watch() -> None:
+    """Leave the finder and the fork callbacks behind; see to what is imported already."""
+    global finder
     os.register_at_fork(
         before=lambda: guarded("processes", "before_fork"),
+        after_in_parent=lambda: guarded("processes", "after_fork_in_parent"),
         after_in_child=lambda: guarded("processes", "after_fork_in_child"),
     )
     finder = Finder(
@@ -285,8 +313,10 @@ def end(error: BaseException) -> None:
     except BaseException:
         line = f"seed_init: cannot load the seeding hook ({error!r}); run 'seed-init install' "
         line += "again, or set SEED_INIT=0 to run without seeding\n"
-        os.write(2, line.encode("ascii", "backslashreplace"))
-        os._exit(78)
+        try:
+            os.write(2, line.encode("ascii", "backslashreplace"))
+        finally:
+            os._exit(78)
 
 
 if __name__ == "_seed_init_startup":

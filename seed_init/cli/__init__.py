@@ -6,6 +6,7 @@ A new subcommand is a file here and a line in `COMMANDS`.
 """
 
 import argparse
+import io
 import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn
@@ -47,12 +48,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The exit status: 0 done, 1 a check failed or it could not be done, 2 bad usage.
     """
     options = parser().parse_args(arguments)
+    # A path that no UTF-8 can hold is shown as well as it can be.
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         status: int = options.run(options)
-        sys.stdout.flush()
+        if sys.stdout is not None:
+            sys.stdout.flush()
         return status
     except BrokenPipeError:
         # `seed-init status | head`: the reader has what it wanted. Python would complain
         # again when it flushes at exit.
         sys.stdout = None
         return 0
+    except OSError as error:
+        if error.filename is not None:
+            raise
+        sys.stdout = None
+        print(f"seed-init: cannot write the output: {error.strerror}", file=sys.stderr)
+        return 1

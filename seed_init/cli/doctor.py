@@ -12,7 +12,7 @@ import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from seed_init import report, settings, startup
+from seed_init import report, settings
 from seed_init.cli.tables import table
 
 IMAGE_FACTS = Path("/usr/local/share/seed_init/image.json")
@@ -85,13 +85,17 @@ def image_facts() -> dict[str, str] | None:
         return facts
     except FileNotFoundError:
         return None
+    except (OSError, ValueError) as error:
+        return {"unreadable": str(error)}
 
 
 def check_hook() -> Finding:
     """Did the hook run in this Python, and can it keep its promise?"""
-    lines = report.not_covered(settings.current())
+    current = settings.current()
+    lines = report.not_covered(current)
     if lines:
-        return Finding("hook", NOTE if startup.started else FAIL, "; ".join(lines))
+        failed = report.hook_state(current) == "not active"
+        return Finding("hook", FAIL if failed else NOTE, "; ".join(lines))
     return Finding("hook", OK, "active in this Python")
 
 
@@ -99,12 +103,16 @@ def check_versions(facts: dict[str, str] | None) -> list[Finding]:
     """Are torch, CUDA and cuDNN those of the tag?"""
     if facts is None:
         return [Finding("versions", NOTE, "this is not a seed-init image; nothing to compare with")]
+    if "torch" not in facts:
+        why = facts.get("unreadable", "it names no torch")
+        return [
+            Finding("versions", FAIL, f"cannot read {IMAGE_FACTS} ({why}); build the image anew")
+        ]
     try:
         import torch
-    except ImportError as error:
-        return [
-            Finding("torch", FAIL, f"cannot be imported ({error}); the tag says {facts['torch']}")
-        ]
+    except Exception as error:  # a missing shared library is an OSError
+        line = f"cannot be imported ({_first_line(error)}); the tag says {facts['torch']}"
+        return [Finding("torch", FAIL, line)]
     cudnn = torch.backends.cudnn.version()
     have = {
         "torch": torch.__version__.partition("+")[0],
@@ -114,11 +122,11 @@ def check_versions(facts: dict[str, str] | None) -> list[Finding]:
     }
     return [
         Finding(name, OK, found)
-        if found == facts[name]
+        if found == facts.get(name)
         else Finding(
             name,
             FAIL,
-            f"{found}, but the image was built with {facts[name]}; something moved it "
+            f"{found}, but the image was built with {facts.get(name)}; something moved it "
             "(pip install in a team image?)",
         )
         for name, found in have.items()
@@ -154,8 +162,8 @@ def _gpu_cause() -> str | None:
         )
     try:
         import torch
-    except ImportError as error:
-        return f"torch cannot be imported: {error}"
+    except Exception as error:
+        return f"torch cannot be imported: {_first_line(error)}"
     if torch.version.cuda is None:
         return f"torch {torch.__version__} was built without CUDA; install a CUDA build"
     if not torch.cuda.is_available():
@@ -185,8 +193,12 @@ def _cuda_error() -> str:
     try:
         torch.cuda.init()
     except (RuntimeError, AssertionError) as error:
-        return f"CUDA does not start: {str(error).splitlines()[0]}"
+        return f"CUDA does not start: {_first_line(error)}"
     return "CUDA starts but shows no device; see nvidia-smi"
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
 
 
 def _gpu_names() -> str:

@@ -1,6 +1,7 @@
 """`seed-init install` and `seed-init uninstall`."""
 
 import argparse
+import errno
 import os
 import sys
 from collections.abc import Callable
@@ -68,8 +69,9 @@ def _run(
 
 def _hand_over(python: str, name: str) -> int:
     """Become PYTHON running this same package by its path."""
-    sys.stdout.flush()
     try:
+        if not python:
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
         os.execvp(python, [python, str(placement.PACKAGE), name])
     except OSError as error:
         print(

@@ -10,3 +10,12 @@ def seed(value: int) -> None:
         value: 0...4294967295.
     """
     random.seed(value)
+
+
+def hold(others_draw: bool) -> bool:
+    """Nothing to take before a fork: the interpreter's own lock guards this generator."""
+    return True
+
+
+def release() -> None:
+    """Nothing was taken."""

@@ -22,6 +22,27 @@ def seed(value: int) -> None:
     torch.manual_seed(value)
 
 
+def hold(others_draw: bool) -> bool:
+    """Before a fork, wait for a thread that is drawing from the CPU's generator.
+
+    Its lock is a C++ mutex, which Python can wait for but not keep: a thread that is about to
+    draw may still take it (docs/limits.md).
+
+    Args:
+        others_draw: whether there are other threads.
+
+    Returns:
+        True.
+    """
+    if others_draw:
+        torch.default_generator.get_state()
+    return True
+
+
+def release() -> None:
+    """`hold` keeps nothing."""
+
+
 def configure(settings: Settings) -> list[str]:
     """Set the flags of the level and its overrides.
 

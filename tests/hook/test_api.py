@@ -151,6 +151,40 @@ def test_generators_are_numbered_anew_in_each_process(python: Path, method: str)
 
 
 @pytest.mark.torch
+def test_reseed_numbers_generators_anew(python: Path) -> None:
+    code = "first = seed_init.generator().initial_seed(); seed_init.reseed(); "
+    code += "print(first == seed_init.generator().initial_seed())"
+    assert shown(python, code) == "True"
+
+
+@pytest.mark.parametrize("stream", ["1", "b'a'", "('a',)"])
+def test_a_stream_has_a_name_or_none(python: Path, stream: str) -> None:
+    done = run(python, "-c", f"import seed_init; seed_init.generator(stream={stream})", env=SEED)
+    assert "TypeError: stream must be text or None, not " in done.stderr
+
+
+RESEED = """
+import seed_init
+seed_init.reseed(7)
+import random, numpy.random
+print(random.random(), numpy.random.rand(), flush=True)
+if os.fork() == 0:
+    print(random.random(), numpy.random.rand(), flush=True)
+    os._exit(0)
+os.wait()
+"""
+
+
+@pytest.mark.parametrize("env", [{}, {"SEED": "off"}, {"SEED_INIT": "0"}], ids=str)
+@pytest.mark.parametrize("first", ["import random, numpy.random, os", "import os"])
+def test_reseed_holds_where_nothing_was_asked_for(
+    python: Path, env: dict[str, str], first: str
+) -> None:
+    told = output(python, "-c", first + RESEED, env={"SEED_INIT_LOG": "quiet", **env})
+    assert told == output(python, "-c", first + RESEED, env=SEED)
+    assert told.startswith("0.32383276483316237 0.07630828937395717\n")
+
+
 def test_a_generator_is_random_where_nothing_is_seeded(python: Path) -> None:
     code = "import torch; print(torch.rand(1, generator=seed_init.generator()).item())"
     code = f"{code}; print(torch.rand(1, generator=seed_init.generator()).item())"

@@ -144,6 +144,53 @@ def test_spawned_workers_of_forked_children_share_streams(python: Path) -> None:
     assert len(set(told)) == 1
 
 
+@pytest.mark.parametrize("library", ["numpy", "torch"])
+@pytest.mark.parametrize("how", ["bare", "pool", "subprocess"])
+def test_a_child_forked_while_a_thread_draws_does_not_hang(
+    python: Path, how: str, library: str
+) -> None:
+    """Seeding takes the lock that the thread held, and nobody in the child lets it go."""
+    env = {"SEED": "7", "SEED_INIT_LOG": "quiet"}
+    assert output(python, program("forks_while_drawing"), how, library, env=env) == "done"
+
+
+def test_a_lock_that_a_fork_would_take_with_it_is_waited_for_in_vain_and_left(python: Path) -> None:
+    code = """
+import os, numpy.random
+lock = numpy.random.mtrand._rand._bit_generator.lock
+with lock:
+    if os.fork() == 0:
+        os._exit(5)
+print(os.waitstatus_to_exitcode(os.wait()[1]), lock.locked())
+"""
+    assert output(python, "-c", code, env={"SEED": "7", "SEED_INIT_LOG": "quiet"}) == "5 False"
+
+
+def test_programs_that_subprocess_starts_do_not_number_the_children(python: Path) -> None:
+    code = """
+import os, random, subprocess, sys
+for _ in range(int(sys.argv[1])):
+    subprocess.run(["true"], preexec_fn=os.setsid)
+if os.fork() == 0:
+    print(random.random(), flush=True); os._exit(0)
+os.wait()
+"""
+    drawn = {output(python, "-c", code, count, env={"SEED": "7"}) for count in ("0", "3")}
+    assert len(drawn) == 1
+
+
+def test_a_fork_in_c_that_tells_only_the_child_is_seeded(python: Path) -> None:
+    code = """
+import ctypes, os, random
+if ctypes.PyDLL(None).fork() == 0:
+    ctypes.pythonapi.PyOS_AfterFork_Child()
+    print(random.random(), flush=True); os._exit(0)
+print(os.waitstatus_to_exitcode(os.wait()[1]))
+"""
+    drawn = {output(python, "-c", code, env={"SEED": "7"}) for _ in range(2)}
+    assert len(drawn) == 1 and drawn.pop().endswith("\n0")
+
+
 def test_a_library_first_imported_in_a_worker_is_seeded_there(python: Path) -> None:
     told = [answer(python, program("late_import"), env={"SEED": "7"}) for _ in range(2)]
     assert told[0] == told[1]

@@ -199,6 +199,21 @@ def test_one_that_is_only_compiled_runs(fresh: Callable[[str], Path], tmp_path: 
     assert output(python, "-c", SHOW, env=SEED) == "seeded sitecustomize"
 
 
+def test_one_that_is_only_compiled_is_kept_and_put_back(
+    fresh: Callable[[str], Path], tmp_path: Path
+) -> None:
+    python = fresh("bare")
+    (tmp_path / "source.py").write_text(MARK)
+    compiled = stdlib_of(python) / "sitecustomize.pyc"
+    compile_it = f"import py_compile; py_compile.compile({str(tmp_path / 'source.py')!r}, "
+    output(python, "-c", compile_it + f"cfile={str(compiled)!r})")
+    assert output(python, "-c", SHOW) == "unseeded sitecustomize"
+    install(python)
+    assert output(python, "-c", SHOW, env=SEED) == "seeded sitecustomize"
+    output(python, "-m", "seed_init", "uninstall")
+    assert output(python, "-c", SHOW) == "unseeded sitecustomize"
+
+
 def test_that_of_a_venv_runs(python: Path, tmp_path: Path) -> None:
     """It is on sys.path behind the base's stdlib directory, where ours is."""
     output(python, "-m", "venv", "--without-pip", tmp_path / "venv")

@@ -1,6 +1,7 @@
 """`seed-init install` and `uninstall`: nothing of the user's is lost, and everything comes back."""
 
 import os
+import shutil
 import sysconfig
 from collections.abc import Callable
 from pathlib import Path
@@ -177,28 +178,126 @@ def test_the_installed_files_can_be_read_by_everybody(fresh: Fresh) -> None:
     assert [str(path) for path in files if not path.stat().st_mode & 0o004] == []
 
 
-def test_pip_installs_the_package_and_its_command_and_takes_the_hook_away_again(
-    tmp_path: Path,
+def test_uninstall_refuses_to_overwrite_a_newer_sitecustomize(fresh: Fresh) -> None:
+    python = fresh("bare")
+    found = stdlib_of(python) / "sitecustomize.py"
+    found.write_text("print('old')\n")
+    assert seed_init(python, "install").returncode == 0
+    found.unlink()
+    found.write_text("print('new')\n")  # as an upgrade of the distribution's package does
+    before = tree(python.parent.parent)
+    done = seed_init(python, "uninstall")
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert str(found) in done.stderr and "move one of them away" in done.stderr
+    assert tree(python.parent.parent) == before
+
+
+@pytest.mark.parametrize("how", ["-O", "-OO", "PYTHONPYCACHEPREFIX"])
+def test_uninstall_leaves_no_compiled_file_that_would_run_instead(
+    fresh: Fresh, tmp_path: Path, how: str
 ) -> None:
-    """As README.md says it, in an environment of the Python that runs the tests."""
-    output("python3", "-m", "venv", "--system-site-packages", tmp_path / "venv", env=_path())
+    python = fresh("bare")
+    (stdlib_of(python) / "sitecustomize.py").write_text("print('theirs')\n")
+    output(python, PACKAGE, "install")
+    options = [how] if how.startswith("-") else []
+    env = {} if options else {how: str(tmp_path / "elsewhere")}
+    output(python, *options, "-c", "import random", env={"SEED": "7", **env})
+    output(python, *options, PACKAGE, "uninstall", env=env)
+    left = [path.name for path in stdlib_of(python).rglob("*") if "seed_init" in path.name]
+    assert left == []
+    assert output(python, "-c", "pass", env={"SEED": "7"}) == "theirs"
+
+
+@pytest.mark.parametrize("how", ["stale", "unreadable"])
+def test_install_repairs_what_an_interrupted_update_left(fresh: Fresh, how: str) -> None:
+    python = fresh("hooked")
+    hook = stdlib_of(python) / "sitecustomize.py"
+    if how == "unreadable":
+        copy = hook.with_suffix(".new")  # links share their mode
+        copy.write_bytes(hook.read_bytes())
+        copy.chmod(0o600)
+        copy.replace(hook)
+    else:
+        (compiled,) = hook.parent.glob("__pycache__/sitecustomize.*.pyc")
+        old = compiled.read_bytes()
+        compiled.unlink()
+        compiled.write_bytes(old[:8] + b"12345678" + old[16:])
+    assert seed_init(python, "install").stdout == f"installed {hook}\n"
+    assert hook.stat().st_mode & 0o777 == 0o644
+    assert output(python, "-c", DRAW, env={"SEED": "7"}) == SEEDED_7
+
+
+def test_a_refused_install_changes_nothing(fresh: Fresh) -> None:
+    python = fresh("bare")
+    library = stdlib_of(python)
+    (library / "sitecustomize").mkdir()
+    (library / "sitecustomize/__init__.py").write_text("")
+    (library / "sitecustomize.py").write_text("")
+    (library / "_seed_init_kept_sitecustomize.py").write_text("")
+    before = tree(python.parent.parent)
+    done = seed_init(python, "install")
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
+    assert tree(python.parent.parent) == before
+
+
+def test_install_refuses_to_hide_a_module_of_the_users(fresh: Fresh, tmp_path: Path) -> None:
+    output(fresh("bare"), "-m", "venv", "--without-pip", tmp_path / "venv")
     python = tmp_path / "venv/bin/python"
-    source = tmp_path / "source"
-    source.mkdir()
+    mine = site_packages_of(python) / "seed_init.py"
+    mine.write_text("mine = True\n")
+    done = run(python, PACKAGE, "install")
+    assert done.returncode == 1
+    assert done.stderr == (
+        f"seed-init install: {mine} is there and is not seed_init's; move it away first\n"
+    )
+
+
+def test_install_takes_the_release_that_pip_has_put_behind_the_installed_one(fresh: Fresh) -> None:
+    python = fresh("hooked")
+    newer = site_packages_of(python) / "seed_init"
+    shutil.copytree(PACKAGE, newer, ignore=shutil.ignore_patterns("__pycache__"))
+    text = (newer / "__init__.py").read_text()
+    (newer / "__init__.py").write_text(text.replace('__version__ = "', '__version__ = "9.'))
+    assert "installed" in output(python, "-m", "seed_init", "install")
+    assert output(python, "-m", "seed_init", "--version").startswith("seed-init 9.")
+    assert "nothing to do" in output(python, "-m", "seed_init", "install")
+
+
+@pytest.fixture
+def pip_venv(tmp_path: Path) -> Callable[..., str]:
+    """Runs Python in an environment of the Python that runs the tests."""
+    output("python3", "-m", "venv", "--system-site-packages", tmp_path / "venv", env=_path())
+    (tmp_path / "source").mkdir()
     for name in ("pyproject.toml", "README.md", "LICENSE"):
-        (source / name).write_bytes((REPOSITORY / name).read_bytes())
-    output("cp", "-r", PACKAGE, source / "seed_init")
+        (tmp_path / "source" / name).write_bytes((REPOSITORY / name).read_bytes())
+    output("cp", "-r", PACKAGE, tmp_path / "source/seed_init")
+
+    def call(*words: str, **env: str) -> str:
+        return output(tmp_path / "venv/bin/python", *words, env=env, cwd=tmp_path)
+
+    return call
+
+
+def test_with_pip_the_hook_outlives_an_upgrade_and_sleeps_after_an_uninstallation(
+    pip_venv: Callable[..., str], tmp_path: Path
+) -> None:
+    """As README.md says it."""
     pip = ("-m", "pip", "--disable-pip-version-check", "--quiet")
     # setuptools comes from the tests' environment, so that no index is asked.
     tools = {"PYTHONPATH": sysconfig.get_path("purelib")}
-    output(python, *pip, "install", "--no-build-isolation", "--no-deps", source, env=tools)
-    command = tmp_path / "venv/bin/seed-init"
-    assert output(command, "--version").startswith("seed-init ")
-    assert "installed" in output(command, "install")
-    assert output(python, "-c", DRAW, env={"SEED": "7"}) == SEEDED_7
-    output(python, *pip, "uninstall", "--yes", "seed-init")
-    assert "seed_init" not in " ".join(path.name for path in site_packages_of(python).iterdir())
-    assert run(python, "-c", DRAW, env={"SEED": "7"}).stderr == ""
+    install = (*pip, "install", "--no-build-isolation", "--no-deps")
+    pip_venv(*install, "./source", **tools)
+    assert output(tmp_path / "venv/bin/seed-init", "--version").startswith("seed-init ")
+    assert pip_venv("-c", DRAW, SEED="7") != SEEDED_7
+    assert "installed" in output(tmp_path / "venv/bin/seed-init", "install")
+    assert pip_venv("-c", DRAW, SEED="7") == SEEDED_7
+    assert ": active" in pip_venv("-m", "seed_init", "status", SEED="7").splitlines()[0]
+    pip_venv(*install, "--force-reinstall", "./source", **tools)
+    assert pip_venv("-c", DRAW, SEED="7") == SEEDED_7
+    pip_venv(*pip, "uninstall", "--yes", "seed-init")
+    asleep = run(tmp_path / "venv/bin/python", "-c", DRAW, env={"SEED": "7"})
+    assert asleep.stdout.strip() != SEEDED_7
+    assert (asleep.stderr, asleep.returncode) == ("", 0)
 
 
 def _path() -> dict[str, str]:

@@ -126,6 +126,12 @@ def test_a_workspace_that_is_not_deterministic_is_warned_of_once(python: Path) -
     )
 
 
+def test_no_workspace_is_not_warned_of_where_none_is_needed(python: Path) -> None:
+    env = {"SEED": "7", "TORCH_DETERMINISTIC_ALGORITHMS": "0"}
+    done = run(python, "-c", "import torch", env=env)
+    assert done.stderr == "seed_init: SEED=7 (environment), DETERMINISM=warn\n"
+
+
 def test_details_are_told_at_debug(python: Path) -> None:
     env = {"SEED": "7", "SEED_INIT_LOG": "debug", "CUDNN_BENCHMARK": "1"}
     done = run(python, "-c", "import torch", env=env)
