@@ -43,7 +43,10 @@ COPY --chmod=755 image/seed-init entrypoint/seed-init-entrypoint /usr/local/bin/
 
 # Debian's /etc/profile sets PATH anew: a login shell (JupyterLab's terminals are) would lose
 # the base's Python.
-RUN echo "PATH=$(dirname "$(command -v python)"):\$PATH" > /etc/profile.d/seed-init.sh
+# An activated virtual environment stays in front.
+RUN bin=$(dirname "$(command -v python)") \
+    && echo "case :\$PATH: in *:$bin:*) ;; *) PATH=$bin:\$PATH ;; esac" \
+        > /etc/profile.d/seed-init.sh
 
 # Group 0 may write the home and /workspace: an arbitrary --user is in it. Nothing that the
 # image needs is in either, so that a volume may hide them.
@@ -82,8 +85,13 @@ LABEL org.opencontainers.image.title="seed-init" \
       org.opencontainers.image.base.name="${BASE_IMAGE}" \
       org.opencontainers.image.base.digest="${BASE_DIGEST}"
 
+# The shell of this build is not that of the images built FROM it, nor of their CMD.
+SHELL ["/bin/sh", "-c"]
+
 # ---------------------------------------------------------------------------------------
 FROM runtime AS notebook
+
+SHELL ["/bin/bash", "-euo", "pipefail", "-c"]
 
 USER root
 
@@ -110,3 +118,5 @@ CMD ["seed-init-notebook"]
 
 RUN --mount=type=bind,source=image/selftest.py,target=/tmp/selftest.py \
     PYTHONDONTWRITEBYTECODE=1 python /tmp/selftest.py jupyterlab pandas sklearn matplotlib tqdm
+
+SHELL ["/bin/sh", "-c"]

@@ -35,7 +35,12 @@ def main() -> int:
             "(BASE_DIGEST= for a base without a digest), or the image's labels would lie"
         )
     expected = {name: os.environ[f"EXPECT_{name.upper()}"] for name in ("torch", "cuda", "cudnn")}
-    have = found()
+    try:
+        have = found()
+    except ImportError as error:
+        return fail(
+            f"{base} has no torch to import ({error}); this build expects {named(expected)}"
+        )
     if have != expected:
         return fail(
             f"{base} has {named(have)}; this build expects {named(expected)} "

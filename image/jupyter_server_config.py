@@ -11,14 +11,13 @@ c.ServerApp.port = int(os.environ.get("JUPYTER_PORT") or 8888)
 c.ServerApp.port_retries = 0
 c.ServerApp.open_browser = False
 c.ServerApp.root_dir = "/workspace"
-# The link in the log is the one to open on the host.
-c.ServerApp.custom_display_url = f"http://127.0.0.1:{c.ServerApp.port}/lab"
 # Sockets in the server's own runtime directory: kernels over TCP talk in plain text, and
-# ipykernel warns about it.
+# ipykernel warns about it. For the server only: nbconvert and its kernel would each look for
+# the sockets in their own working directory.
 c.KernelManager.transport = "ipc"
-# A file for a browser on the same machine: there is none in the container.
-c.ServerApp.use_redirect_file = False
 # Whoever starts the container as root has chosen it.
 c.ServerApp.allow_root = os.geteuid() == 0
 # Nobody is asked, in every new container again, whether to fetch news from jupyter.org.
 c.LabApp.news_url = None
+# The image has no language servers, and a log line names each of the twenty that it has not.
+c.LanguageServerManager.autodetect = False

@@ -67,7 +67,16 @@ with_compose() {
     esac
 }
 
+# A bad setting is told before anything is installed, by the package itself.
+check_settings() {
+    local python=.venv/bin/python status=0
+    [[ -x $python ]] || python=${PYTHON:-python3}
+    "$python" seed_init status > /dev/null 2>&1 || status=$?
+    ((status != 78)) || "$python" seed_init status > /dev/null || exit 78
+}
+
 locally() {
+    check_settings
     tools/venv.sh local
     local python=$PWD/.venv/bin/python
     # An interpreter reads it before the hook can; the image has it in its environment.
@@ -75,21 +84,26 @@ locally() {
     case $1 in
         train) exec "$python" examples/digits/train.py ;;
         notebook)
-            local port=${JUPYTER_PORT:-8888}
-            port_is_free "$port" || die "port $port is in use; choose another: make notebook JUPYTER_PORT=8889"
-            local options=(--no-browser --ServerApp.port_retries=0 --port "$port" --KernelManager.transport=ipc)
+            local options=(--no-browser --ServerApp.port_retries=0 --port "${JUPYTER_PORT:-8888}" --KernelManager.transport=ipc)
             # Jupyter refuses root unless told that it is meant; there is no other user here.
             ((EUID == 0)) && options+=(--allow-root)
             exec "$python" -m jupyter lab "${options[@]}" ;;
     esac
 }
 
-port_is_free() { ! (exec 3<> "/dev/tcp/127.0.0.1/$1") 2> /dev/null; }
+check_port() {
+    if ! [[ $1 =~ ^[0-9]{1,5}$ ]] || ((10#$1 < 1 || 10#$1 > 65535)); then
+        die "JUPYTER_PORT=$1 is not accepted; use a port from 1 to 65535"
+    elif (exec 3<> "/dev/tcp/127.0.0.1/$1") 2> /dev/null; then
+        die "port $1 is in use; choose another: make notebook JUPYTER_PORT=8889"
+    fi
+}
 
 main() {
     local service=${1:-}
     [[ $service == notebook || $service == train ]] || die 'usage: run.sh notebook|train'
     local reason
+    [[ $service == train ]] || check_port "${JUPYTER_PORT:-8888}"
     reason=$(no_compose)
     if [[ -n $reason ]]; then
         say "$service runs in the local environment .venv, because $reason"
@@ -102,9 +116,6 @@ main() {
         say "$service runs in a container on the CPU, because $reason"
     else
         say "$service runs in a container with all GPUs"
-    fi
-    if [[ $service == notebook ]] && ! port_is_free "${JUPYTER_PORT:-8888}"; then
-        die "port ${JUPYTER_PORT:-8888} is in use; choose another: make notebook JUPYTER_PORT=8889"
     fi
     with_compose "$service"
 }

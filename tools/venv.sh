@@ -5,6 +5,9 @@
 set -euo pipefail
 cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.."
 
+# The hook that a former run installed has no business in here.
+export SEED_INIT=0
+
 readonly torch=2.6.0
 readonly cpu_index=https://download.pytorch.org/whl/cpu
 
@@ -42,8 +45,7 @@ PYTHON
 }
 
 pip_install() {
-    # SEED_INIT=0: the hook that a former run installed has no business in here.
-    SEED_INIT=0 .venv/bin/python -m pip install --quiet --disable-pip-version-check \
+    .venv/bin/python -m pip install --quiet --disable-pip-version-check \
         --no-warn-script-location --no-deps "$@" 2> "$log" \
         || die "pip install failed: $(grep -m 1 ERROR "$log" || tail -n 1 "$log")"
 }
@@ -73,7 +75,7 @@ main() {
     log=$(mktemp)
     trap 'rm -f -- "$log"' EXIT
 
-    SEED_INIT=0 .venv/bin/python -c '' 2> /dev/null || make_venv
+    .venv/bin/python -c '' 2> /dev/null || make_venv
     if ! stamped torch requirements/torch.txt; then
         install_torch
         stamp torch requirements/torch.txt
@@ -93,7 +95,7 @@ main() {
 
 # The image's hook and the image's defaults, so that a job here is seeded as it is there.
 install_hook() {
-    SEED_INIT=0 .venv/bin/python seed_init install > "$log" || die "$(tail -n 1 "$log")"
+    .venv/bin/python seed_init install > "$log" || die "$(tail -n 1 "$log")"
     if [[ ! -e .venv/etc/seed_init/defaults ]]; then
         mkdir -p .venv/etc/seed_init
         cp image/defaults .venv/etc/seed_init/defaults

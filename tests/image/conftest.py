@@ -163,12 +163,18 @@ def images(base: Base, once: Callable[[str, Callable[[], str]], str]) -> Images:
             docker("build", "--progress=plain", "--target", target, "--tag", tag, *arguments,
                    REPOSITORY, timeout=BUILD_TIMEOUT)  # fmt: skip
             after = docker("image", "inspect", "-f", "{{.Id}}", tag).stdout.strip()
-            if before not in ("", after):
+            if before not in ("", after) and not tags(before):
                 docker("image", "rm", before, status=None)  # of a former checkout
         return "built"
 
     once("images", build)
     return built
+
+
+def tags(image: str) -> list[str]:
+    """The names of an image; to remove it by its id would remove its last name as well."""
+    found = docker("image", "inspect", "-f", "{{json .RepoTags}}", image, status=None)
+    return json.loads(found.stdout) if found.status == 0 else []
 
 
 @pytest.fixture

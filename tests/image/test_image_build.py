@@ -108,6 +108,11 @@ def test_the_notebook_image_has_the_bases_torch_and_numpy(container: Containers,
 # --- what is in the images ------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("image", ["runtime", "notebook"], indirect=True)
+def test_the_strict_shell_of_the_build_is_not_passed_on(image: str) -> None:
+    assert inspect(image)["Config"]["Shell"] == ["/bin/sh", "-c"]
+
+
 def test_labels_name_the_base(image: str, base) -> None:
     labels = inspect(image)["Config"]["Labels"]
     assert labels["org.opencontainers.image.base.name"] == base.image

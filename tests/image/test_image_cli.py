@@ -1,6 +1,8 @@
 """`seed-init status` and `seed-init doctor` as a user of the image sees them."""
 
 import json
+import re
+from pathlib import Path
 
 import pytest
 from containers import Containers
@@ -114,6 +116,25 @@ def test_doctor_fails_where_something_moved_a_version(
     torch = findings(container, images.runtime, "--cpu", status=1, options=options)["torch"]
     assert torch["result"] == "FAIL"
     assert torch["detail"].startswith("2.6.0, but the image was built with 2.5.1")
+
+
+def test_doctor_says_that_the_images_own_facts_cannot_be_read(
+    container: Containers, images, tmp_path: Path
+) -> None:
+    facts = tmp_path / "image.json"
+    facts.write_text("{")
+    mount = f"--mount=type=bind,src={facts},dst=/usr/local/share/seed_init/image.json,readonly"
+    done = container.run(images.runtime, "seed-init", "doctor", "--cpu", options=[mount], status=1)
+    assert "cannot read /usr/local/share/seed_init/image.json" in done.stdout
+    assert not done.stderr
+
+
+def test_status_in_a_venv_names_the_hook_that_runs(container: Containers, images) -> None:
+    script = (
+        "python -m venv --without-pip /tmp/venv && . /tmp/venv/bin/activate && seed-init status"
+    )
+    shown = container.run(images.runtime, "bash", "-c", script).stdout
+    assert re.search(r"^hook installed: /\S+/_seed_init_startup.py$", shown, re.M), shown
 
 
 def test_a_wrong_word_is_refused_in_one_line(container: Containers, images) -> None:

@@ -56,6 +56,12 @@ def test_the_notebook_has_a_health_check_and_a_job_has_none(project: Project) ->
     assert "healthcheck" not in found["train"]
 
 
+def test_no_registry_is_asked_for_the_image(project: Project) -> None:
+    for service in services(project, cpu=False).values():
+        assert service["pull_policy"] == "never"
+        assert service["build"]["target"] == "notebook"
+
+
 def test_there_is_room_for_data_loader_workers(project: Project) -> None:
     for name, service in services(project, cpu=False).items():
         assert int(service["shm_size"]) >= 1 << 30, name

@@ -2,6 +2,7 @@
 
 import random
 import re
+import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -122,6 +123,16 @@ def test_docker_exec_has_the_drawn_seed_of_the_container(container: Containers, 
     assert seeds[0] != seeds[1]
 
 
+def test_docker_exec_has_the_drawn_seed_behind_an_init_of_the_engines(
+    container: Containers, images
+) -> None:
+    ready = ["bash", "-c", "echo ready; exec sleep infinity"]
+    running = container.start(images.runtime, *ready, options=["--init"], SEED="random")
+    wait_for_ready(running.logs)
+    seed = drawn(running.logs().stderr)
+    assert running.exec("python", "-c", DRAW).stdout == f"{random.Random(seed).random()}\n"
+
+
 def wait_for_ready(logs: Callable) -> None:
     until("ready", lambda: "ready" in logs().stdout)
 
@@ -170,6 +181,16 @@ def test_a_job_that_says_what_it_wants_needs_no_defaults_file(
     empty.mkdir()
     options = mounted(empty, "/etc/seed_init")
     done = container.run(images.runtime, "echo", "x", options=options, **variables)
+    assert (done.stdout, done.stderr) == ("x\n", "")
+
+
+def test_the_defaults_file_may_quiet_the_entrypoint(
+    container: Containers, images, tmp_path: Path
+) -> None:
+    defaults = tmp_path / "defaults"
+    defaults.write_text("SEED=7\nSEED_INIT_LOG=quiet\n")
+    options = [*mounted(defaults, "/etc/seed_init/defaults"), "--user=12345:12345"]
+    done = container.run(images.runtime, "echo", "x", options=options)
     assert (done.stdout, done.stderr) == ("x\n", "")
 
 
@@ -282,6 +303,72 @@ def test_a_failing_hook_aborts_with_one_line(
         f"seed_init: entrypoint hook {HOOKS}/10-failing.sh ended with status {ends_with}; "
         "not starting the command"
     ]
+
+
+def test_a_hook_that_leads_nowhere_aborts(container: Containers, images, tmp_path: Path) -> None:
+    folder = tmp_path / "hooks"
+    folder.mkdir()
+    (folder / "10-gone.sh").symlink_to("/nowhere")
+    options = mounted(folder, HOOKS)
+    done = container.run(images.runtime, "echo", "never", options=options, status=1)
+    assert not done.stdout
+    assert done.lines == [
+        f"seed_init: cannot read entrypoint hook {HOOKS}/10-gone.sh as user 1000; "
+        "not starting the command"
+    ]
+
+
+def test_hooks_that_this_user_may_not_see_abort(
+    container: Containers, images, tmp_path: Path
+) -> None:
+    tmp_path.chmod(0o700)
+    options = [*mounted(tmp_path, HOOKS), "--user=12345"]
+    done = container.run(images.runtime, "echo", "never", options=options, status=1)
+    assert not done.stdout
+    assert done.lines == [f"seed_init: cannot read {HOOKS} as user 12345; not starting the command"]
+
+
+def test_what_one_hook_makes_of_the_shell_does_not_reach_the_next(
+    run_with_hooks: Callable,
+) -> None:
+    hooks = {"10-lax.sh": "set +e\n", "20-it's failing.sh": "false\n"}
+    done = run_with_hooks(hooks, "echo", "never", status=1)
+    assert not done.stdout
+    assert done.lines == [
+        f"seed_init: entrypoint hook {HOOKS}/20-it's failing.sh ended with status 1; "
+        "not starting the command"
+    ]
+
+
+@pytest.mark.parametrize("kind", ["", "#!/bin/sh\n"], ids=["sourced", "executable"])
+def test_the_commands_input_and_output_are_not_a_hooks(
+    container: Containers, images, tmp_path: Path, kind: str
+) -> None:
+    hook = tmp_path / "hooks/10.sh"
+    hook.parent.mkdir()
+    hook.write_text(f"{kind}cat\necho from the hook\n")
+    hook.chmod(0o755 if kind else 0o644)
+    options = ["--rm", "--interactive", *mounted(hook.parent, HOOKS)]
+    done = subprocess.run(
+        ["docker", "run", *options, images.runtime, "cat"],
+        input="data",
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (done.stdout, done.stderr) == ("data", "from the hook\n")
+
+
+def test_a_seed_that_a_hook_chooses_is_checked(run_with_hooks: Callable) -> None:
+    done = run_with_hooks({"10-seed.sh": "export SEED=seven\n"}, "echo", "x", status=78)
+    assert not done.stdout
+    assert len(done.lines) == 1 and "SEED='seven' is not accepted" in done.lines[0]
+
+
+def test_a_hook_may_have_a_seed_drawn_for_the_whole_container(run_with_hooks: Callable) -> None:
+    script = 'python -c "$0"; python -c "$0"'
+    done = run_with_hooks({"10.sh": "export SEED=random\n"}, "bash", "-c", script, DRAW)
+    assert done.stdout.splitlines() == [str(random.Random(drawn(done.stderr)).random())] * 2
 
 
 def test_a_hook_may_choose_the_seed(run_with_hooks: Callable) -> None:

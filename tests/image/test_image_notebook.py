@@ -6,12 +6,23 @@ import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
 import websocket
-from containers import DRAWS, Container, Containers, Project, check_quiet, docker, free_port, until
+from containers import (
+    DRAWS,
+    Container,
+    Containers,
+    Done,
+    Project,
+    check_quiet,
+    docker,
+    free_port,
+    until,
+)
 
 pytestmark = pytest.mark.image
 
@@ -305,6 +316,91 @@ def test_the_health_check_finds_the_server(
         lambda: running.exec("seed-init-healthcheck", status=None).status == 0,
         READY_S,
     )
+
+
+def test_the_health_check_needs_no_network(container: Containers, images) -> None:
+    running = container.start(images.notebook, options=["--network=none"])
+    until(
+        "a healthy server",
+        lambda: running.exec("seed-init-healthcheck", status=None).status == 0,
+        READY_S,
+    )
+
+
+def test_the_health_check_asks_the_containers_own_server(container: Containers, images) -> None:
+    running = container.start(images.notebook)
+
+    def health() -> Done:
+        return running.exec("seed-init-healthcheck", status=None)
+
+    until("a healthy server", lambda: health().status == 0, READY_S)
+    # A second one, as a terminal may start it, which is killed and leaves its file behind.
+    second = "JUPYTER_RUNTIME_DIR=/tmp/jupyter-1000 timeout -s KILL 8 jupyter lab --port 9990"
+    running.exec("bash", "-c", f"{second} > /tmp/second.log 2>&1", status=137)
+    assert "9990" in running.exec("cat", "/tmp/second.log").stdout
+    assert health().status == 0
+    running.exec(
+        "python",
+        "-c",
+        "import os, signal, pathlib, json\n"
+        "for file in pathlib.Path('/tmp/jupyter-1000').glob('jpserver-*.json'):\n"
+        "    facts = json.loads(file.read_text())\n"
+        "    if facts['port'] == 8888: os.kill(facts['pid'], signal.SIGSTOP)",
+    )
+    assert health().status == 1
+
+
+@pytest.mark.parametrize("port", ["abc", "-1", "0", "70000"])
+def test_a_port_that_is_none_is_refused_in_one_line(
+    container: Containers, images, port: str
+) -> None:
+    done = container.run(images.notebook, status=78, JUPYTER_PORT=port)
+    assert not done.stdout
+    assert done.lines == [
+        f"seed_init: JUPYTER_PORT={port} is not accepted; use a port from 1 to 65535"
+    ]
+
+
+def test_every_link_in_the_log_has_the_port_and_the_path_of_the_server(
+    container: Containers, images
+) -> None:
+    words = ("seed-init-notebook", "--ServerApp.base_url=/team/", "--port=9999")
+    running = container.start(images.notebook, *words)
+
+    def links() -> list[str]:
+        return re.findall(r"https?://\S+token=\S+", running.logs().stdout + running.logs().stderr)
+
+    until("the links in the log", lambda: len(links()) >= 3, READY_S)
+    assert [one for one in links() if ":9999/team/lab?token=" not in one] == []
+
+
+NOTEBOOK = {
+    "cells": [
+        {
+            "cell_type": "code",
+            "execution_count": None,
+            "metadata": {},
+            "outputs": [],
+            "source": DRAWS,
+        }
+    ],
+    "metadata": {"kernelspec": {"name": "python3", "display_name": "", "language": "python"}},
+    "nbformat": 4,
+    "nbformat_minor": 4,
+}
+
+
+def test_nbconvert_executes_a_notebook_with_the_numbers_of_the_seed(
+    container: Containers, images, recipe: Callable[[int], list[float]], tmp_path: Path
+) -> None:
+    (tmp_path / "draw.ipynb").write_text(json.dumps(NOTEBOOK))
+    mount = f"--mount=type=bind,src={tmp_path / 'draw.ipynb'},dst=/tmp/draw.ipynb,readonly"
+    words = ("jupyter", "nbconvert", "--execute", "--to=notebook", "--stdout", "/tmp/draw.ipynb")
+    over_tcp = ["Kernel is running over TCP without encryption"]
+    done = container.run(images.notebook, *words, options=[mount], allowed=over_tcp, SEED="7")
+    outputs = json.loads(done.stdout)["cells"][0]["outputs"]
+    (drawn,) = (one["text"] for one in outputs if one.get("name") == "stdout")
+    assert json.loads("".join(drawn)) == recipe(7)
 
 
 def test_the_health_check_says_that_nothing_has_started(container: Containers, images) -> None:

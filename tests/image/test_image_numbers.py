@@ -123,6 +123,14 @@ def test_data_loader_workers_draw_the_same_numbers_every_time(
     assert len({number for (number,) in json.loads(first)}) == 4
 
 
+def test_an_active_venv_stays_in_front_in_a_login_shell(container: Containers, images) -> None:
+    script = (
+        "python -m venv --without-pip /tmp/venv && . /tmp/venv/bin/activate"
+        " && . /etc/profile.d/seed-init.sh && command -v python"
+    )
+    assert container.run(images.runtime, "bash", "-c", script).stdout == "/tmp/venv/bin/python\n"
+
+
 # --- virtual environments made in the container ------------------------------------------
 
 
@@ -189,13 +197,18 @@ def test_an_image_built_from_it_inherits_everything(
     container: Containers, images, recipe: Recipe, tmp_path: Path
 ) -> None:
     wheel = write_wheel(tmp_path)
-    instructions = (
+    instructions = (  # as README.md has them
+        "USER root",
         f"COPY {wheel} /tmp/",
         f"RUN pip install --no-cache-dir --no-index /tmp/{wheel}",
+        "USER 1000:0",
     )
+    program = ("python", "-c", f"import greeting{DRAWS}")
     with derived_image(images.runtime, tmp_path, *instructions) as team:
-        done = container.run(team, "python", "-c", f"import greeting{DRAWS}", SEED="7")
-        check(done, recipe(7))
+        check(container.run(team, *program, SEED="7"), recipe(7))
+        for options in (["--user=12345"], ["--tmpfs=/home/jovyan", "--read-only"]):
+            done = container.run(team, *program, options=options, SEED="7", SEED_INIT_LOG="quiet")
+            assert json.loads(done.stdout) == recipe(7)
         ours, theirs = inspect(images.runtime)["Config"], inspect(team)["Config"]
     for name in ("Entrypoint", "User", "Env", "WorkingDir", "Cmd"):
         assert theirs[name] == ours[name], name

@@ -132,19 +132,35 @@ def test_without_any_compose_it_says_so(local: Project, tmp_path: Path) -> None:
     ]
 
 
-@pytest.mark.parametrize("engine_answers", [True, False], ids=["container", "local"])
-def test_a_port_in_use_ends_it_with_one_line(
-    local: Project, tmp_path: Path, engine_answers: bool
-) -> None:
-    commands = NO_GPU if engine_answers else {"docker": '[ "$1" != info ]'}
-    path = with_commands(tmp_path / "bin", **commands)
+def test_a_port_in_use_ends_it_with_one_line(local: Project) -> None:
     with socket.socket() as other:
         other.bind(("127.0.0.1", local.port))
         other.listen()
-        done = local.command("tools/run.sh", "notebook", status=1, PATH=path)
-    assert run_lines(done)[1:] == [
+        done = local.command("tools/run.sh", "notebook", status=1)
+    assert done.lines == [
         f"seed-init: port {local.port} is in use; choose another: make notebook JUPYTER_PORT=8889"
     ]
+
+
+@pytest.mark.parametrize("port", ["abc", "-1", "0", "65536", "8888x"])
+def test_a_port_that_is_none_ends_it_with_one_line(local: Project, port: str) -> None:
+    done = local.command("tools/run.sh", "notebook", status=1, JUPYTER_PORT=port)
+    assert done.lines == [
+        f"seed-init: JUPYTER_PORT={port} is not accepted; use a port from 1 to 65535"
+    ]
+
+
+def test_a_bad_seed_is_refused_before_anything_is_installed(
+    project: Project, tmp_path: Path
+) -> None:
+    path = with_commands(tmp_path / "bin", docker='[ "$1" != info ]')
+    done = project.command("tools/run.sh", "train", status=78, PATH=path, SEED="seven")
+    assert run_lines(done) == [
+        "seed-init: train runs in the local environment .venv, because no Docker engine answers"
+    ]
+    assert done.lines[1].startswith("seed_init: SEED='seven' is not accepted; use ")
+    assert len(done.lines) == 2
+    assert not (project.folder / ".venv").exists()
 
 
 def test_a_wrong_word_is_refused(project: Project) -> None:
