@@ -6,7 +6,7 @@ from pathlib import Path
 from benchmarks import interpreters
 from benchmarks.interleaved import Arm, measure, report
 
-ROUNDS = 15
+ROUNDS = 45
 
 
 def main() -> None:
