@@ -53,12 +53,11 @@ is_forked = False
 
 _forks = 0
 
+# By thread, while it forks: the number of the fork, random's state where children inherit it,
+# the libraries that cannot be seeded, whether there are other threads; None for `subprocess`.
+_forking: "dict[int, tuple[int, object, frozenset[str], bool] | None]" = {}
 
-# Which fork of its parent it is, random's state where children inherit it, and the libraries
-# that cannot be seeded; None for a child of `subprocess`.
-_forking: "dict[int, tuple[int, object, frozenset[str]] | None]" = {}  # by thread
-
-UNANNOUNCED: tuple[int, object, frozenset[str]] = (0, None, frozenset())
+UNANNOUNCED: tuple[int, object, frozenset[str], bool] = (0, None, frozenset(), True)
 """A fork in C that runs the callbacks of the child only; its siblings cannot be told apart."""
 
 
@@ -81,12 +80,13 @@ def before_fork() -> None:
     if _is_for_subprocess():
         _forking[get_ident()] = None
         return
-    locked = seeding.hold_generators(others_draw=count_of_other_threads() > 0)
     _forks += 1
     state = None
     if _children_inherit() and "random" in sys.modules:
         state = sys.modules["random"].getstate()
-    _forking[get_ident()] = (_forks, state, locked)
+    others = count_of_other_threads() > 0
+    # Last: the less time between the lock and the fork, the better.
+    _forking[get_ident()] = (_forks, state, seeding.hold_generators(others), others)
 
 
 def _is_for_subprocess() -> bool:
@@ -122,9 +122,11 @@ def after_fork_in_child() -> None:
     fork = _forking.get(get_ident(), UNANNOUNCED)
     if fork is None:
         return
+    number, _, seeding.locked, others = fork
     if not _children_inherit():
-        path += ("fork", fork[0])
-    seeding.locked = fork[2]
+        path += ("fork", number)
+        if others:
+            seeding.locked |= seeding.find_locked()
     process = sys.modules.get("multiprocessing.process")
     identity = process.current_process()._identity if process is not None else ()
     _tree_of_parent, _tree = _tree, (path, len(identity))

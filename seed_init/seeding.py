@@ -90,7 +90,9 @@ def reseed_libraries() -> None:
     if seed is None:
         return
     for name, library in _imported_libraries():
-        if name not in locked:
+        if name in locked:
+            say(f"{name} is not seeded in this child: another thread drew from it at the fork")
+        else:
             library.seed(seed)
             seeded[name] = seed
 
@@ -118,6 +120,15 @@ def hold_generators(others_draw: bool) -> frozenset[str]:
     """
     return frozenset(
         name for name, library in _imported_libraries() if not library.hold(others_draw)
+    )
+
+
+def find_locked() -> frozenset[str]:
+    """In a forked child: the libraries whose lock was taken along all the same."""
+    return frozenset(
+        name
+        for name, library in _imported_libraries()
+        if hasattr(library, "is_locked") and library.is_locked()
     )
 
 

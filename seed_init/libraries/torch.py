@@ -1,5 +1,7 @@
 """PyTorch: the generators of the CPU and of every accelerator, and the determinism flags."""
 
+from _thread import allocate_lock, start_new_thread
+
 import torch
 
 from seed_init.determinism import flags
@@ -8,6 +10,10 @@ from seed_init.settings import Settings
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+
+PATIENCE = 5.0
+"""Seconds for one draw, which takes a tenth of a millisecond, on a machine that is very busy."""
 
 
 def seed(value: int) -> None:
@@ -26,7 +32,7 @@ def hold(others_draw: bool) -> bool:
     """Before a fork, wait for a thread that is drawing from the CPU's generator.
 
     Its lock is a C++ mutex, which Python can wait for but not keep: a thread that is about to
-    draw may still take it (docs/limits.md).
+    draw may still take it. `is_locked` finds that out in the child.
 
     Args:
         others_draw: whether there are other threads.
@@ -41,6 +47,24 @@ def hold(others_draw: bool) -> bool:
 
 def release() -> None:
     """`hold` keeps nothing."""
+
+
+def is_locked() -> bool:
+    """In a forked child: True where the CPU generator's lock was taken along, for ever.
+
+    To seed is to wait for it with the interpreter locked, so that the whole process would
+    hang. A draw waits with the interpreter free (torch/csrc/autograd/python_variable.cpp and
+    the generated bindings release it): let another thread try.
+    """
+    drawn = allocate_lock()
+    drawn.acquire()
+
+    def draw() -> None:
+        torch.rand(1, device="cpu")
+        drawn.release()
+
+    start_new_thread(draw, ())
+    return not drawn.acquire(timeout=PATIENCE)
 
 
 def configure(settings: Settings) -> list[str]:
