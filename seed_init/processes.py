@@ -122,11 +122,10 @@ def after_fork_in_child() -> None:
     fork = _forking.get(get_ident(), UNANNOUNCED)
     if fork is None:
         return
-    number, _, seeding.locked, others = fork
+    number, _, locked, others = fork
     if not _children_inherit():
         path += ("fork", number)
-        if others:
-            seeding.locked |= seeding.find_locked()
+        seeding.inherit_locked(locked, others)
     process = sys.modules.get("multiprocessing.process")
     identity = process.current_process()._identity if process is not None else ()
     _tree_of_parent, _tree = _tree, (path, len(identity))

@@ -90,9 +90,7 @@ def reseed_libraries() -> None:
     if seed is None:
         return
     for name, library in _imported_libraries():
-        if name in locked:
-            say(f"{name} is not seeded in this child: another thread drew from it at the fork")
-        else:
+        if name not in locked:
             library.seed(seed)
             seeded[name] = seed
 
@@ -118,18 +116,29 @@ def hold_generators(others_draw: bool) -> frozenset[str]:
     Returns:
         The libraries whose lock was not to be had.
     """
-    return frozenset(
-        name for name, library in _imported_libraries() if not library.hold(others_draw)
-    )
-
-
-def find_locked() -> frozenset[str]:
-    """In a forked child: the libraries whose lock was taken along all the same."""
+    # One that was lost in a former fork never comes back: to wait for it would hang here.
     return frozenset(
         name
         for name, library in _imported_libraries()
-        if hasattr(library, "is_locked") and library.is_locked()
+        if name in locked or not library.hold(others_draw)
     )
+
+
+def inherit_locked(names: frozenset[str], others_drew: bool) -> None:
+    """In a forked child: give up the libraries whose lock was taken along, and say so.
+
+    Args:
+        names: those that `hold_generators` could not have.
+        others_drew: whether another thread may have taken one since.
+    """
+    global locked
+    locked = names
+    for name, library in _imported_libraries():
+        if others_drew and name not in names and hasattr(library, "is_locked"):
+            locked |= {name} if library.is_locked() else set()
+        if name in locked:
+            seeded.pop(name, None)
+            say(f"{name} is not seeded in this child: another thread drew from it at the fork")
 
 
 def release_generators() -> None:

@@ -70,6 +70,7 @@ stamp() { cat "${@:2}" | sha256sum > ".venv/$1.stamp"; }
 
 main() {
     local purpose=${1:-local}
+    [[ $purpose == local || $purpose == test ]] || die 'usage: venv.sh [local|test]'
     local wanted=(requirements/notebook.txt)
     [[ $purpose == test ]] && wanted+=(requirements/test.txt)
     log=$(mktemp)

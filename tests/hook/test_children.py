@@ -166,6 +166,29 @@ print(os.waitstatus_to_exitcode(os.wait()[1]), lock.locked())
     assert output(python, "-c", code, env={"SEED": "7", "SEED_INIT_LOG": "quiet"}) == "5 False"
 
 
+def test_a_lock_lost_in_one_fork_is_not_waited_for_in_the_next(python: Path) -> None:
+    code = """
+import os, torch
+import seed_init.libraries.torch as library
+library.hold = lambda others_draw: True
+library.is_locked = lambda: True
+import threading; threading.Thread(target=threading.Event().wait, daemon=True).start()
+if os.fork() == 0:
+    library.hold = lambda others_draw: os._exit(9)
+    threading.Thread(target=threading.Event().wait, daemon=True).start()
+    child = os.fork()
+    if child == 0:
+        os._exit(0)
+    os._exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+print(os.waitstatus_to_exitcode(os.wait()[1]), flush=True)
+os._exit(0)
+"""
+    done = run(python, "-c", code, env={"SEED": "7"})
+    assert done.stdout == "0\n"
+    not_seeded = "torch is not seeded in this child: another thread drew from it at the fork"
+    assert done.stderr.splitlines()[1:] == [f"seed_init: {not_seeded}"] * 2
+
+
 def test_programs_that_subprocess_starts_do_not_number_the_children(python: Path) -> None:
     code = """
 import os, random, subprocess, sys

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from .support import Completed, run
+from .support import Completed, output, run
 
 
 def command(python: Path, *words: str, **env: str) -> Completed:
@@ -77,6 +77,41 @@ def test_bad_usage_is_one_line_and_status_2(python: Path, words: tuple[str, ...]
     done = command(python, *words)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.count("\n") == 1 and "--help" in done.stderr
+
+
+def test_an_output_that_cannot_be_written_is_one_line(python: Path) -> None:
+    command = f"exec '{python}' -m seed_init status > /dev/full"
+    library = {"LD_LIBRARY_PATH": str(python.parent.parent / "lib")}
+    done = run("/bin/sh", "-c", command, env=library)
+    line = "seed-init: cannot write the output: No space left on device\n"
+    assert (done.stderr, done.returncode) == (line, 1)
+
+
+def test_a_closed_output_is_no_error(python: Path) -> None:
+    command = f"exec '{python}' -m seed_init status >&-"
+    library = {"LD_LIBRARY_PATH": str(python.parent.parent / "lib")}
+    done = run("/bin/sh", "-c", command, env=library)
+    assert (done.stderr, done.returncode) == ("", 0)
+
+
+def test_doctor_names_a_torch_that_cannot_be_loaded(python: Path) -> None:
+    """A missing shared library is an OSError (torch/__init__.py, _load_global_deps)."""
+    code = """
+import sys
+from pathlib import Path
+class Broken:
+    def find_spec(self, name, path=None, target=None):
+        if name == "torch":
+            raise OSError("libcurand.so.10: cannot open shared object file")
+sys.meta_path.insert(0, Broken())
+from seed_init.cli import doctor
+(finding,) = doctor.check_versions({"torch": "2.6.0", "cuda": "11.8", "cudnn": "9"})
+print(finding.result, finding.detail)
+"""
+    assert output(python, "-c", code) == (
+        "FAIL cannot be imported (libcurand.so.10: cannot open shared object file); "
+        "the tag says 2.6.0"
+    )
 
 
 def test_a_closed_pipe_is_no_error(python: Path) -> None:

@@ -137,11 +137,12 @@ def test_another_python_is_reached_with_the_option_python(python: Path, fresh: F
     assert output(other, "-c", DRAW, env={"SEED": "7"}) == SEEDED_7
 
 
-def test_a_python_that_cannot_be_run_is_one_clear_line(python: Path) -> None:
-    done = run(python, "-m", "seed_init", "install", "--python", "/no/such/python")
+@pytest.mark.parametrize("other", ["/no/such/python", ""])
+def test_a_python_that_cannot_be_run_is_one_clear_line(python: Path, other: str) -> None:
+    done = run(python, "-m", "seed_init", "install", "--python", other)
     assert done.returncode == 1
     assert done.stderr == (
-        "seed-init install: cannot run --python '/no/such/python': No such file or directory\n"
+        f"seed-init install: cannot run --python {other!r}: No such file or directory\n"
     )
 
 

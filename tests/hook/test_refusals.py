@@ -233,6 +233,15 @@ class TestDefaultsFile:
             f"seed_init: {path}, line 3: {name}='banana' is not accepted; use {ACCEPTED[name]}\n"
         )
 
+    def test_what_is_beyond_64_kib_is_not_ignored(self, fresh: Callable[[str], Path]) -> None:
+        python = fresh("hooked")
+        path = write_defaults(python.parent.parent, "#" * 65530 + "\nSEED=12345\n")
+        done = run(python, "-c", PROGRAM)
+        assert (done.stdout, done.returncode) == ("", 78)
+        assert done.stderr == (
+            f"seed_init: cannot read {path}: longer than 65536 bytes; repair or remove it\n"
+        )
+
     def test_in_its_place_a_directory_is_refused(self, fresh: Callable[[str], Path]) -> None:
         python = fresh("hooked")
         path = python.parent.parent / "etc/seed_init/defaults"
