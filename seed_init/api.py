@@ -128,7 +128,10 @@ def status() -> dict[str, object]:
 
     Returns:
         A JSON-ready mapping: `version`, `seed` (as `seed()`), `path` (this process's place),
-        `rank`, `settings` (name, value, origin of each), `seeded` (library to seed), `flags`
+        `rank`, `settings` (name, value, origin of each), `seeded` (library to seed), `unseeded`
+        (library to the number of generators that were made without a seed and derived from
+        SEED), `reseeded` (where the program seeded by itself: `function`, `place`, what was
+        `given` and `used` there last, `count`), `flags`
         (torch flag to value, origin and, once torch is imported, the value now), `installed`
         (where the hook is) and `not_covered` (lines; empty is good).
     """

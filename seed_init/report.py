@@ -4,14 +4,12 @@ import os
 import sys
 
 import seed_init
-from seed_init import determinism, placement, processes, seeding, startup
+from seed_init import determinism, placement, processes, reseeding, seeding, startup, unseeded
 from seed_init import settings as contract
 
 NOT_YET = {
     "SEED_INIT_TRACE": "no trace is written",
     "SEED_INIT_RECORD": "no run record is written",
-    "SEED_INIT_UNSEEDED": "generators that user code creates without a seed stay unseeded",
-    "SEED_INIT_RESEED": "user code that seeds by itself is obeyed",
 }
 """Variables that this version checks but does not act on, and what happens instead."""
 
@@ -34,6 +32,8 @@ def status() -> dict[str, object]:
         ],
         "flags": flags_now(settings),
         "seeded": dict(seeding.seeded),
+        "unseeded": unseeded.made(),
+        "reseeded": reseeding.status(),
         "not_covered": not_covered(settings),
     }
 

@@ -8,12 +8,13 @@ from seed_init import startup, streams
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import ModuleType
-    from typing import Any
 
 seeded: dict[str, int] = {}
 """Library (the module name in `startup.LIBRARIES`) -> the seed it was last given here."""
 
-locked: frozenset[str] = frozenset()
+NONE: frozenset[str] = frozenset()
+
+locked = NONE
 """Libraries whose lock could not be had before this process was forked.
 
 They cannot be seeded here; nor could they be drawn from, since their lock is never let go.
@@ -24,11 +25,17 @@ _announced = False
 
 
 def job_seed() -> int | None:
-    """SEED, or what `reseed` put in its place; None where nothing is seeded."""
+    """The seed that every stream of this job comes from; None where nothing is seeded.
+
+    It is SEED, in a job that was restarted a seed derived from it, and after `reseed(value)`
+    that value.
+    """
     if _job_seed is not None:
         return _job_seed
     settings = contract.current()
-    return settings.seed if settings is not None else None
+    if settings is None or settings.seed is None:
+        return None
+    return streams.derive(settings.seed, settings.restart)
 
 
 def process_seed(*branch: str | int) -> int | None:
@@ -52,17 +59,25 @@ def imported(name: str) -> None:
     from seed_init import processes
 
     if name not in startup.LIBRARIES:
-        processes.watch_multiprocessing()
+        if name in startup.UNIQUE_NAMES:
+            from seed_init import entropy
+
+            entropy.give_to(name)
+        else:
+            processes.watch_multiprocessing()
         return
-    library = _library(name)
+    seed = process_seed()
+    try:
+        library = _library(name)
+        if seed is not None:
+            library.seed(seed)
+    except AttributeError:
+        raise _not_the_library(name) from None
+    _imported.append((name, library))
     if name == "random":
         processes.follow_random()
-    seed = process_seed()
     if seed is not None:
-        try:
-            library.seed(seed)
-        except AttributeError:
-            raise _not_the_library(name) from None
+        _watch(library)
         seeded[name] = seed
         debug(f"{name} seeded with {seed}")
     configure = getattr(library, "configure", None)
@@ -70,6 +85,9 @@ def imported(name: str) -> None:
     if configure is not None and settings is not None:
         for line in configure(settings):
             debug(line)
+        from seed_init import drift
+
+        drift.watch(settings)
     _announce(name)
 
 
@@ -89,29 +107,39 @@ def reseed_libraries() -> None:
     seed = process_seed()
     if seed is None:
         return
-    for name, library in _imported_libraries():
+    for name, library in _imported:
         if name not in locked:
             library.seed(seed)
+            _watch(library)
             seeded[name] = seed
+    if startup.finder is None:  # the hook is not installed; whoever calls wants seeds all the same
+        for name in startup.LIBRARIES:
+            if _is_imported(name):
+                _library(name).seed(seed)
+                seeded[name] = seed
 
 
-def _imported_libraries() -> "list[tuple[str, Any]]":
-    # Waiting means: not imported yet, or not through the hook; the import will seed it.
-    return [
-        (name, _library(name))
-        for name in startup.LIBRARIES
-        if name in sys.modules and not _is_waiting(name)
-    ]
+def _watch(library: "ModuleType") -> None:
+    """Have what is made or seeded from now on ask us, once something is seeded at all."""
+    watch = getattr(library, "watch", None)
+    if watch is not None:
+        watch()
 
 
-def hold_generators(others_draw: bool) -> frozenset[str]:
+_imported: "list[tuple[str, ModuleType]]" = []
+
+
+def imported_libraries() -> "list[tuple[str, ModuleType]]":
+    """(module name, its file in `libraries/`) of each library that was imported through us."""
+    return _imported
+
+
+def hold_generators() -> frozenset[str]:
     """Before a fork: take the locks of the generators, so that no child inherits them taken.
 
     A lock that another thread holds while it draws stays locked for ever in a forked child,
-    where that thread does not exist; to seed there would hang.
-
-    Args:
-        others_draw: whether other threads exist that could hold one, and will let it go.
+    where that thread does not exist; to seed there would hang. Without other threads there is
+    nothing to take.
 
     Returns:
         The libraries whose lock was not to be had.
@@ -119,32 +147,46 @@ def hold_generators(others_draw: bool) -> frozenset[str]:
     # One that was lost in a former fork never comes back: to wait for it would hang here.
     return frozenset(
         name
-        for name, library in _imported_libraries()
-        if name in locked or not library.hold(others_draw)
+        for name, library in _imported
+        if name in locked or (hasattr(library, "hold") and not library.hold())
     )
-
-
-def inherit_locked(names: frozenset[str], others_drew: bool) -> None:
-    """In a forked child: give up the libraries whose lock was taken along, and say so.
-
-    Args:
-        names: those that `hold_generators` could not have.
-        others_drew: whether another thread may have taken one since.
-    """
-    global locked
-    locked = names
-    for name, library in _imported_libraries():
-        if others_drew and name not in names and hasattr(library, "is_locked"):
-            locked |= {name} if library.is_locked() else set()
-        if name in locked:
-            seeded.pop(name, None)
-            say(f"{name} is not seeded in this child: another thread drew from it at the fork")
 
 
 def release_generators() -> None:
     """After a fork, in parent and child: give the locks back."""
-    for _, library in _imported_libraries():
-        library.release()
+    for _, library in _imported:
+        if hasattr(library, "release"):
+            library.release()
+
+
+def inherit_locked(names: frozenset[str]) -> None:
+    """In a forked child whose parent has other threads: give up what lock was taken along.
+
+    Args:
+        names: the libraries that `hold_generators` could not have.
+    """
+    global locked
+    locked = NONE
+    for name, library in _imported:
+        if name in names or (hasattr(library, "is_locked") and library.is_locked()):
+            _give_up(name)
+
+
+def _give_up(name: str) -> None:
+    global locked
+    locked |= {name}
+    seeded.pop(name, None)
+    say(f"{name} is not seeded in this child: another thread drew from it at the fork")
+
+
+def seed_in_fork(seed: int) -> None:
+    """In a forked child: seed every library that is imported and whose lock can be had."""
+    for name, library in _imported:
+        if name not in locked:
+            if getattr(library, "seed_in_fork", library.seed)(seed) is False:
+                _give_up(name)
+            else:
+                seeded[name] = seed
 
 
 def reseed(seed: int | None) -> int | None:
@@ -153,9 +195,12 @@ def reseed(seed: int | None) -> int | None:
     Returns:
         The seed of this process's stream; None where nothing is seeded.
     """
+    from seed_init import processes, unseeded
+
     global _job_seed
     if seed is not None:
         _job_seed = seed
+        processes.forget_seeds()
         if startup.finder is None:
             startup.watch()  # nothing was asked for so far
     for name in startup.LIBRARIES:
@@ -164,6 +209,7 @@ def reseed(seed: int | None) -> int | None:
             startup.finder.waiting.discard(name)  # type: ignore[union-attr]
             imported(name)
     reseed_libraries()
+    unseeded.start_over()
     return process_seed()
 
 
@@ -230,6 +276,8 @@ def summary(settings: contract.Settings) -> str:
 
     seed, origin = settings.values.get("SEED"), settings.origins.get("SEED")
     parts = [f"SEED={seed} ({origin})" if seed else "SEED is not set"]
+    if settings.restart and settings.seed is not None:
+        parts.append(f"restart {'.'.join(map(str, settings.restart[1:]))}")
     parts.append(f"DETERMINISM={settings.determinism}")
     here = processes.rank()
     if here is not None:

@@ -18,6 +18,9 @@ DRAWN = "SEED_INIT_DRAWN"
 
 CUBLAS = "CUBLAS_WORKSPACE_CONFIG"
 
+ELASTIC = "TORCHELASTIC_RESTART_COUNT"
+"""How often torchrun has restarted the workers of this job (torch/distributed/elastic)."""
+
 
 class Settings:
     """What this process was asked to do, and by whom. Frozen.
@@ -29,14 +32,17 @@ class Settings:
         seed: the seed of this job, 0...4294967295, or None where nothing is seeded.
         determinism: the level, or None where neither SEED nor DETERMINISM was given and the
             hook has nothing to do.
+        restart: the path of this attempt's streams: empty in the first, ("restart", 2) in the
+            second restart.
     """
 
-    __slots__ = ("determinism", "origins", "seed", "values")
+    __slots__ = ("determinism", "origins", "restart", "seed", "values")
 
     values: dict[str, str]
     origins: dict[str, str]
     seed: int | None
     determinism: str | None
+    restart: tuple[str | int, ...]
 
     def __init__(self, given: dict[str, str], given_origins: dict[str, str]) -> None:
         values = BUILT_IN | given
@@ -51,14 +57,31 @@ class Settings:
         exported = os.environ.get(CUBLAS)
         if level is not None and exported and CUBLAS not in values:
             values[CUBLAS], origins[CUBLAS] = exported, f"DETERMINISM={level}"
+        restarts, elastic = values.get("SEED_INIT_RESTART"), _elastic_restarts()
+        if elastic and not restarts:
+            values["SEED_INIT_RESTART"], origins["SEED_INIT_RESTART"] = elastic, ELASTIC
+            restarts, elastic = elastic, ""
+        restart: tuple[str | int, ...] = ()
+        if restarts and restarts != "0":
+            # Both, where a scheduler counts and torchrun counts within each of its attempts.
+            restart = ("restart", int(restarts), *([int(elastic)] if elastic else ()))
         put = object.__setattr__
         put(self, "values", values)
         put(self, "origins", origins)
         put(self, "seed", int(seed) if seed and seed.isdecimal() else None)
         put(self, "determinism", level)
+        put(self, "restart", restart)
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"Settings are frozen; {name} cannot be set")
+
+
+def _elastic_restarts() -> str:
+    """How often torchrun has restarted this job; "" for never."""
+    given = os.environ.get(ELASTIC, "")
+    # Nine digits: int() raises on a text of more than 4300.
+    is_count = given.isascii() and given.isdecimal() and len(given) <= 9 and int(given) > 0
+    return str(int(given)) if is_count else ""
 
 
 _current: Settings | None = None

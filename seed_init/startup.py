@@ -23,12 +23,28 @@ LIBRARIES = {
     "random": "stdlib",
     "numpy.random": "numpy",
     "torch": "torch",
+    "numba": "numba",
+    "cupy": "cupy",
 }
 """Module whose import is waited for -> the file in `libraries/` that knows it.
 
 `numpy.random`, not `numpy`: `import numpy` does not import it, so waiting for `numpy` would
 either force the import or come too early.
 """
+
+UNIQUE_NAMES = (
+    "uuid",
+    "email.utils",
+    "email.generator",
+    "IPython.utils.path",
+    "jupyter_client.session",
+    "jupyter_server.auth.security",
+    "jupyter_server.serverapp",
+    "nbconvert.utils.io",
+    "torch._inductor.codegen.wrapper",
+    "zmq.sugar.socket",
+)
+"""Modules that draw names, salts and ports from `random`: they get true entropy (`entropy`)."""
 
 ACCEPTED: "dict[str, tuple[str, ...]]" = {
     "SEED": (),
@@ -45,6 +61,7 @@ ACCEPTED: "dict[str, tuple[str, ...]]" = {
     "SEED_INIT_RESEED": ("honour", "mix"),
     "SEED_INIT_RANKS": ("same", "distinct"),
     "SEED_INIT_CHILDREN": ("distinct", "inherit"),
+    "SEED_INIT_RESTART": (),
     "SEED_INIT_TRACE": (),
     "SEED_INIT_RECORD": (),
 }
@@ -55,6 +72,9 @@ SEED_INIT is not among them: it holds before anything is read, and in no default
 
 SEED_MAX = 2**32 - 1
 """The largest seed that `numpy.random.seed` and PYTHONHASHSEED take as well."""
+
+NUMBERS = {"SEED": ("random", "off"), "SEED_INIT_RESTART": ()}
+"""Variables that take a whole number up to `SEED_MAX`, with the words that they take as well."""
 
 CUBLAS_DETERMINISTIC = (":4096:8", ":16:8")
 """The two values PyTorch accepts as deterministic (aten/src/ATen/Context.cpp)."""
@@ -72,6 +92,9 @@ origins: "dict[str, str]" = {}
 """Where each value comes from: "environment", "PATH:LINE" of the defaults file, or why."""
 
 started = False
+
+follows_random = False
+"""Whether forked children are seen to after `random` has seen to itself (`processes`)."""
 
 finder: "Finder | None" = None
 """Waits for the libraries that are not imported yet; None where there is nothing to do."""
@@ -221,16 +244,16 @@ def accept(name: str, value: str) -> str:
         Refusal: it does not; the text names the variable, the value and what is accepted.
     """
     words = ACCEPTED[name]
-    if value in words or (not words and name != "SEED"):
+    if value in words or (not words and name not in NUMBERS):
         return value
-    if name == "SEED":
+    if name in NUMBERS:
         if value.isascii() and value.isdecimal():
             # Zeros off first: int() raises on a text of more than 4300 digits.
             value = value.lstrip("0") or "0"
             if len(value) <= 10 and int(value) <= SEED_MAX:
                 return value
-        words = (f"a whole number from 0 to {SEED_MAX}", "random", "off")
-        if value in words:
+        words = (f"a whole number from 0 to {SEED_MAX}", *NUMBERS[name])
+        if value in words[1:]:
             return value
     raise part("refusals").not_accepted(name, value, words)
 
@@ -254,10 +277,12 @@ def watch() -> None:
     os.register_at_fork(
         before=lambda: guarded("processes", "before_fork"),
         after_in_parent=lambda: guarded("processes", "after_fork_in_parent"),
-        after_in_child=lambda: guarded("processes", "after_fork_in_child"),
+        after_in_child=lambda: (
+            None if follows_random else guarded("processes", "after_fork_in_child")
+        ),
     )
     finder = Finder(
-        {*LIBRARIES, "multiprocessing.process"},
+        {*LIBRARIES, *UNIQUE_NAMES, "multiprocessing.process"},
         lambda name: guarded("seeding", "imported", name),
     )
     sys.meta_path.insert(0, finder)
@@ -272,7 +297,10 @@ def guarded(module: str, function: str, *arguments: object) -> None:
     `except ImportError` would carry on unseeded.
     """
     try:
-        getattr(_load(module), function)(*arguments)
+        # Around every fork: an import statement, even of what is loaded, touches a lot of memory,
+        # and parent and child have to copy what they touch.
+        loaded = sys.modules.get("seed_init." + module) or _load(module)
+        getattr(loaded, function)(*arguments)
     except BaseException as error:
         end(error)
 

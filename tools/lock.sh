@@ -18,12 +18,14 @@ lock notebook --constraints constraints.txt --no-emit-package numpy
 lock torch
 lock test
 
-# torch's CPU build comes from an index of its own, with the same needs but CUDA's.
+# torch's CPU build comes from an index of its own, with the same needs but CUDA's. The tests'
+# libraries need torch, but which build of it tools/venv.sh decides.
 python3 - <<'PYTHON'
 import re
 from pathlib import Path
 
-blocks = re.split(r"^(?=\S)", Path("torch.txt").read_text(), flags=re.M)
 cuda = re.compile(r"(torch|triton|nvidia-[\w-]+)==")
-Path("torch-cpu.txt").write_text("".join(b for b in blocks if not cuda.match(b)))
+for source, target in (("torch.txt", "torch-cpu.txt"), ("test.txt", "test.txt")):
+    blocks = re.split(r"^(?=\S)", Path(source).read_text(), flags=re.M)
+    Path(target).write_text("".join(b for b in blocks if not cuda.match(b)))
 PYTHON

@@ -44,6 +44,8 @@ urllib.request.urlopen(sys.argv[1], timeout=5).read(1)
 PYTHON
 }
 
+has_cpu_torch() { .venv/bin/python -c 'import sys, torch; sys.exit(bool(torch.version.cuda))'; }
+
 pip_install() {
     .venv/bin/python -m pip install --quiet --disable-pip-version-check \
         --no-warn-script-location --no-deps "$@" 2> "$log" \
@@ -85,6 +87,10 @@ main() {
     for lock in "${wanted[@]}"; do
         if ! stamped "$(basename "$lock")" "$lock"; then
             say "installing $lock"
+            # torchvision loads only with a torch of the same kind.
+            if [[ $lock == */test.txt ]] && has_cpu_torch; then
+                pip_install --index-url "$cpu_index" "$(grep -oE '^torchvision==[0-9.]+' "$lock")"
+            fi
             pip_install --require-hashes -r "$lock"
             stamp "$(basename "$lock")" "$lock"
         fi

@@ -1,16 +1,32 @@
-"""NumPy's global generator, the one behind `numpy.random.rand` and its like."""
+"""NumPy's global generator, and the generators that are made without a seed."""
 
+import gc
+import operator
 import sys
 from _thread import get_ident
+from itertools import compress
+
+from seed_init import callers, reseeding, seeding, streams, unseeded
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
+
+    Stream = Callable[..., int]
 
 PATIENCE = 5.0
 """Seconds to wait for a thread that draws; a draw of 10⁸ numbers takes less than one."""
 
 _held: "dict[int, Any]" = {}  # by thread: the lock that it holds
+
+_seed: "Callable[..., None] | None" = None  # numpy.random.seed itself
+_rand: "Any" = None  # the global RandomState
+
+_made_any = False  # whether a generator was ever made without a seed, or came from who did
+_made_more = False  # whether one was made since `look` looked
+# What it found: the bit generator, what it was seeded with, and what that makes of its state.
+_alive: "list[tuple[Any, tuple[int, ...], str]]" = []
 
 
 def seed(value: int) -> None:
@@ -21,20 +37,175 @@ def seed(value: int) -> None:
     """
     # Not `import numpy.random`: while it is being imported, the name is not yet an
     # attribute of numpy.
-    sys.modules["numpy.random"].seed(value)
+    numpy_random: Any = sys.modules["numpy.random"]
+    try:
+        (_seed or numpy_random.seed)(value)
+    except TypeError:
+        # numpy.random.set_bit_generator has put another kind there, which seed() refuses.
+        shared = _shared()
+        shared.state = type(shared)(numpy_random.SeedSequence(value)).state
 
 
-def hold(others_draw: bool) -> bool:
-    """Take the generator's lock before a fork.
+def seed_in_fork(value: int) -> bool:
+    """As `seed`, in a forked child; False where the lock was taken along, for ever."""
+    shared = _rand or sys.modules["numpy.random.mtrand"]._rand
+    if shared._bit_generator.lock.locked():
+        return False
+    try:
+        shared.seed(value)
+    except TypeError:
+        seed(value)
+    return True
+
+
+def watch() -> None:
+    """Have every generator without a seed, and `numpy.random.seed`, ask us.
+
+    Whatever is made without a seed draws its entropy through one name, `randbits` in
+    numpy/random/bit_generator.pyx (class SeedSequence): `default_rng`, `RandomState`,
+    `SeedSequence`, the bit generators, and `numpy.random.seed(None)`.
+    """
+    global _rand, _seed
+    if _seed is not None:
+        return
+    _rand = sys.modules["numpy.random.mtrand"]._rand
+    numpy_random: Any = sys.modules["numpy.random"]
+    original = _seed = numpy_random.seed
+    bit_generator: Any = sys.modules["numpy.random.bit_generator"]
+    system = getattr(bit_generator, "randbits", None)
+    if system is None:
+        seeding.say("this NumPy is not known: generators without a seed stay unseeded")
+        return
+
+    @callers.like(original)
+    def seed(seed: "Any" = None) -> None:
+        used = reseeding.seed_for("numpy.random.seed", _taken(seed))
+        original(seed if used is None else used)
+
+    @callers.like(system)
+    def randbits(k: int) -> int:
+        global _made_any, _made_more
+        frame = callers.caller()
+        value = unseeded.entropy("numpy", "a NumPy generator", frame)
+        if value is None:
+            return int(system(k))
+        _made_any = _made_more = True
+        return value
+
+    bit_generator.randbits = randbits
+    numpy_random.seed = numpy_random.mtrand.seed = seed
+
+
+def _taken(given: "Any") -> "int | tuple[int, ...] | None":
+    """A seed as plain numbers; None where NumPy would not take it, and says so itself."""
+    try:
+        number = operator.index(given)
+        return number if 0 <= number < 2**32 else None
+    except TypeError:
+        pass
+    try:
+        return tuple(map(operator.index, sys.modules["numpy"].ravel(given).tolist()))
+    except Exception:
+        return None
+
+
+def look() -> None:
+    """Find the bit generators that were made without a seed and are alive.
+
+    They cannot be referred to weakly. So they are looked for among everything that is alive, a
+    few milliseconds; before a fork and not after it, because the child would have to copy every
+    page that it looks at.
+    """
+    global _made_more
+    # Two: the entry and the argument. Whose only owner we are is of no use to anybody.
+    _alive[:] = [entry for entry in _alive if sys.getrefcount(entry[0]) > 2]
+    if not _made_more:
+        return
+    _made_more = False
+    known = {id(one) for one, *_ in _alive}
+    numpy_random = sys.modules["numpy.random"]
+    # By identity: a class of the user's may not be hashable, or compare in its own way.
+    kinds = set(map(id, _kinds(numpy_random.BitGenerator)))
+    everything = gc.get_objects()
+    found = list(compress(everything, map(kinds.__contains__, map(id, map(type, everything)))))
+    shared = _shared()
+    for one in found:
+        label = _label(one)
+        if id(one) not in known and one is not shared and streams.is_derived(label[0]):
+            try:
+                _alive.append((one, label, _constant(type(one)(one._seed_seq))))
+            except Exception:
+                continue  # a class of somebody else's, which is made in another way
+
+
+def held() -> bool:
+    """Whether generators made without a seed may be among what a spawned worker gets."""
+    return _made_any
+
+
+def know_again(held: bool | None) -> None:
+    """In a spawned worker: find those that came along from its parent.
 
     Args:
-        others_draw: whether to wait for it.
+        held: what `held` gave there.
+    """
+    global _made_any, _made_more
+    if held:
+        _made_any = _made_more = True
+    look()
+
+
+def _shared() -> "Any":
+    """The bit generator behind `numpy.random.rand`; `numpy.random.set_bit_generator` changes it."""
+    return sys.modules["numpy.random.mtrand"]._rand._bit_generator
+
+
+def _kinds(kind: type) -> "set[type]":
+    return {kind}.union(*map(_kinds, kind.__subclasses__()))
+
+
+def _label(bit_generator: "Any") -> "tuple[int, ...]":
+    """What it was seeded with: entropy and spawn key; (-1,) for none that we could have given."""
+    seeds = getattr(bit_generator, "_seed_seq", None)
+    entropy = getattr(seeds, "entropy", None)
+    return (entropy, *getattr(seeds, "spawn_key", ())) if isinstance(entropy, int) else (-1,)
+
+
+def adopt(stream: "Stream") -> None:
+    """Give each generator that was made without a seed a stream of this process.
+
+    Args:
+        stream: from a label to 128 bits.
+    """
+    for number, (one, label, constant) in enumerate(_alive):
+        if _constant(one) == constant:
+            seeds = sys.modules["numpy.random"].SeedSequence(stream("numpy", *label))
+            fresh = type(one)(seeds)
+            try:  # so that it is known again in a worker of this worker
+                one.__setstate__((fresh.state, seeds))
+            except Exception:  # NumPy 1, which pickles no seeds either
+                one.state = fresh.state
+            _alive[number] = one, label, _constant(one)
+
+
+def _constant(bit_generator: "Any") -> str:
+    """What of a state comes from the seed and stays as it is: PCG64's increment, Philox' key.
+
+    Where it is another one, another generator's state was put in, by a checkpoint or `jumped()`.
+    MT19937, which calls its changing state a key, and SFC64 have nothing like it.
+    """
+    state = bit_generator.state["state"]
+    return "" if "pos" in state else str(state.get("inc", state.get("key")))
+
+
+def hold() -> bool:
+    """Before a fork, wait for a thread that draws, and take the generator's lock.
 
     Returns:
         False where somebody holds it and does not let go.
     """
-    lock = sys.modules["numpy.random"].mtrand._rand._bit_generator.lock
-    taken: bool = lock.acquire(timeout=PATIENCE if others_draw else 0)
+    lock = _shared().lock
+    taken: bool = lock.acquire(timeout=PATIENCE)
     if taken:
         _held[get_ident()] = lock
     return taken

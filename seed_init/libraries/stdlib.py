@@ -1,6 +1,29 @@
 """The standard library's `random`."""
 
 import random
+from _weakref import ref
+
+from seed_init import callers, reseeding, unseeded
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    Stream = Callable[..., int]
+
+STATES_MAX = 1000
+"""Generators whose states travel to a spawned worker, which costs 20 microseconds each."""
+
+_global: random.Random = random._inst
+_seed: "Callable[..., None]" = random.Random.seed
+_getstate = random.Random.getstate  # a subclass may have another one
+
+# Of the generators made without a seed: by id, the generator and what it was seeded with.
+_made: "dict[int, tuple[ref[random.Random], int]]" = {}
+
+_unpickled: "list[ref[random.Random]]" = []
+"""In a spawned worker: the generators that came with what it was given to run."""
 
 
 def seed(value: int) -> None:
@@ -9,13 +32,80 @@ def seed(value: int) -> None:
     Args:
         value: 0...4294967295.
     """
-    random.seed(value)
+    _seed(_global, value)
 
 
-def hold(others_draw: bool) -> bool:
-    """Nothing to take before a fork: the interpreter's own lock guards this generator."""
-    return True
+def watch() -> None:
+    """Have `Random()` and `random.seed()` ask us; what has a seed of its own keeps it.
+
+    `Random.seed` is where both end up (Lib/random.py, Random.__init__), in subclasses as well.
+    """
+    if random.Random.seed is not _seed:
+        return
+
+    @callers.like(_seed)
+    def seed(self: random.Random, a: "Any" = None, version: int = 2) -> None:
+        if a is not None:
+            used = None
+            if self is _global and isinstance(a, (int, str, bytes, bytearray, float)):
+                given = bytes(a) if isinstance(a, bytearray) else a
+                used = reseeding.seed_for("random.seed", given)
+            else:
+                _made.pop(id(self), None)
+            return _seed(self, a if used is None else used, version)
+        frame = callers.caller()
+        what = "random.seed()" if self is _global else "random.Random()"
+        value = unseeded.entropy("random", what, frame)
+        _seed(self, value, version)
+        if value is not None and self is not _global:
+            _remember(self, value)
+        elif callers.module_of(frame) == "multiprocessing.spawn":
+            _unpickled.append(ref(self))
+        return None
+
+    random.Random.seed = seed  # type: ignore[method-assign]
+    if random.seed == _seed.__get__(_global):
+        random.seed = _global.seed
 
 
-def release() -> None:
-    """Nothing was taken."""
+def _remember(generator: random.Random, value: int) -> None:
+    key = id(generator)
+    _made[key] = ref(generator, lambda _: _made.pop(key, None)), value
+
+
+def held() -> "dict[int, int]":
+    """Of each generator made without a seed that is alive: a hash of its state -> its seed."""
+    if len(_made) > STATES_MAX:
+        return {}
+    alive = [(made(), value) for made, value in list(_made.values())]
+    return {_state(one): value for one, value in alive if one is not None}
+
+
+def _state(generator: random.Random) -> int:
+    # Of whole numbers, whose hash is the same in every process.
+    return hash(_getstate(generator)[1])
+
+
+def know_again(states: "dict[int, int] | None") -> None:
+    """In a spawned worker: find the generators that came along from its parent.
+
+    Args:
+        states: what `held` gave there.
+    """
+    for generator in filter(None, (made() for made in _unpickled)):
+        value = (states or {}).get(_state(generator))
+        if value is not None:
+            _remember(generator, value)
+    _unpickled.clear()
+
+
+def adopt(stream: "Stream") -> None:
+    """Give each generator that was made without a seed a stream of this process.
+
+    Args:
+        stream: from a label to 128 bits.
+    """
+    for made, value in list(_made.values()):
+        generator = made()
+        if generator is not None:
+            _seed(generator, stream("random", value))

@@ -1,19 +1,25 @@
 """PyTorch: the generators of the CPU and of every accelerator, and the determinism flags."""
 
+import sys
 from _thread import allocate_lock, start_new_thread
 
 import torch
 
+from seed_init import callers, reseeding, unseeded
 from seed_init.determinism import flags
 from seed_init.settings import Settings
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
 
 PATIENCE = 5.0
 """Seconds for one draw, which takes a tenth of a millisecond, on a machine that is very busy."""
+
+
+_manual_seed = torch.manual_seed
 
 
 def seed(value: int) -> None:
@@ -25,28 +31,133 @@ def seed(value: int) -> None:
     Args:
         value: 0...4294967295.
     """
-    torch.manual_seed(value)
+    _manual_seed(value)
 
 
-def hold(others_draw: bool) -> bool:
+def seed_in_fork(value: int) -> None:
+    """As `seed`, in a forked child.
+
+    There `torch.manual_seed` takes two milliseconds: for each kind of device it formats the
+    stack, for an error that starting the device might raise. CUDA, which a child cannot use where
+    its parent has, gets its seed as it does there (torch/cuda/__init__.py, _lazy_call).
+
+    Args:
+        value: 0...4294967295.
+    """
+    cuda = torch.cuda
+    if not hasattr(cuda, "_lazy_seed_tracker") or _has_other_devices():
+        seed(value)
+        return
+    if torch.version.cuda and not cuda._is_in_bad_fork():
+        cuda._lazy_seed_tracker.queue_seed_all(lambda: _seed_cuda(value), ["in a forked child"])
+    torch.default_generator.manual_seed(value)
+
+
+def _has_other_devices() -> bool:
+    return torch.xpu._is_compiled() or hasattr(torch, torch._C._get_privateuse1_backend_name())
+
+
+def _seed_cuda(value: int) -> None:
+    for generator in torch.cuda.default_generators:
+        generator.manual_seed(value)
+
+
+def watch() -> None:
+    """Have the functions that seed ask us: those that get a seed and those that draw one."""
+    if torch.random.manual_seed is not _manual_seed:
+        return
+    explicit = _explicit("torch.manual_seed", _manual_seed)
+    cuda_one, cuda_all = torch.cuda.manual_seed, torch.cuda.manual_seed_all
+
+    @callers.like(_manual_seed)
+    def manual_seed(seed: "Any") -> torch.Generator:
+        generator: torch.Generator = explicit(seed)
+        if callers.module_of(callers.caller()) == "torch.utils.data._utils.worker":
+            unseeded.enter_loader_worker(seed)
+        return generator
+
+    # Both names: torch._dynamo wraps the first only where it is the second.
+    torch.random.manual_seed = manual_seed
+    _replace("manual_seed", manual_seed)
+    torch.random.seed = _drawn("torch.seed", torch.random.seed, _manual_seed)
+    _replace("seed", torch.random.seed)
+    stand_ins = {
+        "manual_seed": _explicit("torch.cuda.manual_seed", cuda_one),
+        "manual_seed_all": _explicit("torch.cuda.manual_seed_all", cuda_all),
+        "seed": _drawn("torch.cuda.seed", torch.cuda.seed, cuda_one),
+        "seed_all": _drawn("torch.cuda.seed_all", torch.cuda.seed_all, cuda_all),
+    }
+    for name, stand_in in stand_ins.items():
+        setattr(torch.cuda, name, stand_in)
+        setattr(torch.cuda.random, name, stand_in)
+
+
+def _replace(name: str, stand_in: "Callable[..., Any]") -> None:
+    """Put a function in the place of torch's, in TorchScript's table of functions as well."""
+    builtins: Any = sys.modules["torch.jit._builtins"]
+    # Not built yet: it will have the stand-in.
+    if builtins._builtin_table is not None:
+        operator = builtins._find_builtin(getattr(torch, name))
+        if operator is not None:
+            builtins._register_builtin(stand_in, operator)
+    setattr(torch, name, stand_in)
+
+
+def _explicit(name: str, original: "Callable[[Any], Any]") -> "Callable[[Any], Any]":
+    @callers.like(original)
+    def stand_in(seed: "Any") -> "Any":
+        used = reseeding.seed_for(name, _taken(seed))
+        return original(seed if used is None else used)
+
+    return stand_in
+
+
+def _taken(given: "Any") -> int | None:
+    """A seed as torch takes it; None where it does not, and says so itself."""
+    try:
+        number = int(given)
+    except Exception:
+        return None
+    # Negative numbers stand for those of 64 bits (torch/random.py, manual_seed).
+    return number % 2**64 if -(2**63) <= number < 2**64 else None
+
+
+def _drawn(
+    name: str, original: "Callable[[], Any]", seed: "Callable[[int], Any]"
+) -> "Callable[[], Any]":
+    """A stand-in for a function that seeds from the operating system.
+
+    Args:
+        name: the function, as the user calls it.
+        original: that function.
+        seed: the one that does the same with a given seed.
+    """
+    returns_it = name == "torch.seed"
+
+    @callers.like(original)
+    def stand_in() -> "Any":
+        value = unseeded.entropy("torch", f"{name}()", callers.caller())
+        if value is None:
+            return original()
+        # The low 32 bits differ from one call to the next; the CPU's generator uses no more.
+        value %= 2**64
+        seed(value)
+        return value if returns_it else None
+
+    return stand_in
+
+
+def hold() -> bool:
     """Before a fork, wait for a thread that is drawing from the CPU's generator.
 
     Its lock is a C++ mutex, which Python can wait for but not keep: a thread that is about to
     draw may still take it. `is_locked` finds that out in the child.
 
-    Args:
-        others_draw: whether there are other threads.
-
     Returns:
         True.
     """
-    if others_draw:
-        torch.default_generator.get_state()
+    torch.default_generator.get_state()
     return True
-
-
-def release() -> None:
-    """`hold` keeps nothing."""
 
 
 def is_locked() -> bool:
@@ -108,6 +219,42 @@ SETTERS: "dict[str, Callable[[str], None]]" = {
     "TORCH_FILL_UNINITIALIZED_MEMORY": _set_fill,
 }
 """Variable of the contract -> the torch flag it sets."""
+
+
+set_at: dict[str, str] = {}
+"""Flag -> file and line where it was set last, of the flags where that can be seen."""
+
+
+def follow() -> None:
+    """Note from now on where a flag is changed.
+
+    cuDNN's flags are descriptors with a setter that can be replaced (torch/backends/__init__.py,
+    ContextProp); the deterministic algorithms have a Python function.
+    """
+    cudnn = vars(type(torch.backends.cudnn))
+    for flag in ("deterministic", "benchmark", "allow_tf32"):
+        descriptor = cudnn.get(flag)
+        if hasattr(descriptor, "setter"):
+            name = f"CUDNN_{flag.upper()}"
+            descriptor.setter = _noting(name, descriptor.getter, descriptor.setter)
+    for function in ("use_deterministic_algorithms", "set_deterministic_debug_mode"):
+        original = getattr(torch, function)
+        name, getter = "TORCH_DETERMINISTIC_ALGORITHMS", torch.get_deterministic_debug_mode
+        _replace(function, callers.like(original)(_noting(name, getter, original)))
+
+
+def _noting(
+    flag: str, getter: "Callable[[], Any]", setter: "Callable[..., Any]"
+) -> "Callable[..., Any]":
+    def noting(*arguments: "Any", **keywords: "Any") -> "Any":
+        before = getter()
+        result = setter(*arguments, **keywords)
+        # Not where it stays as it was: torch.compile sets flags to what they are.
+        if getter() != before:
+            set_at[flag] = callers.place(callers.caller("torch"))
+        return result
+
+    return noting
 
 
 def current() -> dict[str, str]:

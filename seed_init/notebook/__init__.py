@@ -7,7 +7,7 @@ home does not hide; elsewhere: `%load_ext seed_init.notebook`.
 
 from typing import Any
 
-from seed_init import seeding
+from seed_init import seeding, unseeded
 
 
 def load_ipython_extension(shell: Any) -> None:
@@ -20,6 +20,7 @@ def load_ipython_extension(shell: Any) -> None:
     def start_over(_: object) -> None:
         shell.events.unregister("pre_run_cell", start_over)
         seeding.reseed_libraries()
+        unseeded.start_over()
 
     shell.events.register("pre_run_cell", start_over)
     # A kernel makes its banner anew for every kernel_info_request, in a thread of its own too,

@@ -48,6 +48,14 @@ def bare(prefixes: Path) -> Path:
     return prefixes / "bare/bin/python3"
 
 
+@pytest.fixture(scope="session")
+def kept(prefixes: Path) -> Path:
+    """A directory of this session, for what `once` keeps."""
+    directory = prefixes.parent / "kept"
+    directory.mkdir(exist_ok=True)
+    return directory
+
+
 @pytest.fixture
 def fresh(prefixes: Path, tmp_path: Path) -> Iterator[Callable[[str], Path]]:
     """Make a copy of `hooked` or `bare` that this test may change.

@@ -1,10 +1,12 @@
 """Run real Python processes, in an environment that says everything."""
 
+import fcntl
+import hashlib
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +66,23 @@ def output(python: Path | str, *arguments: Path | str, **options: Any) -> str:
 def answer(python: Path | str, *arguments: Path | str, **options: Any) -> Any:
     """The JSON that a program prints as its last line."""
     return json.loads(output(python, *arguments, **options).splitlines()[-1])
+
+
+def once(kept: Path, make: Callable[..., Any], *arguments: Any) -> Any:
+    """What `make(*arguments)` returned when it was first asked for: for runs that take seconds.
+
+    Args:
+        kept: the directory of the fixture of that name, which pytest's processes share.
+        make: gives something that JSON can hold.
+        arguments: told apart by their repr.
+    """
+    key = repr((make.__module__, make.__qualname__, arguments))
+    file = kept / f"{hashlib.sha256(key.encode()).hexdigest()}.json"
+    with file.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not file.exists():
+            file.write_text(json.dumps(make(*arguments)))
+    return json.loads(file.read_text())
 
 
 def program(name: str) -> Path:

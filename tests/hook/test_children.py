@@ -125,6 +125,89 @@ class TestInherit:
             assert list(told["children"].values()) == [told["parent"]] * 3
 
 
+def test_a_fork_has_the_stream_of_its_documented_path(python: Path) -> None:
+    """However many there are, and from the new seed right after `reseed`."""
+    code = """
+import json, os, random, numpy, seed_init
+from seed_init.streams import derive
+def drawn():
+    reading, writing = os.pipe()
+    if os.fork() == 0:
+        os.write(writing, json.dumps([random.random(), numpy.random.rand()]).encode())
+        os._exit(0)
+    os.wait()
+    return json.loads(os.read(reading, 100))
+told = [drawn() for _ in range(40)]
+seed_init.reseed(9)
+told += [drawn() for _ in range(3)]
+wanted = []
+for seed, number in [(7, k) for k in range(1, 41)] + [(9, k) for k in range(41, 44)]:
+    value = derive(seed, ("fork", number))
+    wanted.append([random.Random(value).random(), numpy.random.RandomState(value).rand()])
+print(told == wanted)
+"""
+    assert output(python, "-c", code, env={"SEED": "7"}) == "True"
+
+
+def test_forks_of_single_and_many_threads_are_numbered_on(python: Path) -> None:
+    code = """
+import os, random, threading
+drawn = []
+def fork():
+    reading, writing = os.pipe()
+    if os.fork() == 0:
+        os.write(writing, str(random.random()).encode()); os._exit(0)
+    drawn.append(os.read(reading, 100))
+def fork_often():
+    for _ in range(5): fork()
+for _ in range(3):
+    fork(); fork()
+    threads = [threading.Thread(target=fork_often) for _ in range(4)]
+    for thread in threads: thread.start()
+    for thread in threads: thread.join()
+print(len(drawn), len(set(drawn)), hash(tuple(sorted(drawn))))
+"""
+    env = {"SEED": "7", "SEED_INIT_LOG": "quiet"}
+    one, two = (output(python, "-c", code, env=env) for _ in "12")
+    assert one == two and one.startswith("66 66 ")
+
+
+@pytest.mark.torch
+def test_a_forked_child_seeds_a_cuda_that_starts_there(python: Path) -> None:
+    """As torch.manual_seed would, but for a hundredth of its time."""
+    code = """
+import os, torch, seed_init
+if os.fork() == 0:
+    [(call, _)] = [one for one in torch.cuda._lazy_seed_tracker.get_calls() if one]
+    seeded = []
+    class Generator:
+        manual_seed = seeded.append
+    torch.cuda.default_generators = (Generator, Generator)
+    call()
+    print(seeded == [seed_init.seed()] * 2 and torch.initial_seed() == seed_init.seed() != 7,
+          flush=True)
+    os._exit(0)
+os.wait()
+"""
+    assert output(python, "-c", code, env={"SEED": "7"}) == "True"
+
+
+def test_another_global_bit_generator_of_numpy_is_seeded_as_well(python: Path) -> None:
+    """numpy.random.seed refuses every kind but its own."""
+    code = """
+import json, os, numpy, seed_init
+numpy.random.set_bit_generator(numpy.random.PCG64(1))
+for _ in range(2):
+    if os.fork() == 0:
+        print(numpy.random.rand(), flush=True); os._exit(0)
+    os.wait()
+print(numpy.random.rand()); seed_init.reseed(); print(numpy.random.rand())
+"""
+    lines = output(python, "-c", code, env={"SEED": "7"}).splitlines()
+    assert len(set(lines)) == 4
+    assert output(python, "-c", code, env={"SEED": "7"}).splitlines() == lines
+
+
 def test_a_forked_thread_pool_keeps_count(python: Path) -> None:
     """Two threads that fork at the same time number their children apart."""
     told = [answer(python, program("forking_threads"), env={"SEED": "7"}) for _ in range(2)]
@@ -170,11 +253,11 @@ def test_a_lock_lost_in_one_fork_is_not_waited_for_in_the_next(python: Path) -> 
     code = """
 import os, torch
 import seed_init.libraries.torch as library
-library.hold = lambda others_draw: True
+library.hold = lambda: True
 library.is_locked = lambda: True
 import threading; threading.Thread(target=threading.Event().wait, daemon=True).start()
 if os.fork() == 0:
-    library.hold = lambda others_draw: os._exit(9)
+    library.hold = lambda: os._exit(9)
     threading.Thread(target=threading.Event().wait, daemon=True).start()
     child = os.fork()
     if child == 0:

@@ -36,8 +36,8 @@ def test_status_names_a_missing_hash_seed(python: Path) -> None:
 
 
 def test_status_names_what_this_version_does_not_act_on(python: Path) -> None:
-    done = command(python, "status", SEED="7", SEED_INIT_RESEED="mix", SEED_INIT_TRACE="/tmp/t")
-    assert "SEED_INIT_RESEED=mix has no effect in this version" in done.stdout
+    done = command(python, "status", SEED="7", SEED_INIT_RECORD="/tmp/r", SEED_INIT_TRACE="/tmp/t")
+    assert "SEED_INIT_RECORD=/tmp/r has no effect in this version" in done.stdout
     assert "SEED_INIT_TRACE=/tmp/t has no effect in this version" in done.stdout
 
 

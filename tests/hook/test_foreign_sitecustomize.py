@@ -82,6 +82,8 @@ def test_behind_that_of_ddtrace_every_run_draws_the_same(python: Path) -> None:
     bootstrap = output(python, "-c", "import ddtrace.bootstrap as b; print(b.__path__[0])")
     env = {"PYTHONPATH": bootstrap, "DD_TRACE_ENABLED": "0"}
     env["DD_INSTRUMENTATION_TELEMETRY_ENABLED"] = "0"
+    # Where gevent is installed it imports `random` anew for the user (docs/limits.md).
+    env["DD_UNLOAD_MODULES_FROM_SITECUSTOMIZE"] = "0"
     code = "import random, sys; print('ddtrace.bootstrap' in sys.modules, random.random())"
     first, again, other = (
         output(python, "-c", code, env={**env, "SEED": seed}) for seed in ("7", "7", "8")

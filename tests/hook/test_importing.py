@@ -498,7 +498,8 @@ class TestBesideOthers:
                 assert fired == {["helper", "library"] if first else ["library"]}
             """,
         )
-        options = ("-q", "-p", "no:cacheprovider", "-p", "no:xdist", "-c", "/dev/null")
+        plugins = (*("-p", "no:cacheprovider"), *("-p", "no:xdist"), *("-p", "no:randomly"))
+        options = ("-q", *plugins, "-c", "/dev/null")
         done = run(
             *(python, "-m", "pytest", *options, "--rootdir", packages, packages / "test_it.py"),
             env={"SEED": "7"},

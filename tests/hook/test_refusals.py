@@ -25,6 +25,7 @@ ACCEPTED = {
     "SEED_INIT_RESEED": "honour or mix",
     "SEED_INIT_RANKS": "same or distinct",
     "SEED_INIT_CHILDREN": "distinct or inherit",
+    "SEED_INIT_RESTART": "a whole number from 0 to 4294967295 or leave it unset",
 }
 ANY_TEXT = ("SEED_INIT_TRACE", "SEED_INIT_RECORD", "CUBLAS_WORKSPACE_CONFIG")
 
@@ -86,7 +87,10 @@ def test_empty_and_white_space_count_as_unset(python: Path, name: str) -> None:
         assert (done.stdout, done.stderr, done.returncode) == ("False\n", "", 0)
 
 
-@pytest.mark.parametrize("name", [name for name in ACCEPTED if name not in ("SEED", "SEED_INIT")])
+NUMBERS = ("SEED", "SEED_INIT", "SEED_INIT_RESTART")
+
+
+@pytest.mark.parametrize("name", [name for name in ACCEPTED if name not in NUMBERS])
 def test_each_word_of_the_contract_is_accepted(python: Path, name: str) -> None:
     for word in ACCEPTED[name].replace(" or ", ", ").split(", "):
         code = f"from seed_init import startup; print(startup.values[{name!r}])"

@@ -1,0 +1,65 @@
+"""User code that seeds a library by itself: obeyed and noted, or mixed with SEED."""
+
+from seed_init import callers, seeding, settings, streams
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import FrameType
+    from typing import Any
+
+NOTES_MAX = 1000
+"""Places that are noted; a program that generates its code could have any number."""
+
+notes: "dict[tuple[str, str], dict[str, Any]]" = {}
+"""(function, place) -> what was passed there last, what was used, how often."""
+
+
+def is_ours(frame: "FrameType | None") -> bool:
+    """True where the caller is no user code: PyTorch seeding its DataLoader workers, or us."""
+    module = callers.module_of(frame)
+    return module.partition(".")[0] in ("torch", "seed_init")
+
+
+def seed_for(
+    function: str, given: "int | str | bytes | float | tuple[int, ...] | None"
+) -> int | None:
+    """The seed to use in place of `given`; None: `given` itself.
+
+    Args:
+        function: the function that was called, for the note.
+        given: the seed that was passed; None where it is none that the library takes.
+    """
+    frame = callers.caller()
+    if given is None or is_ours(frame):
+        return None
+    seed = seeding.job_seed()
+    mixes = seed is not None and settings.value("SEED_INIT_RESEED") == "mix"
+    used = streams.mix(seed, given) if mixes and seed is not None else None
+    _note(function, given, used, callers.place(frame))
+    return used
+
+
+def _note(function: str, given: object, used: int | None, place: str) -> None:
+    shown = _shown(given)
+    note = notes.get((function, place))
+    if note is None:
+        if len(notes) >= NOTES_MAX:
+            return
+        note = notes[function, place] = {"count": 0}
+        outcome = "obeyed" if used is None else f"mixed with SEED to {used}"
+        seeding.debug(f"{function}({shown}) at {place} is {outcome}")
+    note.update(given=shown, used=shown if used is None else str(used), count=note["count"] + 1)
+
+
+def _shown(given: object) -> str:
+    if isinstance(given, int) and abs(given) >= 2**64:
+        return "a number beyond 64 bits"
+    text = repr(given)
+    return text if len(text) <= 80 else f"{text[:77]}..."
+
+
+def status() -> "list[dict[str, Any]]":
+    """The notes as `seed_init.status` returns them."""
+    return [
+        {"function": function, "place": place, **note} for (function, place), note in notes.items()
+    ]

@@ -1,0 +1,193 @@
+"""Generators that user code makes without a seed: from SEED instead of the operating system.
+
+Each gets the stream of its number: it is the n-th of its library in its thread of its process.
+Threads count for themselves, so that no thread's generators depend on how far another one is. A
+thread goes by its name, which `threading` gives in the order in which threads are constructed;
+of several with one name each is numbered when it makes its first generator.
+
+A generator that was made before a worker came into being would be repeated in every worker that
+holds it. `adopt` gives it a stream of its own there.
+"""
+
+import sys
+from _thread import _local
+from itertools import count
+
+from seed_init import callers, seeding, settings, streams
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import FrameType
+    from typing import Any
+
+LEFT_ALONE = frozenset({"tempfile", "datasets.fingerprint"})
+"""Modules whose unseeded generators make names, which must differ from run to run.
+
+Hugging Face datasets draws the names of cache files that it cannot derive from their contents.
+"""
+
+COPYING = frozenset(
+    {
+        "copy",
+        "pickle",
+        "numpy.random._pickle",
+        "multiprocessing.connection",
+        "multiprocessing.queues",
+        "multiprocessing.spawn",
+        "concurrent.futures.process",
+        "torch.serialization",
+    }
+)
+"""Modules that make a generator to put another one's state into it right afterwards."""
+
+any_made = False
+"""Whether there may be anything that a worker has to adopt."""
+
+# In a DataLoader worker: its path, and where its streams start instead.
+_loader: tuple[streams.Path, streams.Path] | None = None
+_round = 0  # counts `start_over`
+_threads: "dict[tuple[object, str], count[int]]" = {}  # by process and name: to number threads
+_made: "dict[tuple[object, str], int]" = {}  # by process and library
+_told: set[str] = set()
+
+
+class _Counts(_local):
+    """What this thread has made: of which process, as which thread, how many of each library."""
+
+    origin: object = None
+    thread: streams.Path = ()
+    made: "dict[str, int] | None" = None
+
+
+_counts = _Counts()
+
+
+def entropy(library: str, what: str, frame: "FrameType | None") -> int | None:
+    """What an unseeded generator is to be seeded with.
+
+    Args:
+        library: whose numbers are counted.
+        what: as the user wrote it, for messages: "random.Random()".
+        frame: who makes the generator.
+
+    Returns:
+        128 bits derived from SEED, process, thread and number. None: the operating system's.
+    """
+    global any_made
+    module = callers.module_of(frame)
+    seed = seeding.job_seed()
+    if seed is None or module in LEFT_ALONE or module in COPYING:
+        return None
+    policy = settings.value("SEED_INIT_UNSEEDED")
+    if policy == "warn":
+        _tell_once(seeding.say, f"{what} without a seed at {callers.place(frame)}")
+    if policy != "derive":
+        return None
+    _tell_once(seeding.debug, f"{what} without a seed at {callers.place(frame)}: from SEED")
+    any_made = True
+    return streams.derive_entropy(seed, (*_origin(), *_numbered(library)))
+
+
+def _tell_once(tell: object, line: str) -> None:
+    if line not in _told:
+        _told.add(line)
+        tell(line)  # type: ignore[operator]
+
+
+def _origin() -> streams.Path:
+    from seed_init import processes
+
+    if _loader is not None and _loader[0] == processes.path:
+        return _loader[1]
+    return processes.path
+
+
+def _numbered(library: str) -> streams.Path:
+    origin = (_origin(), _round)
+    if _counts.origin != origin or _counts.made is None:
+        _counts.origin, _counts.thread, _counts.made = origin, _thread(origin), {}
+    number = _counts.made[library] = _counts.made.get(library, 0) + 1
+    _made[origin, library] = _made.get((origin, library), 0) + 1
+    return (*_counts.thread, "unseeded", library, number)
+
+
+def _thread(origin: object) -> streams.Path:
+    """("thread", name, k) for the k-th thread of that name; empty for the main thread."""
+    threading = sys.modules.get("threading")
+    if threading is None:
+        return ()
+    here = threading.get_ident()
+    if here == threading.main_thread().ident:
+        return ()
+    # Not current_thread(): it would register threads that `threading` did not start.
+    name = next((one.name for one in threading.enumerate() if one.ident == here), "")
+    # One step each under the interpreter's lock: two threads never get one number.
+    return ("thread", name, next(_threads.setdefault((origin, name), count(1))))
+
+
+def made() -> dict[str, int]:
+    """Library -> how many generators of it this process has made without a seed."""
+    origin = (_origin(), _round)
+    return {library: number for (of, library), number in _made.items() if of == origin}
+
+
+def start_over() -> None:
+    """Number from the start again, as if this process began now."""
+    global _round
+    _round += 1
+    _threads.clear()
+    _made.clear()
+
+
+def look() -> None:
+    """Before a fork: find what the child will have to adopt, while that is cheap."""
+    for _, library in seeding.imported_libraries() if any_made else ():
+        if hasattr(library, "look"):
+            library.look()
+
+
+def held() -> "dict[str, Any]":
+    """What a worker has to be told that gets its generators by pickle: library -> its notes."""
+    libraries = seeding.imported_libraries()
+    return {name: library.held() for name, library in libraries if hasattr(library, "held")}
+
+
+def know_again(held: "dict[str, Any]") -> None:
+    """In such a worker: find the generators that its parent made without a seed."""
+    global any_made
+    any_made = True
+    for name, library in seeding.imported_libraries():
+        if hasattr(library, "know_again"):
+            library.know_again(held.get(name))
+
+
+def adopt() -> None:
+    """In a worker that has taken its place: give what it holds from before its own streams."""
+    seed = seeding.job_seed()
+    if seed is None or not any_made:
+        return
+    origin = _origin()
+
+    def stream(*label: str | int) -> int:
+        return streams.derive_entropy(seed, (*origin, "held", *label))
+
+    for _, library in seeding.imported_libraries():
+        if hasattr(library, "adopt"):
+            library.adopt(stream)
+
+
+def enter_loader_worker(seed: int) -> None:
+    """In a DataLoader worker: follow the seed that PyTorch gives it.
+
+    That seed comes from torch's generator, so it differs from epoch to epoch, and a resumed run
+    that restores torch's state gets the streams that an uninterrupted one would have got.
+
+    Args:
+        seed: base seed + worker id, 64 bits.
+    """
+    from seed_init import processes
+
+    global _loader
+    if settings.value("SEED_INIT_CHILDREN") != "inherit":
+        _loader = processes.path, ("loader", seed)
+        adopt()
