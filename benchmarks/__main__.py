@@ -2,13 +2,15 @@
 
 import sys
 
-from benchmarks import digits, image, imports, machine, startup
+from benchmarks import digits, forks, image, imports, machine, programs, startup
 
 PARTS = {
     "startup": startup.main,
     "imports": imports.main,
+    "forks": forks.main,
     "image": image.main,
     "digits": digits.main,
+    "programs": programs.main,
 }
 
 

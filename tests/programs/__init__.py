@@ -1,0 +1,1 @@
+"""Programs as people write them, without a line about seeds, and the test that they repeat."""
