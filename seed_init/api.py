@@ -29,7 +29,8 @@ def reseed(seed: int | None = None) -> int | None:
 
     Args:
         seed: takes the place of SEED in this process and its workers from now on,
-            0...4294967295. None keeps the seed in effect.
+            0...4294967295 (not in spawned workers where the hook has nothing to do: without
+            SEED, DETERMINISM and a defaults file). None keeps the seed in effect.
 
     Returns:
         What `seed()` returns afterwards. None, and nothing is changed, where no seed is in
@@ -128,12 +129,12 @@ def status() -> dict[str, object]:
 
     Returns:
         A JSON-ready mapping: `version`, `seed` (as `seed()`), `path` (this process's place),
-        `rank`, `settings` (name, value, origin of each), `seeded` (library to seed), `unseeded`
-        (library to the number of generators that were made without a seed and derived from
-        SEED), `reseeded` (where the program seeded by itself: `function`, `place`, what was
-        `given` and `used` there last, `count`), `flags`
-        (torch flag to value, origin and, once torch is imported, the value now), `installed`
-        (where the hook is) and `not_covered` (lines; empty is good).
+        `rank`, `restart` (the counts), `settings` (name, value, origin of each), `seeded` (library
+        to seed), `unseeded` (library to the number of generators that were made without a seed
+        and derived from SEED), `reseeded` (where the program seeded by itself: `function`,
+        `place`, what was `given` and `used` there last, `count`), `flags` (torch flag to value,
+        origin and, once torch is imported, the value now), `installed` (where the hook is) and
+        `not_covered` (lines; empty is good).
     """
     from seed_init import report
 

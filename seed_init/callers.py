@@ -10,7 +10,14 @@ if TYPE_CHECKING:
 
 # Between the caller and us there may be: `Random.__init__`, our own modules, and the wrapper
 # that torch.compile puts around torch.manual_seed (torch/_dynamo/__init__.py).
-TRANSPARENT = ("random", "seed_init.reseeding", "torch._dynamo.eval_frame", "torch._compile")
+TRANSPARENT = (
+    "random",
+    "seed_init.reseeding",
+    "torch._dynamo.eval_frame",
+    "torch._compile",
+    "importlib._bootstrap",  # the body of a compiled module has no frame of its own
+    "importlib._bootstrap_external",
+)
 
 
 def caller(*passed: str) -> "FrameType | None":
@@ -55,6 +62,8 @@ def like(original: "Callable[..., Any]") -> "Callable[[Callable[..., Any]], Call
             if hasattr(original, name):
                 setattr(function, name, getattr(original, name))
         function.__wrapped__ = original  # type: ignore[attr-defined]
+        # torch.compile would trace into us and stop at sys._getframe with a warning.
+        function._torchdynamo_disable = True  # type: ignore[attr-defined]
         return function
 
     return dress

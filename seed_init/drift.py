@@ -32,7 +32,11 @@ def _report(settings: Settings, variables: dict[str, str | None]) -> None:
     from seed_init import processes
 
     if processes.is_main():
-        changes = [*_flags(settings), *_variables(variables)]
+        changes = _variables(variables)
+        try:
+            changes = _flags(settings) + changes
+        except Exception as error:  # a torch that cannot be asked any more; the run is over
+            seeding.debug(f"the flags at exit are not known: {error}")
         if changes:
             seeding.say(f"at exit {'; '.join(changes)}")
 

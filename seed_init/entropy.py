@@ -6,25 +6,34 @@ can compute. `startup.UNIQUE_NAMES` lists the modules; a new one is a line there
 `secrets` and `uuid.uuid4` never draw from the seeded generator (`unseeded.LEFT_ALONE`).
 """
 
-import random
 import sys
-from types import CodeType, FunctionType, ModuleType
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import CodeType
 
 NAME = "_seed_init_entropy"
 
 
-def _as_module() -> ModuleType:
-    """`random`, with the operating system behind each of its functions."""
-    module = ModuleType(NAME)
-    system = random.SystemRandom()
-    for name, value in vars(random).items():
-        if not name.startswith("__"):
-            bound_here = getattr(value, "__self__", None) is random._inst
-            setattr(module, name, getattr(system, name) if bound_here else value)
-    # An attribute that has the module's name: see `_redirect`.
-    setattr(module, NAME, system.random)
-    sys.modules[NAME] = module
-    return module
+class Source:
+    """`random`, with the operating system behind each of its functions.
+
+    Stands in for the module. It imports `random` when it is first drawn from: `uuid` is imported
+    by many who never do.
+    """
+
+    def __getattr__(self, name: str) -> object:
+        if name.startswith("__"):
+            raise AttributeError(name)  # the import system asks for __spec__
+        import random
+
+        # An attribute that has the module's name: see `_redirect`.
+        name = "random" if name == NAME else name
+        value = getattr(random, name)
+        if getattr(value, "__self__", None) is random._inst:
+            value = getattr(random.SystemRandom(), name)
+        setattr(self, name, value)
+        return value
 
 
 def give_to(name: str) -> None:
@@ -34,18 +43,20 @@ def give_to(name: str) -> None:
         name: its full name. Whoever else uses `random` is not affected.
     """
     here = vars(sys.modules[name])
-    source = sys.modules.get(NAME) or _as_module()
+    source: object = sys.modules.setdefault(NAME, Source())  # type: ignore[arg-type]
     here[NAME] = source  # where a function below asks for the module's own `random`
+    random = sys.modules.get("random")
+    ours = getattr(random, "_inst", None)
     for key, value in list(here.items()):
-        if value is random:
+        if random is not None and value is random:
             here[key] = source
-        elif getattr(value, "__self__", None) is random._inst:
+        elif ours is not None and getattr(value, "__self__", None) is ours:
             here[key] = getattr(source, key, value)
-        elif isinstance(value, FunctionType) and value.__module__ == name:
+        elif isinstance(value, type(give_to)) and value.__module__ == name:
             value.__code__ = _redirect(value.__code__)
 
 
-def _redirect(code: CodeType) -> CodeType:
+def _redirect(code: "CodeType") -> "CodeType":
     """The same function, with `import random` in its body importing our module instead.
 
     `uuid` and IPython import it where they need it. The name of an import is one of the code's

@@ -76,32 +76,35 @@ class Fork:
 
     __slots__ = ("locked", "others", "path", "seed", "state")
 
-    def __init__(self, path: streams.Path, others: bool) -> None:
+    def __init__(self, path: streams.Path, others: bool, announced: bool = True) -> None:
         self.path, self.others, self.state = path, others, None
+        self.locked = seeding.NONE
         job = None if _inherits else seeding.job_seed()
         self.seed = None if job is None else streams.derive(job, path)
         if _inherits and "random" in sys.modules:
             self.state = sys.modules["random"].getstate()
-        unseeded.look()
-        # Last: the less time between the lock and the fork, the better.
-        self.locked = seeding.hold_generators() if others else seeding.NONE
+        if announced and job is not None:
+            unseeded.look()
+            # Last: the less time between the lock and the fork, the better.
+            if others:
+                self.locked = seeding.hold_generators()
 
 
 _inherits = settings.value("SEED_INIT_CHILDREN") == "inherit"
 
-# By thread, while it forks, if a number is not all; None for what `subprocess` forks.
-_forking: "dict[int, Fork | None]" = {}
+# What is being forked now, the innermost last: (thread, Fork). A number and a seed in place of the
+# Fork where these are all; None for what `subprocess` forks. A list, because a signal's handler may
+# fork while we prepare another fork.
+_forking: "list[tuple[int, Fork | tuple[int, int | None] | None]]" = []
 
 _starting: dict[int, streams.Path] = {}  # by thread: the place of the process that it starts
 
 BATCH = 16
-_seeds: list[int] = []  # of the next children, the last first
+# Number and seed of the next children, the last first. Taken together in one step, since a
+# thread or a signal's handler may fork at any moment.
+_next: "list[tuple[int, int | None]]" = []
 
-# Of the child that is forked now, where these are all: its number and its seed.
-_number = 0
-_seed_of_child: int | None = None
-
-_is_forking = False  # between the callbacks before and after a fork
+_former_threads = 0  # threads of the parent, which CPython goes on to count in a forked child
 
 
 def is_main() -> bool:
@@ -123,39 +126,41 @@ def before_fork() -> None:
     Mostly a number is all: parent and child have to copy each page that they write to, and
     Python writes to whatever it looks at. What can wait is done in the child.
     """
-    global _is_forking, _number, _seed_of_child
-    _is_forking = True
+    here = get_ident()
     # 0 is this function, 1 startup.guarded, 2 the callback; behind that is who forks.
     caller = sys._getframe(2).f_back
     if caller is not None and caller.f_code.co_name == "_execute_child" and _is_subprocess(caller):
-        _forking[get_ident()] = None
+        _forking.append((here, None))
         return
-    others = count_of_other_threads() > 0
-    place = _starting.get(get_ident()) if _starting else None
+    others = count_of_other_threads() > _former_threads
+    place = _starting.get(here) if _starting else None
     if place is None:
-        number = next(_numbers)
+        child = _next.pop() if _next else _prepare()
         if not (others or _inherits or unseeded.any_made):
-            _number = number
-            _seed_of_child = _seeds.pop() if _seeds else _next_seeds(number)
+            _forking.append((here, child))
             return
-        place = (*path, "fork", number)
-    _seeds.clear()
-    _forking[get_ident()] = Fork(path if _inherits else place, others)
+        place = (*path, "fork", child[0])
+    _forking.append((here, Fork(path if _inherits else place, others)))
 
 
-def _next_seeds(number: int) -> int | None:
-    """Derive the seeds of the next children, this one's first: in the child it takes longer."""
+def _prepare() -> "tuple[int, int | None]":
+    """Number and derive some children in advance: in each of them it would take longer."""
     job = seeding.job_seed()
-    if job is None:
-        return None
-    numbers = range(number, number + BATCH)
-    _seeds[:] = [streams.derive(job, (*path, "fork", each)) for each in reversed(numbers)]
-    return _seeds.pop()
+    numbers = [next(_numbers) for _ in range(BATCH)]
+    children = [
+        (number, None if job is None else streams.derive(job, (*path, "fork", number)))
+        for number in numbers
+    ]
+    _next.extend(reversed(children[1:]))
+    return children[0]
 
 
-def forget_seeds() -> None:
-    """The job's seed is another one: derive the children's anew."""
-    _seeds.clear()
+def forget_children() -> None:
+    """The job's seed is another one: derive the next children anew."""
+    global _numbers
+    if _next:
+        _numbers = count(min(number for number, _ in _next))
+        _next.clear()
 
 
 def _is_subprocess(frame: "FrameType") -> bool:
@@ -169,12 +174,20 @@ def _is_subprocess(frame: "FrameType") -> bool:
 
 def after_fork_in_parent() -> None:
     """In the parent: let others draw again."""
-    global _is_forking
-    _is_forking = False
-    if _forking:
-        fork = _forking.pop(get_ident(), None)
-        if fork is not None and fork.others:
+    entry = _announced()
+    if entry is not None:
+        if isinstance(entry[1], Fork) and entry[1].others:
             seeding.release_generators()
+        _forking.remove(entry)
+
+
+def _announced() -> "tuple[int, Fork | tuple[int, int | None] | None] | None":
+    """What this thread is forking, or was forked as; None for a fork in C that tells nobody."""
+    here = get_ident()
+    for entry in reversed(_forking):
+        if entry[0] == here:
+            return entry
+    return None
 
 
 def after_fork_in_child() -> None:
@@ -197,54 +210,56 @@ def follow_random() -> None:
 
 def seed_forked_child() -> None:
     """In the child, after `random` has reseeded itself: take the place and its stream."""
-    if not _take_fork():
-        return
-    if _state_of_parent is not None:
-        sys.modules["random"].setstate(_state_of_parent)
-    elif not _inherits and _seed_of_child is not None:
-        seeding.seed_in_fork(_seed_of_child)
+    global _unseeded
+    # Where a signal interrupts it, it is called again.
+    if _unseeded is None:
+        _unseeded = _take_fork()
+    seed, state = _unseeded
+    if state is not None:
+        sys.modules["random"].setstate(state)
+    elif seed is not None:
+        seeding.seed_in_fork(seed)
         if unseeded.any_made:
             unseeded.adopt()
+    _unseeded = None
 
 
-_state_of_parent: "Any" = None  # random's, in a child that inherits
+_unseeded: "tuple[int | None, Any] | None" = None  # what a forked child has still to be given
 
 
-def _take_fork() -> bool:
-    """Take the place that the parent numbered; False in a child that `subprocess` forked."""
-    global path, is_forked, _is_forking, _numbers, _tree, _tree_of_parent
-    global _seed_of_child, _state_of_parent
-    is_announced, others, lost = _is_forking, False, seeding.NONE
-    place = path if _inherits else (*path, "fork", _number)
-    is_forked, _is_forking, _numbers = True, False, count(1)
-    if _seeds:
-        _seeds.clear()
-    if _forking:
-        here = get_ident()
-        is_known, fork = here in _forking, _forking.get(here)
-        _forking.clear()  # what is left belongs to threads that are not here
-        if fork is not None:
-            is_announced, place, others, lost = True, fork.path, fork.others, fork.locked
-            _seed_of_child, _state_of_parent = fork.seed, fork.state
-        elif is_known:
-            return False
-        else:
-            is_announced = False
-    if not is_announced:
-        # Forked in C, with the callbacks of the child only. Such children cannot be told apart,
+def _take_fork() -> "tuple[int | None, Any]":
+    """Take the place that the parent numbered.
+
+    Returns:
+        The child's seed, and `random`'s state where children inherit; None for what it is not to
+        be given.
+    """
+    global path, is_forked, _former_threads, _numbers, _tree, _tree_of_parent
+    entry = _announced()
+    fork = entry[1] if entry is not None else None
+    seed, state = None, None
+    if isinstance(fork, tuple):
+        place, seed = (*path, "fork", fork[0]), fork[1]
+    elif entry is not None and fork is None:
+        place = path
+    else:
+        # Forked in C, with the callbacks of the child only: such children cannot be told apart,
         # and any thread may have drawn.
-        others, place = True, path if _inherits else (*path, "fork", 0)
-        job = seeding.job_seed()
-        _seed_of_child = None if job is None else streams.derive(job, place)
-    if others:
-        seeding.release_generators()
-        if not _inherits:
-            seeding.inherit_locked(lost)
-    path = place
+        fork = fork or Fork(path if _inherits else (*path, "fork", 0), True, announced=False)
+        place, seed, state = fork.path, fork.seed, fork.state
+        if fork.others:
+            seeding.release_generators()
+            if seed is not None:
+                seeding.inherit_locked(fork.locked)
     process = sys.modules.get("multiprocessing.process")
     depth = 0 if process is None else len(process.current_process()._identity)
+    _former_threads = count_of_other_threads()
+    is_forked, path, _numbers = True, place, count(1)
     _tree_of_parent, _tree = _tree, (path, depth)
-    return True
+    for kept in (_next, _starting, _forking):  # the parent's
+        if kept:
+            kept.clear()
+    return seed, state
 
 
 def watch_multiprocessing() -> None:

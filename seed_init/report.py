@@ -24,6 +24,7 @@ def status() -> dict[str, object]:
         "hook": hook_state(settings),
         "installed": installed(),
         "seed": seed_init.seed(),
+        "restart": list(settings.restart[1:]) if settings is not None else [],
         "path": list(processes.path),
         "rank": rank[0] if rank else None,
         "settings": [

@@ -10,6 +10,8 @@ if TYPE_CHECKING:
 NOTES_MAX = 1000
 """Places that are noted; a program that generates its code could have any number."""
 
+SHOWN_MAX = 80
+
 notes: "dict[tuple[str, str], dict[str, Any]]" = {}
 """(function, place) -> what was passed there last, what was used, how often."""
 
@@ -52,14 +54,18 @@ def _note(function: str, given: object, used: int | None, place: str) -> None:
 
 
 def _shown(given: object) -> str:
-    if isinstance(given, int) and abs(given) >= 2**64:
-        return "a number beyond 64 bits"
-    text = repr(given)
-    return text if len(text) <= 80 else f"{text[:77]}..."
+    """A seed for a note; not by a `__repr__` of the user's own."""
+    if isinstance(given, int):
+        return int.__repr__(given) if abs(given) < 2**64 else "a number beyond 64 bits"
+    if isinstance(given, (str, bytes)):
+        given = given[: SHOWN_MAX + 1]
+    text = float.__repr__(given) if isinstance(given, float) else repr(given)
+    return text if len(text) <= SHOWN_MAX else f"{text[: SHOWN_MAX - 3]}..."
 
 
 def status() -> "list[dict[str, Any]]":
     """The notes as `seed_init.status` returns them."""
     return [
-        {"function": function, "place": place, **note} for (function, place), note in notes.items()
+        {"function": function, "place": place, **note}
+        for (function, place), note in list(notes.items())
     ]

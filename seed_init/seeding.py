@@ -59,12 +59,7 @@ def imported(name: str) -> None:
     from seed_init import processes
 
     if name not in startup.LIBRARIES:
-        if name in startup.UNIQUE_NAMES:
-            from seed_init import entropy
-
-            entropy.give_to(name)
-        else:
-            processes.watch_multiprocessing()
+        processes.watch_multiprocessing()
         return
     seed = process_seed()
     try:
@@ -73,7 +68,8 @@ def imported(name: str) -> None:
             library.seed(seed)
     except AttributeError:
         raise _not_the_library(name) from None
-    _imported.append((name, library))
+    if (name, library) not in _imported:
+        _imported.append((name, library))
     if name == "random":
         processes.follow_random()
     if seed is not None:
@@ -200,7 +196,7 @@ def reseed(seed: int | None) -> int | None:
     global _job_seed
     if seed is not None:
         _job_seed = seed
-        processes.forget_seeds()
+        processes.forget_children()
         if startup.finder is None:
             startup.watch()  # nothing was asked for so far
     for name in startup.LIBRARIES:

@@ -283,7 +283,11 @@ def watch() -> None:
     )
     finder = Finder(
         {*LIBRARIES, *UNIQUE_NAMES, "multiprocessing.process"},
-        lambda name: guarded("seeding", "imported", name),
+        lambda name: (
+            guarded("entropy", "give_to", name)
+            if name in UNIQUE_NAMES
+            else guarded("seeding", "imported", name)
+        ),
     )
     sys.meta_path.insert(0, finder)
     for name in finder.waiting & sys.modules.keys():
@@ -302,7 +306,7 @@ def guarded(module: str, function: str, *arguments: object) -> None:
         loaded = sys.modules.get("seed_init." + module) or _load(module)
         getattr(loaded, function)(*arguments)
     except BaseException as error:
-        end(error)
+        part("interruptions").end_or_finish(error, module, function, arguments)
 
 
 def part(name: str) -> "Any":

@@ -16,6 +16,8 @@ Path = tuple[str | int, ...]
 Given = int | str | bytes | float | tuple[int, ...]
 """What user code may seed a library with."""
 
+KINDS: "tuple[type, ...]" = (int, str, bytes, float, tuple)
+
 ENTROPY_BYTES = 12
 MARK_BYTES = 4
 
@@ -78,8 +80,9 @@ def mix(seed: int, value: Given) -> int:
     """
     if not isinstance(value, int) or not 0 <= value < 2**32:
         # Not repr() of a number: it raises where there are more than 4300 digits.
-        text = hex(value) if isinstance(value, int) else repr(value)
-        return derive(seed, ("mix", type(value).__name__, text))
+        kind = next(one for one in KINDS if isinstance(value, one))
+        text = hex(value) if isinstance(value, int) else repr(kind(value))
+        return derive(seed, ("mix", kind.__name__, text))
     key = seed.to_bytes(4, "little")
     left, right = divmod(value, 2**16)
     for number in range(4):

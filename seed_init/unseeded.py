@@ -40,6 +40,9 @@ COPYING = frozenset(
 )
 """Modules that make a generator to put another one's state into it right afterwards."""
 
+TOLD_MAX = 1000
+"""Places that are named; a program that generates its code could have any number."""
+
 any_made = False
 """Whether there may be anything that a worker has to adopt."""
 
@@ -80,18 +83,19 @@ def entropy(library: str, what: str, frame: "FrameType | None") -> int | None:
         return None
     policy = settings.value("SEED_INIT_UNSEEDED")
     if policy == "warn":
-        _tell_once(seeding.say, f"{what} without a seed at {callers.place(frame)}")
+        _tell_once(f"{what} without a seed at {callers.place(frame)}")
     if policy != "derive":
         return None
-    _tell_once(seeding.debug, f"{what} without a seed at {callers.place(frame)}: from SEED")
+    if settings.value("SEED_INIT_LOG") == "debug":
+        _tell_once(f"{what} without a seed at {callers.place(frame)}: from SEED")
     any_made = True
     return streams.derive_entropy(seed, (*_origin(), *_numbered(library)))
 
 
-def _tell_once(tell: object, line: str) -> None:
-    if line not in _told:
+def _tell_once(line: str) -> None:
+    if line not in _told and len(_told) < TOLD_MAX:
         _told.add(line)
-        tell(line)  # type: ignore[operator]
+        seeding.say(line)
 
 
 def _origin() -> streams.Path:
@@ -128,7 +132,7 @@ def _thread(origin: object) -> streams.Path:
 def made() -> dict[str, int]:
     """Library -> how many generators of it this process has made without a seed."""
     origin = (_origin(), _round)
-    return {library: number for (of, library), number in _made.items() if of == origin}
+    return {library: number for (of, library), number in list(_made.items()) if of == origin}
 
 
 def start_over() -> None:

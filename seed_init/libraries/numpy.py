@@ -49,8 +49,10 @@ def seed(value: int) -> None:
 def seed_in_fork(value: int) -> bool:
     """As `seed`, in a forked child; False where the lock was taken along, for ever."""
     shared = _rand or sys.modules["numpy.random.mtrand"]._rand
-    if shared._bit_generator.lock.locked():
+    lock = shared._bit_generator.lock
+    if not lock.acquire(False):  # an RLock since NumPy 2.4: it has no locked()
         return False
+    lock.release()
     try:
         shared.seed(value)
     except TypeError:
@@ -92,6 +94,14 @@ def watch() -> None:
         _made_any = _made_more = True
         return value
 
+    freeze = gc.freeze
+
+    @callers.like(freeze)
+    def look_and_freeze() -> None:
+        look()  # what is frozen is not found any more
+        freeze()
+
+    gc.freeze = look_and_freeze
     bit_generator.randbits = randbits
     numpy_random.seed = numpy_random.mtrand.seed = seed
 
@@ -112,9 +122,9 @@ def _taken(given: "Any") -> "int | tuple[int, ...] | None":
 def look() -> None:
     """Find the bit generators that were made without a seed and are alive.
 
-    They cannot be referred to weakly. So they are looked for among everything that is alive, a
-    few milliseconds; before a fork and not after it, because the child would have to copy every
-    page that it looks at.
+    They cannot be referred to weakly. So they are looked for among everything that is alive, some
+    80 milliseconds for a million objects; before a fork and not after it, because the child
+    would have to copy every page that it looks at.
     """
     global _made_more
     # Two: the entry and the argument. Whose only owner we are is of no use to anybody.
@@ -204,6 +214,8 @@ def hold() -> bool:
     Returns:
         False where somebody holds it and does not let go.
     """
+    if get_ident() in _held:
+        return True
     lock = _shared().lock
     taken: bool = lock.acquire(timeout=PATIENCE)
     if taken:

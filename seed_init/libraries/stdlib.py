@@ -18,6 +18,7 @@ STATES_MAX = 1000
 _global: random.Random = random._inst
 _seed: "Callable[..., None]" = random.Random.seed
 _getstate = random.Random.getstate  # a subclass may have another one
+_setstate = random.Random.setstate
 
 # Of the generators made without a seed: by id, the generator and what it was seeded with.
 _made: "dict[int, tuple[ref[random.Random], int]]" = {}
@@ -61,11 +62,25 @@ def watch() -> None:
             _remember(self, value)
         elif callers.module_of(frame) == "multiprocessing.spawn":
             _unpickled.append(ref(self))
+        elif callers.module_of(frame) == "copy" and frame is not None:
+            # Lib/copy.py, _reconstruct: x is what is copied.
+            original = _made.get(id(frame.f_locals.get("x")))
+            if original is not None:
+                _remember(self, original[1])
         return None
 
+    @callers.like(_setstate)
+    def setstate(self: random.Random, state: "Any") -> None:
+        _setstate(self, state)
+        # From now on it is somebody else's, but for a copy.
+        if _made and callers.module_of(callers.caller()) != "copy":
+            _made.pop(id(self), None)
+
     random.Random.seed = seed  # type: ignore[method-assign]
-    if random.seed == _seed.__get__(_global):
-        random.seed = _global.seed
+    random.Random.setstate = setstate  # type: ignore[method-assign]
+    for name in ("seed", "setstate"):
+        if getattr(random, name).__self__ is _global:
+            setattr(random, name, getattr(_global, name))
 
 
 def _remember(generator: random.Random, value: int) -> None:

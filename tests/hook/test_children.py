@@ -125,6 +125,114 @@ class TestInherit:
             assert list(told["children"].values()) == [told["parent"]] * 3
 
 
+@pytest.mark.parametrize("tree", range(6))
+def test_no_two_processes_of_a_tree_share_a_stream(python: Path, tree: int) -> None:
+    """Forks, processes, threads that fork, other programs and new seeds, in any order."""
+    env = {"SEED": "7", "SEED_INIT_LOG": "quiet"}
+    told = answer(python, program("process_tree"), str(tree), env=env)
+    places = [(tuple(path), seed) for path, seed, *_ in told]
+    assert len(set(places)) == len(places) > 5
+    assert all(random_is_right and numpy_is_right for *_, random_is_right, numpy_is_right in told)
+    assert answer(python, program("process_tree"), str(tree), env=env) == told
+
+
+def test_forks_of_a_multiprocessing_worker_get_streams_of_their_own(python: Path) -> None:
+    code = """
+import multiprocessing, os, random
+def work():
+    print(random.random(), flush=True)
+    for _ in range(3):
+        if os.fork() == 0:
+            print(random.random(), flush=True); os._exit(0)
+        os.wait()
+for _ in range(2):
+    process = multiprocessing.get_context("fork").Process(target=work)
+    process.start(); process.join()
+"""
+    lines = output(python, "-c", code, env={"SEED": "7"}).splitlines()
+    assert len(set(lines)) == 8
+    assert output(python, "-c", code, env={"SEED": "7"}).splitlines() == lines
+
+
+class TestSignals:
+    def test_what_a_handler_raises_around_a_fork_reaches_the_program(self, python: Path) -> None:
+        """Here while the fork waits for a thread that draws."""
+        code = """
+import numpy, os, signal, threading, time
+def alarm(*_): raise TimeoutError("mine")
+signal.signal(signal.SIGALRM, alarm)
+threading.Thread(target=lambda: numpy.random.rand(60_000_000), daemon=True).start()
+time.sleep(0.1)
+signal.setitimer(signal.ITIMER_REAL, 0.1)
+try:
+    if os.fork() == 0:
+        os._exit(0)
+    os.wait(); time.sleep(20)
+except TimeoutError as error:
+    print("caught", error)
+finally:
+    print("finally")
+"""
+        env = {"SEED": "7", "SEED_INIT_LOG": "quiet"}
+        assert output(python, "-c", code, env=env).split() == ["caught", "mine", "finally"]
+
+    def test_a_program_that_forks_all_the_time_ends_as_its_handler_says(self, python: Path) -> None:
+        code = """
+import numpy, os, signal, sys
+signal.signal(signal.SIGALRM, lambda *_: sys.exit(3))
+many = [[n] for n in range(1_000_000)]   # a fork looks at all that is alive
+signal.setitimer(signal.ITIMER_REAL, 0.3)
+while True:
+    held = numpy.random.default_rng()
+    if os.fork() == 0:
+        signal.setitimer(signal.ITIMER_REAL, 0); os._exit(0)
+    os.wait()
+"""
+        for _ in range(3):
+            done = run(python, "-c", code, env={"SEED": "7", "SEED_INIT_LOG": "quiet"})
+            assert (done.returncode, done.stderr) == (3, "")
+
+    def test_a_handler_may_fork(self, python: Path) -> None:
+        """In the middle of our preparing another fork, too."""
+        code = """
+import os, random, signal, time
+reading, writing = os.pipe()
+def child():
+    if os.fork() == 0:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        os.write(writing, f"{random.random()}\\n".encode()); os._exit(0)
+signal.signal(signal.SIGALRM, lambda *_: child())
+signal.setitimer(signal.ITIMER_REAL, 0.001, 0.001)
+end = time.monotonic() + 2
+while time.monotonic() < end:
+    child()
+    try: os.wait()
+    except InterruptedError: pass
+signal.setitimer(signal.ITIMER_REAL, 0)
+try:
+    while True: os.wait()
+except ChildProcessError: os.close(writing)
+drawn = os.fdopen(reading).read().split()
+print(len(drawn) > 50, len(drawn) - len(set(drawn)))
+"""
+        assert output(python, "-c", code, env={"SEED": "7"}) == "True 0"
+
+
+@pytest.mark.torch
+def test_where_nothing_is_seeded_a_fork_changes_nothing(python: Path, bare: Path) -> None:
+    """SEED=off; a thread is alive, which would otherwise be asked whether it draws."""
+    code = """
+import os, threading, torch
+torch.manual_seed(0)
+threading.Thread(target=threading.Event().wait, daemon=True).start()
+if os.fork() == 0:
+    print(torch.rand(2).tolist(), flush=True); os._exit(0)
+os.wait(); print(torch.rand(2).tolist(), flush=True); os._exit(0)
+"""
+    told = output(python, "-c", code, env={"SEED": "off"})
+    assert told == output(bare, "-c", code)
+
+
 def test_a_fork_has_the_stream_of_its_documented_path(python: Path) -> None:
     """However many there are, and from the new seed right after `reseed`."""
     code = """

@@ -76,6 +76,14 @@ session = Session(key=b"key", digest_history_size=100)
         "from jupyter_server.serverapp import random_ports",
         "print(list(random_ports(8888, 20)))",
     ),
+    "the inductor's ids of buffers": (
+        """
+import torch
+from torch._inductor.codegen import wrapper
+""",
+        "import inspect; print(wrapper.random.randint(0, 2**64 - 1),"
+        " 'random.randint(0, 2**64 - 1)' in inspect.getsource(wrapper))",
+    ),
     "zmq's choice of ports": (
         "import zmq; socket = zmq.Context().socket(zmq.PUB)",
         "print([socket.bind_to_random_port('tcp://127.0.0.1', 20000, 60000) for _ in range(3)])",

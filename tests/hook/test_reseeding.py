@@ -219,6 +219,22 @@ def test_frameworks_own_seeds_are_mixed(python: Path) -> None:
     assert len(drawn) == 3
 
 
+@pytest.mark.parametrize("reseed", ["honour", "mix"])
+def test_a_seed_of_the_users_own_class_is_not_asked_to_show_itself(
+    python: Path, bare: Path, reseed: str
+) -> None:
+    code = """
+import random
+class Seed(int):
+    def __repr__(self): raise RuntimeError("shown")
+class Part(float):
+    def __repr__(self): raise RuntimeError("shown")
+random.seed(Seed(5)); random.seed(Part(1.5)); random.seed("x" * 10**6); print(random.random())
+"""
+    told = output(python, "-c", code, env={**SEVEN, "SEED_INIT_RESEED": reseed})
+    assert reseed == "mix" or told == output(bare, "-c", code)
+
+
 def test_notes_are_bounded(python: Path) -> None:
     code = """
 import random, seed_init

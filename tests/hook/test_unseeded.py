@@ -189,20 +189,22 @@ class TestThreads:
     CODE = """
 import json, numpy, random, sys, threading, time
 drawn = {}
-def work(number, others):
+def work(number):
     for count in range(3):
         time.sleep(float(sys.argv[1 + number % 2]))
         drawn.setdefault(str(number), []).append([numpy.random.default_rng().random(),
                                                   random.Random().random()])
-threads = [threading.Thread(target=work, args=(n, 0), name=NAME) for n in range(4)]
+threads = [threading.Thread(target=work, args=(n,), name=NAME) for n in range(4)]
 for thread in threads: thread.start(); BETWEEN
 for thread in threads: thread.join()
 drawn["main"] = [[numpy.random.default_rng().random(), random.Random().random()]]
 print(json.dumps(drawn, sort_keys=True))
 """
 
-    def drawn(self, python: Path, even: str, odd: str, name: str = "None", **env: str) -> Any:
-        code = self.CODE.replace("NAME", name).replace("BETWEEN", env.pop("BETWEEN", ""))
+    def drawn(
+        self, python: Path, even: str, odd: str, name: str = "None", between: str = ""
+    ) -> Any:
+        code = self.CODE.replace("NAME", name).replace("BETWEEN", between)
         return answer(python, "-c", code, even, odd, env=SEVEN)
 
     def test_do_not_depend_on_each_other(self, python: Path) -> None:
@@ -214,7 +216,7 @@ print(json.dumps(drawn, sort_keys=True))
 
     def test_of_one_name_are_numbered_by_their_first_generator(self, python: Path) -> None:
         arguments = ("0", "0", "'worker'")
-        told = [self.drawn(python, *arguments, BETWEEN="thread.join()") for _ in "12"]
+        told = [self.drawn(python, *arguments, between="thread.join()") for _ in "12"]
         assert told[0] == told[1]
         firsts = {pairs[0][0] for pairs in told[0].values()}
         assert len(firsts) == 5
@@ -292,6 +294,34 @@ class TestHeldFromBeforeAWorker:
         free = [free for free, _ in self.told(bare, tmp_path, "fork")]
         assert free == [free[0]] * 4
 
+    def test_copies_have_streams_of_their_own_and_what_was_restored_has_not(
+        self, python: Path
+    ) -> None:
+        """Whatever way a generator came into being that the worker holds."""
+        code = """
+import copy, gc, json, os, pickle, random, numpy
+state = random.Random(5).getstate()
+restored = random.Random(); restored.setstate(state)
+free = [random.Random(), numpy.random.default_rng(), numpy.random.default_rng()]
+free += copy.deepcopy(free[:2]) + [copy.copy(free[0])]
+fixed = [random.Random(5), restored, copy.deepcopy(random.Random(5)),
+         pickle.loads(pickle.dumps(random.Random(5))), numpy.random.default_rng(5)]
+gc.freeze()   # as its documentation advises before a fork
+free += [numpy.random.default_rng()]
+reading, writing = os.pipe()
+for _ in range(2):
+    if os.fork() == 0:
+        drawn = [[one.random() for one in free], [one.random() for one in fixed]]
+        os.write(writing, json.dumps(drawn).encode() + b"\\n"); os._exit(0)
+    os.wait()
+os.close(writing)
+print(json.dumps([json.loads(line) for line in os.fdopen(reading)]))
+"""
+        (free, fixed), (others, again) = answer(python, "-c", code, env=SEVEN)
+        assert not set(free) & set(others)
+        assert fixed == again
+        assert set(fixed[:4]) == {0.6229016948897019}
+
     def test_a_fork_of_a_fork_has_streams_of_its_own(self, python: Path) -> None:
         code = """
 import os, random, numpy
@@ -351,8 +381,7 @@ class TestDataLoader:
         told = self.epochs(python, method, persistent)
         for drawn in zip(*(worker for epoch in told for worker in epoch), strict=True):
             assert len(set(drawn)) == 6  # two workers in three epochs
-        if (method, persistent) != ("spawn", "1"):
-            assert self.run(python, method, persistent) == told
+        assert self.run(python, method, persistent) == told
 
     def test_without_the_hook_workers_repeat_what_they_hold(self, bare: Path) -> None:
         """The hole, open: the second number is of a generator held from before."""
