@@ -135,12 +135,21 @@ def before_fork() -> None:
     others = count_of_other_threads() > _former_threads
     place = _starting.get(here) if _starting else None
     if place is None:
-        child = _next.pop() if _next else _prepare()
+        child = _number(others)
         if not (others or _inherits or unseeded.any_made):
             _forking.append((here, child))
             return
         place = (*path, "fork", child[0])
     _forking.append((here, Fork(path if _inherits else place, others)))
+
+
+def _number(others: bool) -> "tuple[int, int | None]":
+    """The next child's number, and its seed where no other thread can fork beside us."""
+    try:
+        return _next.pop()
+    except IndexError:
+        # Threads take one number at a time: in advance each would take some.
+        return (next(_numbers), None) if others else _prepare()
 
 
 def _prepare() -> "tuple[int, int | None]":

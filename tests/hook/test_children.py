@@ -176,22 +176,6 @@ finally:
         env = {"SEED": "7", "SEED_INIT_LOG": "quiet"}
         assert output(python, "-c", code, env=env).split() == ["caught", "mine", "finally"]
 
-    def test_a_program_that_forks_all_the_time_ends_as_its_handler_says(self, python: Path) -> None:
-        code = """
-import numpy, os, signal, sys
-signal.signal(signal.SIGALRM, lambda *_: sys.exit(3))
-many = [[n] for n in range(1_000_000)]   # a fork looks at all that is alive
-signal.setitimer(signal.ITIMER_REAL, 0.3)
-while True:
-    held = numpy.random.default_rng()
-    if os.fork() == 0:
-        signal.setitimer(signal.ITIMER_REAL, 0); os._exit(0)
-    os.wait()
-"""
-        for _ in range(3):
-            done = run(python, "-c", code, env={"SEED": "7", "SEED_INIT_LOG": "quiet"})
-            assert (done.returncode, done.stderr) == (3, "")
-
     def test_a_handler_may_fork(self, python: Path) -> None:
         """In the middle of our preparing another fork, too."""
         code = """
