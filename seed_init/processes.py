@@ -49,9 +49,9 @@ path: streams.Path = _root_path()
 """This process's place; changes only in a child, right after it came into being."""
 
 # (path, depth) of the process in which the multiprocessing identities below start: depth is
-# the length of the identity there. A bare fork starts a tree of its own, because its child
-# and its parent go on to number their processes alike.
-_tree: tuple[streams.Path, int] = (path, 0)
+# the length of the identity there, None for that of this process. A bare fork starts a tree of its
+# own, because its child and its parent go on to number their processes alike.
+_tree: tuple[streams.Path, int | None] = (path, 0)
 _tree_of_parent = _tree
 
 is_forked = False
@@ -183,11 +183,16 @@ def _is_subprocess(frame: "FrameType") -> bool:
 
 def after_fork_in_parent() -> None:
     """In the parent: let others draw again."""
-    entry = _announced()
-    if entry is not None:
-        if isinstance(entry[1], Fork) and entry[1].others:
-            seeding.release_generators()
+    if len(_forking) == 1:
+        fork = _forking.pop()[1]
+    else:
+        entry = _announced()
+        if entry is None:
+            return
         _forking.remove(entry)
+        fork = entry[1]
+    if fork.__class__ is Fork and fork.others:
+        seeding.release_generators()
 
 
 def _announced() -> "tuple[int, Fork | tuple[int, int | None] | None] | None":
@@ -244,6 +249,7 @@ def _take_fork() -> "tuple[int | None, Any]":
         be given.
     """
     global path, is_forked, _former_threads, _numbers, _tree, _tree_of_parent
+    global _forking, _next, _of_parent
     entry = _announced()
     fork = entry[1] if entry is not None else None
     seed, state = None, None
@@ -260,15 +266,17 @@ def _take_fork() -> "tuple[int | None, Any]":
             seeding.release_generators()
             if seed is not None:
                 seeding.inherit_locked(fork.locked)
-    process = sys.modules.get("multiprocessing.process")
-    depth = 0 if process is None else len(process.current_process()._identity)
     _former_threads = count_of_other_threads()
     is_forked, path, _numbers = True, place, count(1)
-    _tree_of_parent, _tree = _tree, (path, depth)
-    for kept in (_next, _starting, _forking):  # the parent's
-        if kept:
-            kept.clear()
+    _tree_of_parent, _tree = _tree, (path, None)
+    # Not cleared: to let go of what is in there, its memory would have to be copied.
+    _of_parent, _next, _forking = (_next, _forking), [], []
+    if _starting:
+        _starting.clear()
     return seed, state
+
+
+_of_parent: object = None
 
 
 def watch_multiprocessing() -> None:
@@ -324,7 +332,8 @@ def take_place(
     if seed is not None and seed != seeding.job_seed():
         seeding.reseed(seed)
     if not _inherits:
-        _tree = _tree_of_parent
+        root, depth = _tree_of_parent
+        _tree = root, len(identity) - 1 if depth is None else depth
         place = _place(_tree, identity)
         if place != path:  # as it is in a fork that the parent has prepared
             path = place
@@ -334,5 +343,6 @@ def take_place(
             unseeded.adopt()
 
 
-def _place(tree: tuple[streams.Path, int], identity: tuple[int, ...]) -> streams.Path:
-    return (*tree[0], "process", *identity[tree[1] :])
+def _place(tree: tuple[streams.Path, int | None], identity: tuple[int, ...]) -> streams.Path:
+    root, depth = tree
+    return (*root, "process", *identity[-1 if depth is None else depth :])

@@ -1,6 +1,7 @@
 """PyTorch: the generators of the CPU and of every accelerator, and the determinism flags."""
 
 import sys
+from _functools import partial
 from _thread import allocate_lock, start_new_thread
 
 import torch
@@ -44,17 +45,35 @@ def seed_in_fork(value: int) -> None:
     Args:
         value: 0...4294967295.
     """
-    cuda = torch.cuda
-    if not hasattr(cuda, "_lazy_seed_tracker") or _has_other_devices():
+    if _in_fork is None or _in_fork[2]() != NO_BACKEND:
         seed(value)
         return
-    if torch.version.cuda and not cuda._is_in_bad_fork():
-        cuda._lazy_seed_tracker.queue_seed_all(lambda: _seed_cuda(value), ["in a forked child"])
-    torch.default_generator.manual_seed(value)
+    manual_seed, queue, _, is_in_bad_fork = _in_fork
+    manual_seed(value)
+    if queue is not None and not is_in_bad_fork():
+        queue(partial(_seed_cuda, value), IN_FORK)
 
 
-def _has_other_devices() -> bool:
-    return torch.xpu._is_compiled() or hasattr(torch, torch._C._get_privateuse1_backend_name())
+NO_BACKEND = "privateuseone"
+"""The name of the backend that PyTorch leaves to others, while nobody has taken it."""
+
+IN_FORK = ["seeded in a forked child\n"]
+"""In place of a formatted stack."""
+
+_in_fork: "tuple[Any, ...] | None" = None
+"""What `seed_in_fork` needs, at hand: each look into a module costs the child a copied page."""
+
+
+def _prepare_for_forks() -> None:
+    global _in_fork
+    cuda = torch.cuda
+    if hasattr(cuda, "_lazy_seed_tracker") and not torch.xpu._is_compiled():
+        _in_fork = (
+            torch.default_generator.manual_seed,
+            cuda._lazy_seed_tracker.queue_seed_all if torch.version.cuda else None,
+            torch._C._get_privateuse1_backend_name,
+            cuda._is_in_bad_fork,
+        )
 
 
 def _seed_cuda(value: int) -> None:
@@ -66,6 +85,7 @@ def watch() -> None:
     """Have the functions that seed ask us: those that get a seed and those that draw one."""
     if torch.random.manual_seed is not _manual_seed:
         return
+    _prepare_for_forks()
     explicit = _explicit("torch.manual_seed", _manual_seed)
     cuda_one, cuda_all = torch.cuda.manual_seed, torch.cuda.manual_seed_all
 
