@@ -5,6 +5,7 @@ usage: ranks_gloo.py FILE
 
 import hashlib
 import json
+import os
 import random
 import sys
 from datetime import timedelta
@@ -44,8 +45,12 @@ def main():
     dist.all_gather_object(ranks, told)
     if dist.get_rank() == 0:
         Path(sys.argv[1]).write_text(json.dumps(ranks))
-    # Without it, a rank that exits closes connections that the other still uses.
+    # Without these, a rank that exits closes connections that the other still uses.
+    dist.barrier()
     dist.destroy_process_group()
+    # Now and then gloo's threads abort a process that goes on to end in the usual way ("terminate
+    # called without an active exception").
+    os._exit(0)
 
 
 if __name__ == "__main__":
