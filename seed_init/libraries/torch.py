@@ -1,7 +1,6 @@
 """PyTorch: the generators of the CPU and of every accelerator, and the determinism flags."""
 
 import sys
-from _functools import partial
 from _thread import allocate_lock, start_new_thread
 
 import torch
@@ -32,6 +31,8 @@ def seed(value: int) -> None:
     Args:
         value: 0...4294967295.
     """
+    global _latest
+    _latest = value
     _manual_seed(value)
 
 
@@ -40,7 +41,8 @@ def seed_in_fork(value: int) -> None:
 
     There `torch.manual_seed` takes two milliseconds: for each kind of device it formats the
     stack, for an error that starting the device might raise. CUDA, which a child cannot use where
-    its parent has, gets its seed as it does there (torch/cuda/__init__.py, _lazy_call).
+    its parent has, gets its seed as it does there, when it starts (torch/cuda/__init__.py,
+    _lazy_call): a call that the parent has queued asks for the latest seed.
 
     Args:
         value: 0...4294967295.
@@ -48,17 +50,17 @@ def seed_in_fork(value: int) -> None:
     if _in_fork is None or _in_fork[2]() != NO_BACKEND:
         seed(value)
         return
-    manual_seed, queue, _, is_in_bad_fork = _in_fork
+    global _latest
+    _latest = value
+    manual_seed, tracker, _ = _in_fork
     manual_seed(value)
-    if queue is not None and not is_in_bad_fork():
-        queue(partial(_seed_cuda, value), IN_FORK)
+    # Somebody else's call may have come after ours.
+    if tracker is not None and (not tracker.call_order or tracker.call_order[-1] is not QUEUED):
+        _queue_latest(tracker)
 
 
 NO_BACKEND = "privateuseone"
 """The name of the backend that PyTorch leaves to others, while nobody has taken it."""
-
-IN_FORK = ["seeded in a forked child\n"]
-"""In place of a formatted stack."""
 
 _in_fork: "tuple[Any, ...] | None" = None
 """What `seed_in_fork` needs, at hand: each look into a module costs the child a copied page."""
@@ -70,15 +72,30 @@ def _prepare_for_forks() -> None:
     if hasattr(cuda, "_lazy_seed_tracker") and not torch.xpu._is_compiled():
         _in_fork = (
             torch.default_generator.manual_seed,
-            cuda._lazy_seed_tracker.queue_seed_all if torch.version.cuda else None,
+            cuda._lazy_seed_tracker if torch.version.cuda else None,
             torch._C._get_privateuse1_backend_name,
-            cuda._is_in_bad_fork,
         )
+        if torch.version.cuda and not cuda.is_initialized():
+            _queue_latest(cuda._lazy_seed_tracker)
 
 
-def _seed_cuda(value: int) -> None:
+_latest = 0  # the seed that this process was given last by us
+
+
+def _seed_cuda() -> None:
+    """When CUDA starts, where nobody has seeded it otherwise since: give it this process's seed."""
     for generator in torch.cuda.default_generators:
-        generator.manual_seed(value)
+        generator.manual_seed(_latest)
+
+
+QUEUED = (_seed_cuda, ["seeded by seed_init\n"])
+"""A call to be made when CUDA starts, and what stands for the stack in an error of it."""
+
+
+def _queue_latest(tracker: "Any") -> None:
+    tracker.queue_seed_all(*QUEUED)
+    tracker.manual_seed_all_cb = QUEUED
+    tracker.call_order[-1] = QUEUED
 
 
 def watch() -> None:
