@@ -122,9 +122,8 @@ def _taken(given: "Any") -> "int | tuple[int, ...] | None":
 def look() -> None:
     """Find the bit generators that were made without a seed and are alive.
 
-    They cannot be referred to weakly. So they are looked for among everything that is alive, some
-    80 milliseconds for a million objects; before a fork and not after it, because the child
-    would have to copy every page that it looks at.
+    They cannot be referred to weakly. So they are looked for among everything that is alive, and
+    before a fork, not after it: the child would have to copy every page that it looks at.
     """
     global _made_more
     # Two: the entry and the argument. Whose only owner we are is of no use to anybody.

@@ -39,8 +39,8 @@ def seed(value: int) -> None:
 def seed_in_fork(value: int) -> None:
     """As `seed`, in a forked child.
 
-    There `torch.manual_seed` takes two milliseconds: for each kind of device it formats the
-    stack, for an error that starting the device might raise. CUDA, which a child cannot use where
+    There `torch.manual_seed` is slow: for each kind of device it formats the stack, for an error
+    that starting the device might raise. CUDA, which a child cannot use where
     its parent has, gets its seed as it does there, when it starts (torch/cuda/__init__.py,
     _lazy_call): a call that the parent has queued asks for the latest seed.
 
