@@ -12,7 +12,7 @@ from _thread import _count as count_of_other_threads
 from _thread import get_ident
 from itertools import count
 
-from seed_init import seeding, settings, startup, streams, unseeded
+from seed_init import seeding, settings, startup, streams
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -84,7 +84,8 @@ class Fork:
         if _inherits and "random" in sys.modules:
             self.state = sys.modules["random"].getstate()
         if announced and job is not None:
-            unseeded.look()
+            if seeding.any_unseeded:
+                _unseeded_part().look()
             # Last: the less time between the lock and the fork, the better.
             if others:
                 self.locked = seeding.hold_generators()
@@ -136,7 +137,7 @@ def before_fork() -> None:
     place = _starting.get(here) if _starting else None
     if place is None:
         child = _number(others)
-        if not (others or _inherits or unseeded.any_made):
+        if not (others or _inherits or seeding.any_unseeded):
             _forking.append((here, child))
             return
         place = (*path, "fork", child[0])
@@ -224,21 +225,28 @@ def follow_random() -> None:
 
 def seed_forked_child() -> None:
     """In the child, after `random` has reseeded itself: take the place and its stream."""
-    global _unseeded
+    global _to_give
     # Where a signal interrupts it, it is called again.
-    if _unseeded is None:
-        _unseeded = _take_fork()
-    seed, state = _unseeded
+    if _to_give is None:
+        _to_give = _take_fork()
+    seed, state = _to_give
     if state is not None:
         sys.modules["random"].setstate(state)
     elif seed is not None:
         seeding.seed_in_fork(seed)
-        if unseeded.any_made:
-            unseeded.adopt()
-    _unseeded = None
+        if seeding.any_unseeded:
+            _unseeded_part().adopt()
+    _to_give = None
 
 
-_unseeded: "tuple[int | None, Any] | None" = None  # what a forked child has still to be given
+_to_give: "tuple[int | None, Any] | None" = None  # what a forked child has still to be given
+
+
+def _unseeded_part() -> "Any":
+    """The module `unseeded`; loaded where a generator was made without a seed."""
+    from seed_init import unseeded
+
+    return unseeded
 
 
 def _take_fork() -> "tuple[int | None, Any]":
@@ -293,7 +301,9 @@ def watch_multiprocessing() -> None:
         here, pickled = get_ident(), _is_pickled(self)
         # Travels with the process object: a fork server has an older environment than ours.
         self._seed_init_seed = seeding.job_seed()
-        self._seed_init_held = unseeded.held() if pickled else None
+        self._seed_init_held = None
+        if pickled:
+            self._seed_init_held = _unseeded_part().held() if seeding.any_unseeded else {}
         if not pickled:
             _starting[here] = _place(_tree, self._identity)
         try:
@@ -338,9 +348,10 @@ def take_place(
         if place != path:  # as it is in a fork that the parent has prepared
             path = place
             seeding.reseed_libraries()
-            if held is not None:
-                unseeded.know_again(held)
-            unseeded.adopt()
+            if held or seeding.any_unseeded:
+                if held is not None:
+                    _unseeded_part().know_again(held)
+                _unseeded_part().adopt()
 
 
 def _place(tree: tuple[streams.Path, int | None], identity: tuple[int, ...]) -> streams.Path:

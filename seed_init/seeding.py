@@ -20,6 +20,12 @@ locked = NONE
 They cannot be seeded here; nor could they be drawn from, since their lock is never let go.
 """
 
+any_unseeded = False
+"""Whether generators were made without a seed, so that a worker may have some to adopt.
+
+Here and not in `unseeded`, which most processes that import `random` need not load.
+"""
+
 _job_seed: int | None = None  # what reseed(value) put in SEED's place
 _announced = False
 
@@ -191,7 +197,7 @@ def reseed(seed: int | None) -> int | None:
     Returns:
         The seed of this process's stream; None where nothing is seeded.
     """
-    from seed_init import processes, unseeded
+    from seed_init import processes
 
     global _job_seed
     if seed is not None:
@@ -205,7 +211,10 @@ def reseed(seed: int | None) -> int | None:
             startup.finder.waiting.discard(name)  # type: ignore[union-attr]
             imported(name)
     reseed_libraries()
-    unseeded.start_over()
+    if any_unseeded:
+        from seed_init import unseeded
+
+        unseeded.start_over()
     return process_seed()
 
 

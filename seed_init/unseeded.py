@@ -43,9 +43,6 @@ COPYING = frozenset(
 TOLD_MAX = 1000
 """Places that are named; a program that generates its code could have any number."""
 
-any_made = False
-"""Whether there may be anything that a worker has to adopt."""
-
 # In a DataLoader worker: its path, and where its streams start instead.
 _loader: tuple[streams.Path, streams.Path] | None = None
 _round = 0  # counts `start_over`
@@ -76,7 +73,6 @@ def entropy(library: str, what: str, frame: "FrameType | None") -> int | None:
     Returns:
         128 bits derived from SEED, process, thread and number. None: the operating system's.
     """
-    global any_made
     module = callers.module_of(frame)
     seed = seeding.job_seed()
     if seed is None or module in LEFT_ALONE or module in COPYING:
@@ -88,7 +84,7 @@ def entropy(library: str, what: str, frame: "FrameType | None") -> int | None:
         return None
     if settings.value("SEED_INIT_LOG") == "debug":
         _tell_once(f"{what} without a seed at {callers.place(frame)}: from SEED")
-    any_made = True
+    seeding.any_unseeded = True
     return streams.derive_entropy(seed, (*_origin(), *_numbered(library)))
 
 
@@ -145,7 +141,7 @@ def start_over() -> None:
 
 def look() -> None:
     """Before a fork: find what the child will have to adopt, while that is cheap."""
-    for _, library in seeding.imported_libraries() if any_made else ():
+    for _, library in seeding.imported_libraries():
         if hasattr(library, "look"):
             library.look()
 
@@ -158,8 +154,7 @@ def held() -> "dict[str, Any]":
 
 def know_again(held: "dict[str, Any]") -> None:
     """In such a worker: find the generators that its parent made without a seed."""
-    global any_made
-    any_made = True
+    seeding.any_unseeded |= bool(held)
     for name, library in seeding.imported_libraries():
         if hasattr(library, "know_again"):
             library.know_again(held.get(name))
@@ -168,7 +163,7 @@ def know_again(held: "dict[str, Any]") -> None:
 def adopt() -> None:
     """In a worker that has taken its place: give what it holds from before its own streams."""
     seed = seeding.job_seed()
-    if seed is None or not any_made:
+    if seed is None or not seeding.any_unseeded:
         return
     origin = _origin()
 

@@ -3,11 +3,12 @@
 import random
 from _weakref import ref
 
-from seed_init import callers, reseeding, unseeded
+from seed_init import callers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from types import ModuleType
     from typing import Any
 
     Stream = Callable[..., int]
@@ -50,13 +51,13 @@ def watch() -> None:
             used = None
             if self is _global and isinstance(a, (int, str, bytes, bytearray, float)):
                 given = bytes(a) if isinstance(a, bytearray) else a
-                used = reseeding.seed_for("random.seed", given)
+                used = _part("reseeding").seed_for("random.seed", given)
             else:
                 _made.pop(id(self), None)
             return _seed(self, a if used is None else used, version)
         frame = callers.caller()
         what = "random.seed()" if self is _global else "random.Random()"
-        value = unseeded.entropy("random", what, frame)
+        value = _part("unseeded").entropy("random", what, frame)
         _seed(self, value, version)
         if value is not None and self is not _global:
             _remember(self, value)
@@ -81,6 +82,16 @@ def watch() -> None:
     for name in ("seed", "setstate"):
         if getattr(random, name).__self__ is _global:
             setattr(random, name, getattr(_global, name))
+
+
+_parts: "dict[str, ModuleType]" = {}
+
+
+def _part(name: str) -> "Any":
+    """A module of ours that most processes which import `random` never need."""
+    if name not in _parts:
+        _parts[name] = getattr(__import__(f"seed_init.{name}"), name)
+    return _parts[name]
 
 
 def _remember(generator: random.Random, value: int) -> None:
