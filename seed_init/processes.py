@@ -79,11 +79,11 @@ class Fork:
     def __init__(self, path: streams.Path, others: bool, announced: bool = True) -> None:
         self.path, self.others, self.state = path, others, None
         self.locked = seeding.NONE
-        job = None if _inherits else seeding.job_seed()
-        self.seed = None if job is None else streams.derive(job, path)
-        if _inherits and "random" in sys.modules:
+        job = seeding.job_seed()
+        self.seed = None if job is None or _inherits else streams.derive(job, path)
+        if job is not None and _inherits and "random" in sys.modules:
             self.state = sys.modules["random"].getstate()
-        if announced and job is not None:
+        if announced and self.seed is not None:
             if seeding.any_unseeded:
                 _unseeded_part().look()
             # Last: the less time between the lock and the fork, the better.

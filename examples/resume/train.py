@@ -19,6 +19,7 @@ import hashlib
 import os
 import random
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 import torch
@@ -82,6 +83,21 @@ def save(checkpoint: dict[str, object], path: Path) -> None:
     scratch.replace(path)
 
 
+def load(path: Path) -> dict[str, object]:
+    """Read what `save` wrote.
+
+    Raises:
+        SystemExit: the file is no checkpoint of this program.
+    """
+    try:
+        checkpoint = torch.load(path, weights_only=True)
+        if {"epochs", "model", "optimizer", "split"} <= checkpoint.keys():
+            return checkpoint
+    except Exception:  # whatever unpickling a foreign file raises
+        pass
+    raise SystemExit(f"{path} is no checkpoint of this program; move it, or give --checkpoint FILE")
+
+
 # --- Training -------------------------------------------------------------------------------
 
 
@@ -129,7 +145,7 @@ def train(options: argparse.Namespace) -> None:
 
     # All is made as in a first start, and what the checkpoint holds is put over it.
     if options.checkpoint.exists():
-        checkpoint = torch.load(options.checkpoint, weights_only=True)
+        checkpoint = load(options.checkpoint)
         model.load_state_dict(checkpoint["model"])
         optimizer.load_state_dict(checkpoint["optimizer"])
         # Drawn anew, the test set would hold digits that earlier attempts have trained on.
@@ -138,7 +154,9 @@ def train(options: argparse.Namespace) -> None:
         print(f"resumed after epoch {done} of {options.epochs}", flush=True)
         if options.rng_states:
             if "rng_states" not in checkpoint:
-                raise SystemExit(f"{options.checkpoint} was written with --no-rng-states")
+                raise SystemExit(
+                    f"{options.checkpoint} was written with --no-rng-states; resume with it too"
+                )
             # Last: nothing may be drawn between this and the next epoch.
             restore_rng_states(checkpoint["rng_states"])
 
@@ -167,14 +185,19 @@ def train(options: argparse.Namespace) -> None:
 
 def positive(text: str) -> int:
     """Read, for argparse, a whole number from 1."""
-    value = int(text)
-    if value < 1:
-        raise ValueError
-    return value
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 1")
+    return int(text)
+
+
+class Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """Answer a mistake with one line, without the usage."""
+        self.exit(2, f"{self.prog}: {message}; see --help\n")
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = Parser(description=__doc__.partition("\n")[0])
     parser.add_argument("--epochs", type=positive, default=4, metavar="N", help="in all attempts")
     parser.add_argument(
         "--stop-after", type=positive, metavar="N", help="end this attempt after N epochs"
@@ -188,7 +211,10 @@ def main() -> None:
         action="store_false",
         help="leave the states of the generators out of the checkpoint",
     )
-    train(parser.parse_args())
+    options = parser.parse_args()
+    if not os.access(options.checkpoint.parent, os.W_OK):
+        parser.error(f"cannot write to {options.checkpoint.parent}; give another --checkpoint FILE")
+    train(options)
 
 
 if __name__ == "__main__":

@@ -101,6 +101,18 @@ def test_torch_gets_a_stream_of_its_own_in_each_worker(python: Path, method: str
 class TestInherit:
     """SEED_INIT_CHILDREN=inherit: children are clones, as without the hook."""
 
+    def test_where_nothing_is_seeded_the_platform_does_what_it_does(self, python: Path) -> None:
+        code = """
+import os, random
+random.seed(5)
+for _ in range(2):
+    if os.fork() == 0:
+        print(random.random(), flush=True); os._exit(0)
+    os.wait()
+"""
+        env = {"SEED": "off", "SEED_INIT_CHILDREN": "inherit"}
+        assert len(set(output(python, "-c", code, env=env).split())) == 2
+
     @pytest.mark.parametrize(
         ("how", "method"), [("process", "fork"), ("pool", "fork"), ("os_fork", "none")]
     )

@@ -181,3 +181,28 @@ def test_what_is_no_number_of_an_attempt_is_refused(python: Path, value: str) ->
     assert done.stdout == ""
     (line,) = done.stderr.splitlines()
     assert line.startswith("seed_init: ") and "SEED_INIT_RESTART" in line
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("--epochs", "0"), "argument --epochs: '0' is no whole number from 1; see --help"),
+        (("--checkpoint", "/nope/x.pt"), "cannot write to /nope"),
+    ],
+)
+def test_a_mistake_is_answered_in_one_line(
+    python: Path, arguments: tuple[str, ...], told: str
+) -> None:
+    done = run(python, REPOSITORY / "examples/resume/train.py", *arguments)
+    assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (2, "", 1)
+    assert told in done.stderr
+
+
+def test_a_file_that_is_no_checkpoint_is_named_and_kept(python: Path, tmp_path: Path) -> None:
+    mine = tmp_path / "mine.pt"
+    mine.write_text("mine\n")
+    example = REPOSITORY / "examples/resume/train.py"
+    done = run(python, example, "--checkpoint", mine)
+    assert (done.returncode, len(done.stderr.splitlines())) == (1, 1)
+    assert f"{mine} is no checkpoint of this program" in done.stderr
+    assert mine.read_text() == "mine\n"
