@@ -277,10 +277,12 @@ print(len(drawn), len(set(drawn)), hash(tuple(sorted(drawn))))
 
 
 @pytest.mark.torch
-def test_a_forked_child_seeds_a_cuda_that_starts_there(python: Path) -> None:
-    """As torch.manual_seed would, but for a hundredth of its time."""
-    code = """
+@pytest.mark.parametrize("before", ["pass", "torch.cuda.manual_seed_all(3)"])
+def test_a_forked_child_seeds_a_cuda_that_starts_there(python: Path, before: str) -> None:
+    """As torch.manual_seed would; also where the parent has queued a seed of its own."""
+    code = f"""
 import os, torch, seed_init
+{before}
 if os.fork() == 0:
     [(call, _)] = [one for one in torch.cuda._lazy_seed_tracker.get_calls() if one]
     seeded = []
@@ -313,10 +315,11 @@ print(numpy.random.rand()); seed_init.reseed(); print(numpy.random.rand())
 
 
 def test_a_forked_thread_pool_keeps_count(python: Path) -> None:
-    """Two threads that fork at the same time number their children apart."""
-    told = [answer(python, program("forking_threads"), env={"SEED": "7"}) for _ in range(2)]
-    assert sorted(told[0]) == sorted(told[1])
-    assert len(set(told[0])) == 8
+    """Threads that fork at the same time number their children apart, and without gaps."""
+    told = answer(python, program("forking_threads"), env={"SEED": "7"})
+    code = "import json, random; from seed_init.streams import derive; print(json.dumps(["
+    code += "random.Random(derive(7, ('fork', number))).random() for number in range(1, 15)]))"
+    assert sorted(told) == sorted(answer(python, "-c", code))
 
 
 def test_workers_of_forked_children_get_distinct_streams(python: Path) -> None:

@@ -99,6 +99,20 @@ print(torch.equal(plain, compiled), noise.sum().item(), torch.seed() > 0)
         assert one == two
         assert one.startswith("True")
 
+    def test_gives_no_warning_for_our_sake(self, python: Path, tmp_path: Path) -> None:
+        """It would trace into what stands in for random.seed, and stop there with a warning."""
+        script = tmp_path / "compiled.py"
+        script.write_text("""
+import random, torch
+def step(x):
+    random.seed(4)
+    return x + 1
+print(torch.compile(step, backend="eager")(torch.ones(1)).item(), random.random())
+""")
+        done = run(python, script, env={**SEVEN, "SEED_INIT_LOG": "quiet"}, timeout=180)
+        assert done.stdout == "2.0 0.23604808973743452\n"
+        assert "Graph break" not in done.stderr
+
     def test_functions_that_stand_in_can_be_scripted(
         self, python: Path, bare: Path, tmp_path: Path
     ) -> None:

@@ -3,8 +3,10 @@
 import json
 import os
 import random
+import sys
 import threading
 
+sys.setswitchinterval(1e-6)  # let them meet
 told = []
 
 
@@ -20,8 +22,8 @@ def fork_twice(barrier):
         told.append(float(os.read(reading, 100)))
 
 
-barrier = threading.Barrier(4)
-threads = [threading.Thread(target=fork_twice, args=(barrier,)) for _ in range(4)]
+barrier = threading.Barrier(7)
+threads = [threading.Thread(target=fork_twice, args=(barrier,)) for _ in range(7)]
 for thread in threads:
     thread.start()
 for thread in threads:
