@@ -50,11 +50,11 @@ def reseed(seed: int | None = None) -> int | None:
             # Not str(): it raises on a number of more than 4300 digits.
             given = seed if abs(seed) < 2**64 else "a number beyond 64 bits"
             raise ValueError(f"seed must be from 0 to {startup.SEED_MAX}, not {given}")
-    _generators.clear()
     return seeding.reseed(seed)
 
 
-_generators: "dict[tuple[str | int, ...], int]" = {}  # path of a process -> how many it has made
+# A process and a round -> how many it has made.
+_generators: "dict[tuple[tuple[str | int, ...], int], int]" = {}
 
 
 def generator(
@@ -88,7 +88,8 @@ def generator(
     made = torch.Generator(device)
     label: str | int | None = stream
     if label is None:
-        label = _generators[processes.path] = _generators.get(processes.path, 0) + 1
+        here = processes.path, seeding.rounds[-1]
+        label = _generators[here] = _generators.get(here, 0) + 1
     value = seeding.process_seed("generator", label)
     if value is None:
         made.seed()

@@ -173,6 +173,60 @@ def forget_children() -> None:
         _next.clear()
 
 
+def number_anew() -> None:
+    """Number forks, multiprocessing's processes and threads from the start again."""
+    put_back((count(1), [], {name: count(first) for name, first in COUNTERS.items()}))
+
+
+def numbers() -> "Numbers":
+    """How far the numbering is, for `put_back`."""
+    counters = {name: counter for name in COUNTERS if (counter := _counter(name)) is not None}
+    return _numbers, list(_next), counters
+
+
+def put_back(numbers: "Numbers") -> None:
+    """Go on numbering from where `numbers` was called."""
+    global _numbers
+    _numbers, _next[:], counters = numbers
+    for name, counter in counters.items():
+        owner, attribute = _owner(name)
+        if hasattr(owner, attribute):
+            old = getattr(owner, attribute)
+            setattr(owner, attribute, counter.__next__ if callable(old) else counter)
+
+
+COUNTERS = {
+    "multiprocessing.process:_process_counter": 1,
+    "threading:_counter": 1,
+    "concurrent.futures.thread:ThreadPoolExecutor._counter": 0,
+}
+"""Where the standard library counts what streams are named by -> the first number.
+
+Processes go by their multiprocessing identity, threads by their name.
+"""
+
+if TYPE_CHECKING:
+    Numbers = tuple[count[int], list[tuple[int, int | None]], dict[str, count[int]]]
+
+
+def _owner(name: str) -> "tuple[Any, str]":
+    """What has the counter, None where its module is not imported, and under which attribute."""
+    module, _, path = name.partition(":")
+    owner: Any = sys.modules.get(module)
+    *outer, attribute = path.split(".")
+    for part in outer:
+        owner = getattr(owner, part, None)
+    return owner, attribute
+
+
+def _counter(name: str) -> "count[int] | None":
+    owner, attribute = _owner(name)
+    counter = getattr(owner, attribute, None)
+    # Two of them are kept as their bound method `__next__`.
+    counter = getattr(counter, "__self__", counter)
+    return counter if isinstance(counter, count) else None
+
+
 def _is_subprocess(frame: "FrameType") -> bool:
     """True where `subprocess` forks, which it does through Python only for a preexec_fn.
 

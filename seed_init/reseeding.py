@@ -34,7 +34,8 @@ def seed_for(
     frame = callers.caller()
     if given is None or is_ours(frame):
         return None
-    seed = seeding.job_seed()
+    # Not of the present cell alone: one value is one seed in all of a notebook.
+    seed = seeding.base_seed()
     mixes = seed is not None and settings.value("SEED_INIT_RESEED") == "mix"
     used = streams.mix(seed, given) if mixes and seed is not None else None
     _note(function, given, used, callers.place(frame))

@@ -1,6 +1,7 @@
 """Seed the libraries that are imported, with this process's stream, and say so once."""
 
 import sys
+from itertools import count
 
 from seed_init import settings as contract
 from seed_init import startup, streams
@@ -26,12 +27,29 @@ any_unseeded = False
 Here and not in `unseeded`, which most processes that import `random` need not load.
 """
 
+scope: streams.Path = ()
+"""The part of the job that runs now: in a notebook whose cells have their own streams, a cell."""
+
+rounds = [0]
+"""The number of the present round, and before it those that are suspended.
+
+A round begins where the streams start over. What is numbered within the streams (generators
+without a seed, `seed_init.generator()`) is numbered by round.
+"""
+
+_round_numbers = count(1)
 _job_seed: int | None = None  # what reseed(value) put in SEED's place
 _announced = False
 
 
 def job_seed() -> int | None:
-    """The seed that every stream of this job comes from; None where nothing is seeded.
+    """The seed that every stream of this job's present part comes from; None: nothing is seeded."""
+    seed = base_seed()
+    return None if seed is None else streams.derive(seed, scope)
+
+
+def base_seed() -> int | None:
+    """The seed of the whole job; None where nothing is seeded.
 
     It is SEED, in a job that was restarted a seed derived from it, and after `reseed(value)`
     that value.
@@ -109,16 +127,12 @@ def reseed_libraries() -> None:
     seed = process_seed()
     if seed is None:
         return
-    for name, library in _imported:
+    for name, library in libraries_here():
         if name not in locked:
             library.seed(seed)
-            _watch(library)
+            if startup.finder is not None:
+                _watch(library)
             seeded[name] = seed
-    if startup.finder is None:  # the hook is not installed; whoever calls wants seeds all the same
-        for name in startup.LIBRARIES:
-            if _is_imported(name):
-                _library(name).seed(seed)
-                seeded[name] = seed
 
 
 def _watch(library: "ModuleType") -> None:
@@ -129,6 +143,13 @@ def _watch(library: "ModuleType") -> None:
 
 
 _imported: "list[tuple[str, ModuleType]]" = []
+
+
+def libraries_here() -> "list[tuple[str, ModuleType]]":
+    """As `imported_libraries`; where the hook is not installed, of those that are imported."""
+    if startup.finder is not None:
+        return _imported
+    return [(name, _library(name)) for name in startup.LIBRARIES if _is_imported(name)]
 
 
 def imported_libraries() -> "list[tuple[str, ModuleType]]":
@@ -199,9 +220,9 @@ def reseed(seed: int | None) -> int | None:
     """
     from seed_init import processes
 
-    global _job_seed
+    global _job_seed, scope
     if seed is not None:
-        _job_seed = seed
+        _job_seed, scope = seed, ()
         processes.forget_children()
         if startup.finder is None:
             startup.watch()  # nothing was asked for so far
@@ -210,12 +231,60 @@ def reseed(seed: int | None) -> int | None:
             # It came past the hook, by another import hook's doing.
             startup.finder.waiting.discard(name)  # type: ignore[union-attr]
             imported(name)
-    reseed_libraries()
-    if any_unseeded:
-        from seed_init import unseeded
-
-        unseeded.start_over()
+    _begin_round()
     return process_seed()
+
+
+def _begin_round() -> None:
+    rounds[-1] = next(_round_numbers)
+    reseed_libraries()
+
+
+def start_over(part: streams.Path) -> None:
+    """Start every stream over, those of children to come as well, as if this process began now.
+
+    `reseed` goes on numbering children instead, so that no two have the same stream.
+
+    Args:
+        part: of the job, whose streams they are from now on; () for the whole.
+    """
+    from seed_init import processes
+
+    global scope
+    scope = part
+    processes.number_anew()
+    _begin_round()
+
+
+Suspended = tuple[int, int | None, streams.Path, dict[str, int]]
+
+
+def suspend(seed: int | None, part: streams.Path) -> Suspended:
+    """Put the present round aside and begin another one.
+
+    Args:
+        seed: takes SEED's place in it; None keeps the seed in effect.
+        part: as in `start_over`.
+
+    Returns:
+        What `resume` takes to go on with the round that was put aside.
+    """
+    global _job_seed
+    aside = len(rounds), _job_seed, scope, dict(seeded)
+    rounds.append(next(_round_numbers))
+    if seed is not None:
+        _job_seed = seed
+    start_over(part)
+    return aside
+
+
+def resume(aside: Suspended) -> None:
+    """Go on with a round that was put aside. The libraries' generators are the caller's."""
+    global _job_seed, scope
+    depth, _job_seed, scope, before = aside
+    del rounds[depth:]
+    seeded.clear()
+    seeded.update(before)
 
 
 def _is_imported(name: str) -> bool:
@@ -284,6 +353,8 @@ def summary(settings: contract.Settings) -> str:
     if settings.restart and settings.seed is not None:
         parts.append(f"restart {'.'.join(map(str, settings.restart[1:]))}")
     parts.append(f"DETERMINISM={settings.determinism}")
+    if scope and settings.values["SEED_INIT_NOTEBOOK"] == "cell":
+        parts.append("a stream for each cell")
     here = processes.rank()
     if here is not None:
         parts.append(f"rank {here[0]} of {here[1]} ({settings.values['SEED_INIT_RANKS']} streams)")

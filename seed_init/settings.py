@@ -10,6 +10,7 @@ BUILT_IN = {
     "SEED_INIT_RESEED": "honour",
     "SEED_INIT_RANKS": "same",
     "SEED_INIT_CHILDREN": "distinct",
+    "SEED_INIT_NOTEBOOK": "kernel",
 }
 """What holds when neither the environment nor the defaults file says anything."""
 

@@ -62,6 +62,7 @@ ACCEPTED: "dict[str, tuple[str, ...]]" = {
     "SEED_INIT_RANKS": ("same", "distinct"),
     "SEED_INIT_CHILDREN": ("distinct", "inherit"),
     "SEED_INIT_RESTART": (),
+    "SEED_INIT_NOTEBOOK": ("kernel", "cell"),
     "SEED_INIT_TRACE": (),
     "SEED_INIT_RECORD": (),
 }

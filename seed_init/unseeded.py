@@ -45,18 +45,17 @@ TOLD_MAX = 1000
 
 # In a DataLoader worker: its path, and where its streams start instead.
 _loader: tuple[streams.Path, streams.Path] | None = None
-_round = 0  # counts `start_over`
-_threads: "dict[tuple[object, str], count[int]]" = {}  # by process and name: to number threads
-_made: "dict[tuple[object, str], int]" = {}  # by process and library
+Origin = tuple[streams.Path, int]  # a process and a round
+_threads: "dict[tuple[Origin, str], count[int]]" = {}  # with the name: to number threads
+_made: "dict[tuple[Origin, str], int]" = {}  # with the library
 _told: set[str] = set()
 
 
 class _Counts(_local):
-    """What this thread has made: of which process, as which thread, how many of each library."""
+    """What this thread made, by process and round: as which thread, how many of each library."""
 
-    origin: object = None
-    thread: streams.Path = ()
-    made: "dict[str, int] | None" = None
+    def __init__(self) -> None:
+        self.made: dict[Origin, tuple[streams.Path, dict[str, int]]] = {}
 
 
 _counts = _Counts()
@@ -103,15 +102,27 @@ def _origin() -> streams.Path:
 
 
 def _numbered(library: str) -> streams.Path:
-    origin = (_origin(), _round)
-    if _counts.origin != origin or _counts.made is None:
-        _counts.origin, _counts.thread, _counts.made = origin, _thread(origin), {}
-    number = _counts.made[library] = _counts.made.get(library, 0) + 1
+    origin = (_origin(), seeding.rounds[-1])
+    if origin not in _counts.made:
+        _forget_ended_rounds()
+        _counts.made[origin] = _thread(origin), {}
+    thread, made = _counts.made[origin]
+    number = made[library] = made.get(library, 0) + 1
     _made[origin, library] = _made.get((origin, library), 0) + 1
-    return (*_counts.thread, "unseeded", library, number)
+    return (*thread, "unseeded", library, number)
 
 
-def _thread(origin: object) -> streams.Path:
+def _forget_ended_rounds() -> None:
+    """A notebook may begin a round with every cell, for weeks."""
+    for origin in [one for one in _counts.made if one[1] not in seeding.rounds]:
+        del _counts.made[origin]
+    for counts in (_threads, _made):
+        for key in list(counts):
+            if key[0][1] not in seeding.rounds:
+                counts.pop(key, None)
+
+
+def _thread(origin: Origin) -> streams.Path:
     """("thread", name, k) for the k-th thread of that name; empty for the main thread."""
     threading = sys.modules.get("threading")
     if threading is None:
@@ -127,16 +138,8 @@ def _thread(origin: object) -> streams.Path:
 
 def made() -> dict[str, int]:
     """Library -> how many generators of it this process has made without a seed."""
-    origin = (_origin(), _round)
+    origin = (_origin(), seeding.rounds[-1])
     return {library: number for (of, library), number in list(_made.items()) if of == origin}
-
-
-def start_over() -> None:
-    """Number from the start again, as if this process began now."""
-    global _round
-    _round += 1
-    _threads.clear()
-    _made.clear()
 
 
 def look() -> None:

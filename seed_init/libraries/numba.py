@@ -2,6 +2,10 @@
 
 import sys
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
 
 def seed(value: int) -> None:
     """Seed the two generators behind `random` and `numpy.random` in compiled functions.
@@ -15,3 +19,18 @@ def seed(value: int) -> None:
     helper = sys.modules["numba._helperlib"]
     helper.rnd_seed(helper.rnd_get_py_state_ptr(), value)
     helper.rnd_seed(helper.rnd_get_np_state_ptr(), value)
+
+
+def state() -> "Any":
+    """The states of this thread's two generators, for `restore`."""
+    helper = sys.modules["numba._helperlib"]
+    pointers = helper.rnd_get_py_state_ptr(), helper.rnd_get_np_state_ptr()
+    return [helper.rnd_get_state(pointer) for pointer in pointers]
+
+
+def restore(state: "Any") -> None:
+    """Put back what `state` gave."""
+    helper = sys.modules["numba._helperlib"]
+    pointers = helper.rnd_get_py_state_ptr(), helper.rnd_get_np_state_ptr()
+    for pointer, one in zip(pointers, state):
+        helper.rnd_set_state(pointer, one)

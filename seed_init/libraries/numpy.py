@@ -46,6 +46,16 @@ def seed(value: int) -> None:
         shared.state = type(shared)(numpy_random.SeedSequence(value)).state
 
 
+def state() -> "Any":
+    """The state of the global `RandomState`, for `restore`."""
+    return sys.modules["numpy.random"].get_state(legacy=False)
+
+
+def restore(state: "Any") -> None:
+    """Put back what `state` gave."""
+    sys.modules["numpy.random"].set_state(state)
+
+
 def seed_in_fork(value: int) -> bool:
     """As `seed`, in a forked child; False where the lock was taken along, for ever."""
     shared = _rand or sys.modules["numpy.random.mtrand"]._rand

@@ -37,6 +37,16 @@ def seed(value: int) -> None:
     _seed(_global, value)
 
 
+def state() -> "tuple[Any, ...]":
+    """The state of the generator behind the functions of `random`, for `restore`."""
+    return _getstate(_global)
+
+
+def restore(state: "tuple[Any, ...]") -> None:
+    """Put back what `state` gave."""
+    _setstate(_global, state)
+
+
 def watch() -> None:
     """Have `Random()` and `random.seed()` ask us; what has a seed of its own keeps it.
 

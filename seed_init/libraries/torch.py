@@ -20,6 +20,7 @@ PATIENCE = 5.0
 
 
 _manual_seed = torch.manual_seed
+_cuda_manual_seed_all = torch.cuda.manual_seed_all
 
 
 def seed(value: int) -> None:
@@ -34,6 +35,27 @@ def seed(value: int) -> None:
     global _latest
     _latest = value
     _manual_seed(value)
+
+
+def state() -> "dict[str, Any]":
+    """The states of the default generators, for `restore`; of CUDA's where CUDA has started."""
+    return {
+        "seed": torch.initial_seed(),
+        "latest": _latest,
+        "cpu": torch.get_rng_state(),
+        "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else None,
+    }
+
+
+def restore(state: "dict[str, Any]") -> None:
+    """Put back what `state` gave; a CUDA that has not started, or has since, starts as it would."""
+    global _latest
+    _latest = state["latest"]
+    torch.set_rng_state(state["cpu"])
+    if state["cuda"] is not None:
+        torch.cuda.set_rng_state_all(state["cuda"])
+    else:
+        _cuda_manual_seed_all(state["seed"])
 
 
 def seed_in_fork(value: int) -> None:

@@ -34,19 +34,9 @@ def run(
         stdin: what it reads.
         timeout: seconds until the test fails.
     """
-    environment = {"PATH": os.defpath, "LANG": "C.UTF-8", "PYTHONHASHSEED": "0"}
-    library = Path(python).parent.parent / "lib"
-    if any(library.glob("libpython*")):  # a Python that was built shared
-        environment["LD_LIBRARY_PATH"] = str(library)
-    if "TMPDIR" in os.environ:
-        environment["TMPDIR"] = os.environ["TMPDIR"]
-    for name, value in (env or {}).items():
-        environment.pop(name, None)
-        if value is not None:
-            environment[name] = value
     return subprocess.run(
         [str(part) for part in (python, *arguments)],
-        env=environment,
+        env=environment_of(python, env or {}),
         cwd=cwd or "/",
         input=stdin,
         capture_output=True,
@@ -54,6 +44,21 @@ def run(
         encoding="utf-8",
         timeout=timeout,
     )
+
+
+def environment_of(python: Path | str, env: Mapping[str, str | None]) -> dict[str, str]:
+    """The minimal environment of a Python, with `env` on top; None takes a variable away."""
+    environment = {"PATH": os.defpath, "LANG": "C.UTF-8", "PYTHONHASHSEED": "0"}
+    library = Path(python).parent.parent / "lib"
+    if any(library.glob("libpython*")):  # a Python that was built shared
+        environment["LD_LIBRARY_PATH"] = str(library)
+    if "TMPDIR" in os.environ:
+        environment["TMPDIR"] = os.environ["TMPDIR"]
+    for name, value in env.items():
+        environment.pop(name, None)
+        if value is not None:
+            environment[name] = value
+    return environment
 
 
 def output(python: Path | str, *arguments: Path | str, **options: Any) -> str:

@@ -1,0 +1,84 @@
+"""Which cell runs, and where its streams start."""
+
+from typing import Any
+
+from seed_init import seeding, settings, startup, suspending
+
+
+class Cells:
+    """The cells of one shell.
+
+    Attributes:
+        running: IPython's `ExecutionInfo` of each cell that runs, the innermost last: a cell may
+            run others (`%%capture` does, and code that calls `run_cell`).
+        aside: streams that a cell has put aside until its end, with its `ExecutionInfo`.
+        begun: whether a cell has begun at all, and one that goes into the history.
+    """
+
+    def __init__(self) -> None:
+        self.running: list[Any] = []
+        self.aside: list[tuple[Any, suspending.Streams]] = []
+        self.begun = (False, False)
+
+    def before(self, info: Any) -> None:
+        """IPython's event `pre_run_cell`."""
+        # IPython prints what a callback raises and runs the cell all the same: unseeded.
+        startup.guarded("notebook.cells", "begin", self, info)
+
+    def after(self, result: Any) -> None:
+        """IPython's event `post_run_cell`."""
+        startup.guarded("notebook.cells", "end", self, result)
+
+
+def begin(cells: Cells, info: Any) -> None:
+    """Start the streams over where the policy says so. May be called twice for a cell.
+
+    Under `kernel` that is before the first cell. Front ends and configuration files
+    (`exec_lines`) run cells of their own before, which do not go into the history and which
+    the user does not know of: so once more before the first one that does.
+
+    Args:
+        cells: of the shell.
+        info: of the cell that is about to run.
+    """
+    if not any(one is info for one in cells.running):
+        cells.running.append(info)
+    if len(cells.running) > 1:
+        return
+    if settings.value("SEED_INIT_NOTEBOOK") == "cell":
+        seeding.start_over(part_of(info))
+    elif not cells.begun[0] or (info.store_history and not cells.begun[1]):
+        seeding.start_over(())
+    cells.begun = (True, cells.begun[1] or info.store_history)
+
+
+def end(cells: Cells, result: Any) -> None:
+    """Take up again what the cell has put aside. May be called twice for a cell.
+
+    Args:
+        cells: of the shell.
+        result: IPython's `ExecutionResult`; None for a cell that was cancelled.
+    """
+    info = result.info if result is not None else None
+    if info is not None and (not info.raw_cell or info.raw_cell.isspace()):
+        return  # an empty cell ends without having begun (IPython, run_cell_async)
+    numbers = [number for number, one in enumerate(cells.running) if one is info]
+    # After an exception from outside the cell, IPython makes another info for the same cell.
+    first = numbers[0] if numbers else len(cells.running) - 1
+    ended = cells.running[max(first, 0) :]
+    while cells.aside and any(cells.aside[-1][0] is one for one in ended):
+        cells.aside[-1][1].resume()
+        cells.aside.pop()
+    del cells.running[max(first, 0) :]
+
+
+def part_of(info: Any) -> tuple[str, str]:
+    """The part of the job that a cell is, by its text.
+
+    White space at the ends of lines and of the cell does not count: front ends differ in it, and
+    nobody sees it.
+
+    Args:
+        info: of the cell.
+    """
+    return "cell", "\n".join(line.rstrip() for line in info.raw_cell.strip().splitlines())
