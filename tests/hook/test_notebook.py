@@ -134,6 +134,15 @@ class TestTheCellPolicy:
         assert forwards == twice == backwards
         assert len(set(forwards.values())) == len(cells)
 
+    def test_does_not_depend_on_what_an_import_makes(self, start: Start, tmp_path: Path) -> None:
+        """Once; the second time the module is there. scipy.stats makes four generators."""
+        (tmp_path / "making.py").write_text("import numpy\nmade = numpy.random.default_rng()\n")
+        code = f"""import sys; sys.path[:0] = [{str(tmp_path)!r}]
+import making, numpy
+print(numpy.random.default_rng().random())"""
+        one = start(CELLS)
+        assert one.printed(code) == one.printed(code)
+
     def test_gives_cells_of_other_texts_and_jobs_of_other_seeds_other_numbers(
         self, start: Start
     ) -> None:

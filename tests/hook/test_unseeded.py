@@ -103,6 +103,38 @@ print(numpy.random.default_rng().random())
 
 
 @pytest.mark.torch
+def test_those_of_a_module_that_is_imported_do_not_shift_the_programs(
+    python: Path, tmp_path: Path
+) -> None:
+    """scipy.stats makes some while it is imported; another release of it may make more."""
+    (tmp_path / "making.py").write_text(
+        "import numpy, random\nmade = numpy.random.default_rng(), random.Random()\n"
+        "drawn = [made[0].random(), made[1].random()]\n"
+    )
+    code = f"""
+import sys; sys.path.append({str(tmp_path)!r})
+import json, numpy, random
+if sys.argv[1:]: import making
+drawn = [numpy.random.default_rng().random(), random.Random().random()]
+print(json.dumps([drawn, making.drawn if sys.argv[1:] else []]))
+"""
+    (alone, _), (drawn, by_module) = (
+        answer(python, "-c", code, *words, env=SEVEN) for words in ((), ("importing",))
+    )
+    assert drawn == alone
+    assert not set(drawn) & set(by_module)
+
+
+def test_a_streams_path_is_the_documented_one(python: Path) -> None:
+    code = """
+import numpy
+from seed_init.streams import derive_entropy
+made = [numpy.random.SeedSequence().entropy for _ in "12"]
+print(made == [derive_entropy(7, ("unseeded", "numpy", "__main__", k)) for k in (1, 2)])
+"""
+    assert output(python, "-c", code, env=SEVEN) == "True"
+
+
 class TestTorch:
     CODE = """
 import json, torch
