@@ -12,7 +12,7 @@ export SEED DETERMINISM JUPYTER_PORT
 
 PYTHON_FILES := seed_init image tests benchmarks examples entrypoint/seed-init-healthcheck
 SHELL_FILES := tools/*.sh tests/standin/*.sh entrypoint/seed-init-entrypoint \
-	entrypoint/seed-init-notebook image/seed-init .ci/run
+	entrypoint/seed-init-notebook image/seed-init examples/team/*.sh .ci/run
 
 .PHONY: help
 help: ## list the targets
@@ -46,7 +46,7 @@ lint: venv ## ruff, mypy, shellcheck, hadolint
 	@.venv/bin/ruff format --check --quiet $(PYTHON_FILES) || (echo "run: .venv/bin/ruff format"; false)
 	@.venv/bin/mypy --no-error-summary
 	@.venv/bin/shellcheck $(SHELL_FILES)
-	@.venv/bin/hadolint Dockerfile
+	@.venv/bin/hadolint Dockerfile examples/team/Dockerfile
 
 .PHONY: venv
 venv:

@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 import seed_init
-from seed_init.cli import doctor, place, status
+from seed_init.cli import doctor, place, set_default, status
 
-COMMANDS = (place.add_install, place.add_uninstall, status.add, doctor.add)
+COMMANDS = (place.add_install, place.add_uninstall, set_default.add, status.add, doctor.add)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -45,7 +45,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: the words after `seed-init`; None takes them from `sys.argv`.
 
     Returns:
-        The exit status: 0 done, 1 a check failed or it could not be done, 2 bad usage.
+        The exit status: 0 done, 1 a check failed or it could not be done, 2 bad usage,
+        78 a setting is refused.
     """
     options = parser().parse_args(arguments)
     # A path that no UTF-8 can hold is shown as well as it can be.

@@ -2,8 +2,11 @@
 
 import argparse
 import json
+import sys
+from typing import Any
 
 from seed_init import report
+from seed_init.cli import proving
 from seed_init.cli.tables import table
 
 
@@ -16,21 +19,48 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         "cover. `python -m seed_init status` asks for the Python that runs it.",
     )
     command.add_argument("--json", action="store_true", help="print one JSON object")
+    command.add_argument(
+        "--check",
+        action="store_true",
+        help="exit with 1 if anything is not covered, or if a fresh Python does not draw what "
+        "seeding by hand gives (imports NumPy and torch, if installed)",
+    )
     command.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print the status; always 0."""
+    """Print the status; with --check, 1 where it does not hold, one line for each reason."""
     state = report.status()
-    print(json.dumps(state, indent=2) if options.json else as_text(state))
-    return 0
+    failed = check(state) if options.check else []
+    # Flushed, so that in a log of both outputs the reasons come last.
+    print(json.dumps(state, indent=2) if options.json else as_text(state), flush=True)
+    for line in failed:
+        print(f"seed-init status: {line}", file=sys.stderr)
+    return int(bool(failed))
 
 
-def as_text(state: dict) -> str:  # type: ignore[type-arg]
+def check(state: dict[str, Any]) -> list[str]:
+    """Why the settings do not hold here, one line a reason; empty where they do.
+
+    Args:
+        state: as `seed_init.status` returns it; gets `checked`, what was compared, or None.
+    """
+    state["checked"] = None
+    # A hook that is off, idle or not active is among these lines, and has nothing to compare.
+    failed: list[str] = list(state["not_covered"])
+    if state["hook"] == "active":
+        try:
+            state["checked"] = proving.prove(state)
+        except proving.NotProven as error:
+            failed.append(str(error))
+    return failed
+
+
+def as_text(state: dict[str, Any]) -> str:
     """The status as a person reads it.
 
     Args:
-        state: as `seed_init.status` returns it.
+        state: as `seed_init.status` returns it, and `check` completes it.
     """
     where = ", ".join(state["installed"]) or "nowhere in this Python"
     lines = [
@@ -44,4 +74,6 @@ def as_text(state: dict) -> str:  # type: ignore[type-arg]
         lines += ["", "set when torch is imported:", table(rows)]
     if state["not_covered"]:
         lines += ["", "not covered:", *(f"  {line}" for line in state["not_covered"])]
+    if state.get("checked"):
+        lines += ["", f"checked: {state['checked']}"]
     return "\n".join(lines)

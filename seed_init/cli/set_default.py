@@ -1,0 +1,262 @@
+"""`seed-init set-default`: change the defaults file as the contract allows, and not otherwise."""
+
+import argparse
+import os
+import stat
+import sys
+from pathlib import Path
+
+from seed_init import placement, refusals, startup
+
+Change = tuple[str, str, str]
+"""A name, its old and its new value; "" where it has none."""
+
+
+def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add `set-default` to the parser."""
+    command = commands.add_parser(
+        "set-default",
+        help="set what holds where a job says nothing, such as SEED=1234",
+        description="Set variables in the defaults file, which holds where a job's environment "
+        "says nothing. Comments, order and other lines are kept. Exit status 78, and nothing is "
+        f"written, for what is not in the contract. The file is the one that this Python reads: "
+        f"PREFIX{startup.DEFAULTS} if it is there (PREFIX: sys.prefix), or else "
+        f"{startup.DEFAULTS}. Where neither is there, a virtual environment gets the first and "
+        "any other Python the second. To repair a file for which every Python is refused: "
+        "SEED_INIT=0 seed-init set-default ...",
+    )
+    command.add_argument(
+        "assignments",
+        nargs="+",
+        type=assignment,
+        metavar="NAME=VALUE",
+        help="a variable of the README's table, except SEED_INIT; NAME= takes it out",
+    )
+    command.add_argument(
+        "--file",
+        type=Path,
+        metavar="PATH",
+        help="another defaults file, such as that of one environment alone: "
+        "PREFIX/etc/seed_init/defaults hides the image's",
+    )
+    command.set_defaults(run=run)
+
+
+def assignment(word: str) -> tuple[str, str]:
+    """Split NAME=VALUE, as a line of the file is split.
+
+    Raises:
+        argparse.ArgumentTypeError: there is no `=`.
+    """
+    name, equals, value = word.partition("=")
+    if not equals:
+        raise argparse.ArgumentTypeError(f"{refusals.shown(word)} has no =")
+    return name.strip(), value.strip()
+
+
+def run(options: argparse.Namespace) -> int:
+    """Change the file and print each change; 1 if it cannot be written, 78 for a refusal."""
+    path = options.file or defaults_file()
+    try:
+        before = read(path)
+        after, changes = changed(path, before, options.assignments)
+    except refusals.Refusal as refusal:
+        line = f"seed_init: {refusal}".encode("ascii", "backslashreplace").decode()
+        print(line, file=sys.stderr)
+        return refusals.EX_CONFIG
+    try:
+        if after != before:
+            write(path, text_of(after))
+    except OSError as error:
+        print(f"seed-init set-default: {cannot_write(path, error)}", file=sys.stderr)
+        return 1
+    for name, old, new in changes:
+        was, now = old or "unset", new or "unset"
+        print(
+            f"{path}: {name} is {now} already" if old == new else f"{path}: {name} {was} -> {now}"
+        )
+    return 0
+
+
+def defaults_file() -> Path:
+    """The defaults file that this Python reads, or would read if it were there."""
+    own, shared = Path(sys.prefix + startup.DEFAULTS), Path(startup.DEFAULTS)
+    if os.access(own, os.F_OK):
+        return own
+    # A virtual environment is its user's, and what is set for it is not meant for the machine.
+    is_virtual = sys.prefix != sys.base_prefix
+    return own if is_virtual and not os.access(shared, os.F_OK) else shared
+
+
+def changed(
+    path: Path, lines: list[str], assignments: list[tuple[str, str]]
+) -> tuple[list[str], list[Change]]:
+    """The lines of the file as they would be, and what has changed.
+
+    Args:
+        path: the file, for refusals.
+        lines: its lines.
+        assignments: name and new value, "" to take the name out.
+
+    Raises:
+        Refusal: an assignment, another line of the file, or both together are not in the
+            contract; or the file would be longer than it may be.
+    """
+    wanted: dict[str, str] = {}
+    for name, value in assignments:
+        if name in wanted:
+            raise refusals.Refusal(f"{name} is given twice; give it once")
+        wanted[name] = accepted(name, value)
+    old: dict[str, str] = {}  # of the names that change: whatever they had, accepted or not
+    kept: dict[str, str] = {}
+    last: dict[str, int] = {}
+    for index, line in enumerate(lines):
+        name, value = setting(path, index + 1, line.strip(), wanted)
+        if name in wanted:
+            last[name] = index
+        if value:
+            (old if name in wanted else kept)[name] = value
+    values = kept | {name: value for name, value in wanted.items() if value}
+    if values.get("DETERMINISM") == "strict":
+        refusals.check_strict(values)
+    changes = [(name, old.get(name, ""), value) for name, value in wanted.items()]
+    result = replaced(lines, wanted, last)
+    if len(os.fsencode(text_of(result))) > startup.DEFAULTS_MAX:
+        raise refusals.Refusal(
+            f"{path} would be longer than {startup.DEFAULTS_MAX} bytes; shorten it"
+        )
+    return result, changes
+
+
+def accepted(name: str, value: str) -> str:
+    """The value as the contract writes it; "" takes a variable out.
+
+    Raises:
+        Refusal: the contract has no such variable in a defaults file, or not this value.
+    """
+    if name == "SEED_INIT":
+        raise refusals.Refusal(
+            "SEED_INIT is not accepted in a defaults file, because it holds before one is read; "
+            "set it in the environment"
+        )
+    if name not in startup.ACCEPTED:
+        names = refusals.listed(tuple(startup.ACCEPTED))
+        raise refusals.Refusal(f"{refusals.shown(name)} is not accepted as a name; use {names}")
+    if "\n" in value:  # it would be two lines
+        raise refusals.not_accepted(name, value, ("a value of one line",))
+    return startup.accept(name, value) if value else ""
+
+
+def read(path: Path) -> list[str]:
+    """The lines of a defaults file; none where there is no file.
+
+    Raises:
+        Refusal: it cannot be read, as for every Python.
+    """
+    try:
+        # What is no file may never end, and must not be replaced by one: /dev/null is mounted
+        # over files to hide them.
+        if path.exists() and not stat.S_ISREG(path.stat().st_mode) and not path.is_dir():
+            raise OSError(0, "Not a regular file")
+        text = path.read_bytes()
+        if len(text) > startup.DEFAULTS_MAX:
+            raise OSError(0, f"longer than {startup.DEFAULTS_MAX} bytes")
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise refusals.unreadable(str(path), error) from None
+    lines = os.fsdecode(text).split("\n")
+    return lines if lines[-1] else lines[:-1]
+
+
+def setting(path: Path, number: int, line: str, wanted: dict[str, str]) -> tuple[str, str]:
+    """Name and value of a line, ("", "") for a comment: as `startup.read_defaults` takes it.
+
+    Args:
+        path: the file.
+        number: the line's number, from 1.
+        line: its text, stripped.
+        wanted: the names that get another value, so that theirs need not be accepted now.
+
+    Raises:
+        Refusal: the line is not in the contract.
+    """
+    if not line or line[0] == "#":
+        return "", ""
+    try:
+        name, value = map(str.strip, line.split("=", 1))
+        if name not in wanted and (value or name not in startup.ACCEPTED):
+            value = startup.accept(name, value)
+        return name, value
+    except Exception as error:
+        raise refusals.bad_line(str(path), number, line, error) from None
+
+
+def replaced(lines: list[str], wanted: dict[str, str], last: dict[str, int]) -> list[str]:
+    """The lines with each name where it was last, which is the one that holds, or at the end.
+
+    Args:
+        lines: the lines of the file.
+        wanted: name to new value; "" takes the name out.
+        last: name to the index of its last line, of the names that have one.
+    """
+    result = []
+    for index, line in enumerate(lines):
+        name = line.partition("=")[0].strip()
+        if name not in last:
+            result.append(line)
+        elif last[name] == index and wanted[name]:
+            # Indentation, and the \r of an editor on Windows, stay.
+            result.append(line.replace(line.strip(), f"{name}={wanted[name]}", 1))
+    return result + [
+        f"{name}={value}" for name, value in wanted.items() if value and name not in last
+    ]
+
+
+def text_of(lines: list[str]) -> str:
+    return "".join(f"{line}\n" for line in lines)
+
+
+def write(path: Path, text: str) -> None:
+    """Put the text into the file, whole or not at all; with its mode and owner, if it is there.
+
+    Raises:
+        OSError: it cannot be done; the file is as it was.
+    """
+    # A link that leads to the file stays one.
+    target = Path(os.path.realpath(path))
+    found = target.stat() if target.exists() else None
+    make_folder(target.parent)
+    # Random, not numbered by the process: numbers of processes repeat from container to container.
+    scratch = target.with_name(f".{target.name}.{os.urandom(4).hex()}")
+    try:
+        with scratch.open("xb") as file:
+            # Whatever the umask: a user who cannot read the file is refused every Python.
+            mode = placement.READABLE_FILE
+            if found:
+                os.fchown(file.fileno(), found.st_uid, found.st_gid)
+                mode = stat.S_IMODE(found.st_mode)
+            os.fchmod(file.fileno(), mode)
+            file.write(os.fsencode(text))
+            file.flush()
+            os.fsync(file.fileno())
+        scratch.replace(target)
+    except BaseException:
+        scratch.unlink(missing_ok=True)
+        raise
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder, and those above it, that every user can search, whatever the umask."""
+    if not folder.is_dir():
+        make_folder(folder.parent)
+        folder.mkdir()
+        folder.chmod(placement.READABLE_DIRECTORY)
+
+
+def cannot_write(path: Path, error: OSError) -> str:
+    """One line for a file that cannot be written, with what to do about it."""
+    line = f"cannot write {path}: {error.strerror}"
+    if isinstance(error, PermissionError):
+        line += "; do it as root (USER root in a Dockerfile)"
+    return line
