@@ -401,6 +401,16 @@ class TestSeeded:
         assert ran.error is not None and ran.error[0] in ("KeyboardInterrupt", "CancelledError")
         assert [first, one.printed(DRAW)] == recipe(bare, 7, 2)
 
+    def test_a_cancelled_one_ends_as_well(self, start: Start, bare: Path) -> None:
+        """IPython tells of some that there is no result (ipykernel/ipkernel.py, do_execute)."""
+        one = start(SEVEN)
+        told = "get_ipython().events.trigger('post_run_cell', None)"
+        assert one.printed(f"%%seeded 9\n{DRAW}\n{told}\n{DRAW}").splitlines() == [
+            recipe(bare, 9)[0],
+            recipe(bare, 7)[0],
+        ]
+        assert one.printed(DRAW) == recipe(bare, 7, 2)[1]
+
     def test_as_a_line_holds_to_the_end_of_the_cell(self, start: Start, bare: Path) -> None:
         one = start(SEVEN)
         told = one.printed(f"{DRAW}\n%seeded 9\n{DRAW}").splitlines()
