@@ -96,20 +96,25 @@ SHELL ["/bin/bash", "-euo", "pipefail", "-c"]
 USER root
 
 # Hashes for every package, and no resolving: torch, numpy and the nvidia packages are the
-# base's and have to stay.
+# base's and have to stay. share/jupyterhub: pages that only a Hub itself serves, half of
+# what jupyterhub would add.
 RUN --mount=type=bind,source=requirements/notebook.txt,target=/tmp/notebook.txt \
     --mount=type=bind,source=image/pinned.py,target=/tmp/pinned.py \
     export PYTHONDONTWRITEBYTECODE=1 \
     && python /tmp/pinned.py list > /tmp/before.json \
     && pip install --no-cache-dir --root-user-action=ignore --no-warn-script-location \
         --require-hashes --no-deps -r /tmp/notebook.txt \
+    && rm -r "$(python -c 'import sys; print(sys.prefix)')/share/jupyterhub" \
     && python /tmp/pinned.py check /tmp/before.json \
     && rm /tmp/before.json
 
 COPY image/jupyter_server_config.py /etc/jupyter/
+# A file of its own: a list of extensions in the user's configuration leaves this one in.
+COPY image/server_extensions.json /etc/jupyter/jupyter_server_config.d/seed_init.json
 # No node in the image: JupyterLab cannot rebuild itself and need not ask at every page.
 COPY image/page_config.json /etc/jupyter/labconfig/
 COPY image/ipython_config.py /etc/ipython/
+COPY examples/welcome.ipynb /usr/local/share/seed_init/examples/
 COPY --chmod=755 entrypoint/seed-init-notebook entrypoint/seed-init-healthcheck /usr/local/bin/
 
 USER 1000:0

@@ -1,16 +1,31 @@
 """JupyterLab in the container: system-wide settings, below the user's own and the command's."""
 
+import importlib.util
 import os
 
 c = get_config()  # noqa: F821  # traitlets defines it in a configuration file
 
-# The container's own address; docker-compose.yml publishes it on 127.0.0.1 only.
-c.ServerApp.ip = "0.0.0.0"
+if importlib.util.find_spec("seed_init"):
+    from seed_init.notebook import server
+
+    chosen = server.settings()
+    # The container's own address; docker-compose.yml publishes it on 127.0.0.1 only.
+    c.ServerApp.ip = "0.0.0.0"
+    c.ServerApp.root_dir = chosen.root_dir
+    if chosen.base_url is not None:
+        c.ServerApp.base_url = chosen.base_url
+    if chosen.hashed_password is not None:
+        c.IdentityProvider.hashed_password = chosen.hashed_password
+    if chosen.token is not None:
+        c.IdentityProvider.token = chosen.token
+else:
+    # The Jupyter of another Python than the image's. Nothing there sees to it that a server
+    # without a token does not start: it stays on loopback.
+    c.ServerApp.jpserver_extensions = {"seed_init.notebook.server": False}
 c.ServerApp.port = int(os.environ.get("JUPYTER_PORT") or 8888)
 # Another port would be one that nobody published: say that it is taken and stop.
 c.ServerApp.port_retries = 0
 c.ServerApp.open_browser = False
-c.ServerApp.root_dir = "/workspace"
 # Sockets in the server's own runtime directory: kernels over TCP talk in plain text, and
 # ipykernel warns about it. For the server only: nbconvert and its kernel would each look for
 # the sockets in their own working directory.

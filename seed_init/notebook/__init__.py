@@ -5,12 +5,14 @@ start where a script does. The image loads this extension through /etc/ipython, 
 home does not hide; elsewhere: `%load_ext seed_init.notebook`.
 """
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from seed_init.notebook.cells import Cells
-from seed_init.notebook.magics import SeedMagics, seeded_cell
+# The rest in the functions: the Jupyter server asks for `seed_init.notebook.server` alone, and has
+# no use for IPython's shell.
+if TYPE_CHECKING:
+    from seed_init.notebook.cells import Cells
 
-_cells: Cells | None = None
+_cells: "Cells | None" = None
 _had_tip = False
 
 
@@ -20,6 +22,9 @@ def load_ipython_extension(shell: Any) -> None:
     Args:
         shell: the running `InteractiveShell`.
     """
+    from seed_init.notebook.cells import Cells
+    from seed_init.notebook.magics import SeedMagics, seeded_cell
+
     global _cells, _had_tip
     _cells = Cells()
     shell.events.register("pre_run_cell", _cells.before)
@@ -40,6 +45,8 @@ def unload_ipython_extension(shell: Any) -> None:
     Args:
         shell: the running `InteractiveShell`.
     """
+    from seed_init.notebook.magics import SeedMagics, seeded_cell
+
     global _cells
     if _cells is None:
         return

@@ -2,19 +2,14 @@
 
 import json
 import re
-import time
-import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
-import websocket
 from containers import (
     DRAWS,
-    Container,
     Containers,
     Done,
     Project,
@@ -23,17 +18,9 @@ from containers import (
     free_port,
     until,
 )
+from servers import ALLOWED, ANSWER_S, READY_S, Server, link
 
 pytestmark = pytest.mark.image
-
-READY_S = 60.0
-ANSWER_S = 30.0
-
-ALLOWED = [
-    # jupyter_server 2.21 asks tornado 6.6 for a timeout that tornado shortens, and is told so.
-    r"websocket_ping_timeout \(90000\) cannot be longer",
-]
-"""Lines of the server's log that are upstream's and mean nothing to a user."""
 
 ASKED_BY_PAGES: list[tuple[str, str, dict[str, Any]]] = [
     # A page that opens asks for it on both channels; IPython's banner, in the answer, has a tip.
@@ -52,114 +39,6 @@ ASKED_BY_PAGES: list[tuple[str, str, dict[str, Any]]] = [
     ("shell", "is_complete_request", {"code": "random."}),
 ]
 """Channel, message and content of what a browser sends besides cells."""
-
-
-@dataclass
-class Server:
-    """A running notebook service, as a browser on the host sees it."""
-
-    container: Container
-    port: int
-    token: str = ""
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
-
-    def ask(self, method: str, path: str, **options: object) -> requests.Response:
-        answer = requests.request(
-            method,
-            self.url + path,
-            headers={"Authorization": f"token {self.token}"},
-            timeout=ANSWER_S,
-            **options,
-        )
-        answer.raise_for_status()
-        return answer
-
-    def start_kernel(self) -> str:
-        return self.ask("POST", "/api/kernels", json={"name": "python3"}).json()["id"]
-
-    def run_cell(self, kernel: str, code: str) -> dict[str, str]:
-        """Run code as a cell; what it wrote, by the name of the stream."""
-        written = {"stdout": "", "stderr": ""}
-        for reply in self.request(kernel, "shell", "execute_request", code=code, silent=False):
-            content = reply["content"]
-            if reply["msg_type"] == "stream":
-                written[content["name"]] += content["text"]
-            assert reply["msg_type"] != "error", "\n".join(content["traceback"])
-        return written
-
-    def request(self, kernel: str, channel: str, kind: str, **content: object) -> list[dict]:
-        """Send one message to a kernel; all its answers, up to the reply and the idle status."""
-        session, message = uuid.uuid4().hex, uuid.uuid4().hex
-        channels = websocket.create_connection(
-            f"ws://127.0.0.1:{self.port}/api/kernels/{kernel}/channels?session_id={session}",
-            header={"Authorization": f"token {self.token}"},
-            timeout=ANSWER_S,
-        )
-        header = {
-            "msg_id": message,
-            "msg_type": kind,
-            "session": session,
-            "username": "",
-            "date": "",
-            "version": "5.4",
-        }
-        request = {
-            "channel": channel,
-            "header": header,
-            "parent_header": {},
-            "metadata": {},
-            "content": content,
-            "buffers": [],
-        }
-        answers: list[dict] = []
-        deadline = time.monotonic() + ANSWER_S
-        try:
-            channels.send(json.dumps(request))
-            while not complete(answers):
-                # Pings too: the server's would put the socket's own timeout off for ever.
-                opcode, data = channels.recv_data(control_frame=True)
-                assert time.monotonic() < deadline, f"{kind} has only {answers} for an answer"
-                if opcode == websocket.ABNF.OPCODE_TEXT:
-                    answer = json.loads(data)
-                    if answer["parent_header"].get("msg_id") == message:
-                        answers.append(answer)
-        finally:
-            channels.close()
-        return answers
-
-    def draws(self, kernel: str) -> list[float]:
-        numbers: list[float] = json.loads(self.run_cell(kernel, DRAWS)["stdout"])
-        return numbers
-
-    def log(self) -> str:
-        logs = self.container.logs()
-        return logs.stdout + logs.stderr
-
-    def wait_for_link(self) -> "Server":
-        self.token = until("a link in the log", lambda: link(self.log(), self.port), READY_S)[1]
-        # The engine's port forwarding may come up a moment after the server.
-        until("an answer on the host", self.answers, READY_S)
-        return self
-
-    def answers(self) -> bool:
-        try:
-            return requests.get(f"{self.url}/api", timeout=ANSWER_S).ok
-        except requests.ConnectionError:
-            return False
-
-
-def complete(answers: list[dict]) -> bool:
-    """True where a kernel has said all: the two last messages come in either order."""
-    replied = any(answer["msg_type"].endswith("_reply") for answer in answers)
-    idle = any(answer["content"].get("execution_state") == "idle" for answer in answers)
-    return replied and idle
-
-
-def link(log: str, port: int) -> re.Match[str] | None:
-    return re.search(rf"http://127\.0\.0\.1:{port}/lab\?token=([0-9a-f]+)", log)
 
 
 def start(project: Project, **variables: str) -> Server:

@@ -1,0 +1,179 @@
+"""The Jupyter server of the image: what it takes from the environment, and when it must not start.
+
+`/etc/jupyter/jupyter_server_config.py` asks `settings`. As a server extension, which a file in
+`/etc/jupyter/jupyter_server_config.d` enables, this module ends a server that lets anybody in.
+"""
+
+import hashlib
+import ipaddress
+import os
+import re
+import socket
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from seed_init.refusals import Refusal, end, listed, shown
+
+ARGON2 = re.compile(r"argon2:\$argon2(id|i|d)\$v=\d+\$m=\d+,t=\d+,p=\d+\$[\w+/]+\$[\w+/]+", re.A)
+DIGEST = re.compile(r"(\w+):([0-9a-f]*):([0-9a-f]+)", re.A)
+"""What `jupyter_server.auth.passwd` returns: with argon2, and with an algorithm of hashlib."""
+
+# Jupyter puts the path into its patterns as it is: no character that has a meaning there.
+_STEP = r"(%[0-9A-Fa-f]{2}|[\w@~-])(%[0-9A-Fa-f]{2}|[\w@~.-])*"
+PREFIX = re.compile(rf"/|/?{_STEP}(/{_STEP})*/?", re.A)
+
+WORKSPACE = "/workspace"
+CREDENTIALS = ("JUPYTER_TOKEN", "JUPYTER_TOKEN_FILE", "JUPYTER_HASHED_PASSWORD")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the environment says about the server; None where it says nothing.
+
+    Attributes:
+        base_url: the path that everything is below.
+        root_dir: the folder that the file browser shows.
+        hashed_password: as `jupyter_server.auth.passwd` returns it.
+        token: "" for no token.
+    """
+
+    base_url: str | None
+    root_dir: str
+    hashed_password: str | None
+    token: str | None
+
+
+def settings() -> Settings:
+    """What this process's environment says; a value that is not accepted ends it, status 78."""
+    try:
+        return read(os.environ)
+    except Refusal as refusal:
+        end(refusal)
+
+
+def read(environment: Mapping[str, str]) -> Settings:
+    """What `environment` says about the server.
+
+    Raises:
+        Refusal: a value is not accepted.
+    """
+    # The Hub says all of it: the path, and who may come in.
+    if environment.get("JUPYTERHUB_API_TOKEN"):
+        return Settings(None, _root(environment), None, None)
+    return Settings(
+        base_url=_prefix(environment),
+        root_dir=_root(environment),
+        hashed_password=_hashed_password(environment),
+        token="" if _no_auth(environment) else None,
+    )
+
+
+def _prefix(environment: Mapping[str, str]) -> str | None:
+    prefix = environment.get("NB_PREFIX", "").strip()
+    if prefix and not PREFIX.fullmatch(prefix):
+        raise Refusal(
+            f"NB_PREFIX={shown(prefix)} is not accepted; use a path such as /notebook/team/name"
+        )
+    return prefix or None
+
+
+def _root(environment: Mapping[str, str]) -> str:
+    """Home is the volume that these two keep for a user; files elsewhere go with the container."""
+    kept_at_home = environment.get("JUPYTERHUB_API_TOKEN") or environment.get("NB_PREFIX")
+    if kept_at_home and not Path(WORKSPACE).is_mount():
+        return str(Path.home())
+    return WORKSPACE
+
+
+def _hashed_password(environment: Mapping[str, str]) -> str | None:
+    hashed = environment.get("JUPYTER_HASHED_PASSWORD", "").strip()
+    if hashed and not is_hash(hashed):
+        # Not shown: it may be the password.
+        raise Refusal(
+            "JUPYTER_HASHED_PASSWORD is not accepted, it is no hash of a password; use what "
+            "python -c 'from jupyter_server.auth import passwd; print(passwd())' prints"
+        )
+    return hashed or None
+
+
+def is_hash(text: str) -> bool:
+    """True for what `jupyter_server.auth.passwd_check` can compare a password with."""
+    digest = DIGEST.fullmatch(text)
+    if digest is None or digest[1] not in hashlib.algorithms_available:
+        return ARGON2.fullmatch(text) is not None
+    return len(digest[3]) == 2 * hashlib.new(digest[1]).digest_size
+
+
+def _no_auth(environment: Mapping[str, str]) -> bool:
+    given = environment.get("JUPYTER_NO_AUTH", "").strip()
+    if given not in ("", "1"):
+        raise Refusal(f"JUPYTER_NO_AUTH={shown(given)} is not accepted; use {listed(('1',))}")
+    also = [name for name in CREDENTIALS if environment.get(name)]
+    if given and also:
+        raise Refusal(f"JUPYTER_NO_AUTH=1 and {also[0]} are both set; unset one of them")
+    return bool(given)
+
+
+# --- the server extension ---------------------------------------------------------------
+
+
+def _jupyter_server_extension_points() -> list[dict[str, str]]:
+    return [{"module": __name__}]
+
+
+def _load_jupyter_server_extension(app: Any) -> None:
+    """End a server that has no authentication and is not on loopback, unless it is allowed to.
+
+    Jupyter loads extensions when the configuration is final, whichever files and options it
+    came from, and before it binds the port (`ServerApp.initialize` in jupyter_server 2).
+
+    Args:
+        app: the `ServerApp`.
+    """
+    try:
+        line = warning(app)
+    except Exception as error:
+        # Jupyter would only log it, and start.
+        end(
+            error
+            if isinstance(error, Refusal)
+            else Refusal(f"cannot check who may come in: {error!r}")
+        )
+    if line:
+        print(f"seed_init: {line}", file=sys.stderr, flush=True)
+
+
+def warning(app: Any) -> str | None:
+    """The line for a server that lets anybody in; None for any other.
+
+    Raises:
+        Refusal: it must not start.
+    """
+    # A UNIX socket has no address; the mode of its file says who may come in.
+    if app.identity_provider.auth_enabled or app.sock or is_loopback(app.ip):
+        return None
+    if os.environ.get("JUPYTER_NO_AUTH", "").strip() != "1":
+        raise Refusal(
+            f"no token and no password for a server on {app.ip or 'every address'}: not starting "
+            "it; set JUPYTER_TOKEN or JUPYTER_HASHED_PASSWORD, or JUPYTER_NO_AUTH=1 where a "
+            "gateway checks who comes in"
+        )
+    return (
+        f"JUPYTER_NO_AUTH=1: whoever reaches port {app.port} of this container can run code in it"
+    )
+
+
+def is_loopback(host: str) -> bool:
+    """True where only this machine reaches a server on `host`, an address or a name."""
+    if not host:
+        return False  # every address
+    try:
+        found = {entry[4][0] for entry in socket.getaddrinfo(host, None)}
+    except (OSError, UnicodeError):
+        return False
+    return all(
+        ipaddress.ip_address(str(address).partition("%")[0]).is_loopback for address in found
+    )

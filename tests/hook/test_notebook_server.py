@@ -1,0 +1,83 @@
+"""What the notebook image's server takes from its environment, without the image."""
+
+import hashlib
+
+import pytest
+from jupyter_server.auth import passwd
+
+from seed_init.notebook import server
+from seed_init.refusals import Refusal
+
+
+@pytest.mark.parametrize("algorithm", ["argon2", "sha1", "sha256", "sha512"])
+def test_what_jupyters_passwd_prints_is_a_hash(algorithm: str) -> None:
+    hashed = passwd("correct horse", algorithm=algorithm)
+    assert server.read({"JUPYTER_HASHED_PASSWORD": f" {hashed}\n"}).hashed_password == hashed
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "correct horse",
+        "a:b:c",
+        "argon2:correct horse",
+        # What is left of a hash after a shell or Compose has replaced $argon2id and the like.
+        "argon2:=19=10240,t=10,p=8/abc/def",
+        f"sha1:abc:{hashlib.sha1(b'x').hexdigest()[:-1]}",
+        f"sha1:abc:{hashlib.sha1(b'x').hexdigest().upper()}",
+        f"unknown:abc:{hashlib.sha1(b'x').hexdigest()}",
+        "shake_128:abc:00",
+    ],
+)
+def test_what_no_password_can_match_is_refused_and_not_shown(text: str) -> None:
+    with pytest.raises(Refusal) as refused:
+        server.read({"JUPYTER_HASHED_PASSWORD": text})
+    assert text not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "prefix",
+    ["/", "/team", "team/", "/notebook/team/a.b-c_1", "/user/ann%40example.org/", "/~ann/"],
+)
+def test_a_path_is_a_prefix(prefix: str) -> None:
+    assert server.read({"NB_PREFIX": f" {prefix} "}).base_url == prefix
+
+
+@pytest.mark.parametrize(
+    "prefix",
+    ["//", "/a//b", "http://a/b", "/a b", "/a?b", "/a#b", "/a/../b", "/(a)", "/a+", "/a%2", "/ä"],
+)
+def test_what_is_no_plain_path_is_no_prefix(prefix: str) -> None:
+    with pytest.raises(Refusal, match="NB_PREFIX="):
+        server.read({"NB_PREFIX": prefix})
+
+
+def test_under_a_hub_the_hub_decides_path_and_authentication() -> None:
+    found = server.read(
+        {
+            "JUPYTERHUB_API_TOKEN": "t",
+            "NB_PREFIX": "/team",
+            "JUPYTER_NO_AUTH": "1",
+            "JUPYTER_HASHED_PASSWORD": passwd("correct horse", algorithm="sha1"),
+        }
+    )
+    assert (found.base_url, found.hashed_password, found.token) == (None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("host", "loopback"),
+    [
+        ("127.0.0.1", True),
+        ("127.1.2.3", True),
+        ("::1", True),
+        ("localhost", True),
+        ("", False),
+        ("0.0.0.0", False),
+        ("::", False),
+        ("192.0.2.1", False),
+        ("no-such-host.invalid", False),
+        ("a" * 70, False),
+    ],
+)
+def test_loopback_is_what_only_this_machine_reaches(host: str, loopback: bool) -> None:
+    assert server.is_loopback(host) is loopback
