@@ -2,6 +2,7 @@
 #
 #   docker build --target runtime  -t seed-init:2.6.0-cuda11.8-cudnn9 .
 #   docker build --target notebook -t seed-init:2.6.0-cuda11.8-cudnn9-notebook .   (default)
+#   docker build --target ssh      -t seed-init:2.6.0-cuda11.8-cudnn9-ssh .
 #
 # No `# syntax=` line: the frontend that every BuildKit carries is enough, and a build then
 # needs no registry but the base's.
@@ -47,6 +48,14 @@ COPY --chmod=755 image/seed-init entrypoint/seed-init-entrypoint /usr/local/bin/
 RUN bin=$(dirname "$(command -v python)") \
     && echo "case :\$PATH: in *:$bin:*) ;; *) PATH=$bin:\$PATH ;; esac" \
         > /etc/profile.d/seed-init.sh
+
+# A person at a shell sees which seed holds. Login shells say it from profile.d, after PATH: for a
+# user without a passwd entry /etc/profile does not read bash.bashrc (bash then takes itself for
+# /bin/sh). The rest of that file stays the distribution's.
+COPY image/login.sh /etc/seed_init/login.sh
+RUN run='[ ! -r /etc/seed_init/login.sh ] || . /etc/seed_init/login.sh' \
+    && echo "shopt -q login_shell || $run" >> /etc/bash.bashrc \
+    && echo "[ -z \"\${BASH_VERSION-}\" ] || $run" >> /etc/profile.d/seed-init.sh
 
 # Group 0 may write the home and /workspace: an arbitrary --user is in it. Nothing that the
 # image needs is in either, so that a volume may hide them.
@@ -125,3 +134,39 @@ RUN --mount=type=bind,source=image/selftest.py,target=/tmp/selftest.py \
     PYTHONDONTWRITEBYTECODE=1 python /tmp/selftest.py jupyterlab pandas sklearn matplotlib tqdm
 
 SHELL ["/bin/sh", "-c"]
+
+# ---------------------------------------------------------------------------------------
+# On notebook: VS Code, which comes over SSH, runs notebooks with ipykernel.
+FROM notebook AS ssh
+
+SHELL ["/bin/bash", "-euo", "pipefail", "-c"]
+
+USER root
+
+# openssh-server: sshd, and with it ssh-keygen and the sftp that scp uses.
+# libnss-wrapper: a passwd entry for an arbitrary --user, for sshd alone; it lets nobody in
+# who has none.
+# The host keys that the package makes would be the same in every container of the image.
+RUN apt-get update \
+    && DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends \
+        openssh-server libnss-wrapper \
+    && rm -f /etc/ssh/ssh_host_* \
+    && rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/log/apt /var/log/dpkg.log
+
+COPY --chmod=755 entrypoint/seed-init-ssh /usr/local/bin/
+
+# Where the first start puts the host key. A new volume takes owner and mode from here, and
+# group 0 may write, because an arbitrary --user is in it.
+RUN mkdir /etc/seed_init/ssh \
+    && chown 1000:0 /etc/seed_init/ssh \
+    && chmod 770 /etc/seed_init/ssh
+
+USER 1000:0
+EXPOSE 2222
+CMD ["seed-init-ssh"]
+
+SHELL ["/bin/sh", "-c"]
+
+# ---------------------------------------------------------------------------------------
+# The last stage is what `docker build .` makes: the notebook, nothing added.
+FROM notebook

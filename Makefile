@@ -12,7 +12,8 @@ export SEED DETERMINISM JUPYTER_PORT
 
 PYTHON_FILES := seed_init image tests benchmarks examples entrypoint/seed-init-healthcheck
 SHELL_FILES := tools/*.sh tests/standin/*.sh entrypoint/seed-init-entrypoint \
-	entrypoint/seed-init-notebook image/seed-init examples/team/*.sh .ci/run
+	entrypoint/seed-init-notebook entrypoint/seed-init-ssh image/seed-init image/login.sh \
+	examples/team/*.sh .ci/run
 
 .PHONY: help
 help: ## list the targets
@@ -27,9 +28,10 @@ train: ## run the example training job, in a container where possible
 	@tools/run.sh train
 
 .PHONY: image
-image: ## build both images, runtime and notebook
+image: ## build the images: runtime, notebook and ssh
 	docker build --target runtime --tag $(TAG) $(BUILD_ARGS) .
 	docker build --target notebook --tag $(TAG)-notebook $(BUILD_ARGS) .
+	docker build --target ssh --tag $(TAG)-ssh $(BUILD_ARGS) .
 
 # Build arguments from the environment, as docker-compose.yml takes them, and the revision.
 BUILD_ARGS := $(foreach name,BASE_IMAGE BASE_DIGEST EXPECT_TORCH EXPECT_CUDA EXPECT_CUDNN,\

@@ -10,6 +10,9 @@ INITS = 2
 drawn_here = False
 """True where this process replaced SEED=random, so that nobody has reported the seed yet."""
 
+drawn_for_this_program = False
+"""True where no entrypoint had drawn: another program started beside this one draws anew."""
+
 
 def replace_random(values: dict[str, str], origins: dict[str, str]) -> None:
     """Replace SEED=random by a drawn seed, here and for every process started from here.
@@ -21,9 +24,12 @@ def replace_random(values: dict[str, str], origins: dict[str, str]) -> None:
         values: the settings read so far; SEED is replaced in it and in `os.environ`.
         origins: likewise.
     """
-    global drawn_here
+    global drawn_here, drawn_for_this_program
     drawn_here = True
-    seed = _drawn_by_entrypoint() or str(int.from_bytes(os.urandom(4), "little"))
+    seed = _drawn_by_entrypoint()
+    if seed is None:
+        drawn_for_this_program = True
+        seed = str(int.from_bytes(os.urandom(4), "little"))
     os.environ["SEED"] = os.environ[DRAWN] = seed
     values["SEED"], origins["SEED"] = seed, "SEED=random"
 

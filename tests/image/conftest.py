@@ -1,4 +1,4 @@
-"""Fixtures of the container tests: an engine, a base, the two images, a project for Compose."""
+"""Fixtures of the container tests: an engine, a base, the images, a project for Compose."""
 
 import fcntl
 import json
@@ -7,7 +7,7 @@ import re
 import subprocess
 import zlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import pytest
@@ -51,6 +51,7 @@ class Images:
 
     runtime: str = f"seed-init-test:runtime-{CHECKOUT}"
     notebook: str = f"seed-init-test:notebook-{CHECKOUT}"
+    ssh: str = f"seed-init-test:ssh-{CHECKOUT}"
 
 
 # --- once for all workers -----------------------------------------------------------
@@ -153,11 +154,11 @@ def build_standin() -> str:
 
 @pytest.fixture(scope="session")
 def images(base: Base, once: Callable[[str, Callable[[], str]], str]) -> Images:
-    """Both images, built from this checkout."""
+    """All images, built from this checkout."""
     built = Images()
 
     def build() -> str:
-        for target, tag in (("runtime", built.runtime), ("notebook", built.notebook)):
+        for target, tag in asdict(built).items():
             before = docker("image", "inspect", "-f", "{{.Id}}", tag, status=None).stdout.strip()
             arguments = [f"--build-arg={name}={value}" for name, value in base.arguments.items()]
             docker("build", "--progress=plain", "--target", target, "--tag", tag, *arguments,
@@ -238,7 +239,9 @@ def new_project(images: Images, base: Base, tmp_path: Path) -> Iterator[Callable
                 "COMPOSE_PROJECT_NAME": unique("seed-init-test"),
                 "CONTAINER_UID": str(folder.stat().st_uid),
                 "JUPYTER_PORT": str(free_port()),
+                "SSH_PORT": str(free_port()),
                 "SEED_INIT_IMAGE": images.notebook,
+                "SEED_INIT_SSH_IMAGE": images.ssh,
                 **base.arguments,
             },
         )

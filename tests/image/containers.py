@@ -27,7 +27,7 @@ print(json.dumps([random.random(), numpy.random.rand(), torch.rand(1).item()]))
 NOISE = re.compile(r"WARNING|ERROR|\[[WE] |Traceback")
 OURS = re.compile(
     r"SEED|DETERMINISM|PYTHONHASHSEED|CU(BLAS|DNN)_|TORCH_|SEED_INIT|JUPYTER|BASE_|EXPECT_"
-    r"|CONTAINER_UID|SHM_SIZE|COMPOSE_|MAKE|MFLAGS|DOCKER_DEFAULT"
+    r"|SSH_PORT|SSH_AUTHORIZED_KEYS|CONTAINER_UID|SHM_SIZE|COMPOSE_|MAKE|MFLAGS|DOCKER_DEFAULT"
 )
 """Variables that would reach the containers, Compose or make from whoever runs the tests."""
 
@@ -67,6 +67,7 @@ def command(
     cwd: Path | None = None,
     variables: Mapping[str, str] = {},
     timeout: float = TIMEOUT,
+    typed: str = "",
 ) -> Done:
     """Run a command to its end.
 
@@ -76,12 +77,13 @@ def command(
         cwd: where to run it.
         variables: put into its environment, see `environment`.
         timeout: seconds, after which the test fails.
+        typed: what comes on its stdin.
     """
     done = subprocess.run(
         words,
         cwd=cwd,
         env=environment(**variables),
-        stdin=subprocess.DEVNULL,
+        input=typed,
         capture_output=True,
         text=True,
         timeout=timeout,

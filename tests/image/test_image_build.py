@@ -13,7 +13,7 @@ NOTEBOOK_MB_MOST = 700
 PINNED = [f"--mount=type=bind,src={REPOSITORY}/image/pinned.py,dst=/tmp/pinned.py,readonly"]
 
 
-@pytest.fixture(params=["runtime", "notebook"])
+@pytest.fixture(params=["runtime", "notebook", "ssh"])
 def image(images, request: pytest.FixtureRequest) -> str:
     return getattr(images, request.param)
 
@@ -103,6 +103,18 @@ def test_the_notebook_image_has_the_bases_torch_and_numpy(container: Containers,
     assert {"torch", "numpy"} <= before.keys()
     assert any(name.startswith("nvidia-cudnn-") for name in before)
     assert after == before
+
+
+def test_without_a_target_the_notebook_image_is_built(images, base) -> None:
+    tag = unique("seed-init-test:default")
+    options = [f"--build-arg={name}={value}" for name, value in base.arguments.items()]
+    try:
+        docker("build", "--progress=plain", "--tag", tag, *options, REPOSITORY, timeout=600)
+        default, notebook = inspect(tag), inspect(images.notebook)
+    finally:
+        docker("image", "rm", "--force", tag, status=None)
+    assert default["RootFS"] == notebook["RootFS"]
+    assert default["Config"] == notebook["Config"]
 
 
 # --- what is in the images ------------------------------------------------------------------

@@ -8,7 +8,7 @@ from containers import Project, docker
 
 pytestmark = pytest.mark.image
 
-SERVICES = ("notebook", "train")
+SERVICES = ("notebook", "ssh", "train")
 
 
 def services(project: Project, cpu: bool) -> dict[str, dict]:
@@ -47,6 +47,9 @@ def test_the_port_is_published_on_127_0_0_1(project: Project) -> None:
     (port,) = found["notebook"]["ports"]
     assert port["host_ip"] == "127.0.0.1"
     assert (port["published"], port["target"]) == (str(project.port), project.port)
+    (port,) = found["ssh"]["ports"]
+    assert port["host_ip"] == "127.0.0.1"
+    assert str(port["target"]) == port["published"] == project.variables["SSH_PORT"]
     assert "ports" not in found["train"]
 
 
@@ -57,9 +60,9 @@ def test_the_notebook_has_a_health_check_and_a_job_has_none(project: Project) ->
 
 
 def test_no_registry_is_asked_for_the_image(project: Project) -> None:
-    for service in services(project, cpu=False).values():
+    for name, service in services(project, cpu=False).items():
         assert service["pull_policy"] == "never"
-        assert service["build"]["target"] == "notebook"
+        assert service["build"]["target"] == ("ssh" if name == "ssh" else "notebook")
 
 
 def test_there_is_room_for_data_loader_workers(project: Project) -> None:
