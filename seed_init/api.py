@@ -89,6 +89,9 @@ def generator(
     label: str | int | None = stream
     if label is None:
         here = processes.path, seeding.rounds[-1]
+        if here not in _generators:  # a notebook may begin a round with every cell, for weeks
+            for ended in [one for one in _generators if one[1] not in seeding.rounds]:
+                _generators.pop(ended, None)
         label = _generators[here] = _generators.get(here, 0) + 1
     value = seeding.process_seed("generator", label)
     if value is None:

@@ -46,6 +46,18 @@ def module_of(frame: "FrameType | None") -> str:
     return name if isinstance(name, str) else ""
 
 
+def during_import(frame: "FrameType | None") -> bool:
+    """True where a module is being imported that has, directly or not, called this frame."""
+    while frame is not None:
+        # The module's body; what it calls is above it.
+        if frame.f_code.co_name == "<module>":
+            spec = frame.f_globals.get("__spec__")
+            if getattr(spec, "_initializing", False):
+                return True
+        frame = frame.f_back
+    return False
+
+
 def place(frame: "FrameType | None") -> str:
     """File and line, as `train.py:12`."""
     return f"{frame.f_code.co_filename}:{frame.f_lineno}" if frame is not None else "?"

@@ -31,10 +31,28 @@ def end(error: BaseException) -> "NoReturn":
             "set SEED_INIT=0 to run without seeding"
         )
     try:
+        text = f"seed_init: {line}\n"
         _flush_users_output()
-        os.write(2, f"seed_init: {line}\n".encode("ascii", "backslashreplace"))
+        os.write(_true_stderr(text), text.encode("ascii", "backslashreplace"))
     finally:
         os._exit(EX_CONFIG)
+
+
+def _true_stderr(text: str) -> int:
+    """The file descriptor of stderr that outlives this process.
+
+    A kernel's descriptor 2 is a pipe to a thread of its own, which ends with it; it keeps the true
+    one (ipykernel/iostream.py, OutStream). The text goes to its page as well, if there is time.
+    """
+    kept = getattr(sys.stderr, "_original_stdstream_copy", None)
+    if not isinstance(kept, int):
+        return 2
+    try:
+        sys.stderr.write(text)
+        sys.stderr.flush()
+    except Exception:
+        return kept
+    return kept
 
 
 def _flush_users_output() -> None:

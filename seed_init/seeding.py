@@ -256,29 +256,31 @@ def start_over(part: streams.Path) -> None:
     _begin_round()
 
 
-Suspended = tuple[int, int | None, streams.Path, dict[str, int]]
+Round = tuple[int, int | None, streams.Path, dict[str, int]]
 
 
-def suspend(seed: int | None, part: streams.Path) -> Suspended:
+def present_round() -> Round:
+    """What `resume` takes to go on with the present round."""
+    return len(rounds), _job_seed, scope, dict(seeded)
+
+
+def begin_within(seed: int | None, part: streams.Path) -> None:
     """Put the present round aside and begin another one.
 
     Args:
         seed: takes SEED's place in it; None keeps the seed in effect.
         part: as in `start_over`.
-
-    Returns:
-        What `resume` takes to go on with the round that was put aside.
     """
     global _job_seed
-    aside = len(rounds), _job_seed, scope, dict(seeded)
     rounds.append(next(_round_numbers))
     if seed is not None:
         _job_seed = seed
+        if startup.finder is None:
+            startup.watch()  # nothing was asked for so far
     start_over(part)
-    return aside
 
 
-def resume(aside: Suspended) -> None:
+def resume(aside: Round) -> None:
     """Go on with a round that was put aside. The libraries' generators are the caller's."""
     global _job_seed, scope
     depth, _job_seed, scope, before = aside
@@ -329,6 +331,18 @@ def _announce(name: str) -> None:
         say(warning)
 
 
+def announce_again() -> None:
+    """Say the line once more, at once where a library is there already, or at the next import.
+
+    A kernel may have said it before its first cell, where nobody sees it: a drawn seed when
+    ipykernel imported `random`, any other when a start-up file imported a library.
+    """
+    global _announced
+    _announced = False
+    for name, _ in list(_imported):
+        _announce(name)
+
+
 def _drawn_here() -> bool:
     from seed_init import draw
 
@@ -348,17 +362,27 @@ def summary(settings: contract.Settings) -> str:
     """What holds in this process, in one line: seed, its origin, level, rank."""
     from seed_init import processes
 
-    seed, origin = settings.values.get("SEED"), settings.origins.get("SEED")
+    seed, origin = seed_and_origin(settings)
     parts = [f"SEED={seed} ({origin})" if seed else "SEED is not set"]
-    if settings.restart and settings.seed is not None:
+    if settings.restart and settings.seed is not None and _job_seed is None:
         parts.append(f"restart {'.'.join(map(str, settings.restart[1:]))}")
     parts.append(f"DETERMINISM={settings.determinism}")
-    if scope and settings.values["SEED_INIT_NOTEBOOK"] == "cell":
-        parts.append("a stream for each cell")
+    if scope:
+        each = settings.values["SEED_INIT_NOTEBOOK"] == "cell"
+        parts.append(f"a stream for {'each' if each else 'this'} cell")
     here = processes.rank()
     if here is not None:
         parts.append(f"rank {here[0]} of {here[1]} ({settings.values['SEED_INIT_RANKS']} streams)")
     return ", ".join(parts)
+
+
+def seed_and_origin(settings: contract.Settings | None) -> tuple[str, str]:
+    """SEED as it holds now, and where it comes from; empty where there is none."""
+    if _job_seed is not None:
+        return str(_job_seed), "reseeded"
+    if settings is None:
+        return "", ""
+    return settings.values.get("SEED", ""), settings.origins.get("SEED", "")
 
 
 def say(line: str) -> None:

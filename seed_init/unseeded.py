@@ -1,9 +1,9 @@
 """Generators that user code makes without a seed: from SEED instead of the operating system.
 
 Each gets the stream of its number: it is the n-th of its library that its module makes in its
-thread of its process. By module, because many make some when they are imported (scipy.stats does):
-these must not shift the user's, least of all in a notebook, where an import happens once and a cell
-runs twice.
+thread of its process. By module, and apart from what is made during an import, because many make
+some when they are imported (scipy.stats does): these must not shift the user's, least of all in a
+notebook, where an import happens once and a cell runs twice.
 Threads count for themselves, so that no thread's generators depend on how far another one is. A
 thread goes by its name, which `threading` gives in the order in which threads are constructed;
 of several with one name each is numbered when it makes its first generator.
@@ -57,11 +57,11 @@ _told: set[str] = set()
 class _Counts(_local):
     """What this thread made, by process and round: as which thread, and how many.
 
-    These by library and module that made them.
+    These by library, the module that made them, and whether that was during an import.
     """
 
     def __init__(self) -> None:
-        self.made: dict[Origin, tuple[streams.Path, dict[tuple[str, str], int]]] = {}
+        self.made: dict[Origin, tuple[streams.Path, dict[tuple[str, ...], int]]] = {}
 
 
 _counts = _Counts()
@@ -91,8 +91,10 @@ def entropy(library: str, what: str, frame: "FrameType | None") -> int | None:
         _tell_once(f"{what} without a seed at {callers.place(frame)}: from SEED")
     seeding.any_unseeded = True
     # In a spawned worker the program's own module has another name (Lib/multiprocessing/spawn.py).
-    module = "__main__" if module == "__mp_main__" else module
-    return streams.derive_entropy(seed, (*_origin(), *_numbered(library, module)))
+    label: tuple[str, ...] = ("__main__" if module == "__mp_main__" else module,)
+    if callers.during_import(frame):
+        label = (*label, "import")
+    return streams.derive_entropy(seed, (*_origin(), *_numbered(library, *label)))
 
 
 def _tell_once(line: str) -> None:
@@ -109,15 +111,15 @@ def _origin() -> streams.Path:
     return processes.path
 
 
-def _numbered(library: str, module: str) -> streams.Path:
+def _numbered(*label: str) -> streams.Path:
     origin = (_origin(), seeding.rounds[-1])
     if origin not in _counts.made:
         _forget_ended_rounds()
         _counts.made[origin] = _thread(origin), {}
     thread, made = _counts.made[origin]
-    number = made[library, module] = made.get((library, module), 0) + 1
-    _made[origin, library] = _made.get((origin, library), 0) + 1
-    return (*thread, "unseeded", library, module, number)
+    number = made[label] = made.get(label, 0) + 1
+    _made[origin, label[0]] = _made.get((origin, label[0]), 0) + 1
+    return (*thread, "unseeded", *label, number)
 
 
 def _forget_ended_rounds() -> None:

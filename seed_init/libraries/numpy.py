@@ -46,14 +46,19 @@ def seed(value: int) -> None:
         shared.state = type(shared)(numpy_random.SeedSequence(value)).state
 
 
-def state() -> "Any":
-    """The state of the global `RandomState`, for `restore`."""
-    return sys.modules["numpy.random"].get_state(legacy=False)
+def state() -> "tuple[Any, Any]":
+    """The bit generator of the global `RandomState`, and its state, for `restore`."""
+    return _shared(), sys.modules["numpy.random"].get_state(legacy=False)
 
 
-def restore(state: "Any") -> None:
+def restore(state: "tuple[Any, Any]") -> None:
     """Put back what `state` gave."""
-    sys.modules["numpy.random"].set_state(state)
+    bit_generator, its_state = state
+    numpy_random: Any = sys.modules["numpy.random"]
+    # Of another kind, it could not take that state.
+    if _shared() is not bit_generator:
+        numpy_random.set_bit_generator(bit_generator)
+    numpy_random.set_state(its_state)
 
 
 def seed_in_fork(value: int) -> bool:

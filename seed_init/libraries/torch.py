@@ -39,12 +39,21 @@ def seed(value: int) -> None:
 
 def state() -> "dict[str, Any]":
     """The states of the default generators, for `restore`; of CUDA's where CUDA has started."""
+    started, tracker = torch.cuda.is_initialized(), _tracker()
     return {
         "seed": torch.initial_seed(),
         "latest": _latest,
         "cpu": torch.get_rng_state(),
-        "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else None,
+        "cuda": torch.cuda.get_rng_state_all() if started else None,
+        # What is to be called when CUDA starts: seeds that the user has given it.
+        "queued": {**tracker, "call_order": list(tracker["call_order"])} if tracker else None,
     }
+
+
+def _tracker() -> "dict[str, Any] | None":
+    """The attributes of what keeps seeds until CUDA starts (torch/cuda/__init__.py)."""
+    tracker = getattr(torch.cuda, "_lazy_seed_tracker", None)
+    return vars(tracker) if tracker is not None else None
 
 
 def restore(state: "dict[str, Any]") -> None:
@@ -52,10 +61,13 @@ def restore(state: "dict[str, Any]") -> None:
     global _latest
     _latest = state["latest"]
     torch.set_rng_state(state["cpu"])
+    tracker = _tracker()
     if state["cuda"] is not None:
         torch.cuda.set_rng_state_all(state["cuda"])
-    else:
+    elif tracker is None or state["queued"] is None or torch.cuda.is_initialized():
         _cuda_manual_seed_all(state["seed"])
+    else:
+        tracker.update(state["queued"], call_order=list(state["queued"]["call_order"]))
 
 
 def seed_in_fork(value: int) -> None:

@@ -45,11 +45,13 @@ def unload_ipython_extension(shell: Any) -> None:
     Args:
         shell: the running `InteractiveShell`.
     """
+    from seed_init.notebook.cells import end_all
     from seed_init.notebook.magics import SeedMagics, seeded_cell
 
     global _cells
     if _cells is None:
         return
+    end_all(_cells)
     shell.events.unregister("pre_run_cell", _cells.before)
     shell.events.unregister("post_run_cell", _cells.after)
     shell.input_transformer_manager.line_transforms.remove(seeded_cell)

@@ -1,5 +1,6 @@
 """Which cell runs, and where its streams start."""
 
+from _thread import get_ident
 from typing import Any
 
 from seed_init import seeding, settings, startup, suspending
@@ -9,14 +10,15 @@ class Cells:
     """The cells of one shell.
 
     Attributes:
-        running: IPython's `ExecutionInfo` of each cell that runs, the innermost last: a cell may
-            run others (`%%capture` does, and code that calls `run_cell`).
+        running: thread and IPython's `ExecutionInfo` of each cell that runs, the innermost last: a
+            cell may run others (`%%capture` does, and code that calls `run_cell`), and a
+            kernel's subshells run theirs beside it.
         aside: streams that a cell has put aside until its end, with its `ExecutionInfo`.
         begun: whether a cell has begun at all, and one that goes into the history.
     """
 
     def __init__(self) -> None:
-        self.running: list[Any] = []
+        self.running: list[tuple[int, Any]] = []
         self.aside: list[tuple[Any, suspending.Streams]] = []
         self.begun = (False, False)
 
@@ -41,14 +43,16 @@ def begin(cells: Cells, info: Any) -> None:
         cells: of the shell.
         info: of the cell that is about to run.
     """
-    if not any(one is info for one in cells.running):
-        cells.running.append(info)
+    if not any(one is info for _, one in cells.running):
+        cells.running.append((get_ident(), info))
     if len(cells.running) > 1:
         return
     if settings.value("SEED_INIT_NOTEBOOK") == "cell":
         seeding.start_over(part_of(info))
     elif not cells.begun[0] or (info.store_history and not cells.begun[1]):
         seeding.start_over(())
+    if info.store_history and not cells.begun[1]:
+        seeding.announce_again()
     cells.begun = (True, cells.begun[1] or info.store_history)
 
 
@@ -62,14 +66,20 @@ def end(cells: Cells, result: Any) -> None:
     info = result.info if result is not None else None
     if info is not None and (not info.raw_cell or info.raw_cell.isspace()):
         return  # an empty cell ends without having begun (IPython, run_cell_async)
-    numbers = [number for number, one in enumerate(cells.running) if one is info]
+    here = [one for thread, one in cells.running if thread == get_ident()]
     # After an exception from outside the cell, IPython makes another info for the same cell.
-    first = numbers[0] if numbers else len(cells.running) - 1
-    ended = cells.running[max(first, 0) :]
+    first = next((number for number, one in enumerate(here) if one is info), len(here) - 1)
+    ended = here[max(first, 0) :]
     while cells.aside and any(cells.aside[-1][0] is one for one in ended):
         cells.aside[-1][1].resume()
         cells.aside.pop()
-    del cells.running[max(first, 0) :]
+    cells.running = [entry for entry in cells.running if not any(entry[1] is one for one in ended)]
+
+
+def end_all(cells: Cells) -> None:
+    """Take up again whatever a running cell has put aside."""
+    while cells.aside:
+        cells.aside.pop()[1].resume()
 
 
 def part_of(info: Any) -> tuple[str, str]:

@@ -47,7 +47,8 @@ class SeedMagics(Magics):
 
           %reseed        as after a restart of the kernel (SEED_INIT_NOTEBOOK=kernel), or as at
                          the start of this cell (SEED_INIT_NOTEBOOK=cell)
-          %reseed N      with N, 0...4294967295, in SEED's place until the kernel restarts
+          %reseed N      with N, 0...4294967295, in SEED's place until the kernel restarts: what
+                         follows in this cell draws as a kernel with SEED=N would
         """
         if seeding.reseed(_number("%reseed", line)) is None:
             raise UsageError(f"{_unseeded()}; give a number, as in %reseed 7")
@@ -75,9 +76,12 @@ class SeedMagics(Magics):
             return
         if not self.cells.running:
             raise UsageError("%seeded works inside a cell only: it ends with the cell")
-        info = self.cells.running[-1]
+        info = self.cells.running[-1][1]
         part = part_of(info) if number is None else ()
-        self.cells.aside.append((info, suspending.Streams(number, part)))
+        if not self.cells.aside or self.cells.aside[-1][0] is not info:
+            self.cells.aside.append((info, suspending.Streams()))
+        # A signal in the middle of it must not leave the other seed in effect.
+        startup.guarded("suspending", "replace", self.cells.aside[-1][1], number, part)
 
 
 def seeded_cell(lines: list[str]) -> list[str]:
@@ -99,7 +103,7 @@ def seeded_cell(lines: list[str]) -> list[str]:
 
 def _number(magic: str, line: str) -> int | None:
     """The seed that follows a magic; None where nothing follows."""
-    text = line.strip()
+    text = line.partition("#")[0].strip()
     if not text:
         return None
     digits = text.lstrip("0") or "0"

@@ -1,8 +1,11 @@
 """What `%seed` shows."""
 
 from html import escape
+from typing import Any
 
-from seed_init import report, seeding
+from IPython.core.getipython import get_ipython
+
+from seed_init import processes, report, seeding
 from seed_init import settings as contract
 
 Row = tuple[str, str, str]
@@ -11,6 +14,9 @@ POLICIES = {
     "kernel": "seeded once, before the first cell",
     "cell": "each cell starts from a stream of its own",
 }
+
+
+PLACES_MAX = 5
 
 
 class SeedInEffect:
@@ -39,7 +45,7 @@ class SeedInEffect:
 def rows() -> list[Row]:
     """(what, its value, where that comes from or what it means), the most important first."""
     settings = contract.current()
-    found = [_seed(settings)]
+    found = [_seed(settings), *_stream()]
     if settings is not None:
         policy = settings.values["SEED_INIT_NOTEBOOK"]
         found.append(("SEED_INIT_NOTEBOOK", policy, POLICIES[policy]))
@@ -53,17 +59,29 @@ def rows() -> list[Row]:
 
 
 def _seed(settings: contract.Settings | None) -> Row:
-    base, here = seeding.base_seed(), seeding.job_seed()
-    if base is None:
-        given = settings.values.get("SEED") if settings is not None else None
-        return "SEED", given or "none", "nothing is seeded"
-    if settings is None or base != settings.seed:
-        origin = "restart" if settings is not None and settings.restart else "%reseed or reseed()"
-    else:
-        origin = settings.origins["SEED"]
-    if base != here:
-        origin += f"; this cell's stream: {here}"
-    return "SEED", str(base), origin
+    seed, origin = seeding.seed_and_origin(settings)
+    return (
+        "SEED",
+        seed or "none",
+        origin if seeding.base_seed() is not None else "nothing is seeded",
+    )
+
+
+def _stream() -> list[Row]:
+    """The seed of the streams here, where that is not SEED itself."""
+    seed, origin = seeding.seed_and_origin(contract.current())
+    here = seeding.process_seed()
+    if here is None or str(here) == seed:
+        return []
+    rank, settings = processes.rank(), contract.current()
+    of = [
+        f"restart {'.'.join(map(str, settings.restart[1:]))}"
+        if settings is not None and settings.restart and origin != "reseeded"
+        else "",
+        f"rank {rank[0]} of {rank[1]}" if rank is not None and processes.path else "",
+        "this cell" if seeding.scope else "",
+    ]
+    return [("stream", str(here), ", ".join(filter(None, of)))]
 
 
 def _flags(flags: object) -> list[Row]:
@@ -85,8 +103,23 @@ def _made(state: dict[str, object]) -> list[Row]:
             ("generators without a seed", f"{number} of {library}", "from SEED")
             for library, number in unseeded.items()
         ),
-        *((note["function"], note["given"], f"by {note['place']}") for note in reseeded),
+        *_seeded_by(reseeded),
     ]
+
+
+def _seeded_by(notes: list[dict[str, str]]) -> list[Row]:
+    """Code that seeded by itself, the latest places only: each run of an edited cell is another."""
+    rows = [(note["function"], note["given"], f"by {_place(note['place'])}") for note in notes]
+    more = len(rows) - PLACES_MAX
+    return [("seeded by itself", f"{more} more", "")] * (more > 0) + rows[-PLACES_MAX:]
+
+
+def _place(place: str) -> str:
+    """File and line; for a cell its number, not the file that IPython takes it for."""
+    file, _, line = place.rpartition(":")
+    shell: Any = get_ipython()
+    known = shell.compile.format_code_name(file) if shell is not None else None
+    return f"{known[1]}:{line}" if known else place
 
 
 def _not_covered(lines: object) -> list[Row]:

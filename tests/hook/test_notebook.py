@@ -43,11 +43,13 @@ def start(configured: Path, tmp_path: Path) -> Iterator[Start]:
     with ExitStack() as stack:
         started = 0
 
-        def start_one(env: dict[str, str], *options: str) -> Kernel:
+        def start_one(env: dict[str, str], *options: str, startup: str = "") -> Kernel:
             nonlocal started
             home = tmp_path / f"home-{started}"
             started += 1
-            home.mkdir()
+            folder = home / "ipython/profile_default/startup"
+            folder.mkdir(parents=True)
+            (folder / "first.py").write_text(startup)
             return stack.enter_context(kernel(configured, home, env, *options))
 
         yield start_one
@@ -112,6 +114,26 @@ class TestTheKernel:
         ]
         assert told == ["", "", "seed_init: SEED=7 (environment), DETERMINISM=warn\n", ""]
 
+    @pytest.mark.parametrize("seed", ["7", "random"])
+    def test_says_the_seed_that_holds_where_a_reader_sees_it(self, start: Start, seed: str) -> None:
+        one = start({"SEED": seed})
+        if seed == "random":
+            # ipykernel imports `random`, which is told, before there is a cell.
+            told = one.run("import seed_init; print(seed_init.seed())")
+            assert told.stderr == (
+                f"seed_init: SEED={told.stdout.strip()} (SEED=random), DETERMINISM=warn\n"
+            )
+        else:
+            one.run("%reseed 8")
+            assert one.run("import torch").stderr == (
+                "seed_init: SEED=8 (reseeded), DETERMINISM=warn\n"
+            )
+
+    def test_says_it_where_a_file_of_the_users_imports_first(self, start: Start) -> None:
+        one = start(SEVEN, startup="import numpy.random; numpy.random.rand()")
+        line = "seed_init: SEED=7 (environment), DETERMINISM=warn\n"
+        assert [one.run("1").stderr, one.run(DRAW).stderr] == [line, ""]
+
 
 class TestTheCellPolicy:
     """SEED_INIT_NOTEBOOK=cell."""
@@ -140,6 +162,24 @@ class TestTheCellPolicy:
         code = f"""import sys; sys.path[:0] = [{str(tmp_path)!r}]
 import making, numpy
 print(numpy.random.default_rng().random())"""
+        one = start(CELLS)
+        assert one.printed(code) == one.printed(code)
+
+    def test_does_not_depend_on_what_a_module_makes_while_it_is_imported(
+        self, start: Start, tmp_path: Path
+    ) -> None:
+        """Nor on what a function of another module makes for it then."""
+        (tmp_path / "helping.py").write_text(
+            "import numpy, random\n"
+            "def make(): return numpy.random.default_rng().random(), random.Random().random()\n"
+        )
+        (tmp_path / "making.py").write_text(
+            "import helping, numpy\nmade = numpy.random.default_rng(), helping.make()\n"
+            "def make(): return numpy.random.default_rng().random(), helping.make()\n"
+        )
+        code = f"""import sys; sys.path[:0] = [{str(tmp_path)!r}]
+import making
+print(making.make())"""
         one = start(CELLS)
         assert one.printed(code) == one.printed(code)
 
@@ -223,9 +263,9 @@ class TestSeed:
         )
         (shown,) = one.run("%seed").shown
         lines = shown["text/plain"].splitlines()
-        assert re.fullmatch(r"SEED +9 \(%reseed or reseed\(\)\)", lines[0])
+        assert re.fullmatch(r"SEED +9 \(reseeded\)", lines[0])
         assert any(re.match(r"CUDNN_BENCHMARK +1 \(changed: .* gave 0\)", one) for one in lines)
-        assert any(re.match(r"torch.manual_seed +3 \(by .+:1\)", one) for one in lines)
+        assert any(re.match(r"torch.manual_seed +3 \(by In\[1\]:1\)", one) for one in lines)
 
     @pytest.mark.parametrize(
         ("env", "first"),
@@ -244,6 +284,38 @@ class TestSeed:
         one = start(env)
         assert one.run("%seed").error is None
         assert ast.literal_eval(one.printed("s = %seed\nprint(s.rows[0])")) == first
+
+    def test_shows_the_stream_where_it_is_not_of_the_seed_itself(self, start: Start) -> None:
+        env = {"RANK": "3", "WORLD_SIZE": "4", "SEED_INIT_RANKS": "distinct"}
+        for more, wanted in (
+            (env, "rank 3 of 4"),
+            ({"SEED_INIT_RESTART": "2"}, "restart 2"),
+            ({"SEED_INIT_NOTEBOOK": "cell"}, "this cell"),
+        ):
+            one = start({**SEVEN, **more})
+            told = one.printed("import seed_init; s = %seed\nprint(s.rows[:2], seed_init.seed())")
+            rows, seed = told.rsplit(" ", 1)
+            assert ast.literal_eval(rows) == [
+                ("SEED", "7", "environment"),
+                ("stream", seed, wanted),
+            ]
+        one = start({**SEVEN, "SEED_INIT_RESTART": "2"})
+        told = one.printed("%reseed 9\ns = %seed\nprint(s.rows[:1])")
+        assert ast.literal_eval(told) == [("SEED", "9", "reseeded")]
+
+    def test_stays_small(self, start: Start) -> None:
+        one = start(SEVEN)
+        for number in range(12):
+            one.printed(f"import random; random.seed({number})")
+        (shown,) = one.run("%seed").shown
+        lines = [
+            line
+            for line in shown["text/plain"].splitlines()
+            if "seeded by" in line or "by In" in line
+        ]
+        assert len(lines) == 6
+        assert lines[0].split(None, 3) == ["seeded", "by", "itself", "7 more"]
+        assert lines[-1].split() == ["random.seed", "11", "(by", "In[12]:1)"]
 
     def test_shows_text_of_others_as_text(self, start: Start) -> None:
         one = start(SEVEN)
@@ -371,6 +443,49 @@ class TestSeeded:
         assert told.splitlines()[0] == recipe(bare, 9)[0]
         assert [first, one.printed(DRAW)] == recipe(bare, 7, 2)
 
+    def test_takes_a_comment(self, start: Start, bare: Path) -> None:
+        assert start(SEVEN).printed(f"%%seeded 9  # a note\n{DRAW}") == recipe(bare, 9)[0]
+
+    @pytest.mark.parametrize("env", [{"SEED_INIT": "0"}, {"SEED": "off"}], ids=["none", "off"])
+    def test_seeds_what_it_imports_where_nothing_is_seeded(
+        self, start: Start, bare: Path, env: dict[str, str]
+    ) -> None:
+        assert start(env).printed(f"%%seeded 9\n{DRAW}") == recipe(bare, 9)[0]
+
+    def test_puts_numpys_own_bit_generator_back(self, start: Start, bare: Path) -> None:
+        one = start(SEVEN)
+        first = one.printed(DRAW)
+        one.printed("%%seeded 9\nnumpy.random.set_bit_generator(numpy.random.PCG64(1))")
+        assert [first, one.printed(DRAW)] == recipe(bare, 7, 2)
+
+    def test_puts_seeds_back_that_wait_for_cuda(self, start: Start) -> None:
+        one = start(SEVEN)
+        one.printed("import torch; torch.cuda.manual_seed(5)")
+        waiting = "[id(call[0]) for call in torch.cuda._lazy_seed_tracker.get_calls()]"
+        before = one.printed(f"print({waiting})")
+        assert before != one.printed(f"%%seeded 9\nprint({waiting})")
+        assert one.printed(f"print({waiting})") == before
+
+    def test_a_state_that_cannot_be_put_back_starts_over_and_says_so(
+        self, start: Start, bare: Path
+    ) -> None:
+        one = start(SEVEN)
+        one.printed(DRAW)
+        ran = one.run("%%seeded 9\nimport seed_init.libraries.stdlib as s\ns._setstate = None")
+        assert ran.stderr.startswith("seed_init: random starts over, its state cannot be put back:")
+        assert one.printed(DRAW).split()[0] == recipe(bare, 7)[0].split()[0]
+
+    @pytest.mark.parametrize("magic", ["reload_ext", "unload_ext"])
+    def test_puts_the_streams_back_where_it_takes_the_extension_out(
+        self, start: Start, bare: Path, magic: str
+    ) -> None:
+        one = start(SEVEN)
+        first = one.printed(DRAW)
+        one.printed(f"%%seeded 9\n%{magic} seed_init.notebook")
+        again = one.printed(DRAW)
+        # A new extension starts with a first cell.
+        assert [first, again] == ([first, first] if magic == "reload_ext" else recipe(bare, 7, 2))
+
     def test_an_error_in_it_is_the_cells_and_the_streams_are_put_back(
         self, start: Start, bare: Path
     ) -> None:
@@ -401,6 +516,25 @@ class TestSeeded:
         assert ran.error is not None and ran.error[0] in ("KeyboardInterrupt", "CancelledError")
         assert [first, one.printed(DRAW)] == recipe(bare, 7, 2)
 
+    def test_an_interrupt_while_it_begins_leaves_nothing_behind(
+        self, start: Start, bare: Path
+    ) -> None:
+        one = start(SEVEN)
+        first = one.printed(DRAW)
+        ran = one.run("""import time
+from seed_init import seeding
+begin = seeding.begin_within
+def interrupted(*arguments):
+    seeding.begin_within = begin
+    begin(*arguments)
+    raise KeyboardInterrupt
+seeding.begin_within = interrupted
+%seeded 9
+time.sleep(30)""")
+        assert ran.error is not None and ran.error[0] == "KeyboardInterrupt"
+        assert one.printed("print(seeding.rounds[1:])") == "[]"
+        assert [first, one.printed(DRAW)] == recipe(bare, 7, 2)
+
     def test_a_cancelled_one_ends_as_well(self, start: Start, bare: Path) -> None:
         """IPython tells of some that there is no result (ipykernel/ipkernel.py, do_execute)."""
         one = start(SEVEN)
@@ -416,6 +550,13 @@ class TestSeeded:
         told = one.printed(f"{DRAW}\n%seeded 9\n{DRAW}").splitlines()
         assert told == [recipe(bare, 7)[0], recipe(bare, 9)[0]]
         assert one.printed(DRAW) == recipe(bare, 7, 2)[1]
+
+    def test_as_a_line_starts_over_each_time(self, start: Start, bare: Path) -> None:
+        one = start(SEVEN)
+        first = one.printed(DRAW)
+        told = one.printed(f"%seeded 9\n{DRAW}\n%seeded 8\n{DRAW}").splitlines()
+        assert told == [recipe(bare, 9)[0], recipe(bare, 8)[0]]
+        assert [first, one.printed(DRAW)] == recipe(bare, 7, 2)
 
     def test_a_notebook_that_was_turned_into_a_script_has_it_too(
         self, start: Start, bare: Path
@@ -482,6 +623,23 @@ def test_the_extension_can_be_taken_out_again(start: Start) -> None:
     assert "not found" in ran.stderr
     assert one.run("%load_ext seed_init.notebook").error is None
     assert one.run("%seed").shown
+
+
+def test_a_kernel_that_runs_for_weeks_forgets_what_cells_have_numbered(start: Start) -> None:
+    one = start(CELLS)
+    code = """import numpy, seed_init, threading
+seed_init.generator(); numpy.random.default_rng()
+thread = threading.Thread(target=numpy.random.default_rng); thread.start(); thread.join()
+# cell """
+    for number in range(3):
+        one.printed(f"{code}{number}")
+    told = one.printed(
+        "seed_init.generator(); numpy.random.default_rng()\n"
+        "from seed_init import api, unseeded\n"
+        "print(len(api._generators), len(unseeded._made), len(unseeded._threads), "
+        "len(unseeded._counts.made))"
+    )
+    assert told == "1 1 0 1"
 
 
 def test_a_failure_to_seed_ends_the_kernel(start: Start, tmp_path: Path) -> None:
