@@ -120,8 +120,9 @@ RUN --mount=type=bind,source=requirements/notebook.txt,target=/tmp/notebook.txt 
 COPY image/jupyter_server_config.py /etc/jupyter/
 # A file of its own: a list of extensions in the user's configuration leaves this one in.
 COPY image/server_extensions.json /etc/jupyter/jupyter_server_config.d/seed_init.json
-# No node in the image: JupyterLab cannot rebuild itself and need not ask at every page.
-COPY image/page_config.json /etc/jupyter/labconfig/
+# No node in the image: JupyterLab cannot rebuild itself and need not ask at every page. Nor need
+# a page ask, in every new container again, whether to look for news; the packages are pinned.
+COPY image/page_config.json image/default_setting_overrides.json /etc/jupyter/labconfig/
 COPY image/ipython_config.py /etc/ipython/
 COPY examples/welcome.ipynb /usr/local/share/seed_init/examples/
 COPY --chmod=755 entrypoint/seed-init-notebook entrypoint/seed-init-healthcheck /usr/local/bin/
