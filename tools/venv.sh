@@ -107,8 +107,9 @@ install_hook() {
         mkdir -p .venv/etc/seed_init
         cp image/defaults .venv/etc/seed_init/defaults
     fi
-    mkdir -p .venv/etc/ipython
+    mkdir -p .venv/etc/ipython .venv/etc/jupyter/labconfig
     cp image/ipython_config.py .venv/etc/ipython/
+    cp image/page_config.json image/default_setting_overrides.json .venv/etc/jupyter/labconfig/
 }
 
 main "$@"
