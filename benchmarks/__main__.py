@@ -2,12 +2,13 @@
 
 import sys
 
-from benchmarks import digits, forks, image, imports, machine, programs, startup
+from benchmarks import cells, digits, forks, image, imports, machine, programs, startup
 
 PARTS = {
     "startup": startup.main,
     "imports": imports.main,
     "forks": forks.main,
+    "cells": cells.main,
     "image": image.main,
     "digits": digits.main,
     "programs": programs.main,

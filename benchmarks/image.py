@@ -26,6 +26,9 @@ def main() -> None:
     print(f"image sizes over {base} ({below / MEGABYTE:.0f} MB)")
     print(f"  runtime   + {(runtime - below) / MEGABYTE:.1f} MB")
     print(f"  notebook  + {(notebook - below) / MEGABYTE:.1f} MB")
+    ssh = size(f"{TAG}-ssh")
+    if ssh is not None:
+        print(f"  ssh       + {(ssh - notebook) / MEGABYTE:.1f} MB over notebook")
 
 
 def size(image: str) -> int | None:
