@@ -11,6 +11,20 @@ pytestmark = pytest.mark.image
 SERVICES = ("notebook", "ssh", "train")
 
 
+OF_ONE_SERVICE = {
+    "notebook": {
+        "JUPYTER_PORT",
+        "JUPYTER_TOKEN",
+        "JUPYTER_HASHED_PASSWORD",
+        "JUPYTER_NO_AUTH",
+        "NB_PREFIX",
+    },
+    "ssh": {"SSH_PORT", "SSH_AUTHORIZED_KEYS"},
+    "train": set(),
+}
+"""The variables that nobody else may see, or has a use for."""
+
+
 def services(project: Project, cpu: bool) -> dict[str, dict]:
     done = project.compose("--profile=*", "config", "--format=json", cpu=cpu)
     assert not done.stderr
@@ -73,6 +87,25 @@ def test_there_is_room_for_data_loader_workers(project: Project) -> None:
 def test_a_job_gets_the_shared_memory_of_the_compose_file(project: Project) -> None:
     script = "df --output=size -B1 /dev/shm | tail -n 1"
     assert int(project.train("bash", "-c", script).stdout) == 8 << 30
+
+
+@pytest.mark.parametrize("cpu", [False, True], ids=["GPU", "CPU"])
+def test_no_service_gets_the_secrets_of_another(project: Project, cpu: bool) -> None:
+    found = services(project, cpu)
+    common = set.intersection(*(set(found[name]["environment"]) for name in SERVICES))
+    assert {"SEED", "DETERMINISM", "SEED_INIT_RECORD"} <= common
+    for name, own in OF_ONE_SERVICE.items():
+        assert set(found[name]["environment"]) - common == own, name
+
+
+def test_a_job_gets_what_the_host_has_of_its_variables_and_no_more(project: Project) -> None:
+    secret = {"JUPYTER_TOKEN": "secret", "SSH_AUTHORIZED_KEYS": "secret", "NB_PREFIX": "/secret"}
+    lines = project.train("env", SEED="7", **secret).stdout.splitlines()
+    assert "SEED=7" in lines
+    assert "secret" not in " ".join(lines)
+    names = {line.partition("=")[0] for line in lines}
+    assert not names & set.union(*OF_ONE_SERVICE.values())
+    assert not names & {"DETERMINISM", "SEED_INIT", "SEED_INIT_LOG", "CUBLAS_WORKSPACE_CONFIG"}
 
 
 def test_a_port_in_use_is_named(project: Project) -> None:

@@ -183,6 +183,7 @@ def test_kernels_work_in_a_plain_container_too(
         pytest.param([], ["--read-only"], {}, id="read-only"),
         pytest.param(["seed-init-notebook", "--ServerApp.base_url=/team/"], [], {}, id="base URL"),
         pytest.param([], [], {"JUPYTER_PORT": "9999"}, id="port"),
+        pytest.param(["seed-init-notebook", "--sock=/tmp/nb.sock"], [], {}, id="UNIX socket"),
         pytest.param([], [], {"http_proxy": "http://127.0.0.1:9"}, id="proxy"),
     ],
 )

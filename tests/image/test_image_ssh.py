@@ -223,6 +223,48 @@ def test_a_value_of_several_lines_is_left_out_and_named(start: Start) -> None:
     )
 
 
+def test_of_an_environment_too_large_for_sshd_the_largest_variables_are_left_out_and_named(
+    start: Start,
+) -> None:
+    sizes = {"LARGE": 100_000, "LARGER": 110_000, "CUDA_CACHE_PATH": 120_000}
+    variables = {name: "a" * size for name, size in sizes.items()}
+    client, running = start(SEED="7", **variables)
+    shown = client.ssh("echo $SEED ${#LARGE} ${LARGER-unset} ${#CUDA_CACHE_PATH}").stdout
+    assert shown == "7 100000 unset 120000\n"
+    assert (
+        "seed_init: logins go without LARGER: sshd cannot pass on more than 240000 bytes or "
+        "950 variables" in running.logs().lines
+    )
+
+
+def test_all_that_may_be_passed_on_gets_through(start: Start) -> None:
+    # Many short ones too: each costs sshd's message more than the file that it reads.
+    short = {f"A{number}": "" for number in range(900)}
+    large = {name: "ä" * 55_000 for name in ("LARGE", "LARGER")}
+    client, running = start(**short, **large)
+    assert client.ssh("env | grep -c ^A[0-9]", status=None).stdout == "900\n"
+    assert client.ssh("echo ${#LARGE} ${#LARGER}").stdout == "55000 55000\n"
+    assert "logins go without" not in running.logs().stderr
+
+
+def test_of_too_many_variables_some_are_left_out_and_named(start: Start) -> None:
+    """As many as a Kubernetes namespace with a hundred services gives each of its pods."""
+    client, running = start(SEED="7", **{f"A{number}": "" for number in range(1000)})
+    assert client.ssh("echo $SEED").stdout == "7\n"
+    assert "or 950 variables" in running.logs().stderr
+
+
+def test_too_large_an_environment_that_a_job_needs_is_refused_in_one_line(
+    container: Containers, images, key: Path
+) -> None:
+    variables = {"CUDA_A": "a" * 126_000, "CUDA_B": "b" * 125_000}
+    done = container.run(images.ssh, status=78, SSH_AUTHORIZED_KEYS=public(key), **variables)
+    assert done.lines == [
+        "seed_init: CUDA_A is too large: sshd cannot pass on more than 240000 bytes or "
+        "950 variables; make it shorter"
+    ]
+
+
 def test_the_umask_is_the_containers(client: Client, server: Container) -> None:
     assert client.ssh("umask").stdout == server.exec("bash", "-c", "umask").stdout
 
