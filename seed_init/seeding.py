@@ -8,7 +8,11 @@ from seed_init import startup, streams
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import ModuleType
+
+after_import: "dict[str, list[Callable[[], None]]]" = {}
+"""Library -> what else is to be called when it has been imported: an observer's instruments."""
 
 seeded: dict[str, int] = {}
 """Library (the module name in `startup.LIBRARIES`) -> the seed it was last given here."""
@@ -108,6 +112,8 @@ def imported(name: str) -> None:
         from seed_init import drift
 
         drift.watch(settings)
+    for function in after_import.get(name, ()):
+        function()
     _announce(name)
 
 

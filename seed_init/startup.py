@@ -150,7 +150,7 @@ def start() -> None:
         started = True
         try:
             read(values, origins)
-            if "SEED" in values or "DETERMINISM" in values:
+            if "SEED" in values or "DETERMINISM" in values or is_observed():
                 _arm()
         except BaseException as error:
             end(error)
@@ -162,12 +162,19 @@ def start() -> None:
     gc.freeze()
 
 
+def is_observed() -> bool:
+    """True where this process is to write a trace or a record."""
+    return "SEED_INIT_TRACE" in values or "SEED_INIT_RECORD" in values
+
+
 def is_asked() -> bool:
-    """True where the environment or a defaults file may ask for seeds or flags."""
+    """True where the environment or a defaults file may ask for seeds, flags or a record."""
     environ = os.environ
     return bool(
         environ.get("SEED")
         or environ.get("DETERMINISM")
+        or environ.get("SEED_INIT_TRACE")
+        or environ.get("SEED_INIT_RECORD")
         or os.access(DEFAULTS, os.F_OK)
         or os.access(sys.prefix + DEFAULTS, os.F_OK)
     )
@@ -265,11 +272,13 @@ def _arm() -> None:
     # Now, because cuBLAS reads it when torch creates its first handle; children inherit it.
     if "CUBLAS_WORKSPACE_CONFIG" in values:
         os.environ["CUBLAS_WORKSPACE_CONFIG"] = values["CUBLAS_WORKSPACE_CONFIG"]
-    else:
+    elif "SEED" in values or "DETERMINISM" in values:
         level = values.get("DETERMINISM", "warn")
         if values.get("TORCH_DETERMINISTIC_ALGORITHMS", level) in ("1", "warn", "strict"):
             os.environ["CUBLAS_WORKSPACE_CONFIG"] = CUBLAS_DETERMINISTIC[0]
     watch()
+    if is_observed():
+        part("proof.observer").start(values)
 
 
 def watch() -> None:
@@ -332,7 +341,8 @@ def _load(name: str) -> "Any":
         if spec is not None and spec.loader is not None:
             sys.modules["seed_init"] = module_from_spec(spec)
             spec.loader.exec_module(sys.modules["seed_init"])
-    return __import__(f"seed_init.{name}", fromlist=[name])
+    __import__(f"seed_init.{name}")
+    return sys.modules[f"seed_init.{name}"]
 
 
 def end(error: BaseException) -> None:

@@ -1,0 +1,146 @@
+"""The trace directory: what the observed processes of one run write, and how it is read back.
+
+    DIRECTORY/plan.json             what is to be observed; absent: steps and the end
+    DIRECTORY/<start>-<pid>.jsonl   one file per process, one JSON object per line
+
+The first line of a file describes its process (`{"event": "process", ...}`), each other one is an
+event. A line is written with one `write`, so that a killed process leaves whole lines but perhaps
+the last, which is skipped when read.
+"""
+
+import json
+import os
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+FORMAT = 1
+"""Of the events. Another number: another meaning of what is in a file."""
+
+DEFAULT_PLAN: dict[str, Any] = {"instruments": ["steps", "end"]}
+
+
+class Journal:
+    """Writes this process's events. A forked child gets a file of its own.
+
+    Args:
+        directory: the trace directory, which exists.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self._handle: int | None = None
+        self._pid = 0
+
+    def write(self, event: str, **fields: Any) -> None:
+        """Append one event.
+
+        Args:
+            event: its kind.
+            fields: what JSON can hold.
+        """
+        if self._pid != os.getpid():
+            self._open()
+        self._put({"event": event, **fields})
+
+    def _put(self, content: dict[str, Any]) -> None:
+        line = json.dumps(content, separators=(",", ":")) + "\n"
+        assert self._handle is not None
+        os.write(self._handle, line.encode())
+
+    def _open(self) -> None:
+        from seed_init import processes
+
+        self._pid = os.getpid()
+        name = f"{time.time_ns()}-{self._pid}.jsonl"
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
+        self._handle = os.open(self.directory / name, flags, 0o644)
+        rank = processes.rank()
+        self._put(
+            {
+                "event": "process",
+                "format": FORMAT,
+                "pid": self._pid,
+                "parent": os.getppid(),
+                "path": list(processes.path),
+                "rank": rank[0] if rank else None,
+                "world": rank[1] if rank else None,
+                "argv": list(getattr(sys, "orig_argv", sys.argv)),
+                "started": time.time(),
+            }
+        )
+
+
+@dataclass
+class Process:
+    """What one process wrote.
+
+    Attributes:
+        header: its first line.
+        events: the others, in order.
+        file: where that was read.
+    """
+
+    header: dict[str, Any]
+    file: Path
+    events: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def rank(self) -> int | None:
+        rank: int | None = self.header["rank"]
+        return rank
+
+    def of(self, *kinds: str) -> list[dict[str, Any]]:
+        """The events of some kinds, in order."""
+        return [event for event in self.events if event["event"] in kinds]
+
+
+class Unreadable(Exception):
+    """A trace cannot be read. The text is one line for the user."""
+
+
+def read(directory: Path) -> list[Process]:
+    """Every process of a trace, in the order in which they began to write.
+
+    Raises:
+        Unreadable: no such directory, or a file in it that no observer of this version wrote.
+    """
+    if not directory.is_dir():
+        raise Unreadable(f"{directory} is not a trace: no such directory")
+    read = [_read_file(file) for file in sorted(directory.glob("*.jsonl"))]
+    return [process for process in read if process is not None]
+
+
+def _read_file(file: Path) -> Process | None:
+    lines = _lines(file)
+    header = next(lines, None)
+    if header is None:
+        return None  # killed while it wrote the first line
+    if header.get("event") != "process" or header.get("format") != FORMAT:
+        raise Unreadable(f"{file} is not of this version's traces (format {FORMAT})")
+    return Process(header, file, list(lines))
+
+
+def _lines(file: Path) -> Iterator[dict[str, Any]]:
+    with file.open("rb") as content:
+        for line in content:
+            if line.endswith(b"\n"):
+                yield json.loads(line)
+
+
+def read_plan(directory: Path) -> dict[str, Any]:
+    """The plan of a trace directory; the default one where there is none."""
+    try:
+        plan: dict[str, Any] = json.loads((directory / "plan.json").read_text())
+        return plan
+    except FileNotFoundError:
+        return dict(DEFAULT_PLAN)
+
+
+def write_plan(directory: Path, plan: dict[str, Any]) -> None:
+    """Make a trace directory with a plan."""
+    directory.mkdir(parents=True, exist_ok=True)
+    (directory / "plan.json").write_text(json.dumps(plan, indent=2) + "\n")
