@@ -70,7 +70,7 @@ def _offset(tensor: Any) -> int:
     _, offsets = compute_local_shape_and_global_offset(
         tensor.shape, tensor.device_mesh, tensor.placements
     )
-    return int(offsets[0]) * tensor.shape[1:].numel()
+    return int(offsets[0] * tensor.shape[1:].numel())
 
 
 def _parts(tensor: torch.Tensor) -> list[torch.Tensor]:

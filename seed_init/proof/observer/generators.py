@@ -10,9 +10,9 @@ def positions() -> dict[str, str]:
     """The position of each global generator whose library is imported.
 
     Returns:
-        "random", "numpy", "torch", "cuda:0", … to a text. CUDA's is seed and offset, which are
-        known on the host (aten/src/ATen/cuda/CUDAGeneratorImpl.cpp); it is absent during the capture of a
-        graph, where asking is an error.
+        "random", "numpy", "torch", "cuda:0" and so on to a text. CUDA's is seed and offset, which
+        are known on the host (aten/src/ATen/cuda/CUDAGeneratorImpl.cpp); it is absent during the
+        capture of a graph, where asking is an error.
     """
     found: dict[str, str] = {}
     modules = sys.modules

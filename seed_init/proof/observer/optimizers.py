@@ -46,4 +46,4 @@ def watch(made: "Callable[[torch.optim.Optimizer], None] | None" = None) -> None
         for function in _made:
             function(self)
 
-    torch.optim.Optimizer.__init__ = init  # type: ignore[method-assign]
+    torch.optim.Optimizer.__init__ = init

@@ -255,7 +255,7 @@ class Vector:
         for device, here in places.items():
             out = torch.empty(len(here), dtype=torch.int64, device=device)
             for number, place in zip(out.unbind(), here):
-                fingerprint(tensors[place], number)  # type: ignore[arg-type]
+                fingerprint(tensors[place], number)
             self.pieces.append((here, out))
 
     def encoded(self) -> str:
