@@ -12,9 +12,16 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 import seed_init
-from seed_init.cli import doctor, place, set_default, status
+from seed_init.cli import doctor, place, set_default, status, verify
 
-COMMANDS = (place.add_install, place.add_uninstall, set_default.add, status.add, doctor.add)
+COMMANDS = (
+    place.add_install,
+    place.add_uninstall,
+    set_default.add,
+    status.add,
+    doctor.add,
+    verify.add,
+)
 
 
 class _Parser(argparse.ArgumentParser):

@@ -144,3 +144,18 @@ def write_plan(directory: Path, plan: dict[str, Any]) -> None:
     """Make a trace directory with a plan."""
     directory.mkdir(parents=True, exist_ok=True)
     (directory / "plan.json").write_text(json.dumps(plan, indent=2) + "\n")
+
+
+def latest_step(directory: Path) -> int | None:
+    """The number of the step that a run has reached, for a progress line; None before the first."""
+    files = sorted(directory.glob("*.jsonl"), key=lambda file: file.stat().st_size)
+    if not files:
+        return None
+    with files[-1].open("rb") as content:
+        content.seek(max(0, content.seek(0, os.SEEK_END) - (1 << 16)))
+        lines = content.read().splitlines()[:-1]
+    for line in reversed(lines):
+        if line.startswith(b'{"event":"step"'):
+            call: int = json.loads(line)["call"]
+            return call
+    return None

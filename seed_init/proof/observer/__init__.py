@@ -10,6 +10,7 @@ import importlib
 import os
 import sys
 import traceback
+from _thread import _local
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
@@ -26,6 +27,14 @@ plan: dict[str, Any] = {}
 
 journal: journals.Journal
 """Where this process's events go."""
+
+
+class _Here(_local):
+    observing = False
+
+
+here = _Here()
+"""`observing` is True in a thread that runs an instrument: what happens then is not the program."""
 
 _at_end: "list[Callable[[], None]]" = []
 _failed: set[str] = set()
@@ -86,12 +95,15 @@ def guarded(function: Function) -> Function:
     def safe(*arguments: Any, **keywords: Any) -> Any:
         if function.__qualname__ in _failed:
             return None
+        outer, here.observing = here.observing, True
         try:
             return function(*arguments, **keywords)
         except Exception as error:
             _failed.add(function.__qualname__)
             report_failure(f"{function.__module__}.{function.__qualname__}", error)
             return None
+        finally:
+            here.observing = outer
 
     safe._torchdynamo_disable = True  # type: ignore[attr-defined]
     return safe  # type: ignore[return-value]
@@ -122,8 +134,8 @@ def user_frame(frame: Any = None) -> Any:
     return frame
 
 
-_STDLIB = Path(os.__file__).parent
-_LIBRARY = (f"{_STDLIB}/", f"{_STDLIB.resolve()}/", f"{Path(__file__).parents[2]}/seed_init/")
+_PLACES = (Path(os.__file__).parent, Path(__file__).parents[2])
+_LIBRARY = tuple(f"{place}/" for each in _PLACES for place in (each, each.resolve()))
 _known: dict[str, bool] = {}
 
 
@@ -138,6 +150,6 @@ def is_user_file(name: str) -> bool:
 def _is_user_file(name: str) -> bool:
     if name.startswith("<"):
         return name.startswith("<ipython-input") or name in ("<stdin>", "<string>")
-    if "/site-packages/" in name or "/dist-packages/" in name:
+    if "/site-packages/" in name or "/dist-packages/" in name or name.startswith(_LIBRARY):
         return False
     return not str(Path(name).resolve()).startswith(_LIBRARY)

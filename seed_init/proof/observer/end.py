@@ -5,6 +5,7 @@ at exit. So a run with this instrument alone shows whether the other ones change
 """
 
 import os
+import sys
 import weakref
 from hashlib import sha256
 from typing import Any
@@ -87,4 +88,12 @@ def _fingerprint(tensor: Any) -> str:
 def finish() -> None:
     """Write the end."""
     final = sorted(_final, key=lambda each: each["optimizer"])
-    observer.journal.write("end", generators=generators.positions(), final=final)
+    observer.journal.write(
+        "end", generators=generators.positions(), final=final, compiled=_is_compiled()
+    )
+
+
+def _is_compiled() -> bool:
+    """Whether torch.compile has compiled something here (torch/_dynamo/utils.py, counters)."""
+    dynamo: Any = sys.modules.get("torch._dynamo.utils")
+    return bool(dynamo is not None and dynamo.counters["stats"].get("unique_graphs"))

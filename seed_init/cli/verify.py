@@ -1,0 +1,168 @@
+"""`seed-init verify`: run a command several times and compare, bit for bit."""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from seed_init.cli import words
+from seed_init.proof import commands, outputs, verifying
+from seed_init.proof.progress import Line
+
+EXAMPLE = """\
+examples:
+  seed-init verify -- python train.py --epochs 1
+  seed-init verify --file 'out/*.pt' --ignore-output 'took .* s$' -- python -m project.train
+  seed-init verify -- torchrun --nproc-per-node 2 train.py
+  seed-init verify -- notebook.ipynb
+"""
+
+
+def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add `verify` to the parser."""
+    command = commands.add_parser(
+        "verify",
+        help="run a command several times and compare every training step, bit for bit",
+        description="Run a command, unmodified, in fresh processes, and compare every training "
+        "step, the final weights, the generators, standard output, exit status and files. Exit "
+        "status 0: identical. 1: not; the first difference is shown. 2: the command failed.",
+        epilog=EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    command.add_argument(
+        "--runs", type=words.at_least(2), default=2, metavar="N", help="runs to compare (2)"
+    )
+    command.add_argument(
+        "--no-perturb",
+        dest="perturb",
+        action="store_false",
+        help="repeat the same run, and change nothing that must not matter",
+    )
+    command.add_argument(
+        "--perturb",
+        action="store_true",
+        default=True,
+        help="change hash seed, listing order, CPU load, address layout, temporary directory and "
+        "start time in the runs after the first (the default)",
+    )
+    command.add_argument(
+        "--ignore-output",
+        action="append",
+        default=[],
+        metavar="REGEX",
+        help="leave lines of standard output out in which this is found; repeatable",
+    )
+    command.add_argument(
+        "--file",
+        action="append",
+        default=[],
+        metavar="GLOB",
+        help="compare files that the command writes; .pt, .safetensors, .npz and .npy by their "
+        "tensors; repeatable",
+    )
+    command.add_argument(
+        "--no-locate",
+        dest="locate",
+        action="store_false",
+        help="do not rerun the step at which the runs part",
+    )
+    command.add_argument("--stdin", type=Path, metavar="FILE", help="what every run reads")
+    command.add_argument(
+        "--timeout", type=words.seconds, metavar="SECONDS", help="for each run; none by default"
+    )
+    command.add_argument("--json", action="store_true", help="print one JSON object")
+    words.add_command(command)
+    command.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Verify, and print what came of it."""
+    request = verifying.Request(
+        command=tuple(options.command),
+        runs=options.runs,
+        perturb=options.perturb,
+        ignore_output=tuple(options.ignore_output),
+        files=tuple(options.file),
+        locate=options.locate,
+        stdin=options.stdin,
+        timeout=options.timeout,
+    )
+    try:
+        with Line() as line:
+            result = verifying.verify(request, line if line.shown else None)
+    except (commands.CannotStart, outputs.BadPattern) as error:
+        print(f"seed-init verify: {error}", file=sys.stderr)
+        return 2
+    print(json.dumps(result.to_json(), indent=2) if options.json else as_text(result), flush=True)
+    return {verifying.IDENTICAL: 0, verifying.DIFFERENT: 1}.get(result.verdict, 2)
+
+
+def as_text(result: verifying.Verification) -> str:
+    """The result, on one screen."""
+    lines = [_headline(result), ""]
+    lines += _runs(result)
+    if result.difference is not None:
+        lines += ["", *_difference(result)]
+    lines += ["", *_coverage(result)]
+    return "\n".join(lines)
+
+
+def _headline(result: verifying.Verification) -> str:
+    seed = f"SEED={result.seed}" if result.seed else "SEED is not set in the environment"
+    command = " ".join(result.command)
+    if result.verdict == verifying.IDENTICAL:
+        return f"IDENTICAL: {command} ({seed})"
+    if result.verdict == verifying.DIFFERENT:
+        return f"DIFFERENT: {command} ({seed})"
+    return f"FAILED: {result.reason}"
+
+
+def _runs(result: verifying.Verification) -> list[str]:
+    lines = []
+    for outcome in result.runs:
+        arm = outcome.run.arm
+        what = ", ".join(arm.changed)
+        told = "without training hooks" if not arm.observed else f"{what} changed" if what else ""
+        status = f", exit status {outcome.run.status}" if outcome.run.status else ""
+        lines.append(f"  {outcome.name}  {outcome.run.seconds:6.1f} s  {told or 'base'}{status}")
+    return lines
+
+
+def _difference(result: verifying.Verification) -> list[str]:
+    difference = result.difference
+    assert difference is not None
+    lines = [difference.first_observed]
+    if result.broke_equality:
+        lines.append(f"  equality broke with: {result.broke_equality}")
+    known: list[tuple[str, Any]] = [
+        ("level", difference.level),
+        ("rank", difference.rank),
+        ("batch", difference.batch),
+        ("generator", difference.generator),
+        ("tensor", difference.tensor),
+        ("module", difference.module),
+        ("operator", difference.operator),
+        ("line", difference.source),
+        ("values", " and ".join(map(str, difference.values)) if difference.values else None),
+    ]
+    lines += [f"  {name}: {value}" for name, value in known if value is not None]
+    lines += [f"  seen: {line}" for line in difference.trail]
+    for remedy in difference.remedies:
+        lines.append(f"  may be: {remedy['cause']}")
+        lines.append(f"    then: {remedy['remedy']}")
+    return lines
+
+
+def _coverage(result: verifying.Verification) -> list[str]:
+    compared = result.compared
+    parts = [f"{compared['steps']} steps" if compared["steps"] else ""]
+    parts.append(f"{compared['ranks']} ranks" if compared["ranks"] else "")
+    parts.append(f"{compared['tensors']} tensors" if compared["tensors"] else "")
+    parts.append(
+        f"generators {', '.join(compared['generators'])}" if compared["generators"] else ""
+    )
+    parts.append(f"{compared['stdout_lines']} lines of output, exit status")
+    parts += [f"file {name}" for name in compared["files"]]
+    lines = [f"compared: {'; '.join(part for part in parts if part)}"]
+    return lines + [f"not compared: {line}" for line in result.not_compared]

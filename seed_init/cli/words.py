@@ -1,0 +1,48 @@
+"""Arguments that several commands take."""
+
+import argparse
+from collections.abc import Callable
+from typing import Any
+
+
+def add_command(parser: argparse.ArgumentParser) -> None:
+    """Add the user's command: everything after `--`, or from the first word that is no option."""
+    parser.add_argument("command", nargs=argparse.REMAINDER, metavar="-- CMD", action=_Command)
+
+
+class _Command(argparse.Action):
+    """Takes the words as they are, without the `--` before them."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option_string: str | None = None,
+    ) -> None:
+        words = list(values)
+        if words[:1] == ["--"]:
+            del words[0]
+        setattr(namespace, self.dest, words)
+
+
+def at_least(least: int) -> Callable[[str], int]:
+    """A type for argparse: a whole number that is not smaller."""
+
+    def number(text: str) -> int:
+        if not (text.isascii() and text.isdecimal() and int(text) >= least):
+            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from {least} on")
+        return int(text)
+
+    return number
+
+
+def seconds(text: str) -> float:
+    """A type for argparse: a positive number of seconds."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a positive number of seconds")
+    return value

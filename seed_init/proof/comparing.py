@@ -1,0 +1,201 @@
+"""The first difference between two traces, step by step."""
+
+import struct
+from base64 import b64decode
+from collections.abc import Iterator
+from itertools import zip_longest
+from typing import Any
+
+from seed_init.proof.differences import Difference
+from seed_init.proof.journal import Process
+
+Pair = tuple[Process, Process]
+ORDER = ("draw", "loss", "gradient", "parameter")
+"""Of what differs at one step: what can only be a consequence of another one comes after it."""
+
+
+def first_difference(a: list[Process], b: list[Process]) -> Difference | None:
+    """Compare the traces of two runs.
+
+    Args:
+        a: the processes of one run, as `journal.read` gives them, or a record's.
+        b: those of the other one.
+
+    Returns:
+        What was first observed to differ: the earliest step of all processes, and there what
+        comes first in `ORDER`. None where everything that is in both is equal.
+    """
+    pairs, alone = paired(a, b)
+    found = []
+    for number, (one, other) in enumerate(pairs):
+        difference = _in_steps(one, other) or _at_end(one, other)
+        if difference is not None:
+            difference.rank, difference.process = one.rank, number
+            found.append(difference)
+    if not found and any(process.of("step") for process in alone):
+        return Difference(
+            "trace", f"{len(alone)} process(es) trained in one run and not in the other one"
+        )
+    return min(found, key=_precedence, default=None)
+
+
+def _precedence(difference: Difference) -> tuple[float, int, int]:
+    step = difference.step if difference.step is not None else float("inf")
+    order = ORDER.index(difference.level) if difference.level in ORDER else len(ORDER)
+    return step, order, difference.rank or 0
+
+
+def paired(a: list[Process], b: list[Process]) -> tuple[list[Pair], list[Process]]:
+    """Which processes of two runs belong together, and those that belong to none.
+
+    By rank, place in the process tree and command line, and of several with the same ones by
+    when they began. Command lines may have names of temporary files in them (a notebook's
+    kernel does), so what is left then is paired without them.
+    """
+    pairs: list[Pair] = []
+    left = list(b)
+    for exact in (True, False):
+        for one in [each for each in a if not any(each is pair[0] for pair in pairs)]:
+            match = next((each for each in left if _key(each, exact) == _key(one, exact)), None)
+            if match is not None:
+                left.remove(match)
+                pairs.append((one, match))
+    pairs.sort(key=lambda pair: a.index(pair[0]))
+    return pairs, [each for each in a if not any(each is pair[0] for pair in pairs)] + left
+
+
+def _key(process: Process, exact: bool) -> tuple[Any, ...]:
+    header = process.header
+    key = (header["rank"], tuple(header["path"]))
+    return (*key, tuple(header["argv"][1:])) if exact else key
+
+
+def _in_steps(a: Process, b: Process) -> Difference | None:
+    tables: dict[Any, list[str]] = {}
+    kinds = ("tensors", "start", "step")
+    for one, other in zip_longest(_told(a, kinds, tables), _told(b, kinds, {})):
+        if one is None or other is None:
+            present = one or other
+            longer = 1 if other is None else 2
+            return Difference(
+                "trace",
+                f"only one of the runs (the {'first' if longer == 1 else 'second'}) has this step",
+                step=present["call"] if present["event"] == "step" else 0,
+                optimizer=present["optimizer"],
+            )
+        difference = _unequal(one, other, tables)
+        if difference is not None:
+            return difference
+    return None
+
+
+def _told(
+    process: Process, kinds: tuple[str, ...], tables: dict[Any, list[str]]
+) -> Iterator[dict[str, Any]]:
+    """The starts and steps of a process; tables of names are kept as they come."""
+    for event in process.of(*kinds):
+        if event["event"] == "tensors":
+            tables[event["optimizer"], event["kind"]] = event["names"]
+        else:
+            yield event
+
+
+def _unequal(
+    a: dict[str, Any], b: dict[str, Any], tables: dict[Any, list[str]]
+) -> Difference | None:
+    place = {"step": a.get("call", 0), "optimizer": a["optimizer"]}
+    if (a["event"], *place.values()) != (b["event"], b.get("call", 0), b["optimizer"]):
+        return Difference(
+            "trace", f"the runs step in another order: {_named(a)} and {_named(b)}", **place
+        )
+    if a["event"] == "start":
+        return _tensors("parameters", a, b, tables, " before the first step", place)
+    return (
+        _generators(a["rng"], b["rng"], place)
+        or _losses(a["loss"], b["loss"], place)
+        or _tensors("gradients", a, b, tables, "", place)
+        or _tensors("parameters", a, b, tables, "", place)
+    )
+
+
+def _named(event: dict[str, Any]) -> str:
+    return f"{event['event']} {event.get('call', 0)} of optimizer {event['optimizer']}"
+
+
+def _generators(a: dict[str, str], b: dict[str, str], place: Any) -> Difference | None:
+    # A library that only one run has imported by now is seen when it is drawn from.
+    for name in a.keys() & b.keys():
+        if a[name] != b[name]:
+            text = f"the generator of {name} stands elsewhere: draws in one run only, or others"
+            return Difference("draw", text, generator=name, **place)
+    return None
+
+
+def _losses(a: list[Any], b: list[Any], place: Any) -> Difference | None:
+    if [digest for _, digest in a] == [digest for _, digest in b]:
+        return None
+    if len(a) != len(b):
+        return Difference("loss", f"{len(a)} and {len(b)} backward passes", **place)
+    one, other = next((x, y) for x, y in zip(a, b) if x[1] != y[1])
+    text = "the loss differs" if one[0] is None else f"the loss is {one[0]} and {other[0]}"
+    return Difference("loss", text, values=[one[0], other[0]], **place)
+
+
+def _tensors(
+    kind: str, a: Any, b: Any, tables: dict[Any, list[str]], when: str, place: Any
+) -> Difference | None:
+    one, other = numbers(a[kind]), numbers(b[kind])
+    level = kind.removesuffix("s")
+    if len(one) != len(other):
+        text = f"{len(one)} and {len(other)} {kind}{when}"
+        return Difference(level, text, **place)
+    unequal = [number for number, pair in enumerate(zip(one, other)) if pair[0] != pair[1]]
+    if not unequal:
+        return None
+    names = tables.get((a["optimizer"], kind), [])
+    # A backward pass goes from the last layer to the first.
+    first = unequal[-1 if kind == "gradients" else 0]
+    name = names[first] if first < len(names) else f"number {first}"
+    more = f" and {len(unequal) - 1} of {len(one) - 1} others" if len(unequal) > 1 else ""
+    verb = "differ" if more else "differs"
+    return Difference(level, f"the {level} {name}{more} {verb}{when}", tensor=name, **place)
+
+
+def numbers(vector: Any) -> list[int]:
+    """The fingerprints of a trace's event, or of a record's, which has them as a list."""
+    if isinstance(vector, list):
+        return vector
+    content = b64decode(vector)
+    return list(struct.unpack(f"<{len(content) // 8}q", content))
+
+
+def _at_end(a: Process, b: Process) -> Difference | None:
+    """What differs after the last step: the final weights, and where the generators stand."""
+    ends = a.of("end"), b.of("end")
+    if not all(ends):
+        return None
+    one, other = ends[0][-1], ends[1][-1]
+    for x, y in zip(one["final"], other["final"]):
+        if x["digests"] != y["digests"]:
+            number = next(
+                (i for i, pair in enumerate(zip(x["digests"], y["digests"])) if pair[0] != pair[1]),
+                0,
+            )
+            names = _parameter_names(a, x["optimizer"])
+            name = names[number] if number < len(names) else f"number {number}"
+            text = f"the final parameter {name} differs"
+            return Difference("parameter", text, tensor=name, optimizer=x["optimizer"])
+    for name in one["generators"].keys() & other["generators"].keys():
+        if one["generators"][name] != other["generators"][name]:
+            text = f"the generator of {name} stands elsewhere at the end"
+            return Difference("generator", text, generator=name)
+    return None
+
+
+def _parameter_names(process: Process, optimizer: int) -> list[str]:
+    tables = [
+        event["names"]
+        for event in process.of("tensors")
+        if event["optimizer"] == optimizer and event["kind"] == "parameters"
+    ]
+    return tables[-1] if tables else []

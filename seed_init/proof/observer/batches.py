@@ -1,0 +1,75 @@
+"""What a DataLoader hands out, in the window."""
+
+from hashlib import blake2b
+from typing import Any
+
+from seed_init import callers
+from seed_init.proof import observer
+from seed_init.proof.observer import window
+
+DEPTH = 6
+"""Levels of lists and dictionaries that are looked into."""
+
+current: "int | None" = None
+"""The number of the batch that is being made in this process, from 0; None: none is."""
+
+
+def install() -> None:
+    """Follow every DataLoader of this process."""
+    from torch.utils.data import dataloader
+
+    base: Any = dataloader._BaseDataLoaderIter
+    original = base.__next__
+
+    @callers.like(original)
+    def following(self: Any) -> Any:
+        global current
+        if not window.is_open:
+            return original(self)
+        number = current = self._num_yielded
+        try:
+            batch = original(self)
+        finally:
+            current = None
+        see(number, batch)
+        return batch
+
+    @observer.guarded
+    def see(number: int, batch: Any) -> None:
+        frame = observer.user_frame()
+        window.write("batch", number=number, digest=digest(batch), **window.place(frame))
+
+    base.__next__ = following
+
+
+def digest(value: Any) -> str:
+    """A short text for the contents of a batch: tensors, arrays, numbers, texts, nested."""
+    content = blake2b(digest_size=8)
+    for part in _flat(value, DEPTH):
+        content.update(part)
+    return content.hexdigest()
+
+
+def _flat(value: Any, depth: int) -> "list[bytes]":
+    import torch
+
+    from seed_init.proof.observer.fingerprints import number
+
+    if isinstance(value, torch.Tensor):
+        head = f"{value.dtype}{tuple(value.shape)}"
+        return [f"{head}{number(value.detach().cpu())}".encode()]
+    if isinstance(value, dict) and depth:
+        return [
+            part
+            for key, inner in value.items()
+            for part in (repr(key).encode(), *_flat(inner, depth - 1))
+        ]
+    if isinstance(value, (list, tuple)) and depth:
+        return [b"(", *(part for inner in value for part in _flat(inner, depth - 1)), b")"]
+    if isinstance(value, (int, float, complex, str, bytes, bool, type(None))):
+        return [repr(value).encode()]
+    if hasattr(value, "tobytes") and hasattr(value, "dtype"):
+        return [f"{value.dtype}{value.shape}".encode(), value.tobytes()]
+    if hasattr(value, "__dict__") and depth:
+        return [type(value).__name__.encode(), *_flat(vars(value), depth - 1)]
+    return [type(value).__name__.encode()]

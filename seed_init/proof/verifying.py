@@ -1,0 +1,416 @@
+"""Run a command several times and prove that the runs are the same, or find where they part.
+
+The first run is the base. One has no training hooks, so that the observer itself is checked. The
+others differ from the base in what must not matter (`arms`). Where a run is not the same, more runs
+say whether plain repetition or one of the perturbations broke equality, and then the step is looked
+at closely (`locating`).
+"""
+
+import copy
+import os
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from seed_init.proof import arms, causes, contents, journal, outputs, running
+from seed_init.proof.arms import Arm
+from seed_init.proof.comparing import first_difference
+from seed_init.proof.differences import Difference
+from seed_init.proof.journal import Process
+from seed_init.proof.locating import locate
+
+FORMAT = 1
+
+IDENTICAL, DIFFERENT, FAILED = "identical", "different", "failed"
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is to be proven.
+
+    Attributes:
+        command: the user's command.
+        runs: how many observed runs are compared, at least 2.
+        perturb: change what must not matter in the runs after the first.
+        ignore_output: regular expressions of lines of standard output that are not compared.
+        files: patterns of files that the command writes and that are compared.
+        locate: rerun the step at which the runs part.
+        stdin: a file that every run reads; /dev/null if None.
+        timeout: seconds for each run.
+        environment: of the runs; this process's if None.
+        place: their working directory; this process's if None.
+    """
+
+    command: tuple[str, ...]
+    runs: int = 2
+    perturb: bool = True
+    ignore_output: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
+    locate: bool = True
+    stdin: Path | None = None
+    timeout: float | None = None
+    environment: Mapping[str, str] | None = None
+    place: Path | None = None
+
+
+@dataclass
+class Outcome:
+    """One run and what it left behind."""
+
+    name: str
+    run: running.Run
+    processes: list[Process]
+    files: contents.Digests
+
+    def to_json(self) -> dict[str, Any]:
+        arm = self.run.arm
+        return {
+            "name": self.name,
+            "arm": arm.name,
+            "changed": list(arm.changed),
+            "observed": arm.observed,
+            "status": self.run.status,
+            "seconds": round(self.run.seconds, 3),
+        }
+
+
+@dataclass
+class Verification:
+    """The result.
+
+    Attributes:
+        verdict: "identical", "different" or "failed" (the command itself failed).
+        command: its words.
+        seed: SEED as it was given; None where it was not.
+        runs: every run, in order.
+        compared: what was compared, as counts and names.
+        not_compared: what could not be, one line each.
+        broke_equality: the perturbation without which the runs are equal; None otherwise.
+        difference: where they part; None where they do not.
+        reason: why the command failed; None where it did not.
+    """
+
+    verdict: str
+    command: tuple[str, ...]
+    seed: str | None
+    runs: list[Outcome]
+    compared: dict[str, Any] = field(default_factory=dict)
+    not_compared: list[str] = field(default_factory=list)
+    broke_equality: str | None = None
+    difference: Difference | None = None
+    reason: str | None = None
+
+    @property
+    def identical(self) -> bool:
+        return self.verdict == IDENTICAL
+
+    def to_json(self) -> dict[str, Any]:
+        """What `seed-init verify --json` prints."""
+        return {
+            "format": FORMAT,
+            "verdict": self.verdict,
+            "command": list(self.command),
+            "seed": self.seed,
+            "runs": [outcome.to_json() for outcome in self.runs],
+            "compared": self.compared,
+            "not_compared": self.not_compared,
+            "broke_equality": self.broke_equality,
+            "difference": self.difference.to_json() if self.difference else None,
+            "reason": self.reason,
+        }
+
+
+Progress = Callable[[str], None]
+"""Told what is being done, a few times a second."""
+
+
+def verify(
+    request: Request, progress: Progress | None = None, keep: Path | None = None
+) -> Verification:
+    """Run the command and compare the runs.
+
+    Args:
+        request: what to run and to compare.
+        progress: told what is being done.
+        keep: a directory that gets the runs' traces and outputs; a temporary one if None.
+
+    Raises:
+        commands.CannotStart: there is no such command.
+        outputs.BadPattern: `ignore_output` has one that is no regular expression.
+        running.Ended: a signal came.
+    """
+    outputs.patterns(request.ignore_output)
+    with tempfile.TemporaryDirectory(prefix="seed-init-") as temporary:
+        return _Verifier(request, progress, keep or Path(temporary)).result()
+
+
+class _Parted(Exception):
+    """Two runs are not the same."""
+
+    def __init__(self, first: Outcome, second: Outcome, difference: Difference) -> None:
+        super().__init__(difference.text)
+        self.first, self.second, self.difference = first, second, difference
+
+
+class _Failed(Exception):
+    """The command itself failed. The text says how."""
+
+
+class _Verifier:
+    def __init__(self, request: Request, progress: Progress | None, directory: Path) -> None:
+        self.request = request
+        self.progress = progress
+        self.directory = directory
+        self.outcomes: list[Outcome] = []
+        self.planned = request.runs + 1
+        self.broke: str | None = None
+
+    def result(self) -> Verification:
+        environment = os.environ if self.request.environment is None else self.request.environment
+        made = Verification(
+            IDENTICAL, self.request.command, environment.get("SEED") or None, self.outcomes
+        )
+        try:
+            self._prove()
+        except _Parted as parted:
+            made.verdict = DIFFERENT
+            made.difference = self._explained(parted)
+            made.broke_equality = self.broke
+        except _Failed as failed:
+            made.verdict, made.reason = FAILED, str(failed)
+        base = self.outcomes[0]
+        made.compared = self._compared(base)
+        made.not_compared = _not_compared(self.outcomes, self.request)
+        return made
+
+    def _prove(self) -> None:
+        base = self._run(arms.base_arm())
+        if base.run.status:
+            raise _Failed(_how_failed(base.run))
+        self._compare(base, self._run(arms.hook_free_arm()))
+        for number in range(1, self.request.runs):
+            arm = arms.base_arm()
+            if self.request.perturb:
+                arm = arms.perturbed_arm(variant=number)
+            self._compare(base, self._run(arm))
+
+    def _run(self, arm: Arm, plan: dict[str, Any] | None = None, why: str = "") -> Outcome:
+        number = len(self.outcomes) + 1
+        name = f"run {number}"
+        task = why or f"{arms.words(arm)} changed" if arm.changed else why or arm.name
+        self.planned = max(self.planned, number)
+        told = f"{name} of {self.planned} ({task})"
+        directory = self.directory / f"run-{number}"
+        run = running.run(
+            self.request.command,
+            arm,
+            directory,
+            plan=plan or journal.DEFAULT_PLAN,
+            stdin=self.request.stdin,
+            environment=self.request.environment,
+            place=self.request.place,
+            timeout=self.request.timeout,
+            progress=self._teller(told),
+        )
+        place = self.request.place or Path.cwd()
+        files = contents.digest_files(self.request.files, place, keep=self.directory / "files")
+        outcome = Outcome(name, run, run.processes(), files)
+        self.outcomes.append(outcome)
+        return outcome
+
+    def _teller(self, told: str) -> "Callable[[float, Path], None] | None":
+        if self.progress is None:
+            return None
+        progress = self.progress
+
+        def tell(seconds: float, trace: Path) -> None:
+            step = journal.latest_step(trace)
+            at = f", step {step}" if step is not None else ""
+            progress(f"{told}{at}, {seconds:.0f} s")
+
+        return tell
+
+    def _compare(self, first: Outcome, second: Outcome) -> None:
+        difference = self._difference(first, second)
+        if difference is not None:
+            raise _Parted(first, second, difference)
+
+    def _difference(self, first: Outcome, second: Outcome) -> Difference | None:
+        both = first.run.arm.observed and second.run.arm.observed
+        processes = [outcome.processes for outcome in (first, second)]
+        if not both:
+            processes = [_without_steps(each) for each in processes]
+        difference = first_difference(*processes)
+        names = [first.name, second.name]
+        if difference is None or difference.step is None:
+            statuses = [first.run.status, second.run.status]
+            if statuses[0] != statuses[1]:
+                text = f"the exit status is {statuses[0]} and {statuses[1]}"
+                difference = Difference("status", text, values=statuses)
+        difference = difference or self._output(first, second) or self._files(first, second)
+        if difference is not None:
+            difference.runs = names
+        return difference
+
+    def _output(self, first: Outcome, second: Outcome) -> Difference | None:
+        found = outputs.compare(
+            first.run.stdout_file,
+            second.run.stdout_file,
+            self.request.ignore_output,
+            unordered=_has_ranks(first.processes),
+        )
+        if found.first is None:
+            return None
+        values = [line.text if line is not None else None for line in found.first]
+        return Difference("output", found.told((first.name, second.name)), values=values)
+
+    def _files(self, first: Outcome, second: Outcome) -> Difference | None:
+        found = contents.first_difference(first.files, second.files, self.directory / "files")
+        if found is None:
+            return None
+        return Difference(
+            "file",
+            found.told((first.name, second.name)),
+            tensor=found.entry or None,
+            values=list(found.values),
+        )
+
+    def _explained(self, parted: _Parted) -> Difference:
+        """Which perturbation broke equality, where, and what to do about it."""
+        first, second, difference = self._attributed(parted)
+        if self.request.locate and not self._is_observers(first, second):
+            runs = [first, second]
+
+            def rerun(which: int, plan: dict[str, Any]) -> list[Process]:
+                arm = runs[which].run.arm
+                observed = Arm(arm.name, arm.changed, True, arm.variant)
+                return self._run(observed, plan, "a closer look").processes
+
+            if difference.level not in ("status", "trace") or difference.step is not None:
+                difference = locate(difference, [first.processes, second.processes], rerun)
+        difference.runs = [first.name, second.name]
+        difference.remedies = causes.remedies(difference, self.broke)
+        return difference
+
+    def _is_observers(self, first: Outcome, second: Outcome) -> bool:
+        """True where only the training hooks tell the two runs apart."""
+        return first.run.arm.observed != second.run.arm.observed
+
+    def _attributed(self, parted: _Parted) -> tuple[Outcome, Outcome, Difference]:
+        """The two runs to look at closely: as few things changed between them as possible."""
+        first, second, difference = parted.first, parted.second, parted.difference
+        again = self._run(first.run.arm, why="the base again")
+        plain = self._difference(first, again)
+        if plain is not None:
+            return first, again, plain
+        if not second.run.arm.observed:
+            return self._without_hooks(first, second, difference)
+        singles = arms.single_arms(second.run.arm)
+        for arm in singles:
+            alone = self._run(arm, why=f"{arm.name} alone")
+            found = self._difference(first, alone)
+            if found is not None:
+                self.broke = arm.name
+                return first, alone, found
+        once_more = self._run(second.run.arm, why="all changed again")
+        found = self._difference(first, once_more)
+        if found is not None and singles:
+            self.broke = "several perturbations together"
+            return first, once_more, found
+        difference.trail.append(
+            f"seen in one of {len(self.outcomes)} runs: what differs depends on timing or chance"
+        )
+        return first, second, difference
+
+    def _without_hooks(
+        self, first: Outcome, second: Outcome, difference: Difference
+    ) -> tuple[Outcome, Outcome, Difference]:
+        again = self._run(second.run.arm, why="without hooks again")
+        plain = self._difference(second, again)
+        if plain is not None:
+            return second, again, plain
+        difference.text += (
+            "; runs with training hooks are equal to each other, and so are those without: the "
+            "observer changes this program, which is a defect of seed-init"
+        )
+        return first, second, difference
+
+    def _compared(self, base: Outcome) -> dict[str, Any]:
+        steps = [event for process in base.processes for event in process.of("step")]
+        per_process = [len(process.of("step")) for process in base.processes]
+        tensors = {
+            (number, event["optimizer"], name)
+            for number, process in enumerate(base.processes)
+            for event in process.of("tensors")
+            for name in event["names"]
+        }
+        generators = {
+            name
+            for process in base.processes
+            for end in process.of("end")
+            for name in end["generators"]
+        }
+        ranks = {process.rank for process in base.processes if process.of("step")}
+        lines = outputs.compare(
+            base.run.stdout_file, base.run.stdout_file, self.request.ignore_output
+        )
+        return {
+            "runs": len(self.outcomes),
+            "steps": max(per_process, default=0),
+            "ranks": len(ranks - {None}),
+            "processes": len(base.processes),
+            "tensors": len(tensors),
+            "optimizers": len({(event["optimizer"]) for event in steps}),
+            "stdout_lines": lines.lines,
+            "files": sorted(base.files),
+            "generators": sorted(generators),
+        }
+
+
+def _without_steps(processes: list[Process]) -> list[Process]:
+    made = []
+    for process in processes:
+        shallow = copy.copy(process)
+        shallow.events = process.of("end")
+        made.append(shallow)
+    return made
+
+
+def _has_ranks(processes: list[Process]) -> bool:
+    return len({process.rank for process in processes} - {None}) > 1
+
+
+def _how_failed(run: running.Run) -> str:
+    how = f"exit status {run.status}"
+    if run.status == running.TIMED_OUT:
+        how = "it took longer than --timeout"
+    last = [line for line in run.last_errors() if line.strip()][-1:]
+    return f"the command failed: {how}" + (f"; its last line on stderr: {last[0]}" if last else "")
+
+
+def _not_compared(outcomes: list[Outcome], request: Request) -> list[str]:
+    """What could not be compared, one line each."""
+    base, lines = outcomes[0], []
+    if not base.processes:
+        lines.append(
+            "training steps and generators: no Python of this command ran the hook; run "
+            "'seed-init install' with it"
+        )
+    elif not any(process.of("step") for process in base.processes):
+        lines.append("training steps: no optimizer of torch.optim made a step")
+    missing = contents.unmatched(request.files, request.place or Path.cwd())
+    lines += [f"files: none matches {pattern}" for pattern in missing]
+    # Each once, of whichever run.
+    for outcome in outcomes:
+        for line in (*arms.limits(outcome.run.arm), *outcome.run.notes):
+            if line not in lines:
+                lines.append(line)
+        for process in outcome.processes:
+            for event in process.of("failed"):
+                if event["what"] not in lines:
+                    lines.append(event["what"])
+    if not request.perturb:
+        lines.append("what must not matter: nothing was changed between the runs (--no-perturb)")
+    return lines
