@@ -3,3 +3,69 @@
 `observer` runs inside the user's processes and writes what it sees to a trace directory; everything
 else here runs outside of them, in the command `seed-init` or a test, and reads it.
 """
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from seed_init.proof.verifying import Verification
+
+
+def verify(
+    command: "Sequence[str]",
+    *,
+    runs: int = 2,
+    perturb: bool = True,
+    ignore_output: "Sequence[str]" = (),
+    files: "Sequence[str]" = (),
+    locate: bool = True,
+    stdin: "Path | None" = None,
+    timeout: float | None = None,
+    environment: "Mapping[str, str] | None" = None,
+    place: "Path | None" = None,
+) -> "Verification":
+    """Run a command several times and compare the runs, as `seed-init verify` does.
+
+        def test_training_repeats():
+            result = verify([sys.executable, "train.py", "--steps", "20"])
+            assert result.identical, result.difference
+
+    Args:
+        command: its words.
+        runs: how many observed runs are compared, at least 2; one more has no training hooks.
+        perturb: change what must not matter in the runs after the first.
+        ignore_output: regular expressions of lines of standard output that are not compared.
+        files: patterns of files that the command writes and that are compared.
+        locate: rerun the step at which the runs part, to say where in it.
+        stdin: a file that every run reads; /dev/null if None.
+        timeout: seconds for each run.
+        environment: of the runs; this process's if None.
+        place: their working directory; this process's if None.
+
+    Returns:
+        The result: `identical`, `verdict`, `difference`, `compared`, `to_json()`.
+
+    Raises:
+        ValueError: fewer than 2 runs.
+        seed_init.proof.commands.CannotStart: there is no such command.
+        seed_init.proof.outputs.BadPattern: an expression that is none.
+    """
+    if runs < 2:
+        raise ValueError(f"runs={runs!r} compares nothing; give 2 or more")
+    # Not at the top: the observed processes import this package as well.
+    from seed_init.proof import verifying
+
+    request = verifying.Request(
+        command=tuple(command),
+        runs=runs,
+        perturb=perturb,
+        ignore_output=tuple(ignore_output),
+        files=tuple(files),
+        locate=locate,
+        stdin=stdin,
+        timeout=timeout,
+        environment=environment,
+        place=place,
+    )
+    return verifying.verify(request)

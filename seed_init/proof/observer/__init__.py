@@ -136,14 +136,15 @@ def user_frame(frame: Any = None) -> Any:
 
 _PLACES = (Path(os.__file__).parent, Path(__file__).parents[2])
 _LIBRARY = tuple(f"{place}/" for each in _PLACES for place in (each, each.resolve()))
-_known: dict[str, bool] = {}
+known_files: dict[str, bool] = {}
+"""File name -> what `is_user_file` says of it."""
 
 
 def is_user_file(name: str) -> bool:
     """True for a file of the user's own, and for a notebook's cells."""
-    known = _known.get(name)
+    known = known_files.get(name)
     if known is None:
-        known = _known[name] = _is_user_file(name)
+        known = known_files[name] = _is_user_file(name)
     return known
 
 
