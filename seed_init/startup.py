@@ -36,6 +36,7 @@ UNIQUE_NAMES = (
     "uuid",
     "email.utils",
     "email.generator",
+    "IPython.core.tips",
     "IPython.utils.path",
     "jupyter_client.session",
     "jupyter_server.auth.security",

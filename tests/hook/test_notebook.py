@@ -655,3 +655,13 @@ def test_a_failure_to_seed_ends_the_kernel(start: Start, tmp_path: Path) -> None
     assert not one.manager.is_alive()
     assert one.manager.provisioner.process.returncode == 78
     assert "seed_init: seeding failed with TypeError" in (tmp_path / "home-0/log").read_text()
+
+
+def test_a_front_end_that_asks_for_the_kernels_banner_draws_nothing(start: Start) -> None:
+    """IPython chooses a tip for it with `random`, at any time: pages ask when they reconnect."""
+    kernel = start(SEVEN)
+    where = "import random\nprint(hash(random.getstate()[1]))"
+    before = kernel.printed(where)
+    asked = kernel.client.kernel_info(reply=True, timeout=60)
+    assert "banner" in asked["content"]
+    assert kernel.printed(where) == before
