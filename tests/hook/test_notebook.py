@@ -661,6 +661,8 @@ def test_a_front_end_that_asks_for_the_kernels_banner_draws_nothing(start: Start
     """IPython chooses a tip for it with `random`, at any time: pages ask when they reconnect."""
     kernel = start(SEVEN)
     where = "import random\nprint(hash(random.getstate()[1]))"
+    # Off in the image; a kernel of another installation has them.
+    kernel.run("get_ipython().enable_tip = True")
     before = kernel.printed(where)
     asked = kernel.client.kernel_info(reply=True, timeout=60)
     assert "banner" in asked["content"]
