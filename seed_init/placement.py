@@ -27,7 +27,8 @@ PTH_NAME = "seed_init.pth"
 _REFUSE = """
 import os, sys
 places = ("/etc/seed_init/defaults", sys.prefix + "/etc/seed_init/defaults")
-asked = os.environ.get("SEED") or os.environ.get("DETERMINISM") or any(map(os.path.exists, places))
+names = ("SEED", "DETERMINISM", "SEED_INIT_TRACE", "SEED_INIT_RECORD")
+asked = any(map(os.environ.get, names)) or any(map(os.path.exists, places))
 if asked and os.environ.get("SEED_INIT", "").strip() != "0":
     line = f"seed_init: cannot load the seeding hook ({error!r}); run 'seed-init install' again, "
     line += "or set SEED_INIT=0 to run without seeding\\n"

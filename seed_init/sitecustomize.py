@@ -12,6 +12,8 @@ import sys
 if (
     os.environ.get("SEED")
     or os.environ.get("DETERMINISM")
+    or os.environ.get("SEED_INIT_TRACE")
+    or os.environ.get("SEED_INIT_RECORD")
     or os.access("/etc/seed_init/defaults", os.F_OK)
     or os.access(sys.prefix + "/etc/seed_init/defaults", os.F_OK)
 ):

@@ -187,11 +187,13 @@ class _Job:
         self._ended = False
         self._over = threading.Event()
         self._status = 0
+        # Before the process: a full disk must not leave one behind.
+        kept = [(directory / name).open("wb") for name in ("stdout", "stderr")]
         reader, writer = os.pipe()
         try:
             had_locale = str(int("LC_CTYPE" in environment))
             launcher = (sys.executable, "-I", "-S", launching.__file__, str(writer), layout)
-            with Path(stdin or os.devnull).open("rb") as source:
+            with _opened(stdin) as source:
                 self._began = time.perf_counter()
                 self.process = subprocess.Popen(
                     [*launcher, had_locale, command.program, *command.words],
@@ -204,16 +206,16 @@ class _Job:
                     # A group of its own, so that it can be ended as a whole.
                     start_new_session=True,
                 )
-        except BaseException:
+        except OSError as error:
             os.close(reader)
-            raise
+            raise commands.not_executed(command, error.errno or 0) from None
         finally:
             os.close(writer)
         self._report = reader
         self._ends_at = self._began
         self._pumps = [
-            _Pump(self.process.stdout, directory / "stdout", "stdout" in show, sys.stdout),
-            _Pump(self.process.stderr, directory / "stderr", "stderr" in show, sys.stderr),
+            _Pump(self.process.stdout, kept[0], "stdout" in show, sys.stdout),
+            _Pump(self.process.stderr, kept[1], "stderr" in show, sys.stderr),
         ]
         threading.Thread(target=self._watch, daemon=True).start()
 
@@ -236,6 +238,7 @@ class _Job:
         with open(self._report, "rb", closefd=True) as report:  # noqa: PTH123
             lines = report.read().split()
         if not lines:
+            self._over.wait(POLITE)
             last = b" ".join(self._pumps[1].wait().splitlines()[-1:]).decode(errors="replace")
             raise CannotStart(f"{sys.executable} could not start {self.command.words[0]}: {last}")
         self.layout = lines[0].decode()
@@ -265,8 +268,8 @@ class _Job:
             time.sleep(0.05)
         if left:
             count = len(left)
-            what = "1 process that it left" if count == 1 else f"{count} processes that it left"
-            self.notes.append(f"{what} running was ended {LINGER:.0f} s after it")
+            what = "1 process was" if count == 1 else f"{count} processes were"
+            self.notes.append(f"{what} still running {LINGER:g} s after it, and ended")
 
     def end(self) -> None:
         """End all of its processes that there still are. Harmless when called again."""
@@ -321,6 +324,7 @@ class _Job:
         status = TIMED_OUT if timed_out else self._status
         seconds = self._ends_at - self._began
         command = self.command
+        self.notes += [pump.lost for pump in self._pumps if pump.lost]
         done = Run(arm, command.words, status, seconds, self.directory, self.layout, self.notes)
         if command.notebook is not None:
             if command.notebook.is_file():
@@ -333,23 +337,38 @@ class _Job:
         return done
 
 
+def _opened(stdin: Path | None) -> IO[bytes]:
+    try:
+        return Path(stdin or os.devnull).open("rb")
+    except OSError as error:
+        raise CannotStart(
+            f"{stdin} cannot be read as standard input: {error.strerror}; give a file"
+        ) from None
+
+
 class _Pump:
     """Reads a pipe to its end, into a file, and passes it through if that is wanted."""
 
     def __init__(
-        self, pipe: "IO[bytes] | None", file: Path, shown: bool, stream: "IO[str] | None"
+        self, pipe: "IO[bytes] | None", kept: "IO[bytes]", shown: bool, stream: "IO[str] | None"
     ) -> None:
         assert pipe is not None
+        self.lost: str | None = None
         self._pipe = pipe
-        self._file = file
-        self._kept = file.open("wb", buffering=0)
+        self._kept = kept
         self._shown = getattr(stream, "buffer", None) if shown else None
         self._thread = threading.Thread(target=self._read, daemon=True)
         self._thread.start()
 
     def _read(self) -> None:
         while piece := os.read(self._pipe.fileno(), 1 << 16):
-            self._kept.write(piece)
+            if self.lost is None:
+                try:
+                    self._kept.write(piece)
+                    self._kept.flush()
+                except OSError as error:
+                    # Read on: the command must not wait for a reader.
+                    self.lost = f"{self._kept.name} is not complete: {error.strerror}"
             if self._shown is not None:
                 try:
                     self._shown.write(piece)
@@ -360,11 +379,12 @@ class _Pump:
     def wait(self) -> bytes:
         """All that was read, up to the end of the pipe."""
         self._thread.join(POLITE)
-        return self._file.read_bytes()
+        return Path(self._kept.name).read_bytes()
 
     def close(self) -> None:
         """Stop, when no process of the run is left to write."""
         self._thread.join(1)
         if not self._thread.is_alive():
-            self._kept.close()
+            with contextlib.suppress(OSError):
+                self._kept.close()
             self._pipe.close()

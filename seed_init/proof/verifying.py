@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from seed_init.proof import arms, causes, contents, journal, outputs, running
+from seed_init import settings
+from seed_init.proof import arms, causes, commands, contents, journal, outputs, running
 from seed_init.proof.arms import Arm
 from seed_init.proof.comparing import first_difference
 from seed_init.proof.differences import Difference
@@ -163,15 +164,15 @@ class _Verifier:
         self.request = request
         self.progress = progress
         self.directory = directory
+        self.place = request.place or Path.cwd()
+        self.environment = _environment(request.environment)
         self.outcomes: list[Outcome] = []
+        self.snapshots: list[tuple[contents.Snapshot, contents.Snapshot]] = []
         self.planned = request.runs + 1
         self.broke: str | None = None
 
     def result(self) -> Verification:
-        environment = os.environ if self.request.environment is None else self.request.environment
-        made = Verification(
-            IDENTICAL, self.request.command, environment.get("SEED") or None, self.outcomes
-        )
+        made = Verification(IDENTICAL, self.request.command, self._seed(), self.outcomes)
         try:
             self._prove()
         except _Parted as parted:
@@ -184,6 +185,12 @@ class _Verifier:
         made.compared = self._compared(base)
         made.not_compared = _not_compared(self.outcomes, self.request)
         return made
+
+    def _seed(self) -> str | None:
+        """The seed of the runs: what the environment says, or the defaults file."""
+        seed = self.environment.get("SEED", "").strip()
+        current = settings.current()
+        return seed or (current.values.get("SEED") if current is not None else None)
 
     def _prove(self) -> None:
         base = self._run(arms.base_arm())
@@ -203,19 +210,25 @@ class _Verifier:
         self.planned = max(self.planned, number)
         told = f"{name} of {self.planned} ({task})"
         directory = self.directory / f"run-{number}"
+        before = contents.snapshot(self.place)
         run = running.run(
             self.request.command,
             arm,
             directory,
             plan=plan or journal.DEFAULT_PLAN,
             stdin=self.request.stdin,
-            environment=self.request.environment,
-            place=self.request.place,
+            environment=self.environment,
+            place=self.place,
             timeout=self.request.timeout,
             progress=self._teller(told),
         )
-        place = self.request.place or Path.cwd()
-        files = contents.digest_files(self.request.files, place, keep=self.directory / "files")
+        self.snapshots.append((before, contents.snapshot(self.place)))
+        files = contents.digest_files(
+            self.request.files,
+            self.place,
+            python=commands.python_of(self.environment),
+            keep=self.directory / "files",
+        )
         outcome = Outcome(name, run, run.processes(), files)
         self.outcomes.append(outcome)
         return outcome
@@ -291,8 +304,23 @@ class _Verifier:
             if difference.level not in ("status", "trace") or difference.step is not None:
                 difference = locate(difference, [first.processes, second.processes], rerun)
         difference.runs = [first.name, second.name]
+        difference.trail += self._inherited(second)
         difference.remedies = causes.remedies(difference, self.broke)
         return difference
+
+    def _inherited(self, second: Outcome) -> list[str]:
+        """Files that the second run may have read, and that the runs before it have written."""
+        number = self.outcomes.index(second)
+        before, after = zip(*self.snapshots[: number + 1])
+        found = contents.inherited(before, after)
+        if not found:
+            return []
+        name, writer = next(iter(found.items()))
+        more = f" and {len(found) - 1} other file(s)" if len(found) > 1 else ""
+        return [
+            f"{second.name} found {name}{more}, written by run {writer + 1}: if it was read (a "
+            "checkpoint to resume from), remove it before each run"
+        ]
 
     def _is_observers(self, first: Outcome, second: Outcome) -> bool:
         """True where only the training hooks tell the two runs apart."""
@@ -367,6 +395,17 @@ class _Verifier:
             "files": sorted(base.files),
             "generators": sorted(generators),
         }
+
+
+def _environment(given: Mapping[str, str] | None) -> dict[str, str]:
+    """The environment of every run: one seed for all, and no record of each."""
+    environment = dict(os.environ if given is None else given)
+    environment.pop("SEED_INIT_RECORD", None)
+    if environment.get("SEED", "").strip() == "random":
+        # Each run would draw its own.
+        drawn = str(int.from_bytes(os.urandom(4), "little"))
+        environment |= {"SEED": drawn, settings.DRAWN: drawn}
+    return environment
 
 
 def _without_steps(processes: list[Process]) -> list[Process]:

@@ -129,9 +129,16 @@ def user_frame(frame: Any = None) -> Any:
         frame: where to begin; the caller's if None.
     """
     frame = frame or sys._getframe(1)
-    while frame is not None and not is_user_file(frame.f_code.co_filename):
+    while frame is not None and not is_user_code(frame):
         frame = frame.f_back
     return frame
+
+
+def is_user_code(frame: Any) -> bool:
+    """True for a frame of the user's own code."""
+    name = frame.f_code.co_filename
+    # Code that libraries generate is in <string> as well: each dataclass has some.
+    return is_user_file(name) and (name[0] != "<" or frame.f_globals["__name__"] == "__main__")
 
 
 _PLACES = (Path(os.__file__).parent, Path(__file__).parents[2])
@@ -150,7 +157,7 @@ def is_user_file(name: str) -> bool:
 
 def _is_user_file(name: str) -> bool:
     if name.startswith("<"):
-        return name.startswith("<ipython-input") or name in ("<stdin>", "<string>")
+        return name == "<stdin>" or (name == "<string>" and "-c" in sys.orig_argv)
     if "/site-packages/" in name or "/dist-packages/" in name or name.startswith(_LIBRARY):
         return False
     return not str(Path(name).resolve()).startswith(_LIBRARY)

@@ -33,7 +33,7 @@ def _begin() -> None:
     # Functions that are running already are traced through their frames.
     above: Any = frame
     while above is not None:
-        if observer.is_user_file(above.f_code.co_filename):
+        if observer.is_user_code(above):
             above.f_trace = _line
         above = above.f_back
     _remember(observer.user_frame(frame))
@@ -48,8 +48,9 @@ def _end() -> None:
 
 def _call(frame: Any, event: str, argument: Any) -> Any:
     # Called for each call of any function, of which an import makes millions.
-    name = frame.f_code.co_filename
-    if observer.known_files.get(name) is False or not observer.is_user_file(name):
+    if observer.known_files.get(frame.f_code.co_filename) is False:
+        return None
+    if not observer.is_user_code(frame):
         return None
     _line(frame, event, argument)
     return _line

@@ -46,7 +46,7 @@ def start() -> None:
 SIZE_STEP, SIZE_MOST = 16, 512
 """Bytes: the classes of sizes of Python's allocator for small objects (Objects/obmalloc.c)."""
 
-EACH = 128
+EACH = 1024
 """How many objects of each class are made."""
 
 _kept: list[Any] = []

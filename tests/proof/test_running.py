@@ -1,0 +1,403 @@
+"""One run of the user's command: what it is started with, what it leaves, and that it ends."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from hook.support import REPOSITORY
+
+from seed_init.proof import arms, interrupting, load, running
+from seed_init.proof.arms import base_arm, perturbed_arm
+
+from .support import are_gone, kill, run, starting, wait_until, with_variable
+
+NOTEBOOK = {
+    "nbformat": 4,
+    "nbformat_minor": 5,
+    "metadata": {"kernelspec": {"name": "python3", "display_name": "", "language": "python"}},
+    "cells": [
+        {"id": "a", "cell_type": "markdown", "metadata": {}, "source": "# A title"},
+        *(
+            {
+                "id": name,
+                "cell_type": "code",
+                "metadata": {},
+                "outputs": [],
+                "execution_count": None,
+                "source": source,
+            }
+            for name, source in (
+                ("b", "import sys\nprint('loss', 1)\nprint('noise', file=sys.stderr)\nobject()"),
+                ("c", "from IPython.display import Image\nImage(data=b'\\x89PNG', format='png')"),
+            )
+        ),
+    ],
+}
+
+
+@pytest.mark.parametrize(
+    "script, status",
+    [("exit 0", 0), ("exit 3", 3), ("kill -KILL $$", 137), ("kill -TERM $$", 143)],
+)
+def test_the_status_is_the_one_that_a_shell_shows(tmp_path: Path, script: str, status: int) -> None:
+    assert run(tmp_path, "sh", "-c", script).status == status
+
+
+def test_standard_output_is_kept_to_the_byte_and_stderr_apart(tmp_path: Path) -> None:
+    done = run(tmp_path, "sh", "-c", r"printf 'a\377\r\nb'; echo one >&2; echo two >&2")
+    assert done.stdout == b"a\xff\r\nb"
+    assert done.last_errors() == ["one", "two"]
+    assert done.last_errors(1) == ["two"]
+    assert done.notes == []
+
+
+def test_what_is_shown_is_passed_through_while_it_runs_and_kept_as_well(tmp_path: Path) -> None:
+    source = """
+from pathlib import Path
+from seed_init.proof import arms, running
+words = ["sh", "-c", "echo out; echo error >&2; read line < go"]
+for show in ((), ("stdout",), ("stderr", "stdout")):
+    done = running.run(words, arms.base_arm(), Path("-".join(show) or "none"),
+                       plan={"instruments": []}, show=show)
+    assert (done.stdout, done.last_errors()) == (b"out\\n", ["error"])
+"""
+    os.mkfifo(tmp_path / "go")
+    with starting(source, tmp_path) as process:
+        assert process.stdout is not None and process.stderr is not None
+        (tmp_path / "go").write_text("on\n")
+        assert process.stdout.readline() == "out\n"  # seen before the run may end
+        (tmp_path / "go").write_text("on\n")
+        assert (process.stdout.readline(), process.stderr.readline()) == ("out\n", "error\n")
+        (tmp_path / "go").write_text("on\n")
+        assert process.wait() == 0, process.stderr.read()
+        assert (process.stdout.read(), process.stderr.read()) == ("", "")
+
+
+def test_stdin_is_empty_or_the_given_file_from_its_beginning_each_time(tmp_path: Path) -> None:
+    assert run(tmp_path, "cat").stdout == b""
+    (tmp_path / "given").write_text("text")
+    for _ in range(2):
+        assert run(tmp_path, "cat", stdin=tmp_path / "given").stdout == b"text"
+
+
+def test_the_command_starts_with_the_signals_and_variables_of_one_started_by_hand(
+    tmp_path: Path,
+) -> None:
+    """A Python lies between, which ignores SIGPIPE and may set LC_CTYPE for itself."""
+    words = ("sh", "-c", "grep -E '^(Sig|Shd)' /proc/self/status; ls /proc/self/fd; env | sort")
+    variables = {"PATH": os.defpath, "LANG": "C"}
+    directory = tmp_path / "run"
+    done = running.run(
+        words, base_arm(), directory, plan={"instruments": []}, environment=variables,
+        place=tmp_path,
+    )  # fmt: skip
+    by_hand = subprocess.run(
+        words, env=variables, cwd=tmp_path, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE
+    )
+    ours = {"PYTHONHASHSEED", "TMPDIR", "SEED_INIT_TRACE", "PYTHONDONTWRITEBYTECODE"}
+    lines = done.stdout.decode().splitlines()
+    kept = [line for line in lines if line.partition("=")[0] not in ours]
+    assert kept == by_hand.stdout.decode().splitlines()
+    assert len(lines) == len(kept) + len(ours)
+
+
+@pytest.mark.parametrize(
+    "words, message",
+    [
+        ([], "no command is given; put it after --, for example"),
+        (["no-such-program"], "no-such-program: no such command in PATH; check its spelling"),
+        (["plain"], "plain: no such command in PATH; write ./plain"),
+        (["./missing"], "./missing: there is no such file in "),
+        (["./plain"], "./plain is not executable; put its interpreter before it, or chmod +x"),
+        (["./directory"], "./directory is a directory; give a program, or python -m"),
+        (["./headless"], "./headless is no program and has no #! line; put its interpreter"),
+        (["./orphan"], "./orphan: the interpreter that its #! line names does not exist"),
+        (["missing.ipynb"], "missing.ipynb: there is no such file; give the path of a notebook"),
+        (["missing.py"], "missing.py: no such command in PATH; check its spelling"),
+        (["true", "x" * (1 << 21)], "true: the arguments and the environment are too long"),
+    ],
+)
+def test_a_command_that_cannot_be_started_is_said_in_one_line(
+    tmp_path: Path, words: list[str], message: str
+) -> None:
+    (tmp_path / "directory").mkdir()
+    for name, text in (("plain", "x"), ("headless", "true"), ("orphan", "#!/no/such/shell\n")):
+        (tmp_path / name).write_text(text)
+        (tmp_path / name).chmod(0o644 if name == "plain" else 0o755)
+    with pytest.raises(running.CannotStart) as refused:
+        running.run(
+            words, base_arm(), tmp_path / "run", plan={"instruments": []}, place=tmp_path,
+            environment={"PATH": os.defpath},
+        )  # fmt: skip
+    assert str(refused.value).startswith(message)
+    assert "\n" not in str(refused.value)
+
+
+def test_a_python_file_is_run_by_python_unless_it_is_executable(tmp_path: Path) -> None:
+    script = tmp_path / "train.py"
+    script.write_text(f"#!{shutil.which('sh')}\necho by the shell\n")
+    script.chmod(0o755)
+    assert run(tmp_path, "./train.py").stdout == b"by the shell\n"
+    script.write_text("import sys; print(sys.argv)")
+    script.chmod(0o644)
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/python").symlink_to(sys.executable)
+    path = f"{tmp_path}/bin:{os.defpath}"
+    done = run(tmp_path, "train.py", "--lr=1", env={"PATH": path})
+    assert done.stdout == b"['train.py', '--lr=1']\n"
+    assert done.notes == [f"train.py is not executable: running it with {tmp_path}/bin/python"]
+
+
+def test_the_trace_is_in_the_runs_directory_and_was_written_to_one_path(
+    tmp_path: Path, python: Path
+) -> None:
+    source = "import os; print(os.environ['SEED_INIT_TRACE'], os.environ['TMPDIR'])"
+    plan = {"instruments": ["end"], "an option": 1}
+    runs = [run(tmp_path, python, "-c", source, plan=plan) for _ in range(2)]
+    for done in runs:
+        (process,) = done.processes()
+        assert process.header["argv"][1:] == ["-c", source]
+        assert process.of("end")
+        assert json.loads((done.trace / "plan.json").read_text()) == plan
+    assert runs[0].stdout == runs[1].stdout
+    for path in runs[0].stdout.decode().split():
+        assert not Path(path).exists()
+
+
+def test_a_directory_that_a_run_has_written_is_not_written_again(tmp_path: Path) -> None:
+    for expected in (None, FileExistsError):
+        try:
+            running.run(["true"], base_arm(), tmp_path / "run", plan={"instruments": []})
+        except FileExistsError as error:
+            assert expected is type(error)
+        else:
+            assert expected is None
+
+
+def test_runs_in_several_threads_do_not_meet(tmp_path: Path) -> None:
+    """Each waits for the others to have begun, so that they all are under way at once."""
+    script = "echo $TMPDIR; touch begun-$0; while [ ! -e begun-$1 ]; do sleep 0.01; done; echo $0"
+
+    def one(number: int) -> running.Run:
+        return run(tmp_path, "sh", "-c", script, str(number), str((number + 1) % 4))
+
+    with ThreadPoolExecutor(4) as pool:
+        done = list(pool.map(one, range(4)))
+    printed = [each.stdout.decode().split() for each in done]
+    assert [number for _, number in printed] == ["0", "1", "2", "3"]
+    assert len({directory for directory, _ in printed}) == 4
+
+
+def test_progress_is_told_the_seconds_and_where_the_trace_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(running, "TICK", 0.01)
+    told: list[tuple[float, bool]] = []
+
+    def progress(seconds: float, trace: Path) -> None:
+        told.append((seconds, (trace / "plan.json").is_file()))
+        if len(told) == 3:
+            (tmp_path / "go").touch()
+
+    script = "while [ ! -e go ]; do sleep 0.01; done"
+    done = run(tmp_path, "sh", "-c", script, progress=progress)
+    assert len(told) >= 3 and all(is_file for _, is_file in told)
+    assert told == sorted(told) and told[-1][0] <= done.seconds
+
+
+def test_a_run_that_takes_too_long_is_ended_even_if_it_ignores_sigterm(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(running, "POLITE", 0.3)
+    source = """
+import os, signal, subprocess, sys, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+child = subprocess.Popen(["sleep", "600"], start_new_session=True)
+print(os.getpid(), child.pid, flush=True)
+time.sleep(600)
+"""
+    done = run(tmp_path, sys.executable, "-c", source, timeout=3, env={"SEED_INIT": "0"})
+    assert done.status == 124
+    assert len(done.stdout.split()) == 2
+    assert are_gone(int(word) for word in done.stdout.split())
+
+
+def test_what_the_command_leaves_running_may_end_by_itself(tmp_path: Path) -> None:
+    done = run(tmp_path, "sh", "-c", "(sleep 0.5; echo late) & echo first")
+    assert (done.stdout, done.notes) == (b"first\nlate\n", [])
+    assert done.seconds < 0.5
+
+
+def test_what_the_command_leaves_running_is_ended_and_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(running, "LINGER", 0.2)
+    # One in the command's group, one in a session of its own, as torchrun's ranks are.
+    done = run(tmp_path, "sh", "-c", "sleep 600 & echo $!; setsid sleep 600 & echo $!")
+    assert are_gone(int(word) for word in done.stdout.split())
+    assert done.notes == ["2 processes were still running 0.2 s after it, and ended"]
+
+
+INTERRUPTED = """
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from seed_init.proof import arms, running
+
+def one(number):
+    script = "setsid sleep 600 & echo $! >>pids; echo $$ >>pids; touch begun-$0; wait"
+    running.run(["sh", "-c", script, str(number)], arms.perturbed_arm(), Path(f"run-{number}"),
+                plan={"instruments": []})
+
+if sys.argv[1] == "thread":
+    with running.ending_on_signals(), ThreadPoolExecutor(2) as pool:
+        list(pool.map(one, range(2)))
+else:
+    one(0)
+"""
+
+
+@pytest.mark.parametrize("where, runs", [("main", 1), ("thread", 2)])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_signal_ends_the_run_with_all_that_it_started_and_cleans_up(
+    tmp_path: Path, where: str, runs: int, number: int
+) -> None:
+    source = f"import sys; sys.argv[1:] = [{where!r}]{INTERRUPTED}"
+    process = starting(source, tmp_path, start_new_session=True)
+    pids: list[int] = []
+    try:
+        for each in range(runs):
+            wait_until((tmp_path / f"begun-{each}").exists)
+        pids = [int(word) for word in (tmp_path / "pids").read_text().split()]
+        pids += with_variable(f"    pass\n\0{process.pid}\0")
+        assert len(pids) == runs * (2 + load.cpus())
+        assert not are_gone(pids)
+        assert len(list(tmp_path.glob("seed-init-*"))) == runs
+        process.send_signal(number)
+        _, errors = process.communicate(timeout=60)
+        assert are_gone(pids)
+        assert list(tmp_path.glob("seed-init-*")) == []
+        # As Python ends by itself on Ctrl-C, or as shells show a signal.
+        assert process.returncode in (-number, 128 + number)
+        assert "Traceback" not in errors or number == signal.SIGINT
+    finally:
+        process.kill()
+        kill(pid for pid in with_variable(str(tmp_path)))
+
+
+@pytest.mark.torch
+def test_a_signal_ends_torchruns_ranks(tmp_path: Path) -> None:
+    (tmp_path / "rank.py").write_text(
+        "import os, time\nopen('pids', 'a').write(f'{os.getpid()} {os.getpgid(0)}\\n')\n"
+        "open('ready-' + os.environ['RANK'], 'w')\ntime.sleep(600)\n"
+    )
+    words = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    source = f"""
+from pathlib import Path
+from seed_init.proof import arms, running
+running.run([*{words}, "rank.py"], arms.base_arm(), Path("run"), plan={{"instruments": []}})
+"""
+    process = starting(source, tmp_path, start_new_session=True)
+    try:
+        wait_until(lambda: all((tmp_path / f"ready-{rank}").exists() for rank in (0, 1)))
+        pids = [int(line.split()[0]) for line in (tmp_path / "pids").read_text().splitlines()]
+        assert len(pids) == 2 and not are_gone(pids)
+        process.terminate()
+        process.communicate(timeout=60)
+        assert process.returncode == 143
+        assert are_gone(pids)
+        assert with_variable(f"SEED_INIT_TRACE={tmp_path}") == []
+    finally:
+        process.kill()
+        kill(with_variable(f"SEED_INIT_TRACE={tmp_path}"))
+
+
+def test_a_full_disk_does_not_stop_the_command_and_is_told(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run/stdout").symlink_to("/dev/full")
+    done = running.run(
+        ["sh", "-c", "seq 100000; echo end >&2"], base_arm(), tmp_path / "run",
+        plan={"instruments": []},
+    )  # fmt: skip
+    assert (done.status, done.last_errors()) == (0, ["end"])
+    assert done.notes == [f"{tmp_path}/run/stdout is not complete: No space left on device"]
+
+
+def test_a_directory_that_a_killed_run_left_is_emptied_and_used_again(tmp_path: Path) -> None:
+    source = INTERRUPTED.replace('if sys.argv[1] == "thread"', "if False")
+    process = starting(source, tmp_path, start_new_session=True)
+    try:
+        wait_until((tmp_path / "begun-0").exists)
+        leader = int((tmp_path / "pids").read_text().split()[1])
+        (left,) = tmp_path.glob("seed-init-*")
+        (left / "junk").mkdir()
+        process.kill()
+        process.communicate()
+        # The command's first process is told; what else it started is not.
+        wait_until(lambda: are_gone([leader]))
+        assert left.exists()
+        show = "import tempfile; from seed_init.proof import temporary\n"
+        show += "with temporary.directory() as own: print(own, list(own.iterdir()))"
+        with starting(show, tmp_path) as next_one:
+            assert next_one.communicate()[0] == f"{left} []\n"
+        assert not left.exists()
+    finally:
+        kill(with_variable(str(tmp_path)))
+
+
+def test_a_signal_that_was_ignored_stays_ignored() -> None:
+    """nohup ignores SIGHUP."""
+    other = signal.getsignal(signal.SIGTERM)
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with interrupting.ending_on_signals():
+            assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+            assert signal.getsignal(signal.SIGTERM) is not other
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    assert signal.getsignal(signal.SIGTERM) is other
+
+
+def test_cleaning_up_is_not_interrupted() -> None:
+    done = []
+    with pytest.raises(interrupting.Ended) as ended, interrupting.ending_on_signals():
+        with interrupting.held():
+            os.kill(os.getpid(), signal.SIGTERM)
+            done.append("all")
+        done.append("too much")
+    assert done == ["all"]
+    assert (ended.value.signal, ended.value.code) == (15, 143)
+
+
+def test_a_notebook_is_executed_and_its_cells_outputs_are_its_standard_output(
+    tmp_path: Path,
+) -> None:
+    place = tmp_path / "a {strange} place"
+    place.mkdir()
+    notebook = place / "train.ipynb"
+    notebook.write_text(json.dumps(NOTEBOOK))
+    before = notebook.read_bytes()
+    path = f"{REPOSITORY}/.venv/bin:{os.defpath}"
+    done = run(
+        place, "train.ipynb", env={"PATH": path, "HOME": str(tmp_path), "SEED_INIT": "0"},
+        arm=perturbed_arm((arms.HASH_SEED,)),
+    )  # fmt: skip
+    assert done.status == 0, done.last_errors()
+    lines = done.stdout.decode().splitlines()
+    assert lines[:5] == [
+        "[code cell 1: stdout]",
+        "loss 1",
+        "[code cell 1: text/plain]",
+        "<object at (address)>",
+        "[code cell 2: image/png]",
+    ]
+    assert lines[5].startswith("sha256 ")
+    assert notebook.read_bytes() == before
+    assert sorted(file.name for file in place.glob("*.ipynb")) == ["train.ipynb"]
+    assert done.notes == ["train.ipynb is a notebook: running it with jupyter execute"]
