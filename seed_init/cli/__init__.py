@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 import seed_init
-from seed_init.cli import doctor, place, set_default, status, verify
+from seed_init.cli import audit, doctor, place, set_default, status, verify
 
 COMMANDS = (
     place.add_install,
@@ -21,6 +21,7 @@ COMMANDS = (
     status.add,
     doctor.add,
     verify.add,
+    audit.add,
 )
 
 

@@ -6,6 +6,7 @@ synchronisation to a step, and an instrument that fails is switched off and repo
 """
 
 import atexit
+import contextlib
 import importlib
 import os
 import sys
@@ -114,7 +115,9 @@ def report_failure(what: str, error: Exception) -> None:
     where = traceback.extract_tb(error.__traceback__)[-1]
     line = f"{what} failed with {type(error).__name__}: {error} (line {where.lineno})"
     seeding.say(f"observing is incomplete: {line}")
-    journal.write("failed", what=line)
+    # The directory may be gone, or the disk full.
+    with contextlib.suppress(OSError):
+        journal.write("failed", what=line)
 
 
 def _end() -> None:

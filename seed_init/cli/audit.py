@@ -1,0 +1,216 @@
+"""`seed-init audit`: run a command once and list what another run may not repeat."""
+
+import argparse
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from seed_init.cli import words
+from seed_init.cli.tables import table
+from seed_init.proof import auditing, commands, journal
+from seed_init.proof.auditing import KINDS, REMEDIES, Finding
+
+FORMAT = 1
+"""Of the JSON. Another number: another meaning of what is in it."""
+
+EXAMPLE = """\
+examples:
+  seed-init audit -- python train.py --epochs 1
+  seed-init audit --fail-on unseeded,clones -- python -m project.train
+  seed-init audit --json -o audit.json -- torchrun --nproc-per-node 2 train.py
+  seed-init audit -- notebook.ipynb
+"""
+
+NOTHING_OBSERVED = (
+    "no process of the command was observed: it runs no Python that has the hook, or runs it with "
+    "SEED_INIT=0 or -S; run 'seed-init install' with that Python"
+)
+
+
+def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add `audit` to the parser."""
+    kinds = "".join(f"\n  {kind:<10} {what}" for kind, what in KINDS.items())
+    command = commands.add_parser(
+        "audit",
+        help="run a command once and list what another run may not repeat",
+        description="Run a command once, unmodified, and list by file and line:\n"
+        f"{kinds}\n\nExit status 0: done. 1: something of a --fail-on kind was found. 2: the "
+        "command failed,\nor could not be started or observed.",
+        epilog=EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    command.add_argument(
+        "--fail-on",
+        type=_kinds,
+        action="extend",
+        default=[],
+        metavar="KIND",
+        help="exit with 1 if there is a finding of this kind; several with commas, any for every "
+        "one; repeatable",
+    )
+    command.add_argument(
+        "--json",
+        action="store_true",
+        help="print one JSON object; the command's standard output then goes to stderr, unless "
+        "the object goes to a file",
+    )
+    command.add_argument(
+        "-o", "--output", type=Path, metavar="FILE", help="write the findings there, not to stdout"
+    )
+    words.add_command(command)
+    command.set_defaults(run=run)
+
+
+def _kinds(text: str) -> list[str]:
+    kinds = [word.strip() for word in text.split(",") if word.strip()]
+    for kind in kinds:
+        if kind != "any" and kind not in KINDS:
+            accepted = ", ".join((*KINDS, "any"))
+            raise argparse.ArgumentTypeError(f"{kind!r} is no kind of finding; give {accepted}")
+    return list(KINDS) if "any" in kinds else kinds
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run the command, print what was found; 0, 1 or 2 as the help says."""
+    try:
+        with tempfile.TemporaryDirectory(prefix="seed-init-audit-") as name:
+            status = _run(options, Path(name))
+            processes = journal.read(Path(name, "trace"))
+    except commands.CannotStart as error:
+        print(f"seed-init audit: {error}", file=sys.stderr)
+        return 2
+    findings = auditing.relative(auditing.collect(processes), Path.cwd())
+    not_seen = auditing.not_seen(processes) if processes else [NOTHING_OBSERVED]
+    shown = (
+        json.dumps(as_json(options.command, status, len(processes), findings, not_seen), indent=2)
+        if options.json
+        else as_text(findings, not_seen, len(processes))
+    )
+    try:
+        _put(shown, options.output)
+    except OSError as error:
+        print(f"seed-init audit: cannot write {options.output}: {error.strerror}", file=sys.stderr)
+        return 2
+    if status:
+        print(f"seed-init audit: the command ended with status {status}", file=sys.stderr)
+    if status or not processes:
+        return 2
+    return int(any(one.kind in options.fail_on for one in findings))
+
+
+def _put(text: str, file: "Path | None") -> None:
+    if file is None:
+        print(text, flush=True)
+    else:
+        file.write_text(text + "\n", encoding="utf-8")
+
+
+def _run(options: argparse.Namespace, directory: Path) -> int:
+    """Run the command with everything of ours passed through; its status as shells show it.
+
+    Raises:
+        CannotStart: there is no such command.
+    """
+    command = commands.resolve(options.command, os.environ, Path.cwd(), directory)
+    if command.note:
+        print(f"seed-init audit: {command.note}", file=sys.stderr)
+    trace = directory / "trace"
+    journal.write_plan(trace, auditing.PLAN)
+    aside = options.json and options.output is None
+    sys.stdout.flush()
+    try:
+        process = subprocess.Popen(
+            list(command.words),
+            executable=command.program,
+            env={**os.environ, "SEED_INIT_TRACE": str(trace)},
+            stdout=sys.stderr if aside else None,
+        )
+    except OSError as error:
+        raise commands.not_executed(command, error.errno or 0) from None
+    with _passing_signals_on(process):
+        status = process.wait()
+    return 128 - status if status < 0 else status
+
+
+@contextlib.contextmanager
+def _passing_signals_on(process: "subprocess.Popen[bytes]") -> "Iterator[None]":
+    """While the command runs, signals are its own: what was found until then is still shown."""
+
+    def passed(number: int, frame: Any) -> None:
+        process.send_signal(number)
+
+    def ignored(number: int, frame: Any) -> None:
+        """Nothing: a terminal sends SIGINT and SIGQUIT to the command as well."""
+
+    handlers = {
+        signal.SIGTERM: passed,
+        signal.SIGHUP: passed,
+        signal.SIGINT: ignored,
+        signal.SIGQUIT: ignored,
+    }
+    before = {number: signal.getsignal(number) for number in handlers}
+    for number, handler in handlers.items():
+        if before[number] != signal.SIG_IGN:
+            signal.signal(number, handler)
+    try:
+        yield
+    finally:
+        for number, old in before.items():
+            signal.signal(number, signal.SIG_DFL if old is None else old)
+
+
+def as_json(
+    command: "Sequence[str]",
+    status: int,
+    processes: int,
+    findings: "Sequence[Finding]",
+    not_seen: "Sequence[str]",
+) -> dict[str, Any]:
+    """The result as one object.
+
+    Args:
+        command: its words, as the user gave them.
+        status: its exit status.
+        processes: how many were observed.
+        findings: in order.
+        not_seen: what could not be watched.
+    """
+    kinds = {one.kind for one in findings}
+    return {
+        "format": FORMAT,
+        "command": list(command),
+        "status": status,
+        "processes": processes,
+        "findings": [one.to_json() for one in findings],
+        "remedies": {kind: REMEDIES[kind] for kind in KINDS if kind in kinds},
+        "not_seen": list(not_seen),
+    }
+
+
+def as_text(findings: "Sequence[Finding]", not_seen: "Sequence[str]", processes: int) -> str:
+    """The result as a person reads it: by kind, a line for each place."""
+    blocks = []
+    for kind, what in KINDS.items():
+        rows = [_row(one) for one in findings if one.kind == kind]
+        if rows:
+            lines = "\n".join(f"  {line}" for line in table(rows).splitlines())
+            blocks.append(f"{kind}: {what}\n{lines}\n  remedy: {REMEDIES[kind]}")
+    if not blocks and processes:
+        blocks.append(f"nothing found in {processes} process{'es' if processes > 1 else ''}")
+    if not_seen:
+        blocks.append("\n".join(f"not seen: {line}" for line in not_seen))
+    return "\n\n".join(blocks)
+
+
+def _row(one: Finding) -> tuple[str, ...]:
+    place = f"{one.file}:{one.line}"
+    ranks = f"ranks {','.join(map(str, one.ranks))}" if one.ranks else ""
+    told = "; ".join(part for part in (one.what, one.detail, ranks) if part)
+    return place, f"{one.count}x", told, one.text

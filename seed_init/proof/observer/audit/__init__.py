@@ -1,0 +1,11 @@
+"""The parts of the audit, one kind of finding each; `observer.auditing` starts them.
+
+    generators  made without a seed; explicit seeding that overrides SEED
+    flags       determinism flags that are changed after the start
+    operators   nondeterministic operators of PyTorch (`nondeterministic` is their table)
+    listings    directory listings whose order is used (`ordering` looks at the source)
+    readings    clocks and entropy that user code reads
+    workers     the generators that each DataLoader worker holds
+
+`findings` counts and writes what they see, `places` says where that is.
+"""

@@ -1,0 +1,112 @@
+"""Determinism flags that are changed after the hook has set them."""
+
+import sys
+from collections.abc import Callable
+from types import FrameType
+from typing import Any
+
+from seed_init import determinism, settings
+from seed_init.proof import observer
+from seed_init.proof.observer.audit import findings, places, replacing
+
+SETTERS = {
+    "_set_cudnn_benchmark": "torch.backends.cudnn.benchmark",
+    "_set_cudnn_deterministic": "torch.backends.cudnn.deterministic",
+    "_set_cudnn_allow_tf32": "torch.backends.cudnn.allow_tf32",
+    "_set_cublas_allow_tf32": "torch.backends.cuda.matmul.allow_tf32",
+    "_set_cublas_allow_fp16_reduced_precision_reduction": (
+        "torch.backends.cuda.matmul.allow_fp16_reduced_precision_reduction"
+    ),
+    "_set_cublas_allow_bf16_reduced_precision_reduction": (
+        "torch.backends.cuda.matmul.allow_bf16_reduced_precision_reduction"
+    ),
+    "_set_deterministic_fill_uninitialized_memory": (
+        "torch.utils.deterministic.fill_uninitialized_memory"
+    ),
+    "_set_float32_matmul_precision": "torch.set_float32_matmul_precision",
+    "_set_deterministic_algorithms": "torch.use_deterministic_algorithms",
+}
+"""Function of torch._C -> the flag as the user knows it.
+
+PyTorch's own functions and modules look these up when they set a flag, but for the three of
+cuDNN where they are set as attributes: `ContextProp` has kept those (torch/backends/__init__.py).
+"""
+
+ATTRIBUTES = {
+    "CUDNN_BENCHMARK": "torch.backends.cudnn.benchmark",
+    "CUDNN_DETERMINISTIC": "torch.backends.cudnn.deterministic",
+    "CUDNN_ALLOW_TF32": "torch.backends.cudnn.allow_tf32",
+}
+"""Flag of the contract that `libraries.torch.follow` tells of -> as the user knows it."""
+
+
+def start() -> None:
+    """Watch from torch's import on, after the hook has set its flags."""
+    observer.after_import("torch", _watch)
+
+
+def _watch() -> None:
+    import torch
+
+    from seed_init.libraries import torch as library
+
+    here = settings.current()
+    if here is None or not determinism.flags(here):
+        library.follow()  # which nobody has called yet
+    library.set_at = _Noting(library)
+    for name, flag in SETTERS.items():
+        getter = _getter(torch._C, name)
+        if getter is not None:
+            replacing.function(torch._C, name, _noting(flag, getter))
+
+
+def _getter(core: Any, setter: str) -> "Callable[[], Any] | None":
+    if setter == "_set_deterministic_algorithms":
+        return lambda: (
+            core._get_deterministic_algorithms()
+            and ("warn only" if core._get_deterministic_algorithms_warn_only() else True)
+        )
+    getter: Callable[[], Any] | None = getattr(core, setter.replace("_set_", "_get_", 1), None)
+    return getter
+
+
+def _noting(flag: str, getter: "Callable[[], Any]") -> "Callable[[Any], Any]":
+    def make(original: "Callable[..., Any]") -> "Callable[..., Any]":
+        def setter(*arguments: Any, **keywords: Any) -> Any:
+            before = getter()
+            result = original(*arguments, **keywords)
+            now = getter()
+            # Not where it stays as it was: torch.compile sets flags to what they are.
+            if now != before:
+                _changed(flag, now, sys._getframe(1))
+            return result
+
+        return setter
+
+    return make
+
+
+@observer.guarded
+def _changed(flag: str, now: object, frame: FrameType) -> None:
+    user, library = places.behind(frame, "torch", "contextlib")
+    if user is not None:
+        detail = f"by {library}" if library else ""
+        findings.note("flag", f"{flag} = {now}", places.spot(user), detail)
+
+
+class _Noting(dict[str, str]):
+    """`libraries.torch.set_at`, whose items are set where a flag has just been changed.
+
+    Args:
+        library: that module.
+    """
+
+    def __init__(self, library: Any) -> None:
+        super().__init__(library.set_at)
+        self._library = library
+
+    def __setitem__(self, flag: str, place: str) -> None:
+        super().__setitem__(flag, place)
+        if flag in ATTRIBUTES:
+            now = self._library.current()[flag] == "1"
+            _changed(ATTRIBUTES[flag], now, sys._getframe(1))

@@ -1,0 +1,114 @@
+"""Generators that are made without a seed, and explicit seeding that overrides SEED."""
+
+import ast
+import sys
+from types import FrameType
+from typing import Any
+
+from seed_init import callers, reseeding, seeding, unseeded
+from seed_init.proof import observer
+from seed_init.proof.observer.audit import findings, places, replacing
+
+FROM_SEED = "derived from SEED"
+FROM_SYSTEM = "from the operating system"
+
+
+def start() -> None:
+    """See everything that asks `unseeded` for entropy and tells `reseeding` of a seed.
+
+    With SEED=off nobody is asked: the libraries are watched only where there is a seed. Their
+    stand-ins then do what the original does.
+    """
+    entropy = unseeded.entropy
+
+    def watched(library: str, what: str, frame: "FrameType | None") -> int | None:
+        value = entropy(library, what, frame)
+        _unseeded(what, frame, value is not None)
+        return value
+
+    unseeded.entropy = watched
+    tell = reseeding._note
+
+    def told(function: str, given: object, used: int | None, place: str) -> None:
+        tell(function, given, used, place)
+        # Without SEED there is nothing that it could override; mixed with it, it does not.
+        if used is None and seeding.base_seed() is not None:
+            _reseeded(function, sys._getframe(1))
+
+    reseeding._note = told
+    for name in ("random", "numpy.random", "torch"):
+        observer.after_import(name, _watcher(name))
+    observer.after_import("torch", _watch_generator)
+
+
+def _watcher(name: str) -> Any:
+    def watch() -> None:
+        seeding._watch(dict(seeding.imported_libraries())[name])
+
+    return watch
+
+
+@observer.guarded
+def _unseeded(what: str, frame: "FrameType | None", derived: bool) -> None:
+    module = callers.module_of(frame)
+    if module in unseeded.LEFT_ALONE or module in unseeded.COPYING:
+        return
+    user, library = places.behind(frame)
+    if user is None or (frame is not None and _is_seeded_next(frame)):
+        return
+    if library:
+        # What a library makes while it is imported, or the standard library for names, is not
+        # the user's.
+        standard = library.partition(".")[0] in sys.stdlib_module_names
+        if standard or callers.during_import(frame):
+            return
+        what = f"{what} in {library}"
+    else:
+        what = f"{places.callee(user, what.removesuffix('()'))}()"
+    detail = FROM_SEED if derived else FROM_SYSTEM
+    findings.note("unseeded", what, places.spot(user), detail)
+
+
+def _is_seeded_next(frame: FrameType) -> bool:
+    """True for `RandomState(3)`: it is made without a seed first (numpy/random/mtrand.pyx)."""
+    call = places.node(places.spot(frame))
+    if not isinstance(call, ast.Call) or not ast.unparse(call.func).endswith("RandomState"):
+        return False
+    given = [*call.args, *(one.value for one in call.keywords if one.arg == "seed")]
+    return bool(given) and not _is_none(given[0], frame)
+
+
+def _is_none(given: ast.expr, frame: FrameType) -> bool:
+    """Whether a name, or an attribute of one, has the value None; no code of the user's is run."""
+    if isinstance(given, ast.Name):
+        return frame.f_locals.get(given.id, frame.f_globals.get(given.id, 0)) is None
+    if isinstance(given, ast.Attribute) and isinstance(given.value, ast.Name):
+        owner = frame.f_locals.get(given.value.id, frame.f_globals.get(given.value.id))
+        return getattr(owner, "__dict__", {}).get(given.attr, 0) is None
+    return isinstance(given, ast.Constant) and given.value is None
+
+
+@observer.guarded
+def _reseeded(function: str, frame: "FrameType | None") -> None:
+    user, library = places.behind(frame)
+    if user is not None:
+        detail = f"called by {library}" if library else ""
+        findings.note("reseeding", function, places.spot(user), detail)
+
+
+def _watch_generator() -> None:
+    """`torch.Generator().seed()`, which no setting of ours can derive from SEED."""
+    import torch
+
+    def replace(original: Any) -> Any:
+        @callers.like(original)
+        def seed(self: Any) -> int:
+            frame = sys._getframe(1)
+            if places.is_user(frame):
+                findings.note("unseeded", "torch.Generator.seed()", places.spot(frame), FROM_SYSTEM)
+            value: int = original(self)
+            return value
+
+        return seed
+
+    replacing.in_type(torch._C.Generator, "seed", replace)

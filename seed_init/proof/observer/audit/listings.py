@@ -1,0 +1,68 @@
+"""Directory listings by user code whose order is used: it is that of the file system.
+
+Python tells audit hooks of each listing (the table of audit events in its documentation), however
+the function was imported. Such a hook stays until the process ends.
+"""
+
+import sys
+from types import FrameType
+
+from seed_init import callers
+from seed_init.proof import observer
+from seed_init.proof.observer.audit import findings, ordering, places
+
+EVENTS = {
+    "os.listdir": "os.listdir",
+    "os.scandir": "os.scandir",
+    "os.walk": "os.walk",
+    "os.fwalk": "os.fwalk",
+    "glob.glob": "glob.glob",
+    "pathlib.Path.glob": "Path.glob",
+    "pathlib.Path.rglob": "Path.rglob",
+    "pathlib.Path.walk": "Path.walk",
+}
+"""Event -> the function as the user knows it."""
+
+RAISED_BY = {
+    "glob.glob": ("glob",),
+    "os.walk": ("os",),
+    "os.fwalk": ("os",),
+    "pathlib.Path.glob": ("pathlib",),
+    "pathlib.Path.rglob": ("pathlib",),
+    "pathlib.Path.walk": ("pathlib",),
+}
+"""Event -> modules of Python whose frames are between the event and the user's code."""
+
+_free: dict[places.Spot, bool] = {}
+
+
+def start() -> None:
+    """Listen to the events."""
+
+    def heard(event: str, arguments: object) -> None:
+        if event in EVENTS:
+            _listed(event, sys._getframe(1))
+
+    sys.addaudithook(heard)
+
+
+@observer.guarded
+def _listed(event: str, frame: "FrameType | None") -> None:
+    what, between = EVENTS[event], RAISED_BY.get(event, ())
+    if event == "os.listdir" and _is_iterdir(frame):
+        what, between = "Path.iterdir", ("pathlib",)
+    while frame is not None and callers.module_of(frame).partition(".")[0] in between:
+        frame = frame.f_back
+    if frame is None or not places.is_user(frame):
+        return
+    spot = places.spot(frame)
+    if spot not in _free:
+        _free[spot] = ordering.is_free(spot, walks=what.endswith("walk"))
+    if not _free[spot]:
+        findings.note("listing", what, spot)
+
+
+def _is_iterdir(frame: "FrameType | None") -> bool:
+    if frame is None or frame.f_code.co_name != "iterdir":
+        return False
+    return callers.module_of(frame).partition(".")[0] == "pathlib"

@@ -1,0 +1,213 @@
+"""Nondeterministic operators that are used: those of the table, and what PyTorch warns of.
+
+The operators of the table get a function at a dispatch key that PyTorch keeps for tests and that
+every other operator falls through. A TorchDispatchMode would see every operator, but some of
+PyTorch's formulas take another way where one is active (at::isTensorSubclassLike), and
+torch.compile skips what runs under one.
+"""
+
+import sys
+import threading
+import warnings
+from collections import OrderedDict, deque
+from collections.abc import Callable
+from types import FrameType
+from typing import Any
+
+from seed_init import callers
+from seed_init.proof import observer
+from seed_init.proof.observer.audit import findings, nondeterministic, places, replacing
+from seed_init.proof.observer.audit.places import Spot
+
+KEY = "TESTING_ONLY_GenericMode"
+"""The dispatch key (c10/core/DispatchKey.h). Above autograd: the graph is made as without us."""
+
+ALERT = " does not have a deterministic implementation, but you set"
+"""In the warning of at::Context::alertNotDeterministic, after the operator's name."""
+
+FORWARDS_MAX = 100_000
+"""Calls whose backward is still to come that are kept, a number and a reference each."""
+
+COMPILES = (
+    "operators are not seen after torch.compile is called, but for those that PyTorch warns of"
+)
+
+WITHOUT = "no deterministic version"
+WITH = "deterministic with torch.use_deterministic_algorithms(True)"
+
+_libraries: "list[Any]" = []  # a registration lasts as long as its Library
+_here = threading.local()
+_forwards: "OrderedDict[int, Spot]" = OrderedDict()
+_expected: "deque[str]" = deque(maxlen=1000)  # what PyTorch will warn of and is counted already
+
+
+def start() -> None:
+    """Watch from torch's import on."""
+    observer.after_import("torch", _watch)
+
+
+def _watch() -> None:
+    import torch
+
+    # In front, so that it sees each warning before it is told apart from those shown before.
+    warnings.filters.insert(0, ("ignore", _Listener(), UserWarning, None, 0))  # type: ignore
+    warnings._filters_mutated()  # type: ignore[attr-defined]
+    # The key is included thread by thread; autograd's threads have that of the backward's caller.
+    if threading.current_thread() is not threading.main_thread():
+        findings.not_seen("operators are not seen: torch was imported by a thread")
+        return
+    replacing.function(torch, "compile", _leaving)
+    fallback, library = torch.library.Library("_", "IMPL"), torch.library.Library("aten", "IMPL")
+    _libraries.extend((fallback, library))
+    fallback.fallback(torch.library.fallthrough_kernel, KEY)
+    for name in nondeterministic.FORWARD:
+        _register(library, name, _forward)
+    for name in nondeterministic.TABLE:
+        _register(library, name, _checked)
+    _include(True)
+    observer.at_end(lambda: _include(False))
+
+
+def _include(on: bool) -> None:
+    sys.modules["torch"]._C._dispatch_tls_set_dispatch_key_included(KEY, on)
+
+
+def _register(library: Any, name: str, make: "Callable[[Any, str], Any]") -> None:
+    packet = getattr(sys.modules["torch"].ops.aten, name, None)
+    for overload in packet.overloads() if packet is not None else ():
+        operator = getattr(packet, overload)
+        # Not what has more than one operator in it, which comes by here anyway.
+        if not overload.endswith("out") and not operator._schema.name.endswith("_out"):
+            library.impl(operator, make(operator, name), KEY, with_keyset=True)
+
+
+def _leaving(compile: "Callable[..., Any]") -> "Callable[..., Any]":
+    def leaving(*arguments: Any, **keywords: Any) -> Any:
+        _leave()
+        return compile(*arguments, **keywords)
+
+    return leaving
+
+
+@observer.guarded
+def _leave() -> None:
+    if sys.modules["torch"]._C._dispatch_tls_is_dispatch_key_included(KEY):
+        _include(False)
+        findings.not_seen(COMPILES)
+
+
+def _forward(operator: Any, name: str) -> "Callable[..., Any]":
+    redispatch = operator.redispatch
+
+    def kernel(keyset: Any, *arguments: Any, **keywords: Any) -> Any:
+        _keep(sys._getframe(1))
+        return redispatch(keyset.remove(KEY), *arguments, **keywords)
+
+    return kernel
+
+
+@observer.guarded
+def _keep(frame: FrameType) -> None:
+    """Keep the user's line by the number that the operator's node of the graph is about to get."""
+    torch: Any = sys.modules["torch"]
+    user = observer.user_frame(frame)
+    if user is None or not torch.is_grad_enabled():
+        return
+    _forwards[torch.autograd._get_sequence_nr()] = places.spot(user)
+    if len(_forwards) > FORWARDS_MAX:
+        _forwards.popitem(last=False)
+
+
+def _checked(operator: Any, name: str) -> "Callable[..., Any]":
+    redispatch, names = operator.redispatch, [one.name for one in operator._schema.arguments]
+    defaults = {
+        one.name: one.default_value for one in operator._schema.arguments if one.has_default_value()
+    }
+
+    def kernel(keyset: Any, *arguments: Any, **keywords: Any) -> Any:
+        # One of these operators may call another one of them.
+        within = getattr(_here, "within", False)
+        if not within:
+            given = {**defaults, **dict(zip(names, arguments)), **keywords}
+            _check(name, given, sys._getframe(1))
+            _here.within = True
+        try:
+            return redispatch(keyset.remove(KEY), *arguments, **keywords)
+        finally:
+            _here.within = within
+
+    return kernel
+
+
+@observer.guarded
+def _check(name: str, arguments: "dict[str, Any]", frame: FrameType) -> None:
+    torch: Any = sys.modules["torch"]
+    device = _device(arguments)
+    if device is None:
+        return
+    rule = nondeterministic.rule_for(name, arguments, device)
+    if rule is None or (rule.alternative and torch._C._get_deterministic_algorithms()):
+        return
+    if not rule.alternative and torch._C._get_deterministic_algorithms():
+        if not torch._C._get_deterministic_algorithms_warn_only():
+            return  # it raises
+        _expected.append(rule.alert or name.strip("_"))
+    node = torch._C._current_autograd_node()
+    spot, what = _place(node, frame), f"aten::{name}"
+    if spot is not None:
+        backward = "" if node is None else f" in {node.name()}"
+        remedy = WITH if rule.alternative else WITHOUT
+        findings.note("operator", what, spot, f"{device}{backward}: {remedy}")
+
+
+def _device(arguments: "dict[str, Any]") -> str | None:
+    tensor = sys.modules["torch"].Tensor
+    for value in arguments.values():
+        if isinstance(value, tensor):
+            return str(value.device.type)
+    return None
+
+
+def _place(node: Any, frame: FrameType) -> "Spot | None":
+    """The user's line: in a backward, that of the forward if it is known."""
+    forward = _forwards.get(node._sequence_nr()) if node is not None else None
+    user = observer.user_frame(frame) if forward is None else None
+    return places.spot(user) if user is not None else forward
+
+
+class _Listener:
+    """A warnings filter's message: sees every warning, and lets them go their way.
+
+    Python asks the filters only for what it has not shown yet from that line. So what concerns us
+    is issued again from here, with a registry of ours in the place of the module's, and ignored
+    where it came from: each call is seen, and each line shown as often as without us.
+    """
+
+    def __init__(self) -> None:
+        self._registries: dict[tuple[str, str], dict[Any, Any]] = {}
+
+    def match(self, text: str) -> bool:
+        if ALERT not in text or getattr(_here, "warning", False):
+            return False
+        frame = sys._getframe(1)
+        _warned(text.partition(ALERT)[0], frame)
+        module = callers.module_of(frame) or "<string>"
+        file = frame.f_code.co_filename
+        registry = self._registries.setdefault((file, module), {})
+        _here.warning = True
+        try:
+            warnings.warn_explicit(text, UserWarning, file, frame.f_lineno, module, registry)
+        finally:
+            _here.warning = False
+        return True
+
+
+@observer.guarded
+def _warned(name: str, frame: FrameType) -> None:
+    for expected in _expected:
+        if expected in name:
+            _expected.remove(expected)
+            return
+    user = observer.user_frame(frame)
+    if user is not None:
+        findings.note("operator", name, places.spot(user), WITHOUT)

@@ -1,0 +1,77 @@
+"""Put a function in the place of another one, also where a type of C has it."""
+
+import gc
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from seed_init import callers, startup
+from seed_init.proof import observer
+
+Function = Callable[..., Any]
+
+
+def function(owner: Any, name: str, make: "Callable[[Function], Function]") -> None:
+    """Replace an attribute that is a function. Nothing where there is no such attribute.
+
+    Args:
+        owner: a module.
+        name: of the attribute.
+        make: from the function to what takes its place.
+    """
+    original = getattr(owner, name, None)
+    if original is not None:
+        setattr(owner, name, callers.like(original)(make(original)))
+
+
+def in_type(kind: type, name: str, value: Any) -> Any:
+    """Replace a method of a type that is written in C, which setattr refuses.
+
+    Its dictionary can be changed, and the interpreter be told so (PyType_Modified, which is part
+    of Python's stable C interface); a class in its place would be another class to isinstance and
+    pickle.
+
+    Args:
+        kind: the type.
+        name: of the method.
+        value: from what is there to what takes its place.
+
+    Returns:
+        What was there.
+    """
+    import ctypes
+
+    (names,) = gc.get_referents(kind.__dict__)
+    original = names[name]
+    names[name] = value(original)
+    ctypes.pythonapi.PyType_Modified(ctypes.py_object(kind))
+    return original
+
+
+def after_import(name: str, call: "Callable[[], None]") -> None:
+    """Call a function when a module has been imported, at once where it is already.
+
+    For modules that are no library of `startup.LIBRARIES`, which `observer.after_import` serves.
+
+    Args:
+        name: of the module.
+        call: the function; a failure in it is reported.
+    """
+    safe, finder = observer.guarded(call), startup.finder
+    if name in sys.modules:
+        safe()
+        return
+    if finder is None:
+        return
+    # Through the one finder that there is: two would keep each other from names that both wait
+    # for (importing._asking).
+    before, waited_for = finder.call, name in finder.waiting
+
+    def imported(which: str) -> None:
+        if which != name or waited_for:
+            before(which)
+        if which == name:
+            safe()
+
+    finder.call = imported
+    finder.waiting.add(name)

@@ -1,0 +1,277 @@
+"""`seed-init audit`: what another run may not repeat, with its line and how often."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hook.support import Completed, run
+
+PROGRAMS = Path(__file__).parent / "programs"
+
+FINDS = re.compile(r"# finds (\S+) (\d+) (.+)$")
+"""What the programs say of their lines: kind, count, and what is called."""
+
+
+def audit(python: Path, *words: str, cwd: Path = PROGRAMS, **env: str | None) -> Completed:
+    """Run `seed-init audit` as a user does."""
+    asked: dict[str, str | None] = {"SEED": "7", **env}
+    return run(python, "-m", "seed_init", "audit", *words, env=asked, cwd=cwd, timeout=240)
+
+
+def result(python: Path, to: Path, *command: str, **env: str | None) -> dict[str, Any]:
+    """The JSON of an audit of a program, which must succeed."""
+    done = audit(python, "--json", "-o", str(to / "audit.json"), "--", str(python), *command, **env)
+    assert done.returncode == 0, done.stderr
+    parsed: dict[str, Any] = json.loads((to / "audit.json").read_text())
+    return parsed
+
+
+def expected(program: str) -> list[tuple[str, str, int, int, str]]:
+    found = []
+    for number, line in enumerate((PROGRAMS / program).read_text().splitlines(), 1):
+        match = FINDS.search(line)
+        if match:
+            kind, count, what = match.groups()
+            number += line.lstrip().startswith("#")
+            found.append((kind, program, number, int(count), what))
+    return sorted(found)
+
+
+def found(audited: dict[str, Any]) -> list[tuple[str, str, int, int, str]]:
+    names = ("kind", "file", "line", "count", "what")
+    return sorted(tuple(one[name] for name in names) for one in audited["findings"])
+
+
+def details(audited: dict[str, Any], kind: str) -> set[str]:
+    return {one["detail"] for one in audited["findings"] if one["kind"] == kind}
+
+
+# --- each kind ------------------------------------------------------------------------------
+
+
+def test_each_kind_is_found_with_file_line_and_count_and_in_a_forked_child(
+    python: Path, tmp_path: Path
+) -> None:
+    audited = result(python, tmp_path, "audit_plain.py")
+    assert found(audited) == expected("audit_plain.py")
+    assert details(audited, "unseeded") == {"derived from SEED"}
+    assert audited["processes"] == 2 and audited["not_seen"] == []
+    first = audited["findings"][0]
+    assert (first["function"], first["text"]) == (
+        "generators",
+        "np.random.default_rng()  # finds unseeded 1 np.random.default_rng()",
+    )
+
+
+@pytest.mark.parametrize(
+    "env",
+    [{"SEED": "off"}, {"SEED": None}, {"SEED_INIT_UNSEEDED": "leave"}],
+    ids=["SEED=off", "no SEED", "SEED_INIT_UNSEEDED=leave"],
+)
+def test_it_says_that_unseeded_generators_come_from_the_operating_system(
+    python: Path, tmp_path: Path, env: dict[str, str | None]
+) -> None:
+    audited = result(python, tmp_path, "audit_plain.py", **env)
+    kinds = [one for one in expected("audit_plain.py") if one[0] == "unseeded"]
+    assert [one for one in found(audited) if one[0] == "unseeded"] == kinds
+    assert details(audited, "unseeded") == {"from the operating system"}
+
+
+def test_without_a_seed_explicit_seeding_overrides_none(python: Path, tmp_path: Path) -> None:
+    kinds = {
+        one["kind"] for one in result(python, tmp_path, "audit_plain.py", SEED="off")["findings"]
+    }
+    assert "reseeding" not in kinds and "clock" in kinds
+
+
+def test_seeding_that_is_mixed_with_seed_overrides_none(python: Path, tmp_path: Path) -> None:
+    audited = result(python, tmp_path, "audit_plain.py", SEED_INIT_RESEED="mix")
+    assert "reseeding" not in {one["kind"] for one in audited["findings"]}
+
+
+def test_nothing_is_found_in_a_clean_program(python: Path, tmp_path: Path) -> None:
+    audited = result(python, tmp_path, "audit_clean.py")
+    assert found(audited) == [] and audited["not_seen"] == []
+
+
+@pytest.mark.torch
+def test_nothing_is_found_in_a_clean_program_with_torch(python: Path, tmp_path: Path) -> None:
+    audited = result(python, tmp_path, "audit_clean.py", "torch")
+    assert found(audited) == [] and audited["not_seen"] == []
+
+
+@pytest.mark.torch
+def test_torch_generators_operators_and_flags_are_found(python: Path, tmp_path: Path) -> None:
+    audited = result(python, tmp_path, "audit_torch.py")
+    assert found(audited) == expected("audit_torch.py")
+    assert details(audited, "operator") == {
+        "cpu: no deterministic version",
+        "cpu: deterministic with torch.use_deterministic_algorithms(True)",
+        "cpu in IndexBackward0: deterministic with torch.use_deterministic_algorithms(True)",
+    }
+
+
+@pytest.mark.torch
+def test_operators_without_a_deterministic_version_are_found_with_the_flag_off_and_ignored_warnings(
+    python: Path, tmp_path: Path
+) -> None:
+    for env in ({"DETERMINISM": "off"}, {"PYTHONWARNINGS": "ignore"}):
+        audited = result(python, tmp_path, "audit_torch.py", **env)
+        lines = {(line, count, what) for _, _, line, count, what in found(audited)}
+        want = [
+            one
+            for one in expected("audit_torch.py")
+            if one[4] in ("aten::put_", "aten::max_unpool2d")
+        ]
+        assert len(want) == 2 and {one[2:] for one in want} <= lines
+
+
+@pytest.mark.torch
+def test_workers_that_draw_from_the_same_state_are_found(python: Path, tmp_path: Path) -> None:
+    audited = result(python, tmp_path, "audit_workers.py")
+    assert found(audited) == expected("audit_workers.py")
+    assert details(audited, "clones") == {"the same state in 2 of 2 workers"}
+
+
+@pytest.mark.torch
+def test_ranks_are_merged(python: Path, tmp_path: Path) -> None:
+    launch = ("-m", "torch.distributed.run", "--nproc-per-node", "2", "audit_torch.py")
+    # torchrun gives each rank one thread, with which no operator of this program is shared out.
+    audited = result(python, tmp_path, *launch)
+    doubled = [
+        (kind, file, line, 2 * count, what)
+        for kind, file, line, count, what in expected("audit_torch.py")
+    ]
+    assert found(audited) == doubled
+    assert {tuple(one["ranks"]) for one in audited["findings"]} == {(0, 1)}
+
+
+@pytest.mark.torch
+def test_a_notebook_is_executed_and_its_cells_are_named(python: Path, tmp_path: Path) -> None:
+    sources = ["import numpy as np\nnp.random.default_rng()", "import os\nlist(os.scandir())"]
+    cells = [
+        {"cell_type": "code", "id": f"c{n}", "metadata": {}, "outputs": [], "source": text}
+        | {"execution_count": None}
+        for n, text in enumerate(sources)
+    ]
+    notebook = {"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": cells}
+    (tmp_path / "n.ipynb").write_text(json.dumps(notebook))
+    for name, text in (
+        ("jupyter", 'shift; exec jupyter-execute "$@"'),
+        ("jupyter-execute", f"exec {python} -c 'from nbclient.cli import main; main()' \"$@\""),
+    ):
+        (tmp_path / name).write_text(f"#!/bin/sh\n{text}\n")
+        (tmp_path / name).chmod(0o755)
+    before = (tmp_path / "n.ipynb").read_bytes()
+    env = {"PATH": f"{tmp_path}:/usr/bin:/bin", "HOME": str(tmp_path)}
+    done = audit(python, "--json", "-o", "a.json", "--", "n.ipynb", cwd=tmp_path, **env)
+    assert done.returncode == 0, done.stderr
+    assert found(json.loads((tmp_path / "a.json").read_text())) == [
+        ("listing", "Cell In[2]", 2, 1, "os.scandir"),
+        ("unseeded", "Cell In[1]", 2, 1, "np.random.default_rng()"),
+    ]
+    assert (tmp_path / "n.ipynb").read_bytes() == before
+
+
+# --- the program goes on as without ---------------------------------------------------------
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize("program", ["audit_numbers.py", "audit_compiled.py"])
+@pytest.mark.parametrize("level", ["warn", "off"])
+def test_an_audited_program_computes_and_warns_what_it_does_without(
+    python: Path, tmp_path: Path, program: str, level: str
+) -> None:
+    env = {"SEED": "7", "DETERMINISM": level}
+    plain = run(python, program, env=env, cwd=PROGRAMS, timeout=240)
+    to = str(tmp_path / "found")
+    audited = audit(python, "-o", to, "--", str(python), program, DETERMINISM=level)
+    assert plain.returncode == audited.returncode == 0, plain.stderr + audited.stderr
+    assert (audited.stdout, audited.stderr) == (plain.stdout, plain.stderr)
+    shown = Path(to).read_text()
+    if program == "audit_compiled.py":
+        assert "not seen: operators are not seen after torch.compile is called" in shown
+    else:
+        assert shown.count("6x  aten::put_") == 2
+
+
+# --- the command ----------------------------------------------------------------------------
+
+
+def test_findings_are_shown_by_kind_after_the_programs_output(python: Path, tmp_path: Path) -> None:
+    (tmp_path / "one.py").write_text("import time\nprint(input(), time.time() > 0)\n")
+    asked = ("-m", "seed_init", "audit", "--", str(python), "one.py")
+    done = run(python, *asked, env={"SEED": "7"}, cwd=tmp_path, stdin="read\n")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == (
+        "read True\n"
+        "clock: wall clocks read\n"
+        "  one.py:2  1x  time.time  print(input(), time.time() > 0)\n"
+        "  remedy: keep it to log lines and file names: take no seed, decision or number from it\n"
+    )
+
+
+def test_json_is_alone_on_stdout(python: Path) -> None:
+    done = audit(python, "--json", "--", str(python), "-c", "print('said')")
+    assert json.loads(done.stdout)["findings"] == [] and done.stderr == "said\n"
+    assert done.returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("kinds", "status"),
+    [
+        (("clock",), 1),
+        (("any",), 1),
+        (("entropy", "clock"), 1),
+        (("entropy,clock",), 1),
+        (("entropy",), 0),
+        ((), 0),
+    ],
+)
+def test_fail_on(python: Path, kinds: tuple[str, ...], status: int) -> None:
+    words = [word for kind in kinds for word in ("--fail-on", kind)]
+    done = audit(python, *words, "--", str(python), "-c", "import time; time.time()")
+    assert (done.returncode, done.stderr) == (status, "")
+
+
+def test_fail_on_any_passes_where_nothing_is_found(python: Path) -> None:
+    done = audit(python, "--fail-on", "any", "--", str(python), "-c", "pass")
+    assert (done.returncode, done.stdout) == (0, "nothing found in 1 process\n")
+
+
+def test_another_kind_is_refused(python: Path) -> None:
+    done = audit(python, "--fail-on", "clocks", "--", str(python), "-c", "pass")
+    assert done.returncode == 2 and done.stderr.count("\n") == 1
+    assert "'clocks' is no kind of finding; give unseeded, " in done.stderr
+
+
+def test_the_commands_own_failure_is_2_and_what_was_found_is_shown(python: Path) -> None:
+    code = "import sys, time; time.time(); sys.exit(3)"
+    done = audit(python, "--fail-on", "any", "--", str(python), "-c", code)
+    assert (done.returncode, done.stderr) == (
+        2,
+        "seed-init audit: the command ended with status 3\n",
+    )
+    assert "<string>:1  1x  time.time" in done.stdout
+
+
+def test_a_killed_program_keeps_what_was_found(python: Path) -> None:
+    code = "import os, time; [time.time() for _ in range(8)]; os.kill(os.getpid(), 9)"
+    done = audit(python, "--", str(python), "-c", code)
+    assert done.returncode == 2 and "ended with status 137" in done.stderr
+    assert "<string>:1  8x  time.time" in done.stdout
+
+
+def test_a_command_that_cannot_be_started_is_one_line(python: Path) -> None:
+    done = audit(python, "--", "no-such-command")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("seed-init audit: no-such-command: no such command in PATH; ")
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_command_that_nobody_observed_is_not_called_clean(python: Path) -> None:
+    done = audit(python, "--", "true")
+    assert done.returncode == 2
+    assert done.stdout.startswith("not seen: no process of the command was observed: ")
