@@ -2,7 +2,7 @@
 
 import sys
 
-from benchmarks import cells, digits, forks, image, imports, machine, programs, startup
+from benchmarks import cells, digits, forks, image, imports, machine, programs, startup, trace
 
 PARTS = {
     "startup": startup.main,
@@ -10,6 +10,7 @@ PARTS = {
     "forks": forks.main,
     "cells": cells.main,
     "image": image.main,
+    "trace": trace.main,
     "digits": digits.main,
     "programs": programs.main,
 }

@@ -268,9 +268,13 @@ def _importable_there(placement: Placement) -> bool:
 def _same_package(source: Path, target: Path) -> bool:
     if not (target / MARKER).exists():
         return False
-    ours = {path.relative_to(source): path.read_bytes() for path in source.rglob("*.py")}
-    theirs = {path.relative_to(target): path.read_bytes() for path in target.rglob("*.py")}
-    return ours == theirs
+    return _contents(source) == _contents(target)
+
+
+def _contents(package: Path) -> dict[Path, bytes]:
+    """What a package has: its code, and the schemas that it publishes."""
+    files = [path for kind in ("*.py", "*.json") for path in package.rglob(kind)]
+    return {path.relative_to(package): path.read_bytes() for path in files}
 
 
 def _keep_sitecustomize(placement: Placement, report: Report) -> None:

@@ -7,12 +7,6 @@ import seed_init
 from seed_init import determinism, placement, processes, reseeding, seeding, startup, unseeded
 from seed_init import settings as contract
 
-NOT_YET = {
-    "SEED_INIT_TRACE": "no trace is written",
-    "SEED_INIT_RECORD": "no run record is written",
-}
-"""Variables that this version checks but does not act on, and what happens instead."""
-
 
 def status() -> dict[str, object]:
     """See `seed_init.status`."""
@@ -108,9 +102,6 @@ def not_covered(settings: contract.Settings | None) -> list[str]:
         lines.append(
             f"{name} was imported past the hook and is not seeded; seed_init.reseed() does"
         )
-    for name, instead in NOT_YET.items():
-        if settings.values.get(name) not in (None, contract.BUILT_IN.get(name)):
-            lines.append(f"{name}={settings.values[name]} has no effect in this version: {instead}")
     warning = seeding.cublas_warning(settings)
     if warning:
         lines.append(warning)

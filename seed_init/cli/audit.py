@@ -14,7 +14,7 @@ from typing import Any
 
 from seed_init.cli import words
 from seed_init.cli.tables import table
-from seed_init.proof import auditing, commands, journal
+from seed_init.proof import auditing, commands, journal, recording
 from seed_init.proof.auditing import KINDS, REMEDIES, Finding
 
 FORMAT = 1
@@ -129,7 +129,7 @@ def _run(options: argparse.Namespace, directory: Path) -> int:
         process = subprocess.Popen(
             list(command.words),
             executable=command.program,
-            env={**os.environ, "SEED_INIT_TRACE": str(trace)},
+            env={**os.environ, "SEED_INIT_TRACE": str(trace), recording.RECORDER: "audit"},
             stdout=sys.stderr if aside else None,
         )
     except OSError as error:

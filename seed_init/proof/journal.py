@@ -53,9 +53,10 @@ class Journal:
 
     def _open(self) -> None:
         from seed_init import processes
+        from seed_init.proof import redaction
 
-        self._pid = os.getpid()
-        name = f"{time.time_ns()}-{self._pid}.jsonl"
+        pid = os.getpid()
+        name = f"{time.time_ns()}-{pid}.jsonl"
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
         self._handle = os.open(self.directory / name, flags, 0o644)
         rank = processes.rank()
@@ -63,15 +64,17 @@ class Journal:
             {
                 "event": "process",
                 "format": FORMAT,
-                "pid": self._pid,
+                "pid": pid,
                 "parent": os.getppid(),
                 "path": list(processes.path),
                 "rank": rank[0] if rank else None,
                 "world": rank[1] if rank else None,
-                "argv": list(getattr(sys, "orig_argv", sys.argv)),
+                "argv": redaction.words(sys.orig_argv),
                 "started": time.time(),
             }
         )
+        # Last: another thread that finds it goes on to write.
+        self._pid = pid
 
 
 @dataclass

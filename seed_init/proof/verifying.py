@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from seed_init import settings
-from seed_init.proof import arms, causes, commands, contents, journal, outputs, running
+from seed_init.proof import arms, causes, commands, contents, journal, outputs, recording, running
 from seed_init.proof.arms import Arm
 from seed_init.proof.comparing import first_difference
 from seed_init.proof.differences import Difference
@@ -401,6 +401,7 @@ def _environment(given: Mapping[str, str] | None) -> dict[str, str]:
     """The environment of every run: one seed for all, and no record of each."""
     environment = dict(os.environ if given is None else given)
     environment.pop("SEED_INIT_RECORD", None)
+    environment[recording.RECORDER] = "verify"  # the defaults file may ask for a record as well
     if environment.get("SEED", "").strip() == "random":
         # Each run would draw its own.
         drawn = str(int.from_bytes(os.urandom(4), "little"))

@@ -35,10 +35,15 @@ def test_status_names_a_missing_hash_seed(python: Path) -> None:
     assert "PYTHONHASHSEED is not in effect" in done.stdout
 
 
-def test_status_names_what_this_version_does_not_act_on(python: Path) -> None:
-    done = command(python, "status", SEED="7", SEED_INIT_RECORD="/tmp/r", SEED_INIT_TRACE="/tmp/t")
-    assert "SEED_INIT_RECORD=/tmp/r has no effect in this version" in done.stdout
-    assert "SEED_INIT_TRACE=/tmp/t has no effect in this version" in done.stdout
+def test_status_shows_where_the_trace_and_the_record_go(python: Path, tmp_path: Path) -> None:
+    trace, record = str(tmp_path / "trace"), str(tmp_path / "record.json")
+    done = command(python, "status", SEED="7", SEED_INIT_RECORD=record, SEED_INIT_TRACE=trace)
+    rows = [line.split() for line in done.stdout.splitlines()]
+    assert ["SEED_INIT_RECORD", record, "environment"] in rows
+    assert ["SEED_INIT_TRACE", trace, "environment"] in rows
+    assert "not covered" not in done.stdout
+    # The command is no part of any run.
+    assert not any(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,8 @@ ACCEPTED = {
     "SEED_INIT_NOTEBOOK": "kernel or cell",
     "SEED_INIT_RESTART": "a whole number from 0 to 4294967295 or leave it unset",
 }
-ANY_TEXT = ("SEED_INIT_TRACE", "SEED_INIT_RECORD", "CUBLAS_WORKSPACE_CONFIG")
+PATHS = ("SEED_INIT_TRACE", "SEED_INIT_RECORD")
+ANY_TEXT = (*PATHS, "CUBLAS_WORKSPACE_CONFIG")
 
 LONG = "x" * 5000
 BAD_TEXTS = {
@@ -99,11 +100,28 @@ def test_each_word_of_the_contract_is_accepted(python: Path, name: str) -> None:
         assert (done.stdout, done.stderr, done.returncode) == (f"{word}\n", "", 0)
 
 
-@pytest.mark.parametrize("name", ANY_TEXT)
 @pytest.mark.parametrize("text", ["banana", "/no/such/place", LONG, "é\N{SEEDLING}"])
-def test_any_text_is_accepted_for_a_path(python: Path, name: str, text: str) -> None:
-    done = run(python, "-c", PROGRAM, env={"SEED": "7", name: text})
+def test_any_text_is_accepted_for_a_workspace(python: Path, text: str) -> None:
+    done = run(python, "-c", PROGRAM, env={"SEED": "7", "CUBLAS_WORKSPACE_CONFIG": text})
     assert (done.stdout, done.stderr, done.returncode) == ("user code ran\n", "", 0)
+
+
+@pytest.mark.parametrize("name", PATHS)
+@pytest.mark.parametrize("text", ["banana", "new/place", "é\N{SEEDLING}"])
+def test_any_name_is_accepted_for_a_path(
+    python: Path, tmp_path: Path, name: str, text: str
+) -> None:
+    done = run(python, "-c", PROGRAM, env={"SEED": "7", name: text}, cwd=tmp_path)
+    assert (done.stdout, done.returncode) == ("user code ran\n", 0)
+    assert (tmp_path / text).exists()
+
+
+@pytest.mark.parametrize("name", PATHS)
+def test_a_path_that_cannot_be_written_is_refused(python: Path, tmp_path: Path, name: str) -> None:
+    done = run(python, "-c", PROGRAM, env={"SEED": "7", name: LONG}, cwd=tmp_path)
+    assert (done.stdout, done.returncode) == ("", 78)
+    assert done.stderr.startswith(f"seed_init: {name}=")
+    assert done.stderr.count("\n") == 1
 
 
 @pytest.mark.parametrize(

@@ -6,19 +6,20 @@ synchronisation to a step, and an instrument that fails is switched off and repo
 """
 
 import atexit
-import contextlib
 import importlib
 import os
 import sys
 import traceback
 from _thread import _local
 from collections.abc import Callable
+from contextlib import suppress
 from functools import wraps
 from pathlib import Path
 from typing import Any, TypeVar
 
 from seed_init import seeding
 from seed_init.proof import journal as journals
+from seed_init.proof.observer import owner as owners
 from seed_init.refusals import Refusal
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -38,6 +39,7 @@ here = _Here()
 """`observing` is True in a thread that runs an instrument: what happens then is not the program."""
 
 _at_end: "list[Callable[[], None]]" = []
+_owner: owners.Owner | None = None  # where this process is to write the record of its run
 _failed: set[str] = set()
 
 
@@ -51,8 +53,16 @@ def start(values: dict[str, str]) -> None:
     Raises:
         Refusal: it cannot be written.
     """
-    global plan, journal
-    directory = values["SEED_INIT_TRACE"]
+    global plan, journal, _owner
+    if _is_own_command():
+        return
+    directory = values.get("SEED_INIT_TRACE")
+    if "SEED_INIT_RECORD" in values and not owners.is_elsewhere():
+        _owner = owners.begin(values["SEED_INIT_RECORD"], directory)
+        directory = str(_owner.parts)
+    elif owners.is_elsewhere() and not (directory and Path(directory).is_dir()):
+        return  # the run is over, and we have outlived it
+    assert directory is not None
     place = Path(directory).absolute()
     try:
         place.mkdir(parents=True, exist_ok=True)
@@ -66,9 +76,34 @@ def start(values: dict[str, str]) -> None:
     os.environ["SEED_INIT_TRACE"] = str(place)
     journal = journals.Journal(place)
     atexit.register(_end)
+    if _owner is not None:
+        owners.at_sigterm(_end)
     for name in plan["instruments"]:
         module = importlib.import_module(f"seed_init.proof.observer.{name}")
         guarded(module.start)()
+
+
+def _is_own_command() -> bool:
+    """True for `seed-init` itself, which runs or reads what is observed and is none of it."""
+    kind, name = program()
+    own = {"module": name.partition(".")[0] == "seed_init"}
+    own["script"] = Path(name).name in ("seed-init", "seed_init")
+    return own.get(kind, False)
+
+
+def program() -> tuple[str, str]:
+    """What this Python was started with: ("module", name), ("script", path) or ("", "")."""
+    words = iter(sys.orig_argv[1:])
+    for word in words:
+        if word.startswith("-m"):
+            return "module", word[2:] or next(words, "")
+        if word in ("-c", "-"):
+            break
+        if not word.startswith("-"):
+            return "script", word
+        if word in ("-X", "-W", "--check-hash-based-pycs"):
+            next(words, None)
+    return "", ""
 
 
 def after_import(name: str, function: "Callable[[], None]") -> None:
@@ -115,14 +150,16 @@ def report_failure(what: str, error: Exception) -> None:
     where = traceback.extract_tb(error.__traceback__)[-1]
     line = f"{what} failed with {type(error).__name__}: {error} (line {where.lineno})"
     seeding.say(f"observing is incomplete: {line}")
-    # The directory may be gone, or the disk full.
-    with contextlib.suppress(OSError):
+    with suppress(OSError):  # the trace directory is gone, or the disk full
         journal.write("failed", what=line)
 
 
-def _end() -> None:
-    for function in _at_end:
+def _end(signal: int | None = None) -> None:
+    functions, _at_end[:] = list(_at_end), []
+    for function in functions:
         function()
+    if _owner is not None:
+        _owner.finish(signal)
 
 
 def user_frame(frame: Any = None) -> Any:

@@ -37,32 +37,33 @@ def install() -> None:
 
 def _made(optimizer: Any) -> None:
     from seed_init.proof.observer import optimizers
+    from seed_init.proof.observer.fingerprints import undisturbed
 
-    # The optimizer holds them anyway; holding them here makes them live no longer than it does.
+    # Its own list of groups, which it holds anyway and which those added later join: so what is
+    # in them lives no longer than it would.
     weakref.finalize(
         optimizer,
-        observer.guarded(_gone),
+        observer.guarded(undisturbed(_gone)),
         optimizers.number(optimizer),
-        optimizers.parameters(optimizer),
+        optimizer.param_groups,
     )
 
 
-def _gone(number: int, parameters: list[Any]) -> None:
+def _gone(number: int, groups: list[Any]) -> None:
     if os.getpid() != _pid:
         return  # a worker's copy of it
+    parameters = [each for group in groups for each in group["params"]]
     size = sum(each.numel() * each.element_size() for each in parameters)
     digest = _sha256 if size <= MOST else _fingerprint
     _final.append({"optimizer": number, "digests": [digest(each) for each in parameters]})
 
 
 def _sha256(tensor: Any) -> str:
-    import torch
+    from seed_init.proof.observer.fingerprints import _parts, _whole, is_fake
 
-    from seed_init.proof.observer.fingerprints import _parts, _whole
-
-    with torch.no_grad():
-        content = sha256(f"{tensor.dtype} {tuple(tensor.shape)}".encode())
-        for part in _parts(_whole(tensor.detach())[0]):
+    content = sha256(f"{tensor.dtype} {tuple(tensor.shape)}".encode())
+    if not is_fake(tensor):
+        for part in _parts(_whole(tensor)[0]):
             content.update(_bytes(part.cpu()))
     return content.hexdigest()
 
@@ -78,10 +79,12 @@ def _bytes(lanes: Any) -> Any:
 def _fingerprint(tensor: Any) -> str:
     import torch
 
-    from seed_init.proof.observer.fingerprints import fingerprint
+    from seed_init.proof.observer.fingerprints import compute, is_fake
 
+    if is_fake(tensor):
+        return ""
     out = torch.empty((), dtype=torch.int64, device=tensor.device)
-    fingerprint(tensor, out)
+    compute(tensor, out)
     return f"{int(out) & 2**64 - 1:016x}"
 
 

@@ -1,30 +1,64 @@
 """A 64-bit number for the contents of a tensor, computed where the tensor is.
 
-The bits of each element, read as a whole number of at most 32 bits, times an odd 64-bit weight of
-its place, summed modulo 2**64. Such a sum does not depend on the order in which it is taken, so it
-is the same for any number of threads and on any device. It tells every change of one element, and
-others but for one case in 2**31 or so; it is made for accidents, not for adversaries.
+The bytes of the tensor, in the order of its elements, are read as words of 64 bits, the last one
+filled up with zeros. Each word x becomes x + (x >> 31), is multiplied by an odd 64-bit weight of
+its place, and all are summed modulo 2**64. Such a sum does not depend on the order in which it is
+taken, so it is the same for any number of threads and on any device. It tells every change within
+32 bits, so of one float, and every other one but for a case in 2**31 or so; it is made for
+accidents, not for adversaries.
 
-Products of 32 bits would not do: two flipped signs cancel in half of all cases (2**31 times an odd
-number is 2**31 again). For the same reason elements of 64 bits are read as two of 32.
+Why x + (x >> 31): a product modulo 2**64 keeps of a word's high bits only the high bits. Without
+it two flipped signs in the upper halves of words would cancel, always (2**63 times an odd number
+is 2**63). With it the high half counts in the low one as well. By 31 and not by 32, so that the
+flipped signs of two neighbours do not cancel within their word either.
 
-On a CPU it takes a third of the time of SHA-256 (docs/verify.md has the figures).
+Memory: 512 KiB of weights on each device, and as much for the products on a CPU; at most 16 MiB
+for them on another device, from its allocator and given back at once; `vectors` keeps weights for
+small tensors, at most 2 MiB an optimizer, twice. More only for a tensor whose elements do not lie
+in order (a copy of it).
 """
 
-from functools import cache
-from typing import Any
+import sys
+from collections.abc import Callable
+from functools import cache, wraps
+from itertools import accumulate, pairwise
+from typing import Any, TypeVar
 
 import torch
 
-CHUNK = 1 << 18
-"""Elements at a time: what fits a CPU's cache, and the memory that this needs, 4 MiB a device."""
+CHUNK = 1 << 16
+"""Words of which each has a weight of its own; those of the next chunk have these, times a
+factor. What fits the cache of a core, and is enough for two threads."""
 
-NONE = 1
-"""Stands for a gradient that is None; the number of a gradient of zeros is 0."""
+ROWS = 32
+"""Chunks at a time on a device other than a CPU, where each launch costs as much as a few."""
 
 MASK = 2**64 - 1
 
+Function = TypeVar("Function", bound=Callable[..., Any])
 
+
+def undisturbed(function: Function) -> Function:
+    """The function, out of reach of the program's modes, and they out of its reach.
+
+    Inference mode: no graph is recorded, and what is read keeps its version. No mode and no
+    subclass sees what is called, nor a default device.
+    """
+
+    @wraps(function)
+    def inner(*arguments: Any, **keywords: Any) -> Any:
+        with torch._C.DisableTorchFunction(), torch._C._InferenceMode(True):
+            if not torch._C._len_torch_dispatch_stack():
+                return function(*arguments, **keywords)
+            from torch.utils._python_dispatch import _disable_current_modes
+
+            with _disable_current_modes():
+                return function(*arguments, **keywords)
+
+    return inner  # type: ignore[return-value]
+
+
+@undisturbed
 def fingerprint(tensor: torch.Tensor, out: torch.Tensor, offset: int = 0) -> None:
     """Compute a tensor's number.
 
@@ -34,27 +68,86 @@ def fingerprint(tensor: torch.Tensor, out: torch.Tensor, offset: int = 0) -> Non
         offset: of the tensor's first element in the one that it is a piece of. The numbers of
             the pieces add up to that of the whole.
     """
-    tensor, start = _whole(tensor.detach())
-    parts = _parts(tensor)
-    if len(parts) == 1:
-        _sum(parts[0], out, offset + start)
-        return
-    numbers = torch.empty(len(parts), dtype=torch.int64, device=out.device)
-    for number, part in zip(numbers, parts):
-        _sum(part, number, 0)
-    _sum(numbers.view(torch.int32), out, 0)
+    compute(tensor, out, offset)
 
 
+@undisturbed
 def number(tensor: torch.Tensor) -> int:
     """The number of a tensor on the CPU, 0 to 2**64 - 1."""
-    out = torch.empty((), dtype=torch.int64)
-    fingerprint(tensor, out)
+    out = torch.empty((), dtype=torch.int64, device="cpu")
+    compute(tensor, out)
     return int(out) & MASK
+
+
+def compute(tensor: torch.Tensor, out: torch.Tensor, offset: int = 0) -> None:
+    """As `fingerprint`, for callers that are `undisturbed` themselves."""
+    tensor, start = _whole(tensor)
+    parts = _parts(tensor)
+    if len(parts) == 1:
+        part = parts[0]
+        _sum(part.view(torch.uint8), out, (offset + start) * part.element_size())
+        return
+    numbers = torch.empty(len(parts), dtype=torch.int64, device=out.device)
+    for place, part in enumerate(parts):
+        _sum(part.view(torch.uint8), numbers[place], 0)
+    _sum(numbers.view(torch.uint8), out, 0)
+
+
+class Joined:
+    """The numbers of many small tensors of one dtype, in a few operations for all.
+
+    The sum over each is the difference of two running sums over all.
+
+    Args:
+        counts: words of each tensor.
+        device: where they are.
+    """
+
+    def __init__(self, counts: list[int], device: torch.device) -> None:
+        weights = _weights(device)
+        self.weights = torch.cat([weights[:count] for count in counts])
+        ends = torch.tensor([0, *accumulate(counts)], device="cpu")
+        is_cuda = device.type == "cuda"  # where a copy from other memory would wait
+        self.ends = (ends.pin_memory() if is_cuda else ends).to(device, non_blocking=is_cuda)
+
+    def compute(self, tensors: list[torch.Tensor], out: torch.Tensor) -> None:
+        """Compute the numbers.
+
+        Args:
+            tensors: dense, of these sizes and without a rest of a word.
+            out: 1-dimensional int64 tensor, which receives them.
+        """
+        words = torch.cat([tensor.reshape(-1) for tensor in tensors]).view(torch.int64)
+        products = words >> 31
+        products.add_(words).mul_(self.weights)
+        running = torch.zeros(len(words) + 1, dtype=torch.int64, device=words.device)
+        torch.cumsum(products, 0, out=running[1:])
+        at_ends = running.index_select(0, self.ends)
+        torch.sub(at_ends[1:], at_ends[:-1], out=out)
+
+
+def _padded(content: torch.Tensor, before: int) -> torch.Tensor:
+    """Bytes as words, with zeros before and after."""
+    size = content.numel()
+    words = torch.zeros((before + size + 7) // 8, dtype=torch.int64, device=content.device)
+    words.view(torch.uint8)[before : before + size].copy_(content)
+    return words
+
+
+def is_fake(tensor: torch.Tensor) -> bool:
+    """True for a tensor without contents."""
+    return has_no_contents(type(tensor), tensor.device)
+
+
+def has_no_contents(kind: type, device: torch.device) -> bool:
+    """True where tensors of a class and device have no contents."""
+    fake: Any = sys.modules.get("torch._subclasses.fake_tensor")
+    return device.type == "meta" or (fake is not None and issubclass(kind, fake.FakeTensor))
 
 
 def _whole(tensor: torch.Tensor) -> tuple[torch.Tensor, int]:
     """What this process holds of a tensor, and the place of its first element in the tensor."""
-    if not hasattr(tensor, "to_local"):
+    if type(tensor) in (torch.Tensor, torch.nn.Parameter) or not hasattr(tensor, "to_local"):
         return tensor, 0
     distributed: Any = tensor
     return distributed.to_local(), _offset(distributed)
@@ -74,71 +167,152 @@ def _offset(tensor: Any) -> int:
 
 
 def _parts(tensor: torch.Tensor) -> list[torch.Tensor]:
-    """The dense tensors that hold a tensor's contents, as whole numbers of at most 32 bits."""
-    if tensor.layout == torch.sparse_coo:
+    """The dense one-dimensional tensors that hold a tensor's contents."""
+    held: list[torch.Tensor]
+    if type(tensor) not in (torch.Tensor, torch.nn.Parameter) and hasattr(
+        tensor, "__tensor_flatten__"
+    ):
+        held = [getattr(tensor, name) for name in tensor.__tensor_flatten__()[0]]
+    elif tensor.layout == torch.sparse_coo:
         held = [tensor._indices(), tensor._values()]
     elif tensor.layout in (torch.sparse_csr, torch.sparse_bsr):
         held = [tensor.crow_indices(), tensor.col_indices(), tensor.values()]
     elif tensor.layout in (torch.sparse_csc, torch.sparse_bsc):
         held = [tensor.ccol_indices(), tensor.row_indices(), tensor.values()]
-    elif tensor.is_quantized:
-        held = [tensor.int_repr()]
     elif tensor.layout != torch.strided:
         held = [tensor.to_dense()]
-    elif hasattr(tensor, "__tensor_flatten__"):
-        names, _ = tensor.__tensor_flatten__()
-        held = [getattr(tensor, name).detach() for name in names]
+    elif tensor.is_quantized:
+        held = [tensor.int_repr(), *_quantization(tensor)]
     else:
-        return [_lanes(tensor)]
-    return [_lanes(part) for part in held]
+        return [tensor.resolve_conj().resolve_neg().contiguous().view(-1)]
+    return [part for each in held for part in _parts(each)]
 
 
-_LANE = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int32}
+def _quantization(tensor: torch.Tensor) -> list[torch.Tensor]:
+    """What the integers of a quantized tensor are multiplied with and counted from."""
+    if tensor.qscheme() in (torch.per_tensor_affine, torch.per_tensor_symmetric):
+        values = {torch.float64: tensor.q_scale(), torch.int64: tensor.q_zero_point()}
+        return [
+            torch.full((1,), value, dtype=dtype, device=tensor.device)
+            for dtype, value in values.items()
+        ]
+    return [tensor.q_per_channel_scales(), tensor.q_per_channel_zero_points()]
 
 
-def _lanes(tensor: torch.Tensor) -> torch.Tensor:
-    if tensor.is_complex():
-        tensor = torch.view_as_real(tensor.resolve_conj())
-    flat = tensor.resolve_neg().contiguous().view(-1)
-    return flat.view(_LANE[flat.element_size()])
-
-
-def _sum(lanes: torch.Tensor, out: torch.Tensor, offset: int) -> None:
-    weights, scratch = _tools(lanes.device)
-    count = lanes.numel()
-    if offset == 0 and count <= CHUNK:
-        products = scratch[:count]
-        torch.mul(lanes, weights[:count], out=products)
-        torch.sum(products, 0, out=out)
+def _sum(content: torch.Tensor, out: torch.Tensor, offset: int) -> None:
+    """The number of some bytes, `offset` bytes after the beginning."""
+    before, size, device = offset % 8, content.numel(), content.device
+    if not size:
+        out.zero_()
         return
-    first, last = offset // CHUNK, (offset + count - 1) // CHUNK
-    sums = torch.empty(last - first + 1, dtype=torch.int64, device=lanes.device)
-    for place, chunk in enumerate(range(first, last + 1)):
-        begin, end = max(chunk * CHUNK, offset), min((chunk + 1) * CHUNK, offset + count)
-        within = begin - chunk * CHUNK
-        products = scratch[: end - begin]
-        torch.mul(
-            lanes[begin - offset : end - offset],
-            weights[within : within + end - begin],
-            out=products,
-        )
-        torch.sum(products, 0, out=sums[place])
-    sums.mul_(_chunk_weights(first, last + 1, lanes.device))
+    if before or size % 8 or content.storage_offset() % 8:
+        if size <= 8 * CHUNK:
+            content = _padded(content, before).view(torch.uint8)
+        else:
+            _sum_in_pieces(content, out, offset)
+            return
+    words, place = content.view(torch.int64), offset // 8
+    count = words.numel()
+    if place == 0 and count <= CHUNK:
+        scratch = _take(device, count)
+        _products(words, scratch[:count], 0)
+        torch.sum(scratch[:count], 0, out=out)
+        _give(scratch)
+        return
+    cuts = _cuts(place, count, 1 if device.type == "cpu" else ROWS)
+    first, last = place // CHUNK, (place + count - 1) // CHUNK
+    sums = torch.empty(last - first + 1, dtype=torch.int64, device=device)
+    scratch = _take(device, max(end - begin for begin, end in cuts))
+    done = 0
+    for begin, end in cuts:
+        products, within = scratch[: end - begin], (place + begin) % CHUNK
+        if end - begin > CHUNK:
+            products = products.view(-1, CHUNK)
+            _products(words[begin:end].view(-1, CHUNK), products, 0)
+            torch.sum(products, 1, out=sums[done : done + len(products)])
+            done += len(products)
+        else:
+            _products(words[begin:end], products, within)
+            torch.sum(products, 0, out=sums[done])
+            done += 1
+    _give(scratch)
+    sums.mul_(_factors(last + 1, device)[first : last + 1])
     torch.sum(sums, 0, out=out)
 
 
-@cache
-def _tools(device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
-    """The weights of the places in a chunk, and room for the products."""
-    return _odd(0, CHUNK, device), torch.empty(CHUNK, dtype=torch.int64, device=device)
+def _sum_in_pieces(content: torch.Tensor, out: torch.Tensor, offset: int) -> None:
+    """As `_sum`, for bytes that are not whole words: copied, a piece at a time."""
+    # Up to a boundary of words first, so that only the ends are filled up.
+    starts = [0, *range(8 * CHUNK - offset % 8, content.numel(), 8 * CHUNK), content.numel()]
+    numbers = torch.empty(len(starts) - 1, dtype=torch.int64, device=content.device)
+    for place, (begin, end) in enumerate(pairwise(starts)):
+        _sum(content[begin:end].clone(), numbers[place], offset + begin)
+    torch.sum(numbers, 0, out=out)
+
+
+def _cuts(place: int, count: int, rows: int) -> list[tuple[int, int]]:
+    """Where to cut words: at the chunks' boundaries, some whole chunks together."""
+    cuts, begin = [], 0
+    while begin < count:
+        left = CHUNK - (place + begin) % CHUNK
+        if left == CHUNK and count - begin >= CHUNK:
+            left = min((count - begin) // CHUNK, rows) * CHUNK
+        end = min(begin + left, count)
+        cuts.append((begin, end))
+        begin = end
+    return cuts
+
+
+def _products(words: torch.Tensor, out: torch.Tensor, within: int) -> None:
+    torch.bitwise_right_shift(words, 31, out=out)
+    out.add_(words).mul_(_weights(words.device)[within : within + words.shape[-1]])
+
+
+_spare: list[torch.Tensor] = []
+
+
+def _take(device: torch.device, count: int) -> torch.Tensor:
+    """Room for products, nobody else's: another thread, or a finalizer, may be at it as well."""
+    if device.type != "cpu":
+        return torch.empty(count, dtype=torch.int64, device=device)
+    try:
+        return _spare.pop()
+    except IndexError:
+        return torch.empty(CHUNK, dtype=torch.int64, device=device)
+
+
+def _give(scratch: torch.Tensor) -> None:
+    # On another device its allocator keeps it, which knows of streams.
+    if scratch.device.type == "cpu":
+        _spare.append(scratch)
+
+
+def _weights(device: torch.device) -> torch.Tensor:
+    """The weights of the places in a chunk."""
+    return _weights_on(device, CHUNK, stream(device))
 
 
 @cache
-def _chunk_weights(first: int, end: int, device: torch.device) -> torch.Tensor:
-    """A second factor by chunk; 1 for the first one, so that small tensors need none."""
-    weights = _odd(1 << 40, end, device)
-    weights[0] = 1
-    return weights[first:]
+def _weights_on(device: torch.device, count: int, stream: Any) -> torch.Tensor:
+    # One for each stream: another one could read them before they are there.
+    return _odd(0, count, device)
+
+
+def _factors(count: int, device: torch.device) -> torch.Tensor:
+    """The factor of each chunk; 1 for the first one, so that small tensors need none."""
+    return _factors_on(device, 1 << max(10, (count - 1).bit_length()), stream(device))
+
+
+@cache
+def _factors_on(device: torch.device, count: int, stream: Any) -> torch.Tensor:
+    factors = _odd(1 << 40, count, device)
+    factors[:1] = 1
+    return factors
+
+
+def stream(device: torch.device) -> Any:
+    """Where the work for a device is queued now; None where there is but one queue."""
+    return torch.cuda.current_stream(device) if device.type == "cuda" else None
 
 
 def _odd(start: int, count: int, device: torch.device) -> torch.Tensor:

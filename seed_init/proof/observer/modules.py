@@ -64,7 +64,9 @@ def _look() -> None:
 
     from seed_init.proof.observer import names
 
-    for prefix, root in names._with_prefixes(names._roots()):
+    roots = names._roots()
+    for root in roots:
+        prefix = f"{type(root).__name__}." if len(roots) > 1 else ""
         for path, inner in root.named_modules():
             name = names.plain(f"{prefix}{path}", root).rstrip(".") or type(root).__name__
             _names[id(inner)] = (name, weakref.ref(inner))

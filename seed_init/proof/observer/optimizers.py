@@ -2,24 +2,58 @@
 
 import weakref
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import torch
 
 from seed_init import callers
 
-_numbers: "weakref.WeakKeyDictionary[torch.optim.Optimizer, int]" = weakref.WeakKeyDictionary()
+Value = TypeVar("Value")
+
+
+class ByIdentity(Generic[Value]):
+    """Values by object, for as long as the object lives.
+
+    A class of the program's may compare its objects, or forbid hashing them: here only identity
+    counts.
+    """
+
+    def __init__(self) -> None:
+        self._kept: dict[int, tuple[weakref.ref[Any], Value]] = {}
+
+    def get(self, key: Any) -> "Value | None":
+        """The value of an object; None where it has none."""
+        kept = self._kept.get(id(key))
+        return kept[1] if kept is not None and kept[0]() is key else None
+
+    def set(self, key: Any, value: Value) -> None:
+        """Give an object a value."""
+        identity = id(key)
+
+        def gone(reference: "weakref.ref[Any]") -> None:
+            # Its id may have gone to another one meanwhile.
+            kept = self._kept.get(identity)
+            if kept is not None and kept[0] is reference:
+                del self._kept[identity]
+
+        self._kept[identity] = weakref.ref(key, gone), value
+
+
+_numbers: "ByIdentity[int]" = ByIdentity()
 _count = 0
 _made: "list[Callable[[torch.optim.Optimizer], None]]" = []
+_watched = False
 
 
 def number(optimizer: torch.optim.Optimizer) -> int:
     """The number of an optimizer; one that came past `watch`, from a pickle, gets the next."""
     global _count
-    if optimizer not in _numbers:
-        _numbers[optimizer] = _count
+    found = _numbers.get(optimizer)
+    if found is None:
+        found = _count
         _count += 1
-    return _numbers[optimizer]
+        _numbers.set(optimizer, found)
+    return found
 
 
 def parameters(optimizer: torch.optim.Optimizer) -> list[torch.Tensor]:
@@ -33,11 +67,13 @@ def watch(made: "Callable[[torch.optim.Optimizer], None] | None" = None) -> None
     Args:
         made: called with each one.
     """
+    global _watched
     if made is not None:
         _made.append(made)
-    original: Any = torch.optim.Optimizer.__init__
-    if hasattr(original, "__wrapped__"):
+    if _watched:
         return
+    _watched = True
+    original: Any = torch.optim.Optimizer.__init__
 
     @callers.like(original)
     def init(self: torch.optim.Optimizer, *arguments: Any, **keywords: Any) -> None:

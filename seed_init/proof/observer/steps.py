@@ -8,9 +8,9 @@ Nothing here waits for a device. What is computed on one stays there for `BATCH`
 copied while the program goes on.
 """
 
-import struct
+import os
 import sys
-from base64 import b64encode
+import threading
 from typing import Any
 
 from seed_init import callers
@@ -20,16 +20,25 @@ from seed_init.proof.observer import generators
 BATCH = 16
 """Steps that are kept on a device, at 8 bytes per tensor and step."""
 
+MOST_LOSSES = 1000
+"""Losses that are kept for a step: a program may never call an optimizer."""
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import torch
 
     from seed_init.proof.observer.names import Buffer
+    from seed_init.proof.observer.pending import Loss
+    from seed_init.proof.observer.vectors import Description, Layout, Vector
 
 
 def start() -> None:
-    """Wait for torch."""
+    """Wait for torch, and for the end."""
     observer.after_import("torch", install)
+    # Now, so that it comes before what the instruments after this one do at the end.
+    observer.at_end(finish)
 
 
 def install() -> None:
@@ -39,25 +48,42 @@ def install() -> None:
         register_optimizer_step_pre_hook,
     )
 
-    steps = Steps()
-    register_optimizer_step_pre_hook(_unless_compiling(observer.guarded(steps.before)))
-    register_optimizer_step_post_hook(_unless_compiling(observer.guarded(steps.after)))
-    _watch_backward(observer.guarded(steps.backward))
-    observer.at_end(steps.finish)
-    # torch.optim is loaded by torch itself, the optimizers' hook by its module.
+    # torch.optim is loaded by torch itself; these modules only now.
     from seed_init.proof.observer import optimizers
+    from seed_init.proof.observer.fingerprints import undisturbed
 
+    global _steps
+    _steps = steps = Steps()
+
+    def hook(function: "Callable[..., None]") -> Any:
+        return _unless_compiling(observer.guarded(undisturbed(function)))
+
+    register_optimizer_step_pre_hook(hook(steps.before))
+    register_optimizer_step_post_hook(hook(steps.after))
+    _watch_backward(hook(steps.backward))
+    os.register_at_fork(after_in_child=steps.begin)
     optimizers.watch()
+
+
+_steps: "Steps | None" = None
+
+
+def finish() -> None:
+    """Write what is still on a device."""
+    if _steps is not None:
+        from seed_init.proof.observer.fingerprints import undisturbed
+
+        undisturbed(_steps.pending.flush)()
 
 
 def _unless_compiling(hook: Any) -> Any:
     import torch
 
-    def unless_compiling(optimizer: Any, arguments: Any, keywords: Any) -> None:
+    def unless_compiling(*arguments: Any) -> None:
         # Dynamo takes this for a constant, and nothing of us gets into its graph.
         if torch.compiler.is_compiling():
             return
-        hook(optimizer, arguments, keywords)
+        hook(*arguments)
 
     return unless_compiling
 
@@ -75,60 +101,87 @@ def _watch_backward(seen: Any) -> None:
     torch.autograd.backward = backward
 
 
+class Table:
+    """What was written last about an optimizer's parameters or gradients.
+
+    Attributes:
+        names: of the tensors.
+        descriptions: types, shapes and so on.
+        layout: how their numbers are computed.
+    """
+
+    def __init__(
+        self, names: list[str], descriptions: "list[Description]", layout: "Layout"
+    ) -> None:
+        self.names = names
+        self.descriptions = descriptions
+        self.layout = layout
+
+
 class Followed:
     """One optimizer: its number, its calls, and the tables of its tensors.
 
     Attributes:
         number: in order of creation.
         call: of the step that comes next, from 0.
-        tables: kind -> the names, shapes and dtypes that were written last.
+        identities: ids of its parameters, for which the names were looked up.
+        names: of its parameters.
+        all_names: of these and of the buffers.
         buffers: those of the models whose parameters it has.
+        tables: kind -> the table that was written last.
+        gradients: of the step that is under way.
     """
 
     def __init__(self, number: int) -> None:
         self.number = number
         self.call = 0
-        self.tables: dict[str, Any] = {}
-        self.identities: tuple[int, ...] = ()
-        self.buffers: list[Buffer] = []
+        self.identities: list[int] | None = None
         self.names: list[str] = []
+        self.all_names: list[str] = []
+        self.buffers: list[Buffer] = []
+        self.tables: dict[str, Table] = {}
+        self.gradients: Vector | None = None
 
 
 class Steps:
     """What is written about the steps of this process."""
 
     def __init__(self) -> None:
-        import weakref
-
         from seed_init.proof.observer.names import Names
+        from seed_init.proof.observer.pending import Pending
 
         self.names = Names()
-        self.followed: Any = weakref.WeakKeyDictionary()
-        self.losses: list[Any] = []
-        self.gradients: dict[int, Vector] = {}
         self.pending = Pending(observer.plan.get("batch", BATCH))
+        self.begin()
+
+    def begin(self) -> None:
+        """Begin anew: in a forked child, which writes a file of its own."""
+        from seed_init.proof.observer.optimizers import ByIdentity
+
+        self.followed: ByIdentity[Followed] = ByIdentity()
+        self.losses: dict[int, list[Loss]] = {}  # by thread
+        self.pending.forget()
 
     def before(self, optimizer: Any, arguments: Any, keywords: Any) -> None:
         """Before a step: the gradients, and before the first one the parameters."""
         if _is_capturing():
             return
-        followed = self._follow(optimizer)
+        followed, parameters = self._follow(optimizer)
         if followed.call == 0:
-            vector = self._parameters(optimizer, followed)
+            vector = self._parameters(followed, parameters)
             self.pending.add({"event": "start", "optimizer": followed.number}, parameters=vector)
-        if not _closure(arguments, keywords):
-            self.gradients[followed.number] = self._gradients(optimizer, followed)
+        # A closure computes the gradients within the step.
+        has_closure = _has_closure(arguments, keywords)
+        followed.gradients = None if has_closure else self._gradients(followed, parameters)
 
     def after(self, optimizer: Any, arguments: Any, keywords: Any) -> None:
         """After a step: the parameters, and where a closure computed them the gradients."""
         if _is_capturing():
             return
-        followed = self._follow(optimizer)
-        gradients = self.gradients.pop(followed.number, None)
+        followed, parameters = self._follow(optimizer)
+        gradients, followed.gradients = followed.gradients, None
         if gradients is None:
-            gradients = self._gradients(optimizer, followed)
-        parameters = self._parameters(optimizer, followed)
-        losses, self.losses = self.losses, []
+            gradients = self._gradients(followed, parameters)
         event = {
             "event": "step",
             "optimizer": followed.number,
@@ -136,76 +189,91 @@ class Steps:
             "rng": generators.positions(),
         }
         followed.call += 1
-        self.pending.add(event, gradients=gradients, parameters=parameters, loss=losses)
+        self.pending.add(
+            event,
+            gradients=gradients,
+            parameters=self._parameters(followed, parameters),
+            loss=self._losses(),
+        )
 
     def backward(self, tensors: Any) -> None:
         """The roots of a backward pass: the losses."""
         import torch
 
-        if torch.compiler.is_compiling() or _is_capturing():
+        if _is_capturing():
             return
+        losses = self.losses.setdefault(threading.get_ident(), [])
         for root in [tensors] if isinstance(tensors, torch.Tensor) else tensors:
-            if len(self.losses) < 1000:  # a program that never calls an optimizer
-                self.losses.append(_loss(root.detach()))
+            if len(losses) < MOST_LOSSES:
+                loss = _loss(root)
+                if loss is not None:
+                    losses.append(loss)
 
-    def finish(self) -> None:
-        """Write what is still on a device."""
-        self.pending.flush()
+    def _losses(self) -> "list[Loss]":
+        """The losses since the last step: of this thread, or of all where it has had none.
 
-    def _follow(self, optimizer: Any) -> Followed:
+        A step within a backward pass on a device runs in a thread of autograd's.
+        """
+        here = threading.get_ident()
+        if here in self.losses:
+            losses, self.losses[here] = self.losses[here], []
+            return losses
+        losses = [loss for thread in self.losses.values() for loss in thread]
+        self.losses = {thread: [] for thread in self.losses}
+        return losses
+
+    def _follow(self, optimizer: Any) -> "tuple[Followed, list[torch.Tensor]]":
         from seed_init.proof.observer import optimizers
 
-        followed: Followed | None = self.followed.get(optimizer)
+        followed = self.followed.get(optimizer)
         if followed is None:
-            followed = self.followed[optimizer] = Followed(optimizers.number(optimizer))
+            followed = Followed(optimizers.number(optimizer))
+            self.followed.set(optimizer, followed)
         parameters = optimizers.parameters(optimizer)
-        identities = tuple(map(id, parameters))
+        identities = list(map(id, parameters))
         if identities != followed.identities:
             followed.identities = identities
-            found = self.names.of(parameters)
-            followed.names = [
-                name or unnamed for name, unnamed in zip(found, _unnamed(optimizer.param_groups))
-            ]
+            found = zip(self.names.of(parameters), _unnamed(optimizer.param_groups))
+            followed.names = [name or unnamed for name, unnamed in found]
             followed.buffers = self.names.buffers(parameters)
-        return followed
+            followed.all_names = followed.names + [name for name, _, _ in followed.buffers]
+        return followed, parameters
 
-    def _gradients(self, optimizer: Any, followed: Followed) -> "Vector":
-        from seed_init.proof.observer import optimizers
+    def _gradients(self, followed: Followed, parameters: "list[torch.Tensor]") -> "Vector":
+        gradients = [each.grad for each in parameters]
+        return self._vector(followed, "gradients", followed.names, gradients)
 
-        gradients = [each.grad for each in optimizers.parameters(optimizer)]
-        self._table(followed, "gradients", followed.names, gradients)
-        return Vector(gradients)
-
-    def _parameters(self, optimizer: Any, followed: Followed) -> "Vector":
-        from seed_init.proof.observer import optimizers
-
-        tensors: list[Any] = list(optimizers.parameters(optimizer))
-        names = list(followed.names)
-        for name, module, attribute in followed.buffers:
+    def _parameters(self, followed: Followed, parameters: "list[torch.Tensor]") -> "Vector":
+        tensors: list[torch.Tensor | None] = list(parameters)
+        for _, module, attribute in followed.buffers:
             holder = module()
-            if holder is not None:
-                names.append(name)
-                tensors.append(holder._buffers.get(attribute))
-        self._table(followed, "parameters", names, tensors)
-        return Vector(tensors)
+            tensors.append(None if holder is None else holder._buffers.get(attribute))
+        return self._vector(followed, "parameters", followed.all_names, tensors)
 
-    def _table(self, followed: Followed, kind: str, names: list[str], tensors: Any) -> None:
-        table = (
-            names,
-            [None if each is None else each.shape for each in tensors],
-            [None if each is None else each.dtype for each in tensors],
-        )
-        if table != followed.tables.get(kind):
+    def _vector(
+        self,
+        followed: Followed,
+        kind: str,
+        names: list[str],
+        tensors: "list[torch.Tensor | None]",
+    ) -> "Vector":
+        from seed_init.proof.observer.vectors import Layout, describe
+
+        descriptions = describe(tensors)
+        table = followed.tables.get(kind)
+        if table is None or table.descriptions != descriptions or table.names != names:
+            table = Table(names, descriptions, Layout(descriptions))
             followed.tables[kind] = table
-            event = {"event": "tensors", "optimizer": followed.number, "kind": kind}
-            event["names"] = names
-            event["shapes"] = [None if shape is None else list(shape) for shape in table[1]]
-            event["dtypes"] = [None if dtype is None else str(dtype)[6:] for dtype in table[2]]
+            event: dict[str, Any] = {"event": "tensors", "optimizer": followed.number}
+            event |= {"kind": kind, "names": names}
+            event["shapes"] = [None if each is None else list(each[1]) for each in descriptions]
+            event["dtypes"] = [None if each is None else str(each[2])[6:] for each in descriptions]
             self.pending.add(event)
+        return table.layout.vector(tensors)
 
 
-def _closure(arguments: Any, keywords: Any) -> bool:
-    """Whether step() was given a closure, which computes the gradients within the step."""
+def _has_closure(arguments: Any, keywords: Any) -> bool:
+    """Whether step() was given a closure."""
     # The optimizer itself is the first argument (torch/optim/optimizer.py, profile_hook_step).
     return any(callable(each) for each in (*arguments[1:], keywords.get("closure")))
 
@@ -224,149 +292,19 @@ def _is_capturing() -> bool:
     return bool(cuda.is_initialized() and cuda.is_current_stream_capturing())
 
 
-def _loss(root: "torch.Tensor") -> "torch.Tensor":
-    """What is kept of a root: its value, or for more than one number its fingerprint."""
+def _loss(root: "torch.Tensor") -> "Loss | None":
+    """What is kept of a root; None for one without contents."""
     import torch
 
-    from seed_init.proof.observer.fingerprints import fingerprint
+    from seed_init.proof.observer import fingerprints
+    from seed_init.proof.observer.pending import Loss
 
+    if fingerprints.is_fake(root):
+        return None
     if root.numel() == 1 and not root.is_complex():
+        local, _ = fingerprints._whole(root)
         # A copy, because the program may go on and change it.
-        return root.reshape(()).to(torch.float64, copy=True)
+        return Loss(local.reshape(()).clone(), is_value=True)
     out = torch.empty((), dtype=torch.int64, device=root.device)
-    fingerprint(root, out)
-    return out
-
-
-class Vector:
-    """The fingerprints of some tensors, which stay on their devices until they are asked for."""
-
-    def __init__(self, tensors: "list[torch.Tensor | None]") -> None:
-        import torch
-
-        from seed_init.proof.observer.fingerprints import NONE, fingerprint
-
-        places: dict[torch.device, list[int]] = {}
-        for place, tensor in enumerate(tensors):
-            if tensor is not None and tensor.device.type != "meta":
-                places.setdefault(tensor.device, []).append(place)
-        self.length, self.rest = len(tensors), NONE
-        self.pieces: list[tuple[list[int], Any]] = []
-        for device, here in places.items():
-            out = torch.empty(len(here), dtype=torch.int64, device=device)
-            for number, place in zip(out.unbind(), here):
-                fingerprint(tensors[place], number)
-            self.pieces.append((here, out))
-
-    def encoded(self) -> str:
-        """Base64 of one little-endian int64 by tensor. The pieces must be on the CPU."""
-        values = [self.rest] * self.length
-        for places, numbers in self.pieces:
-            for place, value in zip(places, numbers.tolist()):
-                values[place] = value
-        return b64encode(struct.pack(f"<{self.length}q", *values)).decode()
-
-
-class Pending:
-    """Events whose numbers may still be on a device.
-
-    Args:
-        batch: steps after which what is on a device is copied.
-    """
-
-    def __init__(self, batch: int) -> None:
-        self.batch = batch
-        self.waiting: list[tuple[dict[str, Any], dict[str, Vector], list[Any]]] = []
-        self.copied: Any = None
-
-    def add(self, event: dict[str, Any], *, loss: Any = (), **vectors: Vector) -> None:
-        """Write an event, at once where all is on the CPU; else it waits for its batch."""
-        self.waiting.append((event, vectors, list(loss)))
-        if self.copied is None and not _on_device(self.waiting):
-            self._write(self.waiting)
-            self.waiting = []
-        elif sum("call" in event for event, _, _ in self.waiting) >= self.batch:
-            ready, self.copied = self.copied, _Copy(self.waiting)
-            self.waiting = []
-            if ready is not None:
-                self._write(ready.wait())
-
-    def flush(self) -> None:
-        """Write everything. Waits for the devices."""
-        for copy in (self.copied, _Copy(self.waiting)):
-            if copy is not None:
-                self._write(copy.wait())
-        self.copied, self.waiting = None, []
-
-    def _write(self, events: Any) -> None:
-        for event, vectors, losses in events:
-            fields = {key: value for key, value in event.items() if key != "event"}
-            fields |= {key: vector.encoded() for key, vector in vectors.items()}
-            if "call" in event:
-                fields["loss"] = [_encoded_loss(loss) for loss in losses]
-            observer.journal.write(event["event"], **fields)
-
-
-def _encoded_loss(loss: "torch.Tensor") -> list[Any]:
-    value = loss.item()
-    if isinstance(value, int):
-        return [None, f"{value & 2**64 - 1:016x}"]
-    finite = value - value == 0
-    return [value if finite else str(value), struct.pack(">d", value).hex()]
-
-
-def _tensors(events: Any) -> "list[tuple[Any, Any]]":
-    """(holder, key) of every tensor of some events: where to read and replace it."""
-    found: list[tuple[Any, Any]] = []
-    for _, vectors, losses in events:
-        for vector in vectors.values():
-            found += [(vector.pieces, place) for place in range(len(vector.pieces))]
-        found += [(losses, place) for place in range(len(losses))]
-    return found
-
-
-def _held(holder: Any, place: int) -> "torch.Tensor":
-    held = holder[place]
-    return held[1] if isinstance(held, tuple) else held
-
-
-def _on_device(events: Any) -> bool:
-    return any(_held(*where).device.type != "cpu" for where in _tensors(events))
-
-
-class _Copy:
-    """A copy of a batch to the host, under way."""
-
-    def __init__(self, events: Any) -> None:
-        import torch
-
-        self.events = events
-        self.done: list[Any] = []
-        by_device: dict[Any, list[tuple[Any, int]]] = {}
-        for where in _tensors(events):
-            tensor = _held(*where)
-            if tensor.device.type != "cpu":
-                by_device.setdefault((tensor.device, tensor.dtype), []).append(where)
-        for (device, dtype), places in by_device.items():
-            # One transfer for all: each costs as much as it carries.
-            flat = torch.cat([_held(*where).view(-1) for where in places])
-            cuda = device.type == "cuda"
-            host = torch.empty(flat.shape, dtype=dtype, pin_memory=cuda)
-            host.copy_(flat, non_blocking=cuda)
-            start = 0
-            for holder, place in places:
-                held = holder[place]
-                count = _held(holder, place).numel()
-                piece = host[start : start + count]
-                start += count
-                holder[place] = (held[0], piece) if isinstance(held, tuple) else piece
-            if cuda:
-                event = torch.cuda.Event()
-                event.record(torch.cuda.current_stream(device))
-                self.done.append(event)
-
-    def wait(self) -> Any:
-        """The events, with all numbers on the host. It was under way for a whole batch."""
-        for event in self.done:
-            event.synchronize()
-        return self.events
+    fingerprints.compute(root, out)
+    return Loss(out, is_value=False)
