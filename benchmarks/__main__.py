@@ -2,7 +2,18 @@
 
 import sys
 
-from benchmarks import cells, digits, forks, image, imports, machine, programs, startup, trace
+from benchmarks import (
+    cells,
+    digits,
+    divergence,
+    forks,
+    image,
+    imports,
+    machine,
+    programs,
+    startup,
+    trace,
+)
 
 PARTS = {
     "startup": startup.main,
@@ -13,6 +24,7 @@ PARTS = {
     "trace": trace.main,
     "digits": digits.main,
     "programs": programs.main,
+    "divergence": divergence.main,
 }
 
 

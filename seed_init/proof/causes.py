@@ -134,6 +134,12 @@ TABLE = (
 """In the order in which they are told."""
 
 
+NOT_SEEDED = {
+    "cause": "nothing is seeded: SEED is not set, or off",
+    "remedy": "SEED=7 seed-init verify -- CMD",
+}
+
+
 def remedies(difference: Difference, broke: str | None) -> list[dict[str, str]]:
     """What is known to cause such a difference: a list of {"cause": ..., "remedy": ...}.
 

@@ -1,7 +1,7 @@
 """Where a difference is first observed: rerun the step at which it was seen, and look closely."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from seed_init.proof.comparing import first_difference, paired
@@ -52,7 +52,9 @@ def locate(coarse: Difference, seen: list[list[Process]], rerun: Rerun) -> Diffe
     if not operators:
         trail.append("the program is compiled: what happens within a compiled graph is not seen")
     looks: list[list[Process]] = []
-    for _ in range(ATTEMPTS):
+    # What is only printed or written leaves no trace in a step.
+    attempts = 1 if coarse.level in ("output", "file", "status") else ATTEMPTS
+    for _ in range(attempts):
         plan = window.plan(operators)
         looks += [rerun(0, plan), rerun(1, plan)]
         found = _first(looks)
@@ -60,6 +62,9 @@ def locate(coarse: Difference, seen: list[list[Process]], rerun: Rerun) -> Diffe
             trail.append(f"{len(looks)} reruns of that step were equal to each other")
             continue
         again, fine = found
+        if coarse.step is None and again is not None and again.step is not None:
+            # The runs in which it was seen had no training hooks.
+            coarse = replace(again, runs=coarse.runs)
         if fine is None and again is not None and _window(again) not in (None, window):
             trail.append(f"in a rerun: {again.first_observed}")
             window, looks = _window(again) or window, []

@@ -306,6 +306,8 @@ class _Verifier:
         difference.runs = [first.name, second.name]
         difference.trail += self._inherited(second)
         difference.remedies = causes.remedies(difference, self.broke)
+        if self._seed() in (None, "off"):
+            difference.remedies.insert(0, causes.NOT_SEEDED)
         return difference
 
     def _inherited(self, second: Outcome) -> list[str]:
@@ -359,6 +361,13 @@ class _Verifier:
         plain = self._difference(second, again)
         if plain is not None:
             return second, again, plain
+        # Without hooks objects lie elsewhere as well.
+        elsewhere = Arm(arms.LAYOUT, (arms.LAYOUT,))
+        moved = self._run(elsewhere, why=f"{arms.LAYOUT} alone")
+        found = self._difference(first, moved)
+        if found is not None:
+            self.broke = arms.LAYOUT
+            return first, moved, found
         difference.text += (
             "; runs with training hooks are equal to each other, and so are those without: the "
             "observer changes this program, which is a defect of seed-init"

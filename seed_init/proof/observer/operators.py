@@ -116,8 +116,9 @@ class _Seeing(TorchDispatchMode):  # type: ignore[misc]
         if node is not None:
             context["node"] = node.name()
             forward = self.forward.get(node._sequence_nr(), {})
-            context |= forward
-            return context
+            # A function of the user's own that runs in the backward pass has lines of its own.
+            is_own = context.get("file") and window.place_of(context) != window.backward_from
+            return context | forward | (window.place_of(context) if is_own else {})
         # The node of an operator is made just before it runs.
         following = torch.autograd._get_sequence_nr()
         if following > self.next:

@@ -23,6 +23,10 @@ is_open = False
 _written = 0
 
 
+backward_from: dict[str, Any] = {}
+"""The place of the call of backward() that is running."""
+
+
 def start() -> None:
     """Open now for the first call; else wait for the one before."""
     from seed_init.proof.observer import batches, draws, modules, operators
@@ -112,11 +116,18 @@ def install() -> None:
 
     @callers.like(backward)
     def seeing(tensors: Any, *arguments: Any, **keywords: Any) -> None:
+        global backward_from
         if is_open:
+            backward_from = place(observer.user_frame())
             see(tensors)
         backward(tensors, *arguments, **keywords)
 
     torch.autograd.backward = seeing
+
+
+def place_of(event: dict[str, Any]) -> dict[str, Any]:
+    """File, line and function of an event."""
+    return {key: event[key] for key in ("file", "line", "function") if key in event}
 
 
 def place(frame: Any) -> dict[str, Any]:
