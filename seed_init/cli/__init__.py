@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 import seed_init
-from seed_init.cli import audit, doctor, place, record, report, set_default, status, verify
+from seed_init.cli import audit, compare, doctor, place, record, report, set_default, status, verify
 
 COMMANDS = (
     place.add_install,
@@ -22,6 +22,7 @@ COMMANDS = (
     doctor.add,
     verify.add,
     record.add,
+    compare.add,
     audit.add,
     report.add,
 )

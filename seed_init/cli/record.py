@@ -45,6 +45,9 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     )
     command.add_argument("--force", action="store_true", help="overwrite FILE if it is there")
     command.add_argument(
+        "--audit", action="store_true", help="put what seed-init audit finds into the record"
+    )
+    command.add_argument(
         "--json",
         action="store_true",
         help="print one JSON object at the end, after what the command printed",
@@ -75,9 +78,12 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _record(argv: list[str], output: Path, parts: Path, options: argparse.Namespace) -> int:
-    from seed_init.proof import forwarding, recording, records
+    from seed_init.proof import auditing, forwarding, journal, recording, records
 
     records.begin(parts, argv, "command", whole=True)
+    if options.audit:
+        instruments = [*records.PLAN["instruments"], *auditing.PLAN["instruments"]]
+        journal.write_plan(parts, {**records.PLAN, "instruments": instruments})
     environment = forwarding.given_environment()
     environment |= {"SEED_INIT_TRACE": str(parts), recording.RECORDER: str(os.getpid())}
     try:
@@ -87,7 +93,7 @@ def _record(argv: list[str], output: Path, parts: Path, options: argparse.Namesp
         print(f"seed-init record: {error}", file=sys.stderr)
         return error.status
     try:
-        where = _write(output, parts, ended, options.force)
+        where = _write(output, parts, ended, options)
     except KeyboardInterrupt:
         print(f"seed-init record: interrupted; the parts are in {parts}", file=sys.stderr)
         return 128 + signal.SIGINT
@@ -101,8 +107,10 @@ def _record(argv: list[str], output: Path, parts: Path, options: argparse.Namesp
     return ended.status
 
 
-def _write(output: Path, parts: Path, ended: "forwarding.Ended", force: bool) -> Path:
-    from seed_init.proof import data_files, records
+def _write(
+    output: Path, parts: Path, ended: "forwarding.Ended", options: argparse.Namespace
+) -> Path:
+    from seed_init.proof import auditing, data_files, journal, records
 
     record = records.assemble(
         parts,
@@ -112,7 +120,10 @@ def _write(output: Path, parts: Path, ended: "forwarding.Ended", force: bool) ->
         here=True,
         budget=data_files.BUDGET_IN_A_HURRY if ended.told_to else data_files.BUDGET,
     )
-    if not force:
+    if options.audit:
+        found = auditing.collect(journal.read(parts))
+        record["audit"] = {"findings": [finding.to_json() for finding in found]}
+    if not options.force:
         return records.write_new(output, record)
     records.write(output, record)
     return output

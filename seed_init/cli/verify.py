@@ -67,6 +67,12 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         action="store_false",
         help="do not rerun the step at which the runs part",
     )
+    command.add_argument(
+        "--records",
+        type=Path,
+        metavar="DIR",
+        help="write the record of each run there, with the verdict, for seed-init report",
+    )
     command.add_argument("--stdin", type=Path, metavar="FILE", help="what every run reads")
     command.add_argument(
         "--timeout", type=words.seconds, metavar="SECONDS", help="for each run; none by default"
@@ -87,6 +93,7 @@ def run(options: argparse.Namespace) -> int:
         locate=options.locate,
         stdin=options.stdin,
         timeout=options.timeout,
+        records=options.records,
     )
     try:
         with Line() as line:

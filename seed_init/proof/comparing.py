@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from itertools import zip_longest
 from typing import Any
 
+from seed_init.proof import packing
 from seed_init.proof.differences import Difference
 from seed_init.proof.journal import Process
 
@@ -144,6 +145,8 @@ def _losses(a: list[Any], b: list[Any], place: Any) -> Difference | None:
 def _tensors(
     kind: str, a: Any, b: Any, tables: dict[Any, list[str]], when: str, place: Any
 ) -> Difference | None:
+    if "short" in a or "short" in b:
+        return _short_tensors(kind, a, b, tables, place)
     one, other = numbers(a[kind]), numbers(b[kind])
     level = kind.removesuffix("s")
     if len(one) != len(other):
@@ -159,6 +162,32 @@ def _tensors(
     more = f" and {len(unequal) - 1} of {len(one) - 1} others" if len(unequal) > 1 else ""
     verb = "differ" if more else "differs"
     return Difference(level, f"the {level} {name}{more} {verb}{when}", tensor=name, **place)
+
+
+def _short_tensors(
+    kind: str, a: Any, b: Any, tables: dict[Any, list[str]], place: Any
+) -> Difference | None:
+    """Of records, which keep one sum for all tensors and a few bits for each, or for a group."""
+    one, other = (each if "short" in each else packing.shorten(each) for each in (a, b))
+    if one["sums"].get(kind) == other["sums"].get(kind):
+        return None
+    level = kind.removesuffix("s")
+    groups = [each["short"]["group"].get(kind, 1) for each in (one, other)]
+    wide = max(groups)
+    columns = [
+        list(packing.coarsened(each[kind], wide // group))
+        for each, group in zip((one, other), groups)
+    ]
+    unequal = [number for number, pair in enumerate(zip(*columns)) if pair[0] != pair[1]]
+    if len(columns[0]) != len(columns[1]) or not unequal:
+        return Difference(level, f"the {kind} differ", **place)
+    first = unequal[-1 if kind == "gradients" else 0] * wide
+    names = tables.get((a["optimizer"], kind), [])[first : first + wide]
+    name = names[0] if len(names) == 1 else None
+    which = name or (f"one of {names[0]} to {names[-1]}" if names else f"number {first}")
+    more = f" and {len(unequal) - 1} others" if len(unequal) > 1 else ""
+    verb = "differ" if more else "differs"
+    return Difference(level, f"the {level} {which}{more} {verb}", tensor=name, **place)
 
 
 def numbers(vector: Any) -> list[int]:

@@ -20,7 +20,7 @@ from seed_init.proof.journal import Process
 FORMAT = 1
 SCHEMA = "seed-init-record-1"
 
-PLAN: dict[str, Any] = {"instruments": ["facts", "steps", "end", "files"]}
+PLAN: dict[str, Any] = {"instruments": ["facts", "flags", "steps", "end", "files"]}
 """What is observed for a record."""
 
 RUN_FACTS = "run.json"

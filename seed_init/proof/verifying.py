@@ -9,13 +9,24 @@ at closely (`locating`).
 import copy
 import os
 import tempfile
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from seed_init import settings
-from seed_init.proof import arms, causes, commands, contents, journal, outputs, recording, running
+from seed_init.proof import (
+    arms,
+    causes,
+    commands,
+    contents,
+    journal,
+    outputs,
+    recording,
+    records,
+    running,
+)
 from seed_init.proof.arms import Arm
 from seed_init.proof.comparing import first_difference
 from seed_init.proof.differences import Difference
@@ -42,6 +53,7 @@ class Request:
         timeout: seconds for each run.
         environment: of the runs; this process's if None.
         place: their working directory; this process's if None.
+        records: a directory that gets the record of each run, with the verdict in it; it is made.
     """
 
     command: tuple[str, ...]
@@ -54,16 +66,19 @@ class Request:
     timeout: float | None = None
     environment: Mapping[str, str] | None = None
     place: Path | None = None
+    records: Path | None = None
 
 
 @dataclass
 class Outcome:
-    """One run and what it left behind."""
+    """One run, what it left behind, and when it ended, in seconds since the epoch."""
 
     name: str
     run: running.Run
     processes: list[Process]
     files: contents.Digests
+    ended: float
+    closer: bool  # a closer look at one step
 
     def to_json(self) -> dict[str, Any]:
         arm = self.run.arm
@@ -184,7 +199,26 @@ class _Verifier:
         base = self.outcomes[0]
         made.compared = self._compared(base)
         made.not_compared = _not_compared(self.outcomes, self.request)
+        if self.request.records is not None:
+            self._write_records(self.request.records, made)
         return made
+
+    def _write_records(self, directory: Path, made: Verification) -> None:
+        """The record of each run that was observed from its beginning to its end."""
+        directory.mkdir(parents=True, exist_ok=True)
+        for outcome in self.outcomes:
+            if not outcome.run.arm.observed or outcome.closer:
+                continue
+            records.begin(outcome.run.trace, self.request.command, "command", whole=True)
+            record = records.assemble(
+                outcome.run.trace,
+                ended=outcome.ended,
+                status=outcome.run.status,
+                how="exit",
+                here=True,
+            )
+            record["verdict"] = made.to_json()
+            records.write_new(directory / f"{outcome.name.replace(' ', '-')}.json", record)
 
     def _seed(self) -> str | None:
         """The seed of the runs: what the environment says, or the defaults file."""
@@ -215,7 +249,7 @@ class _Verifier:
             self.request.command,
             arm,
             directory,
-            plan=plan or journal.DEFAULT_PLAN,
+            plan=plan or (records.PLAN if self.request.records else journal.DEFAULT_PLAN),
             stdin=self.request.stdin,
             environment=self.environment,
             place=self.place,
@@ -229,7 +263,7 @@ class _Verifier:
             python=commands.python_of(self.environment),
             keep=self.directory / "files",
         )
-        outcome = Outcome(name, run, run.processes(), files)
+        outcome = Outcome(name, run, run.processes(), files, time.time(), plan is not None)
         self.outcomes.append(outcome)
         return outcome
 
