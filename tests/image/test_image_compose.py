@@ -8,7 +8,7 @@ from containers import Project, docker
 
 pytestmark = pytest.mark.image
 
-SERVICES = ("notebook", "ssh", "train")
+SERVICES = ("notebook", "ssh", "train", "verify")
 
 
 OF_ONE_SERVICE = {
@@ -21,6 +21,7 @@ OF_ONE_SERVICE = {
     },
     "ssh": {"SSH_PORT", "SSH_AUTHORIZED_KEYS"},
     "train": set(),
+    "verify": set(),
 }
 """The variables that nobody else may see, or has a use for."""
 
@@ -71,6 +72,7 @@ def test_the_notebook_has_a_health_check_and_a_job_has_none(project: Project) ->
     found = services(project, cpu=False)
     assert found["notebook"]["healthcheck"]["test"] == ["CMD", "seed-init-healthcheck"]
     assert "healthcheck" not in found["train"]
+    assert "healthcheck" not in found["verify"]
 
 
 def test_no_registry_is_asked_for_the_image(project: Project) -> None:
