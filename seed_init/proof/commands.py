@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
@@ -69,6 +70,21 @@ def python_of(environment: Mapping[str, str]) -> str:
     """
     path = environment.get("PATH", os.defpath)
     return shutil.which("python", path=path) or shutil.which("python3", path=path) or sys.executable
+
+
+def interpreter_of(command: Sequence[str], environment: Mapping[str, str]) -> str:
+    """The interpreter that has the job's packages: the one it is started with, if it says so.
+
+    Args:
+        command: its words.
+        environment: whose PATH counts.
+    """
+    first = command[0] if command else ""
+    if re.fullmatch(r"python[\d.]*", Path(first).name):
+        found = shutil.which(first, path=environment.get("PATH", os.defpath))
+        if found is not None:
+            return found
+    return python_of(environment)
 
 
 def _is_plain_file(path: Path) -> bool:

@@ -260,7 +260,7 @@ class _Verifier:
         files = contents.digest_files(
             self.request.files,
             self.place,
-            python=commands.python_of(self.environment),
+            python=commands.interpreter_of(self.request.command, self.environment),
             keep=self.directory / "files",
         )
         outcome = Outcome(name, run, run.processes(), files, time.time(), plan is not None)

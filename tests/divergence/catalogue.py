@@ -242,7 +242,8 @@ CAUGHT = (
         "thread_race.py",
         "a layer adds up in threads",
         "caught",
-        Expected("module", step=0, module="total"),
+        # Whether threads collide in the first step already is chance.
+        Expected("module", step=None, module="total"),
     ),
     Case(
         "rounded_gradient",

@@ -1,5 +1,10 @@
-"""`seed-init verify` catches what differs, says where, and raises no false alarm."""
+"""`seed-init verify` catches what differs, says where, and raises no false alarm.
 
+Each case starts torch three to ten times. A sample of each kind is run, with every level of
+location; SEED_INIT_DIVERGENCE=all runs every case, and so does `python -m benchmarks divergence`.
+"""
+
+import os
 from pathlib import Path
 
 import pytest
@@ -11,18 +16,34 @@ from .running import verify
 pytestmark = pytest.mark.torch
 
 
+SAMPLE = frozenset(
+    {
+        *("extra_draw", "generator_in_workers", "index_backward", "clock_rate", "bit_flip"),
+        *("draw_on_one_rank", "rounded_gradient", "clock_buffer", "stamped_weights"),
+        *("printed_time", "file_content", "notebook", "exit_status"),
+        *("set_of_texts", "set_of_objects", "listing"),
+        *("char_gpt", "digits", "accumulation", "two_ranks", "notebook_clean"),
+    }
+)
+
+
+def chosen(cases: tuple[Case, ...]) -> list[Case]:
+    everything = os.environ.get("SEED_INIT_DIVERGENCE") == "all"
+    return [case for case in cases if everything or case.name in SAMPLE]
+
+
 def name_of(case: Case) -> str:
     return case.name
 
 
-@pytest.mark.parametrize("case", CAUGHT, ids=name_of)
+@pytest.mark.parametrize("case", chosen(CAUGHT), ids=name_of)
 def test_catches_and_locates(case: Case, python: Path) -> None:
     verdict = verify(case, python)
     assert verdict["verdict"] == "different", verdict["reason"]
     assert mistakes(case, verdict) == [], verdict["difference"]
 
 
-@pytest.mark.parametrize("case", CLEAN, ids=name_of)
+@pytest.mark.parametrize("case", chosen(CLEAN), ids=name_of)
 def test_raises_no_false_alarm(case: Case, python: Path) -> None:
     verdict = verify(case, python)
     assert verdict["verdict"] == "identical", verdict["difference"] or verdict["reason"]
@@ -30,10 +51,12 @@ def test_raises_no_false_alarm(case: Case, python: Path) -> None:
     assert verdict["compared"]["steps"] > 0
 
 
-@pytest.mark.parametrize("case", LATENT, ids=name_of)
+@pytest.mark.parametrize("case", chosen(LATENT), ids=name_of)
 def test_finds_by_a_perturbation_what_repeating_misses(case: Case, python: Path) -> None:
-    plain = verify(case, python, "--no-perturb")
-    assert plain["verdict"] == "identical", plain["difference"] or plain["reason"]
+    # The run without hooks has other addresses in any case.
+    if case.expected.perturbation != "address layout":
+        plain = verify(case, python, "--no-perturb")
+        assert plain["verdict"] == "identical", plain["difference"] or plain["reason"]
     perturbed = verify(case, python)
     assert perturbed["verdict"] == "different", perturbed["reason"]
     assert mistakes(case, perturbed) == [], perturbed["difference"]
@@ -41,7 +64,7 @@ def test_finds_by_a_perturbation_what_repeating_misses(case: Case, python: Path)
 
 def test_finds_each_flipped_bit_in_its_gradient_at_its_step(python: Path) -> None:
     base = bit_flips.clean(python)
-    seen = list(bit_flips.found(python, base, bit_flips.flips(8)))
+    seen = list(bit_flips.found(python, base, bit_flips.flips(4)))
     assert [flip for flip, difference in seen if not bit_flips.is_exact(flip, difference)] == []
 
 

@@ -49,7 +49,8 @@ def test_the_image_can_record_compare_audit_and_report(project: Project) -> None
     done
     seed-init compare /tmp/one.json /tmp/one.json && ! seed-init compare /tmp/one.json /tmp/two.json
     seed-init audit --fail-on clock -- python my.py clock && exit 9
-    seed-init report /tmp/one.json /tmp/two.json -o /tmp/page.html && grep -c '</html>' /tmp/page.html
+    seed-init report /tmp/one.json /tmp/two.json -o /tmp/page.html
+    grep -c '</html>' /tmp/page.html
     """
     done = project.train("bash", "-c", script)
     assert "first observed at step 3" in done.stdout

@@ -93,6 +93,8 @@ class _Seeing(TorchDispatchMode):  # type: ignore[misc]
     def after(self, operator: Any, before: Any, arguments: Any, keywords: Any, result: Any) -> None:
         """Write an operator that has run."""
         name = operator._schema.name
+        if name == "aten::set_" and batches.current is not None:
+            return  # how a worker's tensor arrives; its batch is written when it is complete
         if name.rpartition("::")[2] in UNINITIALISED:
             self.unwritten |= {_storage(each) for each in _flat(result) if _is_dense(each)}
             results = "uninitialised"
@@ -145,6 +147,8 @@ class _Seeing(TorchDispatchMode):  # type: ignore[misc]
             return "[" + ", ".join(self._shown(each) for each in value) + "]"
         if isinstance(value, torch.Generator):
             return "generator"
+        if isinstance(value, torch.UntypedStorage):
+            return f"storage {blake2b(bytes(value), digest_size=8).hexdigest()}"
         # Not of every object: many show their address.
         return repr(value) if isinstance(value, _PLAIN) else type(value).__name__
 
