@@ -27,7 +27,7 @@ class Source:
     """A line of code.
 
     Attributes:
-        file: as the interpreter has it.
+        file: its path, relative where it is below the working directory.
         line: from 1.
         function: the name of the function that it is in.
         text: the line, stripped; empty where the file cannot be read.
@@ -109,12 +109,16 @@ def source_of(event: dict[str, Any]) -> Source | None:
     """The line that an event names."""
     if "file" not in event:
         return None
-    file, line = event["file"], event["line"]
-    return Source(file, line, event.get("function", ""), _text(file, line))
+    file, line = Path(event["file"]), event["line"]
+    text = _text(file, line)
+    # As the user knows it.
+    if file.is_relative_to(Path.cwd()):
+        file = file.relative_to(Path.cwd())
+    return Source(str(file), line, event.get("function", ""), text)
 
 
-def _text(file: str, line: int) -> str:
+def _text(file: Path, line: int) -> str:
     try:
-        return Path(file).read_text(errors="replace").splitlines()[line - 1].strip()
+        return file.read_text(errors="replace").splitlines()[line - 1].strip()
     except (OSError, IndexError):
         return ""

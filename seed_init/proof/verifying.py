@@ -209,7 +209,9 @@ class _Verifier:
         for outcome in self.outcomes:
             if not outcome.run.arm.observed or outcome.closer:
                 continue
-            records.begin(outcome.run.trace, self.request.command, "command", whole=True)
+            facts = records.begin(outcome.run.trace, self.request.command, "command", whole=True)
+            facts["started"] = outcome.ended - outcome.run.seconds
+            records.write(outcome.run.trace / records.RUN_FACTS, facts)
             record = records.assemble(
                 outcome.run.trace,
                 ended=outcome.ended,

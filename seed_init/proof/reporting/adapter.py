@@ -76,10 +76,16 @@ def report(files: Sequence[Path]) -> Report:
     names = {place: steps.label(place, places) for place in places}
     comparisons = [_Comparison(loaded[0], other, names) for other in loaded[1:]]
     verdicts = [_own_verdict(each) for each in loaded]
+    together = verdicts[0] is not None and all(
+        each.content.get("verdict") == loaded[0].content["verdict"] for each in loaded
+    )
     if comparisons:
         verdict = _verdict(loaded, comparisons)
         strips = [strip for each in comparisons for strip in each.strips(len(comparisons) > 1)]
         differences = [found for each in comparisons if (found := each.difference())]
+        if together:
+            # It has looked closer than two records can be compared.
+            differences = _differences_of_one(loaded[0]) or differences
     else:
         verdict = verdicts[0] or _no_verdict(loaded[0])
         strips = list(_strips_of_one(loaded[0], names))
@@ -94,7 +100,9 @@ def report(files: Sequence[Path]) -> Report:
         findings=tuple(_findings(loaded)),
         audited=any(_audit(each) is not None for each in loaded),
         own_verdicts=tuple(
-            (each.name, own) for each, own in zip(loaded, verdicts) if own and comparisons
+            ("All records" if together else each.name, own)
+            for each, own in zip(loaded[:1] if together else loaded, verdicts)
+            if own and comparisons
         ),
     )
 

@@ -209,7 +209,7 @@ def _verdict(report: Report) -> str:
         f"<p>{text(verdict.sentence)}</p></section>"
         f"{_runs(report)}{_coverage(verdict)}{_arms(verdict, 'Runs of this verification')}"
         + "".join(
-            f"<h3>{text(name)}: its own verification</h3><p><b>{text(own.word)}</b>: "
+            f"<h3>{text(name)}: verification</h3><p><b>{text(own.word)}</b>: "
             f"{text(own.sentence)}</p>{_arms(own, f'Runs of {name}')}"
             for name, own in report.own_verdicts
         )
@@ -462,7 +462,7 @@ def _across(title: str, columns: int) -> str:
 def _audit(report: Report) -> str:
     heading = "<h2>Audit</h2>"
     if not report.audited:
-        return f"{heading}<p>No audit was made of these runs: seed-init audit makes one.</p>"
+        return f"{heading}<p>No audit was made of these runs: seed-init record --audit makes one.</p>"
     if not report.findings:
         return f"{heading}<p>Nothing was found.</p>"
     several = len(report.runs) > 1
