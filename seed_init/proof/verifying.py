@@ -198,7 +198,7 @@ class _Verifier:
             made.verdict, made.reason = FAILED, str(failed)
         base = self.outcomes[0]
         made.compared = self._compared(base)
-        made.not_compared = _not_compared(self.outcomes, self.request)
+        made.not_compared = _not_compared(self.outcomes, self.request, self.environment)
         if self.request.records is not None:
             self._write_records(self.request.records, made)
         return made
@@ -475,14 +475,17 @@ def _how_failed(run: running.Run) -> str:
     return f"the command failed: {how}" + (f"; its last line on stderr: {last[0]}" if last else "")
 
 
-def _not_compared(outcomes: list[Outcome], request: Request) -> list[str]:
-    """What could not be compared, one line each."""
+def _not_compared(outcomes: list[Outcome], request: Request, given: Mapping[str, str]) -> list[str]:
+    """What could not be compared, one line each; `given` is the environment of the runs."""
     base, lines = outcomes[0], []
     if not base.processes:
-        lines.append(
-            "training steps and generators: no Python of this command ran the hook; run "
-            "'seed-init install' with it"
+        off = given.get("SEED_INIT", "").strip() == "0"
+        why = (
+            "SEED_INIT=0 switches the hook off"
+            if off
+            else "no Python of this command ran the hook; run 'seed-init install' with it"
         )
+        lines.append(f"training steps and generators: {why}")
     elif not any(process.of("step") for process in base.processes):
         lines.append("training steps: no optimizer of torch.optim made a step")
     missing = contents.unmatched(request.files, request.place or Path.cwd())

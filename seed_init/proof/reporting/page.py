@@ -462,7 +462,9 @@ def _across(title: str, columns: int) -> str:
 def _audit(report: Report) -> str:
     heading = "<h2>Audit</h2>"
     if not report.audited:
-        return f"{heading}<p>No audit was made of these runs: seed-init record --audit makes one.</p>"
+        return (
+            f"{heading}<p>No audit was made of these runs: seed-init record --audit makes one.</p>"
+        )
     if not report.findings:
         return f"{heading}<p>Nothing was found.</p>"
     several = len(report.runs) > 1
