@@ -7,6 +7,7 @@ A new subcommand is a file here and a line in `COMMANDS`.
 
 import argparse
 import io
+import signal
 import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn
@@ -69,6 +70,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if sys.stdout is not None:
             sys.stdout.flush()
         return status
+    except KeyboardInterrupt:
+        print("seed-init: interrupted", file=sys.stderr)
+        return 128 + signal.SIGINT
     except BrokenPipeError:
         # `seed-init status | head`: the reader has what it wanted. Python would complain
         # again when it flushes at exit.

@@ -64,6 +64,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     command.add_argument(
         "-o", "--output", type=Path, metavar="FILE", help="write the findings there, not to stdout"
     )
+    command.add_argument("--force", action="store_true", help="overwrite FILE if it is there")
     words.add_command(command)
     command.set_defaults(run=run)
 
@@ -79,14 +80,27 @@ def _kinds(text: str) -> list[str]:
 
 def run(options: argparse.Namespace) -> int:
     """Run the command, print what was found; 0, 1 or 2 as the help says."""
+    if options.output is not None and options.output.is_file() and not options.force:
+        print(
+            f"seed-init audit: {options.output} is there already; give another FILE, or --force to "
+            "overwrite it",
+            file=sys.stderr,
+        )
+        return 2
     try:
+        # The command may leave this directory, or remove it.
+        place = Path.cwd()
+        output = place / options.output if options.output is not None else None
         with tempfile.TemporaryDirectory(prefix="seed-init-audit-") as name:
             status = _run(options, Path(name))
             processes = journal.read(Path(name, "trace"))
-    except commands.CannotStart as error:
+    except (commands.CannotStart, journal.Unreadable) as error:
         print(f"seed-init audit: {error}", file=sys.stderr)
         return 2
-    findings = auditing.relative(auditing.collect(processes), Path.cwd())
+    except OSError as error:
+        print(f"seed-init audit: nothing can be observed here: {error}", file=sys.stderr)
+        return 2
+    findings = auditing.relative(auditing.collect(processes), place)
     not_seen = auditing.not_seen(processes) if processes else [NOTHING_OBSERVED]
     shown = (
         json.dumps(as_json(options.command, status, len(processes), findings, not_seen), indent=2)
@@ -94,7 +108,7 @@ def run(options: argparse.Namespace) -> int:
         else as_text(findings, not_seen, len(processes))
     )
     try:
-        _put(shown, options.output)
+        _put(shown, output)
     except OSError as error:
         print(f"seed-init audit: cannot write {options.output}: {error.strerror}", file=sys.stderr)
         return 2

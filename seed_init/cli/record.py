@@ -68,9 +68,9 @@ def run(options: argparse.Namespace) -> int:
         output = Path(time.strftime("seed-init-record-%Y%m%dT%H%M%SZ.json", time.gmtime()))
     elif output.exists() and not options.force:
         return _failed(f"{output} is there already; give another FILE, or --force to overwrite it")
-    # The command may leave this directory, or remove it.
-    output = output.absolute()
     try:
+        # The command may leave this directory, or remove it.
+        output = output.absolute()
         parts = recording.parts_of(output)
     except OSError as error:
         return _failed(f"cannot write {output}: {error.strerror or error}; give another FILE")

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from seed_init.cli import words
-from seed_init.proof import commands, outputs, verifying
+from seed_init.proof import commands, journal, outputs, verifying
 from seed_init.proof.progress import Line
 
 EXAMPLE = """\
@@ -100,6 +100,10 @@ def run(options: argparse.Namespace) -> int:
             result = verifying.verify(request, line if line.shown else None)
     except (commands.CannotStart, outputs.BadPattern) as error:
         print(f"seed-init verify: {error}", file=sys.stderr)
+        return 2
+    except (OSError, journal.Unreadable) as error:
+        # Not as a traceback, whose status says that the runs differ.
+        print(f"seed-init verify: the runs cannot be compared: {error}", file=sys.stderr)
         return 2
     print(json.dumps(result.to_json(), indent=2) if options.json else as_text(result), flush=True)
     return {verifying.IDENTICAL: 0, verifying.DIFFERENT: 1}.get(result.verdict, 2)

@@ -8,6 +8,7 @@ event. A line is written with one `write`, so that a killed process leaves whole
 the last, which is skipped when read.
 """
 
+import errno
 import json
 import os
 import sys
@@ -32,8 +33,11 @@ class Journal:
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
+        self._file = Path()
         self._handle: int | None = None
+        self._identity = (0, 0)
         self._pid = 0
+        self._cut = False  # the last line was not written to its end
 
     def write(self, event: str, **fields: Any) -> None:
         """Append one event.
@@ -43,22 +47,45 @@ class Journal:
             fields: what JSON can hold.
         """
         if self._pid != os.getpid():
+            self._begin()
+        elif not self._is_open():
             self._open()
         self._put({"event": event, **fields})
 
     def _put(self, content: dict[str, Any]) -> None:
-        line = json.dumps(content, separators=(",", ":")) + "\n"
+        line = (json.dumps(content, separators=(",", ":")) + "\n").encode()
+        if self._cut:
+            line = b"\n" + line
         assert self._handle is not None
-        os.write(self._handle, line.encode())
+        self._cut = os.write(self._handle, line) < len(line)
+        if self._cut:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self._file))
+
+    def _is_open(self) -> bool:
+        """Whether the descriptor is still ours.
+
+        A program may close all of them (a daemon does), and get the number for a file of its own.
+        """
+        try:
+            state = os.fstat(self._handle or 0)
+        except OSError:
+            return False
+        return (state.st_dev, state.st_ino) == self._identity
 
     def _open(self) -> None:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
+        self._handle = os.open(self._file, flags, 0o644)
+        state = os.fstat(self._handle)
+        self._identity = state.st_dev, state.st_ino
+
+    def _begin(self) -> None:
         from seed_init import processes
         from seed_init.proof import redaction
 
         pid = os.getpid()
-        name = f"{time.time_ns()}-{pid}.jsonl"
-        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
-        self._handle = os.open(self.directory / name, flags, 0o644)
+        self._file = self.directory / f"{time.time_ns()}-{pid}.jsonl"
+        self._cut = False
+        self._open()
         rank = processes.rank()
         self._put(
             {
@@ -130,8 +157,14 @@ def _read_file(file: Path) -> Process | None:
 def _lines(file: Path) -> Iterator[dict[str, Any]]:
     with file.open("rb") as content:
         for line in content:
-            if line.endswith(b"\n"):
-                yield json.loads(line)
+            if not line.endswith(b"\n"):
+                return
+            try:
+                event = json.loads(line)
+            except ValueError:
+                continue  # cut where the disk was full
+            if isinstance(event, dict):
+                yield event
 
 
 def read_plan(directory: Path) -> dict[str, Any]:

@@ -139,12 +139,13 @@ def run(
     resolved = commands.resolve(command, given, place, directory)
     directory.mkdir(parents=True, exist_ok=True)
     (directory / "trace").mkdir()
+    lost: list[str] = []
     with ending_on_signals(), contextlib.ExitStack() as stack:
         own = stack.enter_context(temporary.directory())
         arms.temporary_of(arm, own).mkdir()
         trace = arms.trace_of(own)
         journal.write_plan(trace, arms.plan_of(arm, dict(plan)))
-        stack.callback(_keep, trace, directory / "trace")
+        stack.callback(_keep, trace, directory / "trace", lost)
         variables = arms.environment_of(arm, given, own)
         if arms.LOAD in arm.changed:
             stack.enter_context(Load())
@@ -156,14 +157,19 @@ def run(
         if not timed_out:
             job.let_linger()
         job.end()
-        return job.result(arm, timed_out)
+        done = job.result(arm, timed_out)
+    done.notes += lost
+    return done
 
 
-def _keep(trace: Path, kept: Path) -> None:
+def _keep(trace: Path, kept: Path, lost: list[str]) -> None:
     """Move a trace from where every run writes it to where this one's belongs."""
     with interrupting.held():
-        for file in trace.iterdir():
-            shutil.move(file, kept / file.name)
+        try:
+            for file in trace.iterdir():
+                shutil.move(file, kept / file.name)
+        except FileNotFoundError:
+            lost.append("its trace: the command removed the directory that TMPDIR is in")
 
 
 class _Job:

@@ -25,6 +25,7 @@ from seed_init.proof import (
     outputs,
     recording,
     records,
+    redaction,
     running,
 )
 from seed_init.proof.arms import Arm
@@ -156,8 +157,12 @@ def verify(
         commands.CannotStart: there is no such command.
         outputs.BadPattern: `ignore_output` has one that is no regular expression.
         running.Ended: a signal came.
+        OSError: there is no place for traces or records.
     """
     outputs.patterns(request.ignore_output)
+    if request.records is not None:
+        # Now: nobody wants to hear of it after the last run.
+        request.records.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="seed-init-") as temporary:
         return _Verifier(request, progress, keep or Path(temporary)).result()
 
@@ -205,7 +210,6 @@ class _Verifier:
 
     def _write_records(self, directory: Path, made: Verification) -> None:
         """The record of each run that was observed from its beginning to its end."""
-        directory.mkdir(parents=True, exist_ok=True)
         for outcome in self.outcomes:
             if not outcome.run.arm.observed or outcome.closer:
                 continue
@@ -219,7 +223,9 @@ class _Verifier:
                 how="exit",
                 here=True,
             )
-            record["verdict"] = made.to_json()
+            # A record is passed on: the command and what was printed may have secrets in them.
+            command = redaction.words(self.request.command)
+            record["verdict"] = redaction.deep(made.to_json()) | {"command": command}
             records.write_new(directory / f"{outcome.name.replace(' ', '-')}.json", record)
 
     def _seed(self) -> str | None:
@@ -335,7 +341,14 @@ class _Verifier:
             def rerun(which: int, plan: dict[str, Any]) -> list[Process]:
                 arm = runs[which].run.arm
                 observed = Arm(arm.name, arm.changed, True, arm.variant)
-                return self._run(observed, plan, "a closer look").processes
+                look = self._run(observed, plan, "a closer look").run
+                statuses = [runs[which].run.status, look.status]
+                if statuses[0] != statuses[1]:
+                    look.notes.append(
+                        f"a closer look ended with exit status {statuses[1]}, not {statuses[0]}: "
+                        "what it shows may not be what the run did"
+                    )
+                return self.outcomes[-1].processes
 
             if difference.level not in ("status", "trace") or difference.step is not None:
                 difference = locate(difference, [first.processes, second.processes], rerun)
@@ -458,13 +471,19 @@ def _without_steps(processes: list[Process]) -> list[Process]:
     made = []
     for process in processes:
         shallow = copy.copy(process)
-        shallow.events = process.of("end")
+        # The tables are for the names of final parameters.
+        shallow.events = process.of("end", "tensors")
         made.append(shallow)
     return made
 
 
 def _has_ranks(processes: list[Process]) -> bool:
     return len({process.rank for process in processes} - {None}) > 1
+
+
+def _is_cut(process: Process) -> bool:
+    """True where a process trained and did not come to write its end."""
+    return bool(process.of("step")) and not process.of("end")
 
 
 def _how_failed(run: running.Run) -> str:
@@ -488,6 +507,11 @@ def _not_compared(outcomes: list[Outcome], request: Request, given: Mapping[str,
         lines.append(f"training steps and generators: {why}")
     elif not any(process.of("step") for process in base.processes):
         lines.append("training steps: no optimizer of torch.optim made a step")
+    elif any(_is_cut(process) for outcome in outcomes for process in outcome.processes):
+        lines.append(
+            "how a process that trained has ended (os._exit, exec, a signal, or a trace that could "
+            "not be written): its final weights and generators, and perhaps its last steps"
+        )
     missing = contents.unmatched(request.files, request.place or Path.cwd())
     lines += [f"files: none matches {pattern}" for pattern in missing]
     # Each once, of whichever run.

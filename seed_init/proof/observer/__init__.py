@@ -178,7 +178,7 @@ def is_user_code(frame: Any) -> bool:
     """True for a frame of the user's own code."""
     name = frame.f_code.co_filename
     # Code that libraries generate is in <string> as well: each dataclass has some.
-    return is_user_file(name) and (name[0] != "<" or frame.f_globals["__name__"] == "__main__")
+    return is_user_file(name) and (name[0] != "<" or frame.f_globals.get("__name__") == "__main__")
 
 
 _PLACES = (Path(os.__file__).parent, Path(__file__).parents[2])

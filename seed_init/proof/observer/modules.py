@@ -15,13 +15,17 @@ def install() -> None:
     """Follow every module while the window is open."""
     from torch.nn.modules import module
 
+    from seed_init.proof.observer.steps import unless_compiling
+
     handles: list[Any] = []
 
     def opened() -> None:
         # Forward hooks only: global backward hooks break modules that work in place.
-        handles.append(module.register_module_forward_pre_hook(before))
+        handles.append(module.register_module_forward_pre_hook(unless_compiling(before)))
         handles.append(
-            module.register_module_forward_hook(after, with_kwargs=True, always_call=True)
+            module.register_module_forward_hook(
+                unless_compiling(after), with_kwargs=True, always_call=True
+            )
         )
 
     def closed() -> None:
@@ -42,12 +46,20 @@ def before(module: Any, arguments: Any) -> None:
 
 
 @observer.guarded
-def after(module: Any, arguments: Any, keywords: Any, output: Any) -> None:
-    """A module has ended; without an output where it failed."""
+def after(module: Any, arguments: Any, *rest: Any) -> None:
+    """A module has ended.
+
+    Args:
+        module: it.
+        arguments: those without a name.
+        rest: those with one, which no hook sees before it, and the output; where it failed, only
+            None (torch/nn/modules/module.py, _call_impl).
+    """
     from seed_init.proof.observer.batches import digest
 
     if stack:
-        window.write("module", name=stack.pop(), phase="output", digest=digest((keywords, output)))
+        fields = {"digest": digest(rest[-1]), "keywords": digest(rest[:-1])}
+        window.write("module", name=stack.pop(), phase="output", **fields)
 
 
 def name_of(module: Any) -> str:

@@ -25,22 +25,22 @@ UNINITIALISED = (
     "resize_",
 )
 
+_modes: "list[_Seeing]" = []
+"""Those that are entered."""
+
 
 def install() -> None:
     """Enter the mode while the window is open."""
-    seeing: list[_Seeing] = []
 
     def opened() -> None:
-        seeing.append(_Seeing())
-        seeing[-1].__enter__()
+        _modes.append(_Seeing())
+        _modes[-1].__enter__()
 
     def closed() -> None:
-        if not seeing:
-            return
-        mode = seeing.pop()
-        # A mode of the program's own that was entered later must go first.
-        if torch._C._len_torch_dispatch_stack() and _innermost() is mode:
-            mode.__exit__(None, None, None)
+        # A mode of the program's own that was entered later must go first, and each thread has
+        # modes of its own. What stays entered must stay alive as well: PyTorch crashes else.
+        if _modes and torch._C._len_torch_dispatch_stack() and _innermost() is _modes[-1]:
+            _modes.pop().__exit__(None, None, None)
 
     window.during(opened, closed)
 

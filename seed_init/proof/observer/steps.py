@@ -56,7 +56,7 @@ def install() -> None:
     _steps = steps = Steps()
 
     def hook(function: "Callable[..., None]") -> Any:
-        return _unless_compiling(observer.guarded(undisturbed(function)))
+        return unless_compiling(observer.guarded(undisturbed(function)))
 
     register_optimizer_step_pre_hook(hook(steps.before))
     register_optimizer_step_post_hook(hook(steps.after))
@@ -76,16 +76,17 @@ def finish() -> None:
         undisturbed(_steps.pending.flush)()
 
 
-def _unless_compiling(hook: Any) -> Any:
+def unless_compiling(hook: Any) -> Any:
+    """A hook of PyTorch's that does nothing, and breaks no graph, while Dynamo compiles."""
     import torch
 
-    def unless_compiling(*arguments: Any) -> None:
+    def outside(*arguments: Any) -> None:
         # Dynamo takes this for a constant, and nothing of us gets into its graph.
         if torch.compiler.is_compiling():
             return
         hook(*arguments)
 
-    return unless_compiling
+    return outside
 
 
 def _watch_backward(seen: Any) -> None:
