@@ -295,13 +295,19 @@ SETTERS: "dict[str, Callable[[str], None]]" = {
 set_at: dict[str, str] = {}
 """Flag -> file and line where it was set last, of the flags where that can be seen."""
 
+_following = False
+
 
 def follow() -> None:
-    """Note from now on where a flag is changed.
+    """Note from now on where a flag is changed. Called again, it does nothing.
 
     cuDNN's flags are descriptors with a setter that can be replaced (torch/backends/__init__.py,
     ContextProp); the deterministic algorithms have a Python function.
     """
+    global _following
+    if _following:
+        return
+    _following = True
     cudnn = vars(type(torch.backends.cudnn))
     for flag in ("deterministic", "benchmark", "allow_tf32"):
         descriptor = cudnn.get(flag)

@@ -111,8 +111,8 @@ TABLE = (
     ),
     Cause(
         _level("line", "module", "loss", "parameter", "gradient"),
-        "a value from outside PyTorch: the clock, os.urandom, a generator without a seed, a thread "
-        "that is not waited for",
+        "a value from outside PyTorch: the clock, os.urandom, a process number, a generator "
+        "without a seed, a thread that is not waited for",
         "seed-init audit -- CMD lists reads of the clock and of os.urandom with their lines",
     ),
     Cause(

@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+_PYTHON = re.compile(r"python[\d.]*")
+
 
 class CannotStart(Exception):
     """The command cannot be started. The text is one line for the user."""
@@ -72,18 +74,19 @@ def python_of(environment: Mapping[str, str]) -> str:
     return shutil.which("python", path=path) or shutil.which("python3", path=path) or sys.executable
 
 
-def interpreter_of(command: Sequence[str], environment: Mapping[str, str]) -> str:
-    """The interpreter that has the job's packages: the one it is started with, if it says so.
+def interpreter_of(given: Sequence[str], environment: Mapping[str, str], place: Path) -> str:
+    """The interpreter whose packages a command uses, as far as its words say.
 
     Args:
-        command: its words.
-        environment: whose PATH counts.
+        given: the command's words; a Python that is the first one counts.
+        environment: whose PATH counts otherwise.
+        place: the working directory of the run.
     """
-    first = command[0] if command else ""
-    if re.fullmatch(r"python[\d.]*", Path(first).name):
-        found = shutil.which(first, path=environment.get("PATH", os.defpath))
-        if found is not None:
-            return found
+    if given and _PYTHON.fullmatch(Path(given[0]).name):
+        try:
+            return _find(given[0], environment, place)
+        except CannotStart:
+            pass
     return python_of(environment)
 
 

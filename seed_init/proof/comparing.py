@@ -2,7 +2,7 @@
 
 import struct
 from base64 import b64decode
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import zip_longest
 from typing import Any
 
@@ -51,13 +51,13 @@ def paired(a: list[Process], b: list[Process]) -> tuple[list[Pair], list[Process
 
     By rank, place in the process tree and command line, and of several with the same ones by
     when they began. Command lines may have names of temporary files in them (a notebook's
-    kernel does), so what is left then is paired without them.
+    kernel does), so what is left then is paired by how they begin, and at last without them.
     """
     pairs: list[Pair] = []
     left = list(b)
-    for exact in (True, False):
+    for words in (_words, _outline, _nothing):
         for one in [each for each in a if not any(each is pair[0] for pair in pairs)]:
-            match = next((each for each in left if _key(each, exact) == _key(one, exact)), None)
+            match = next((each for each in left if _key(each, words) == _key(one, words)), None)
             if match is not None:
                 left.remove(match)
                 pairs.append((one, match))
@@ -65,10 +65,23 @@ def paired(a: list[Process], b: list[Process]) -> tuple[list[Pair], list[Process
     return pairs, [each for each in a if not any(each is pair[0] for pair in pairs)] + left
 
 
-def _key(process: Process, exact: bool) -> tuple[Any, ...]:
+def _key(process: Process, words: Callable[[list[str]], list[str]]) -> tuple[Any, ...]:
     header = process.header
-    key = (header["rank"], tuple(header["path"]))
-    return (*key, tuple(header["argv"][1:])) if exact else key
+    return header["rank"], tuple(header["path"]), tuple(words(header["argv"][1:]))
+
+
+def _words(given: list[str]) -> list[str]:
+    return given
+
+
+def _outline(given: list[str]) -> list[str]:
+    # A kernel (-m ipykernel_launcher) that was killed before it wrote is not taken for the
+    # process that started it.
+    return ["" if "/" in word else word for word in given[:2]]
+
+
+def _nothing(given: list[str]) -> list[str]:
+    return []
 
 
 def _in_steps(a: Process, b: Process) -> Difference | None:
@@ -204,7 +217,11 @@ def _at_end(a: Process, b: Process) -> Difference | None:
     if not all(ends):
         return None
     one, other = ends[0][-1], ends[1][-1]
-    for x, y in zip(one["final"], other["final"]):
+    finals = [{each["optimizer"]: each for each in end["final"]} for end in (one, other)]
+    for optimizer in sorted({*finals[0], *finals[1]}):
+        x, y = (final.get(optimizer) for final in finals)
+        if x is None or y is None:
+            return Difference("trace", f"only one of the runs made optimizer {optimizer}")
         if x["digests"] != y["digests"]:
             number = next(
                 (i for i, pair in enumerate(zip(x["digests"], y["digests"])) if pair[0] != pair[1]),

@@ -57,7 +57,11 @@ def compare(a: Path, b: Path) -> Comparison:
     steps = [min(len(x.of("step")), len(y.of("step"))) for x, y in pairs]
     compared = {"processes": len(pairs), "steps": max(steps, default=0)}
     return Comparison(
-        difference is None, difference, explaining.explain(*loaded), compared, _missing(steps, one)
+        difference is None,
+        difference,
+        explaining.explain(*loaded),
+        compared,
+        _missing(steps, one + other),
     )
 
 

@@ -14,6 +14,7 @@ import os
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -184,14 +185,14 @@ def write_plan(directory: Path, plan: dict[str, Any]) -> None:
 
 def latest_step(directory: Path) -> int | None:
     """The number of the step that a run has reached, for a progress line; None before the first."""
-    files = sorted(directory.glob("*.jsonl"), key=lambda file: file.stat().st_size)
-    if not files:
-        return None
-    with files[-1].open("rb") as content:
-        content.seek(max(0, content.seek(0, os.SEEK_END) - (1 << 16)))
-        lines = content.read().splitlines()[:-1]
-    for line in reversed(lines):
-        if line.startswith(b'{"event":"step"'):
-            call: int = json.loads(line)["call"]
-            return call
+    # The run goes on meanwhile: a file may vanish, a line may be half written.
+    with suppress(OSError, ValueError, IndexError):
+        file = sorted(directory.glob("*.jsonl"), key=lambda file: file.stat().st_size)[-1]
+        with file.open("rb") as content:
+            content.seek(max(0, content.seek(0, os.SEEK_END) - (1 << 16)))
+            lines = content.read().splitlines()[:-1]
+        for line in reversed(lines):
+            if line.startswith(b'{"event":"step"'):
+                call: int = json.loads(line)["call"]
+                return call
     return None

@@ -131,6 +131,9 @@ def _merged(
     if coarse.step is None:
         # It arose outside of every step, so no step is named.
         fine.step = None
+    if coarse.level == "trace":
+        # That one of them goes on is what differs; the line only shows where.
+        fine.level, fine.text = "trace", f"{coarse.text}; {fine.text}"
     for name in ("tensor", "generator", "values"):
         if getattr(fine, name) is None:
             setattr(fine, name, getattr(again or coarse, name))

@@ -35,16 +35,21 @@ class NotARecord(Exception):
 
 
 def begin(
-    directory: Path, argv: Iterable[str], recorder: str, whole: bool = False
+    directory: Path,
+    argv: Iterable[str],
+    recorder: str,
+    whole: bool = False,
+    started: float | None = None,
 ) -> dict[str, Any]:
     """Write down what is known when a run begins, so that it survives whatever happens.
 
     Args:
         directory: the trace directory, which exists.
         argv: the command.
-        recorder: "command" or "variable": what asked for the record.
+        recorder: "command", "verify" or "variable": what asked for the record.
         whole: ask git, too, what is not committed; otherwise that is asked at the end, because
             it takes a moment and a program of the user's is waiting.
+        started: when it began, in seconds since the epoch; now if None.
     """
     facts: dict[str, Any] = {
         # Not from `random`, which is the user's.
@@ -52,7 +57,7 @@ def begin(
         "recorder": recorder,
         "argv": redaction.words(argv),
         "cwd": redaction.text(str(Path.cwd())),
-        "started": time.time(),
+        "started": time.time() if started is None else started,
         "environment": redaction.variables(os.environ),
         "directory": str(Path.cwd()),
         "code": environment.code(Path.cwd()) if whole else environment.commit(Path.cwd()),
@@ -368,7 +373,8 @@ def _flags(
     for number, process in enumerate(processes):
         seen: dict[str, Any] = dict(_facts(process, "torch").get("flags", {}))
         steps = 0
-        for event in process.events:
+        # The facts last: of a change at the end they do not know the line, the flags do.
+        for event in sorted(process.events, key=lambda event: bool(event["event"] == "facts")):
             steps += event["event"] == "step"
             values = event.get("values", {}) if event["event"] == "flags" else None
             if event["event"] == "facts" and event["moment"] == "end":

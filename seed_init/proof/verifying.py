@@ -213,9 +213,13 @@ class _Verifier:
         for outcome in self.outcomes:
             if not outcome.run.arm.observed or outcome.closer:
                 continue
-            facts = records.begin(outcome.run.trace, self.request.command, "command", whole=True)
-            facts["started"] = outcome.ended - outcome.run.seconds
-            records.write(outcome.run.trace / records.RUN_FACTS, facts)
+            records.begin(
+                outcome.run.trace,
+                self.request.command,
+                "verify",
+                whole=True,
+                started=outcome.ended - outcome.run.seconds,
+            )
             record = records.assemble(
                 outcome.run.trace,
                 ended=outcome.ended,
@@ -264,14 +268,15 @@ class _Verifier:
             timeout=self.request.timeout,
             progress=self._teller(told),
         )
+        ended = time.time()
         self.snapshots.append((before, contents.snapshot(self.place)))
         files = contents.digest_files(
             self.request.files,
             self.place,
-            python=commands.interpreter_of(self.request.command, self.environment),
+            python=commands.interpreter_of(self.request.command, self.environment, self.place),
             keep=self.directory / "files",
         )
-        outcome = Outcome(name, run, run.processes(), files, time.time(), plan is not None)
+        outcome = Outcome(name, run, run.processes(), files, ended, plan is not None)
         self.outcomes.append(outcome)
         return outcome
 

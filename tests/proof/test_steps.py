@@ -28,7 +28,7 @@ from seed_init.proof.observer.fingerprints import number
 model = net(4, 8, 3)
 model.append(nn.BatchNorm1d(3))
 optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-told, start = [], [number(each) for each in [*model.parameters(), *model.buffers()]]
+told, start = [], [number(each) for each in model.parameters()]
 for step in range(3):
     optimizer.zero_grad()
     loss = model(torch.randn(5, 4)).square().sum()
@@ -47,7 +47,8 @@ print(json.dumps([start, told, [name for name, _ in model.named_parameters()],
     start, told, names, buffers = found.answer
 
     (first,) = found.main.of("start")
-    assert [each % 2**64 for each in numbers(first["parameters"])] == start
+    # Buffers have changed in the forward pass by then.
+    assert [each % 2**64 for each in numbers(first["parameters"])][: len(names)] == start
     assert found.names() == names + buffers
     assert found.names("gradients") == names
     steps = found.steps()

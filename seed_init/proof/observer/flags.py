@@ -1,4 +1,4 @@
-"""The determinism flags and the thread count of torch at its import, and each later change."""
+"""The determinism flags of torch at its import, and each later change."""
 
 from typing import Any
 
@@ -17,6 +17,7 @@ def install() -> None:
 
     from seed_init.libraries import torch as library
 
+    library.follow()
     last: dict[str, str] = {}
 
     @observer.guarded
