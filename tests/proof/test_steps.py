@@ -4,6 +4,7 @@
 final weights.
 """
 
+import shutil
 import struct
 import sysconfig
 from pathlib import Path
@@ -501,14 +502,16 @@ print(json.dumps([digest(model), stats["unique_graphs"], stats["calls_captured"]
 """
 
 
-@pytest.mark.parametrize("backend", ["eager", "aot_eager", "inductor"])
-@pytest.mark.parametrize("what", ["model", "optimizer", "train"])
+@pytest.mark.parametrize(
+    ("what", "backend"),
+    [("model", "inductor"), ("optimizer", "eager"), ("train", "aot_eager")],
+)
 def test_what_is_compiled_is_the_same_with_and_without(
     python: Path, tmp_path: Path, backend: str, what: str
 ) -> None:
     source = f"BACKEND, WHAT = {backend!r}, {what!r}\n{COMPILED}"
-    if backend == "inductor" and what != "model":
-        pytest.skip("dynamo sees the hooks in the same way for every backend")
+    if backend == "inductor" and shutil.which("g++") is None:
+        pytest.skip("there is no C++ compiler for inductor")
     found = traced(python, tmp_path, source, env={"CPATH": sysconfig.get_path("include")})
 
     assert found.answer[1] >= 1

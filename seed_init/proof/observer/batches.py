@@ -14,6 +14,11 @@ current: "int | None" = None
 """The number of the batch that is being made in this process, from 0; None: none is."""
 
 
+arriving = False
+"""True while a batch comes from workers: which of them is first, and so what happens here in which
+order, is chance. The batch is written when it is complete."""
+
+
 def install() -> None:
     """Follow every DataLoader of this process."""
     from torch.utils.data import dataloader
@@ -23,14 +28,15 @@ def install() -> None:
 
     @callers.like(original)
     def following(self: Any) -> Any:
-        global current
+        global current, arriving
         if not window.is_open:
             return original(self)
         number = current = self._num_yielded
+        arriving = isinstance(self, dataloader._MultiProcessingDataLoaderIter)
         try:
             batch = original(self)
         finally:
-            current = None
+            current, arriving = None, False
         see(number, batch)
         return batch
 

@@ -64,6 +64,7 @@ class _Seeing(TorchDispatchMode):  # type: ignore[misc]
         if (
             not window.is_open
             or observer.here.observing
+            or batches.arriving
             or operator.namespace == "profiler"  # marks, whose operands are addresses
         ):
             return operator(*arguments, **keywords)
@@ -93,8 +94,6 @@ class _Seeing(TorchDispatchMode):  # type: ignore[misc]
     def after(self, operator: Any, before: Any, arguments: Any, keywords: Any, result: Any) -> None:
         """Write an operator that has run."""
         name = operator._schema.name
-        if name == "aten::set_" and batches.current is not None:
-            return  # how a worker's tensor arrives; its batch is written when it is complete
         if name.rpartition("::")[2] in UNINITIALISED:
             self.unwritten |= {_storage(each) for each in _flat(result) if _is_dense(each)}
             results = "uninitialised"
