@@ -12,7 +12,7 @@ it two flipped signs in the upper halves of words would cancel, always (2**63 ti
 is 2**63). With it the high half counts in the low one as well. By 31 and not by 32, so that the
 flipped signs of two neighbours do not cancel within their word either.
 
-Memory: 512 KiB of weights on each device, and as much for the products on a CPU; at most 16 MiB
+Memory: 1 MiB of weights on each device, and as much for the products on a CPU; at most 16 MiB
 for them on another device, from its allocator and given back at once; `vectors` keeps weights for
 small tensors, at most 2 MiB an optimizer, twice. More only for a tensor whose elements do not lie
 in order (a copy of it).
@@ -26,11 +26,11 @@ from typing import Any, TypeVar
 
 import torch
 
-CHUNK = 1 << 16
+CHUNK = 1 << 17
 """Words of which each has a weight of its own; those of the next chunk have these, times a
 factor. What fits the cache of a core, and is enough for two threads."""
 
-ROWS = 32
+ROWS = 16
 """Chunks at a time on a device other than a CPU, where each launch costs as much as a few."""
 
 MASK = 2**64 - 1

@@ -15,7 +15,7 @@ SMALL = 1 << 12
 """Words up to which a tensor is computed together with others: where each operation costs more
 than a copy."""
 
-MOST_JOINED = 4
+MOST_JOINED = 2
 """How often `fingerprints.CHUNK` words of small tensors are; what is beyond is computed singly."""
 
 Description = tuple[Any, ...] | None
