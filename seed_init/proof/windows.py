@@ -48,7 +48,7 @@ def _difference(one: Event | None, other: Event | None) -> Difference:
         text = f"batch {one['number']} of a DataLoader differs"
         return Difference("batch", text, batch=one["number"], source=source_of(one))
     if kind == "module":
-        ends = one["phase"] == "output" and one["keywords"] == other["keywords"]
+        ends = one["phase"] == "output" and one.get("keywords") == other.get("keywords")
         text = (
             f"the module {one['name']} gives another output for an equal input"
             if ends

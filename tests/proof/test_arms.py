@@ -320,7 +320,7 @@ def test_small_sets_of_objects_come_in_another_order_where_the_layout_is_changed
     ]
     for which in (0, 1):
         orders = {str(each[which]) for each in (base[0], *every)}
-        assert len(orders) == 4  # each variant gives one of its own
+        assert len(orders) > 2  # two may agree by chance
 
 
 def test_a_layout_that_cannot_be_fixed_is_said(monkeypatch: pytest.MonkeyPatch) -> None:

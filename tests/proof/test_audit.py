@@ -22,7 +22,8 @@ def audit(python: Path, *words: str, cwd: Path = PROGRAMS, **env: str | None) ->
 
 def result(python: Path, to: Path, *command: str, **env: str | None) -> dict[str, Any]:
     """The JSON of an audit of a program, which must succeed."""
-    done = audit(python, "--json", "-o", str(to / "audit.json"), "--", str(python), *command, **env)
+    options = ("--json", "--force", "-o", str(to / "audit.json"))
+    done = audit(python, *options, "--", str(python), *command, **env)
     assert done.returncode == 0, done.stderr
     parsed: dict[str, Any] = json.loads((to / "audit.json").read_text())
     return parsed
