@@ -118,9 +118,7 @@ def main() -> None:
                 )
         sha, own = _answer(python, DIGESTS)
         print(f"3.4 million floats: SHA-256 {sha * 1e3:.2f} ms, fingerprint {own * 1e3:.2f} ms")
-        print(
-            "kept on a device: 16 bytes per tensor and step, until their batch of 16 steps has arrived"
-        )
+        print("kept on a device: 16 bytes per tensor and step, until a batch of 16 steps is copied")
         command = str(python.parent / "seed-init")
         report_start(command if Path(command).exists() else None, python)
 
