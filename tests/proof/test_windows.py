@@ -11,8 +11,8 @@ from seed_init.proof.windows import first_in_window
 
 Event = dict[str, Any]
 
-HERE = {"file": "/work/train.py", "line": 12, "function": "main"}
-ELSEWHERE = {"file": "/work/train.py", "line": 20, "function": "main"}
+HERE = {"file": "/project/train.py", "line": 12, "function": "main"}
+ELSEWHERE = {"file": "/project/train.py", "line": 20, "function": "main"}
 
 
 def operator(name: str = "aten::mul", **values: Any) -> Event:
