@@ -13,7 +13,18 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 import seed_init
-from seed_init.cli import audit, compare, doctor, place, record, report, set_default, status, verify
+from seed_init.cli import (
+    audit,
+    compare,
+    cost,
+    doctor,
+    place,
+    record,
+    report,
+    set_default,
+    status,
+    verify,
+)
 
 COMMANDS = (
     place.add_install,
@@ -25,6 +36,7 @@ COMMANDS = (
     record.add,
     compare.add,
     audit.add,
+    cost.add,
     report.add,
 )
 

@@ -13,8 +13,10 @@ by the environment or a defaults file.
 import errno
 import os
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
+from seed_init import settings
 from seed_init.proof import journal, records
 
 RECORDER = "SEED_INIT_RECORDER"
@@ -51,3 +53,20 @@ def parts_of(record: Path) -> Path:
 def remove(parts: Path) -> None:
     """Remove the parts of a record that is written."""
     shutil.rmtree(parts, ignore_errors=True)
+
+
+def environment_of_runs(recorder: str, given: "Mapping[str, str] | None" = None) -> dict[str, str]:
+    """The environment for several runs of one command: one seed for all, and no record of each.
+
+    Args:
+        recorder: the name of what runs them.
+        given: what it is made from; this process's if None.
+    """
+    environment = dict(os.environ if given is None else given)
+    environment.pop("SEED_INIT_RECORD", None)
+    environment[RECORDER] = recorder  # the defaults file may ask for a record as well
+    if environment.get("SEED", "").strip() == "random":
+        # Each run would draw its own.
+        drawn = str(int.from_bytes(os.urandom(4), "little"))
+        environment |= {"SEED": drawn, settings.DRAWN: drawn}
+    return environment

@@ -108,6 +108,8 @@ def run(
     environment: Mapping[str, str] | None = None,
     place: Path | None = None,
     timeout: float | None = None,
+    layout: str | None = None,
+    linger: float = LINGER,
     progress: Callable[[float, Path], None] | None = None,
 ) -> Run:
     """Run a command to its end.
@@ -125,6 +127,8 @@ def run(
         environment: what the run's is made from; this process's if None.
         place: its working directory; this process's if None.
         timeout: seconds after which it is ended.
+        layout: of its addresses: `fixed`, `random` or `any`; the arm's if None.
+        linger: seconds that processes have which it left running, to end by themselves.
         progress: called a few times a second with the seconds since the start, and the directory in
             which the trace is being written.
 
@@ -150,12 +154,13 @@ def run(
         if arms.LOAD in arm.changed:
             stack.enter_context(Load())
         with interrupting.held():
-            job = _Job(resolved, arms.layout_of(arm), variables, place, directory, stdin, show)
+            addresses = layout or arms.layout_of(arm)
+            job = _Job(resolved, addresses, variables, place, directory, stdin, show)
             stack.callback(job.end)
         job.started()
         timed_out = job.wait(timeout, progress and (lambda passed: progress(passed, trace)))
         if not timed_out:
-            job.let_linger()
+            job.let_linger(linger)
         job.end()
         done = job.result(arm, timed_out)
     done.notes += lost
@@ -266,16 +271,16 @@ class _Job:
                 progress(passed)
         return False
 
-    def let_linger(self) -> None:
+    def let_linger(self, patience: float) -> None:
         """Give what the command left running a while to end by itself, as at a shell's prompt."""
-        until = time.monotonic() + LINGER
+        until = time.monotonic() + patience
         while (left := list(self._members())) and time.monotonic() < until:
             interrupting.check()
             time.sleep(0.05)
         if left:
             count = len(left)
             what = "1 process was" if count == 1 else f"{count} processes were"
-            self.notes.append(f"{what} still running {LINGER:g} s after it, and ended")
+            self.notes.append(f"{what} still running {patience:g} s after it, and ended")
 
     def end(self) -> None:
         """End all of its processes that there still are. Harmless when called again."""

@@ -7,7 +7,6 @@ at closely (`locating`).
 """
 
 import copy
-import os
 import tempfile
 import time
 from collections.abc import Callable, Mapping
@@ -185,7 +184,7 @@ class _Verifier:
         self.progress = progress
         self.directory = directory
         self.place = request.place or Path.cwd()
-        self.environment = _environment(request.environment)
+        self.environment = recording.environment_of_runs("verify", request.environment)
         self.outcomes: list[Outcome] = []
         self.snapshots: list[tuple[contents.Snapshot, contents.Snapshot]] = []
         self.planned = request.runs + 1
@@ -458,18 +457,6 @@ class _Verifier:
             "files": sorted(base.files),
             "generators": sorted(generators),
         }
-
-
-def _environment(given: Mapping[str, str] | None) -> dict[str, str]:
-    """The environment of every run: one seed for all, and no record of each."""
-    environment = dict(os.environ if given is None else given)
-    environment.pop("SEED_INIT_RECORD", None)
-    environment[recording.RECORDER] = "verify"  # the defaults file may ask for a record as well
-    if environment.get("SEED", "").strip() == "random":
-        # Each run would draw its own.
-        drawn = str(int.from_bytes(os.urandom(4), "little"))
-        environment |= {"SEED": drawn, settings.DRAWN: drawn}
-    return environment
 
 
 def _without_steps(processes: list[Process]) -> list[Process]:

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import wraps
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 from seed_init import seeding
 from seed_init.proof import journal as journals
@@ -122,6 +122,16 @@ def after_import(name: str, function: "Callable[[], None]") -> None:
 def at_end(function: "Callable[[], None]") -> None:
     """Call a function when this process ends, after the program's own exit functions."""
     _at_end.append(guarded(function))
+
+
+def end_process() -> NoReturn:
+    """Write what is to be written at the end, and end this process here and now.
+
+    Neither the program's exit functions nor its `finally` blocks run: they would write what a run
+    that was cut short must not leave, such as a checkpoint over that of a whole one.
+    """
+    _end()
+    os._exit(0)
 
 
 def guarded(function: Function) -> Function:

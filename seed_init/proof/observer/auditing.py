@@ -1,4 +1,7 @@
-"""The instrument `auditing`: what user code does that another run may not repeat."""
+"""The instrument `auditing`: what user code does that another run may not repeat.
+
+plan["audit"]   names of its parts; absent: all of them
+"""
 
 from seed_init.proof import observer
 from seed_init.proof.observer.audit import (
@@ -14,5 +17,8 @@ from seed_init.proof.observer.audit import (
 
 def start() -> None:
     """Start each part. One that fails is reported, and the others go on."""
-    for part in (findings, generators, flags, operators, listings, readings, workers):
-        observer.guarded(part.start)()
+    observer.guarded(findings.start)()
+    asked = observer.plan.get("audit")
+    for part in (generators, flags, operators, listings, readings, workers):
+        if asked is None or part.__name__.rpartition(".")[2] in asked:
+            observer.guarded(part.start)()

@@ -73,8 +73,10 @@ def fingerprint(tensor: torch.Tensor, out: torch.Tensor, offset: int = 0) -> Non
 
 @undisturbed
 def number(tensor: torch.Tensor) -> int:
-    """The number of a tensor on the CPU, 0 to 2**64 - 1."""
-    out = torch.empty((), dtype=torch.int64, device="cpu")
+    """The number of a tensor, 0 to 2**64 - 1; 0 for one without contents. Waits for its device."""
+    if is_fake(tensor):
+        return 0
+    out = torch.empty((), dtype=torch.int64, device=tensor.device)
     compute(tensor, out)
     return int(out) & MASK
 

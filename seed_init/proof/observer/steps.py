@@ -165,7 +165,7 @@ class Steps:
 
     def before(self, optimizer: Any, arguments: Any, keywords: Any) -> None:
         """Before a step: the gradients, and before the first one the parameters."""
-        if _is_capturing():
+        if is_capturing():
             return
         followed, parameters = self._follow(optimizer)
         if followed.call == 0:
@@ -177,7 +177,7 @@ class Steps:
 
     def after(self, optimizer: Any, arguments: Any, keywords: Any) -> None:
         """After a step: the parameters, and where a closure computed them the gradients."""
-        if _is_capturing():
+        if is_capturing():
             return
         followed, parameters = self._follow(optimizer)
         gradients, followed.gradients = followed.gradients, None
@@ -201,7 +201,7 @@ class Steps:
         """The roots of a backward pass: the losses."""
         import torch
 
-        if _is_capturing():
+        if is_capturing():
             return
         losses = self.losses.setdefault(threading.get_ident(), [])
         for root in [tensors] if isinstance(tensors, torch.Tensor) else tensors:
@@ -287,7 +287,7 @@ def _unnamed(groups: Any) -> list[str]:
     ]
 
 
-def _is_capturing() -> bool:
+def is_capturing() -> bool:
     """True while a CUDA graph is captured: what we compute would become a part of it."""
     cuda: Any = sys.modules["torch"].cuda
     return bool(cuda.is_initialized() and cuda.is_current_stream_capturing())

@@ -1,0 +1,234 @@
+"""`seed-init cost`: what each determinism level costs a program, and whether it buys anything."""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from seed_init.cli import words
+from seed_init.cli.tables import table
+from seed_init.proof import commands, journal
+from seed_init.proof.cost import drawing, judging, measuring
+from seed_init.proof.cost.choices import CHOICES, REFERENCE
+from seed_init.proof.cost.judging import Judgement, Row, percent
+from seed_init.proof.progress import Line
+
+EXAMPLE = f"""\
+examples:
+  seed-init cost -- python train.py
+  seed-init cost --steps 200 --repeats 5 --plot cost.svg -- python -m project.train
+  seed-init cost --only warn,strict -- torchrun --nproc-per-node 2 train.py
+
+choices for --only:
+  {", ".join(CHOICES)}
+"""
+
+
+def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add `cost` to the parser."""
+    command = commands.add_parser(
+        "cost",
+        help="measure what each determinism level, and each switch, costs a program",
+        description="Run a command, unmodified, for some optimizer steps at each level and with "
+        "each switch alone, in turn, and print the time of a step, peak memory, whether repeats "
+        "were bit-identical, operators that warned or raised, and a recommendation. Each run is "
+        "ended after its steps, before the program's own exit code: what it writes until then, it "
+        "writes. Exit status 0: measured. 2: it could not be.",
+        epilog=EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    command.add_argument(
+        "--steps", type=words.at_least(3), default=50, metavar="N", help="steps to time (50)"
+    )
+    command.add_argument(
+        "--warmup", type=words.at_least(0), default=10, metavar="N", help="steps before them (10)"
+    )
+    command.add_argument(
+        "--repeats", type=words.at_least(2), default=3, metavar="N", help="runs of each (3)"
+    )
+    command.add_argument(
+        "--only",
+        type=_choices,
+        default=tuple(CHOICES),
+        metavar="LIST",
+        help="choices to measure beside off, with commas; all by default",
+    )
+    command.add_argument("--stdin", type=Path, metavar="FILE", help="what every run reads")
+    command.add_argument(
+        "--timeout", type=words.seconds, metavar="SECONDS", help="for each run; none by default"
+    )
+    command.add_argument("--json", action="store_true", help="print one JSON object")
+    command.add_argument("--plot", type=Path, metavar="FILE", help="write a picture there, as SVG")
+    command.add_argument("--force", action="store_true", help="overwrite FILE if it is there")
+    words.add_command(command)
+    command.set_defaults(run=run)
+
+
+def _choices(text: str) -> tuple[str, ...]:
+    names = tuple(name.strip() for name in text.split(",") if name.strip())
+    for name in names:
+        if name not in CHOICES:
+            raise argparse.ArgumentTypeError(f"{name!r} is no choice; see --help for all")
+    return names
+
+
+def run(options: argparse.Namespace) -> int:
+    """Measure, and print what came of it."""
+    if options.plot is not None:
+        problem = _not_writable(options.plot, options.force)
+        if problem:
+            # Now: nobody wants to hear of it after the last run.
+            print(f"seed-init cost: {problem}", file=sys.stderr)
+            return 2
+    request = measuring.Request(
+        command=tuple(options.command),
+        steps=options.steps,
+        warmup=options.warmup,
+        repeats=options.repeats,
+        choices=options.only,
+        stdin=options.stdin,
+        timeout=options.timeout,
+    )
+    plot = Path.cwd() / options.plot if options.plot is not None else None
+    try:
+        with Line() as line:
+            result = _measured(request, line)
+    except (commands.CannotStart, measuring.CannotMeasure, journal.Unreadable) as error:
+        print(f"seed-init cost: {error}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        print(f"seed-init cost: nothing can be measured here: {error}", file=sys.stderr)
+        return 2
+    print(json.dumps(result.to_json(), indent=2) if options.json else as_text(result), flush=True)
+    if plot is not None:
+        try:
+            plot.write_text(drawing.picture(result), encoding="utf-8")
+        except OSError as error:
+            print(f"seed-init cost: cannot write {plot}: {error.strerror}", file=sys.stderr)
+            return 2
+    reference = result.row(REFERENCE)
+    return 0 if reference is not None and reference.step is not None else 2
+
+
+def _not_writable(file: Path, force: bool) -> str | None:
+    if file.is_dir():
+        return f"{file} is a directory; give a file"
+    if file.exists() and not force:
+        return f"{file} is there already; give another FILE, or --force to overwrite it"
+    if not file.parent.is_dir():
+        return f"{file} cannot be written: there is no directory {file.parent}; make it first"
+    return None
+
+
+def _measured(request: measuring.Request, line: Line) -> Judgement:
+    with measuring.Measurer(request, line if line.shown else None) as measurer:
+        measured = measurer.measure()
+        judgement = judging.judge(measured)
+        if judging.is_worth_a_look(judgement):
+            for name in (REFERENCE, "warn"):
+                measurer.profile(name)
+            judgement = judging.judge(measured)
+        return judgement
+
+
+def as_text(result: Judgement) -> str:
+    """The result, on one screen."""
+    lines = [_headline(result), _machine(result), ""]
+    lines += table([_head(result), *(_cells(row, result) for row in result.rows)]).splitlines()
+    lines += ["", *_remarks(result), "", result.recommendation]
+    return "\n".join(lines)
+
+
+def _headline(result: Judgement) -> str:
+    request, seed = result.measurements.request, result.measurements.seed
+    told = f"SEED={seed}" if seed else "SEED is not set"
+    return (
+        f"{' '.join(request.command)} ({told}): {request.steps} steps after {request.warmup} of "
+        f"warm-up, {request.repeats} runs of each, in turn"
+    )
+
+
+def _machine(result: Judgement) -> str:
+    machine = result.measurements.machine
+    where = ", ".join(dict.fromkeys(machine.get("gpus", []))) or "CPU"
+    cuda = f", CUDA {machine['cuda']}" if machine.get("gpus") else ""
+    return (
+        f"{where}, {machine.get('threads')} threads, torch {machine.get('torch')}{cuda}; "
+        f"two equal measurements differ by {_noise(result)}"
+    )
+
+
+def _noise(result: Judgement) -> str:
+    return percent(result.noise) if result.noise is not None else "an unknown amount"
+
+
+def _head(result: Judgement) -> list[str]:
+    what = "whole run" if result.whole_run else "time a step"
+    memory = "GPU memory" if result.measurements.machine.get("gpus") else "memory"
+    return ["", what, "smallest..largest", "against off", memory, "bit-identical"]
+
+
+def _cells(row: Row, result: Judgement) -> list[str]:
+    if row.step is None or row.spread is None:
+        return [row.choice.name, "-", "", "", _bytes(row.memory), ""]
+    ratio = f"{row.ratio:.3f}" if row.ratio is not None else "-"
+    low, high = row.spread
+    return [
+        row.choice.name,
+        _seconds(row.step),
+        f"{_seconds(low)}..{_seconds(high)}",
+        ratio,
+        _bytes(row.memory),
+        _identical(row),
+    ]
+
+
+def _identical(row: Row) -> str:
+    different, runs = row.different
+    if row.identical is None:
+        return "not seen"
+    return f"yes, {runs} of {runs}" if row.identical else f"no, {different} results in {runs} runs"
+
+
+def _seconds(value: float) -> str:
+    return f"{value:.3f} s" if value >= 1 else f"{value * 1e3:.3f} ms"
+
+
+def _bytes(value: int | None) -> str:
+    return "" if value is None else f"{value / 2**20:,.0f} MiB"
+
+
+def _remarks(result: Judgement) -> list[str]:
+    measured = result.measurements
+    lines = [f"{row.choice.name}: {row.problem}" for row in result.rows if row.problem]
+    for one in measured.operators.get("warn", []):
+        lines.append(f"warns: {one.what} at {one.file}:{one.line} ({one.detail})")
+    warned = {(one.what, one.file, one.line) for one in measured.operators.get("warn", [])}
+    for one in measured.operators.get(REFERENCE, []):
+        if (one.what, one.file, one.line) not in warned:
+            lines.append(
+                f"nondeterministic under off: {one.what} at {one.file}:{one.line} ({one.detail})"
+            )
+    reasons: dict[str, list[str]] = {}
+    for name, why in measured.left_out.items():
+        reasons.setdefault(why, []).append(name)
+    lines += [f"not run: {', '.join(names)} ({why})" for why, names in reasons.items()]
+    if CHOICES["fast"].name in measured.measured and not measured.left_out:
+        lines.append("fast is CUDNN_BENCHMARK=1 alone")
+    return lines + _changed(result) + measured.notes
+
+
+def _changed(result: Judgement) -> list[str]:
+    """Flags that the program sets itself, so that a choice is not what its name says."""
+    found: dict[str, Any] = {}
+    for name, each in result.measurements.measured.items():
+        for sample in each.samples:
+            for flag, value in each.choice.variables.items():
+                now = sample.flags.get(flag)
+                if now is not None and now != value:
+                    found.setdefault(f"{flag}={now}", []).append(name)
+    return [
+        f"the program itself sets {what}, whatever {', '.join(dict.fromkeys(names))} asks for"
+        for what, names in found.items()
+    ]

@@ -1,0 +1,7 @@
+"""What determinism costs a program: `seed-init cost`.
+
+choices    what is measured: each level, and each switch alone
+measuring  runs the program with each of them, in turn
+judging    figures of the runs, and what they say
+drawing    the picture
+"""

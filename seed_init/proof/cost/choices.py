@@ -1,0 +1,69 @@
+"""What is measured: each level of DETERMINISM, and each switch by itself.
+
+A new switch is a line in `SWITCHES`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from seed_init.determinism import FLAGS, LEVELS
+
+REFERENCE = "off"
+"""What every other one is compared with."""
+
+VARIABLES = ("DETERMINISM", *FLAGS, "CUBLAS_WORKSPACE_CONFIG")
+"""What a choice may set. Those that it does not are taken out of the environment."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One way to set the determinism variables.
+
+    Attributes:
+        name: as the user selects it, and a table shows it.
+        variables: what is set.
+        needs_cuda: it changes nothing for a program that uses no CUDA device.
+        over: the level that a switch is set on top of; None for a level.
+    """
+
+    name: str
+    variables: dict[str, str] = field(hash=False)
+    needs_cuda: bool = False
+    over: str | None = None
+
+    def environment(self, given: Mapping[str, str]) -> dict[str, str]:
+        """The environment of a run: the user's, with this choice in place of the user's own.
+
+        Args:
+            given: the user's.
+        """
+        kept = {name: value for name, value in given.items() if name not in VARIABLES}
+        return {**kept, **self.variables}
+
+
+def _level(name: str) -> Choice:
+    return Choice(name, {"DETERMINISM": name})
+
+
+def _switch(over: str, variable: str, value: str, needs_cuda: bool = True) -> Choice:
+    name = f"{variable}={value}"
+    shown = name if over == REFERENCE else f"{over} with {name}"
+    return Choice(shown, {"DETERMINISM": over, variable: value}, needs_cuda, over)
+
+
+SWITCHES = (
+    _switch("off", "CUDNN_DETERMINISTIC", "1"),
+    # DETERMINISM=fast is this and nothing else; it has a row of its own.
+    _switch("off", "TORCH_DETERMINISTIC_ALGORITHMS", "warn", needs_cuda=False),
+    _switch("off", "CUBLAS_WORKSPACE_CONFIG", ":4096:8"),
+    _switch("off", "CUBLAS_WORKSPACE_CONFIG", ":16:8"),
+    _switch("off", "CUDNN_ALLOW_TF32", "0"),
+    _switch("off", "TORCH_ALLOW_TF32", "1"),
+    # Both do something only on top of the level: PyTorch fills in deterministic mode alone, and
+    # a search among algorithms costs and gives something else where few may be taken.
+    _switch("warn", "TORCH_FILL_UNINITIALIZED_MEMORY", "1", needs_cuda=False),
+    _switch("warn", "CUDNN_BENCHMARK", "1"),
+)
+
+CHOICES: dict[str, Choice] = {choice.name: choice for choice in (*map(_level, LEVELS), *SWITCHES)}
+"""Name -> choice, in the order of the table."""

@@ -1,0 +1,131 @@
+"""The picture of a judgement, as SVG: a line for each choice, with its spread, against `off`.
+
+Written here and not by a plotting library: the command runs where there is none. Colours follow a
+dark page; what was not identical has another shape, too.
+"""
+
+from collections.abc import Callable
+from html import escape
+
+from seed_init.proof.cost.judging import Judgement, Row, percent
+
+ROW = 26
+"""Height of a line, in pixels."""
+
+LEFT, WIDTH, RIGHT = 330, 380, 210
+"""Pixels for the names, the figures' axis, and the words behind it."""
+
+TOP, BOTTOM = 62, 44
+
+LEAST_SPAN = 0.04
+"""Of the axis, so that noise does not look like a cost."""
+
+STYLE = """
+text{font:13px system-ui,sans-serif;fill:#1f2328}.small{font-size:12px;fill:#59636e}
+.title{font-weight:600;font-size:14px}.grid{stroke:#d1d9e0}.one{stroke:#59636e;stroke-dasharray:4 3}
+.same{fill:#1a7f37;stroke:#1a7f37}.differs{fill:none;stroke:#cf222e;stroke-width:2}
+.unseen{fill:#59636e;stroke:#59636e}.spread{stroke:#8c959f;stroke-width:3;stroke-linecap:round}
+.back{fill:#fff}
+@media(prefers-color-scheme:dark){.back{fill:#0d1117}text{fill:#e6edf3}.small{fill:#9198a1}
+.grid{stroke:#3d444d}.same{fill:#3fb950;stroke:#3fb950}.differs{stroke:#f85149}}
+"""
+
+
+def picture(result: Judgement) -> str:
+    """Draw it.
+
+    Args:
+        result: with a row of `off`.
+
+    Returns:
+        An SVG document.
+    """
+    rows = result.rows
+    low, high = _span(rows)
+
+    def across(ratio: float) -> float:
+        return LEFT + WIDTH * (ratio - low) / (high - low)
+
+    bottom = TOP + ROW * len(rows)
+    width, height = LEFT + WIDTH + RIGHT, bottom + BOTTOM
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" '
+        f'height="{height}" role="img" aria-label="{escape(_title(result), quote=True)}">',
+        f"<style>{STYLE}</style>",
+        f'<rect class="back" width="{width}" height="{height}"/>',
+        f'<text class="title" x="16" y="24">{escape(_title(result))}</text>',
+        f'<text class="small" x="16" y="44">{escape(_subtitle(result))}</text>',
+    ]
+    for tick in _ticks(low, high):
+        x = across(tick)
+        kind = "one" if abs(tick - 1) < 1e-9 else "grid"
+        parts.append(f'<line class="{kind}" x1="{x:.1f}" x2="{x:.1f}" y1="{TOP}" y2="{bottom}"/>')
+        place = f'x="{x:.1f}" y="{bottom + 18}" text-anchor="middle"'
+        parts.append(f'<text class="small" {place}>{tick:.2f}</text>')
+    for number, row in enumerate(rows):
+        y = TOP + ROW * number + ROW / 2
+        parts.append(
+            f'<text x="{LEFT - 12}" y="{y + 4}" text-anchor="end">{escape(row.choice.name)}</text>'
+        )
+        parts += _mark(row, y, across)
+        parts.append(
+            f'<text class="small" x="{LEFT + WIDTH + 14}" y="{y + 4}">{escape(_words(row))}</text>'
+        )
+    parts.append(
+        f'<text class="small" x="{LEFT}" y="{bottom + 36}">time a step, as a multiple of that '
+        "under off; line: smallest to largest of the rounds</text>"
+    )
+    return "\n".join([*parts, "</svg>\n"])
+
+
+def _title(result: Judgement) -> str:
+    command = " ".join(result.measurements.request.command)
+    return f"What determinism costs: {command if len(command) < 80 else command[:77] + '...'}"
+
+
+def _subtitle(result: Judgement) -> str:
+    machine = result.measurements.machine
+    where = ", ".join(dict.fromkeys(machine.get("gpus", []))) or "CPU"
+    cuda = f", CUDA {machine['cuda']}" if machine.get("gpus") else ""
+    noise = percent(result.noise) if result.noise is not None else "unknown"
+    return f"{where}, torch {machine.get('torch')}{cuda}; noise of the measurement: {noise}"
+
+
+def _span(rows: tuple[Row, ...]) -> tuple[float, float]:
+    values = [value for row in rows for value in (row.ratios or ())] or [1.0]
+    low, high = min(1.0, *values), max(1.0, *values)
+    room = max(LEAST_SPAN - (high - low), 0.1 * (high - low)) / 2
+    return low - room, high + room
+
+
+def _ticks(low: float, high: float) -> list[float]:
+    """Multiples of a round step between two values, with 1 among them."""
+    step = next(
+        (step for step in (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10) if high - low < 8 * step),
+        100.0,
+    )
+    first = -int((1 - low) / step)
+    last = int((high - 1) / step)
+    return [1 + number * step for number in range(first, last + 1)]
+
+
+def _mark(row: Row, y: float, across: Callable[[float], float]) -> list[str]:
+    if row.ratio is None or row.ratios is None:
+        return []
+    low, high = (across(value) for value in row.ratios)
+    x = across(row.ratio)
+    parts = [f'<line class="spread" x1="{low:.1f}" x2="{high:.1f}" y1="{y}" y2="{y}"/>']
+    if row.identical is False:
+        cross = f"M{x - 5:.1f} {y - 5}l10 10m0 -10l-10 10"
+        return [*parts, f'<path class="differs" d="{cross}"/>']
+    kind = "same" if row.identical else "unseen"
+    return [*parts, f'<circle class="{kind}" cx="{x:.1f}" cy="{y}" r="5"/>']
+
+
+def _words(row: Row) -> str:
+    if row.raised:
+        return f"raises: {row.raised}"
+    if row.ratio is None:
+        return (row.problem or "not measured").partition(":")[0]
+    same = {True: "identical", False: "not identical", None: "bits not seen"}[row.identical]
+    return f"{row.ratio:.3f}, {same}"

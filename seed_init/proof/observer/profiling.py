@@ -1,0 +1,49 @@
+"""How much time each operator takes, by torch.profiler, from the end of `timing`'s warm-up on.
+
+One event, {"event": "profile"}: of each operator the seconds of its own, without those that it
+calls, on the CPU and on the device, and its calls.
+"""
+
+from typing import Any
+
+from seed_init.proof import observer
+from seed_init.proof.observer import timing
+
+_profiler: Any = None
+
+
+def start() -> None:
+    """Wait for the end of the warm-up, and for the end."""
+    timing.after_warmup.append(observer.guarded(_begin))
+    observer.at_end(finish)
+
+
+def _begin() -> None:
+    from torch.profiler import ProfilerActivity, profile
+
+    global _profiler
+    if _profiler is None:
+        activities = [ProfilerActivity.CPU]
+        if any(series.is_cuda for series in timing._series.values()):
+            activities.append(ProfilerActivity.CUDA)
+        _profiler = profile(activities=activities)
+        _profiler.start()
+
+
+def finish() -> None:
+    """Write what was measured."""
+    if _profiler is None:
+        return
+    _profiler.stop()
+    observer.journal.write(
+        "profile",
+        operators={
+            one.key: {
+                "cpu": one.self_cpu_time_total / 1e6,
+                # self_cuda_time_total before torch 2.4 (torch/autograd/profiler_util.py).
+                "device": getattr(one, "self_device_time_total", 0) / 1e6,
+                "calls": one.count,
+            }
+            for one in _profiler.key_averages()
+        },
+    )
