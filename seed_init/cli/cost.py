@@ -3,6 +3,7 @@
 import argparse
 import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,13 @@ choices for --only:
   {", ".join(CHOICES)}
 """
 
+WITHIN = {
+    "fast": "fast is CUDNN_BENCHMARK=1 alone",
+    "TORCH_DETERMINISTIC_ALGORITHMS=warn": "TORCH_DETERMINISTIC_ALGORITHMS=warn has "
+    "CUBLAS_WORKSPACE_CONFIG=:4096:8 in it, without which PyTorch warns of every matrix product",
+}
+"""What a choice has in it beside its name; it matters on a GPU."""
+
 
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add `cost` to the parser."""
@@ -42,7 +50,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         "--steps", type=words.at_least(3), default=50, metavar="N", help="steps to time (50)"
     )
     command.add_argument(
-        "--warmup", type=words.at_least(0), default=10, metavar="N", help="steps before them (10)"
+        "--warmup", type=words.at_least(1), default=10, metavar="N", help="steps before them (10)"
     )
     command.add_argument(
         "--repeats", type=words.at_least(2), default=3, metavar="N", help="runs of each (3)"
@@ -136,7 +144,8 @@ def as_text(result: Judgement) -> str:
     """The result, on one screen."""
     lines = [_headline(result), _machine(result), ""]
     lines += table([_head(result), *(_cells(row, result) for row in result.rows)]).splitlines()
-    lines += ["", *_remarks(result), "", result.recommendation]
+    remarks = _remarks(result)
+    lines += ["", *remarks, *([""] if remarks else []), result.recommendation]
     return "\n".join(lines)
 
 
@@ -153,8 +162,9 @@ def _machine(result: Judgement) -> str:
     machine = result.measurements.machine
     where = ", ".join(dict.fromkeys(machine.get("gpus", []))) or "CPU"
     cuda = f", CUDA {machine['cuda']}" if machine.get("gpus") else ""
+    threads = f"{machine['threads']} thread{'s' * (machine['threads'] != 1)}"
     return (
-        f"{where}, {machine.get('threads')} threads, torch {machine.get('torch')}{cuda}; "
+        f"{where}, {threads}, torch {machine['torch']}{cuda}; "
         f"two equal measurements differ by {_noise(result)}"
     )
 
@@ -201,7 +211,8 @@ def _bytes(value: int | None) -> str:
 
 def _remarks(result: Judgement) -> list[str]:
     measured = result.measurements
-    lines = [f"{row.choice.name}: {row.problem}" for row in result.rows if row.problem]
+    problems = _grouped({row.choice.name: row.problem for row in result.rows if row.problem})
+    lines = [f"{', '.join(names)}: {problem}" for problem, names in problems.items()]
     for one in measured.operators.get("warn", []):
         lines.append(f"warns: {one.what} at {one.file}:{one.line} ({one.detail})")
     warned = {(one.what, one.file, one.line) for one in measured.operators.get("warn", [])}
@@ -210,13 +221,19 @@ def _remarks(result: Judgement) -> list[str]:
             lines.append(
                 f"nondeterministic under off: {one.what} at {one.file}:{one.line} ({one.detail})"
             )
-    reasons: dict[str, list[str]] = {}
-    for name, why in measured.left_out.items():
-        reasons.setdefault(why, []).append(name)
-    lines += [f"not run: {', '.join(names)} ({why})" for why, names in reasons.items()]
-    if CHOICES["fast"].name in measured.measured and not measured.left_out:
-        lines.append("fast is CUDNN_BENCHMARK=1 alone")
+    left_out = _grouped(measured.left_out)
+    lines += [f"not run: {', '.join(names)} ({why})" for why, names in left_out.items()]
+    if measured.machine["gpus"]:
+        lines += [line for name, line in WITHIN.items() if name in measured.measured]
     return lines + _changed(result) + measured.notes
+
+
+def _grouped(reasons: Mapping[str, str]) -> dict[str, list[str]]:
+    """Reason -> the names that have it."""
+    found: dict[str, list[str]] = {}
+    for name, why in reasons.items():
+        found.setdefault(why, []).append(name)
+    return found
 
 
 def _changed(result: Judgement) -> list[str]:
@@ -224,7 +241,7 @@ def _changed(result: Judgement) -> list[str]:
     found: dict[str, Any] = {}
     for name, each in result.measurements.measured.items():
         for sample in each.samples:
-            for flag, value in each.choice.variables.items():
+            for flag, value in each.choice.flags.items():
                 now = sample.flags.get(flag)
                 if now is not None and now != value:
                     found.setdefault(f"{flag}={now}", []).append(name)

@@ -14,6 +14,13 @@ REFERENCE = "off"
 VARIABLES = ("DETERMINISM", *FLAGS, "CUBLAS_WORKSPACE_CONFIG")
 """What a choice may set. Those that it does not are taken out of the environment."""
 
+DEFAULTS = {
+    "CUDNN_DETERMINISTIC": "0",
+    "CUDNN_BENCHMARK": "0",
+    "TORCH_DETERMINISTIC_ALGORITHMS": "0",
+}
+"""PyTorch's own, which hold where nobody sets them."""
+
 
 @dataclass(frozen=True)
 class Choice:
@@ -30,6 +37,12 @@ class Choice:
     variables: dict[str, str] = field(hash=False)
     needs_cuda: bool = False
     over: str | None = None
+
+    @property
+    def flags(self) -> dict[str, str]:
+        """The flags that hold with it, where the program changes none."""
+        level = LEVELS[self.variables["DETERMINISM"]]
+        return {**DEFAULTS, **level, **{n: v for n, v in self.variables.items() if n in FLAGS}}
 
     def environment(self, given: Mapping[str, str]) -> dict[str, str]:
         """The environment of a run: the user's, with this choice in place of the user's own.

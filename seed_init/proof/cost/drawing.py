@@ -12,7 +12,7 @@ from seed_init.proof.cost.judging import Judgement, Row, percent
 ROW = 26
 """Height of a line, in pixels."""
 
-LEFT, WIDTH, RIGHT = 330, 380, 210
+LEFT, WIDTH, RIGHT = 370, 380, 210
 """Pixels for the names, the figures' axis, and the words behind it."""
 
 TOP, BOTTOM = 62, 44

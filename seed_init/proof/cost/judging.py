@@ -20,6 +20,9 @@ WORTH_A_LOOK = 0.02
 MOST_OPERATORS = 3
 """Operators that are named for a cost."""
 
+WORTH_NAMING = 0.2
+"""Of the cost: what an operator must at least explain of it to be named."""
+
 
 @dataclass(frozen=True)
 class Row:
@@ -69,11 +72,19 @@ class Row:
 
 @dataclass(frozen=True)
 class Growth:
-    """An operator that takes longer under `warn` than under `off`, in seconds a step."""
+    """An operator that takes longer under `warn` than under `off`.
+
+    Attributes:
+        operator: its name.
+        off: seconds a step.
+        warn: likewise.
+        share: the difference, as a fraction of a step under `off`.
+    """
 
     operator: str
     off: float
     warn: float
+    share: float
 
     def to_json(self) -> dict[str, Any]:
         return {"operator": self.operator, "off_seconds": self.off, "warn_seconds": self.warn}
@@ -227,16 +238,13 @@ def _problem(samples: Sequence[Sample], measured: Measurements, whole_run: bool)
         )
         return f"{how}: {failed[0]}"
     if whole_run:
-        return "no optimizer step: the whole run is timed"
+        return "no optimizer makes a step: the whole run is timed"
     request = measured.request
     fewest = min((one.calls for one in samples), default=0)
     if fewest >= request.warmup + request.steps:
         return None
     if any(not one.seconds for one in samples):
-        return (
-            f"ends after {fewest} steps, fewer than are needed for {request.warmup} of warm-up; "
-            f"give --warmup {max(0, min(fewest // 4, 10))}"
-        )
+        return f"ends after {fewest} steps, too few to be timed after {request.warmup} of warm-up"
     timed = min(len(one.seconds) for one in samples)
     return f"ends after {fewest} steps, of which {timed} are timed"
 
@@ -253,15 +261,15 @@ def growths(measured: Measurements) -> list[Growth]:
     on_device = any(one["device"] for one in warn.values())
     where = "device" if on_device else "cpu"
     steps = _profiled_steps(off)
-    found = [
-        Growth(name, off.get(name, {}).get(where, 0.0) / steps, one[where] / steps)
-        for name, one in warn.items()
-        if not name.startswith(("Optimizer.", "ProfilerStep"))
-    ]
-    whole = sum(one[where] for one in off.values()) / steps
-    grown = [one for one in found if one.warn - one.off > max(0.005 * whole, 0.1 * one.off)]
-    grown.sort(key=lambda one: one.off - one.warn)
-    return grown[:MOST_OPERATORS]
+    whole = sum(one[where] for one in off.values()) or 1.0
+    found = []
+    for name, one in warn.items():
+        before, after = off.get(name, {}).get(where, 0.0), one[where]
+        grown = after - before > max(0.005 * whole, 0.1 * before)
+        if grown and not name.startswith(("Optimizer.", "ProfilerStep")):
+            found.append(Growth(name, before / steps, after / steps, (after - before) / whole))
+    found.sort(key=lambda one: one.off - one.warn)
+    return found[:MOST_OPERATORS]
 
 
 def _profiled_steps(operators: dict[str, dict[str, float]]) -> float:
@@ -272,9 +280,11 @@ def _profiled_steps(operators: dict[str, dict[str, float]]) -> float:
 
 def is_visible(row: "Row | None", noise: float | None) -> bool:
     """Whether a choice is slower or faster than `off` by more than the noise."""
-    if row is None or row.ratio is None:
+    if row is None or row.ratio is None or row.ratios is None:
         return False
-    return abs(row.ratio - 1) > max(VISIBLE, noise or 0.0)
+    low, high = row.ratios
+    all_agree = low > 1 or high < 1
+    return all_agree and abs(row.ratio - 1) > max(VISIBLE, noise or 0.0)
 
 
 def is_worth_a_look(judgement: Judgement) -> bool:
@@ -303,7 +313,7 @@ def _advice(
     if warn is None or warn.ratio is None:
         why = "was not asked for" if warn is None else warn.problem
         return f"warn gives nothing to compare: it {why}."
-    parts = [_of_warn(warn, off, noise)]
+    parts = [_of_warn(warn, off, noise, "run" if whole_run else "step")]
     if measured.seed is None:
         parts.append("SEED is not set, so that no run repeats another: set it.")
     elif warn.identical is False:
@@ -328,7 +338,7 @@ def _ratio(row: Row) -> float:
     return row.ratio
 
 
-def _of_warn(warn: Row, off: Row, noise: float | None) -> str:
+def _of_warn(warn: Row, off: Row, noise: float | None, unit: str) -> str:
     ratio = _ratio(warn)
     same = {True: "your runs are identical", False: "your runs are not identical", None: ""}
     if not is_visible(warn, noise):
@@ -336,7 +346,7 @@ def _of_warn(warn: Row, off: Row, noise: float | None) -> str:
     elif ratio > 1:
         what = f"warn costs you {percent(ratio - 1)}"
     else:
-        what = f"a step under warn takes {percent(1 - ratio)} less time than under off"
+        what = f"a {unit} under warn takes {percent(1 - ratio)} less time than under off"
     if warn.identical is None:
         return f"{what}; whether runs are identical was not seen: seed-init verify compares them."
     sentence = f"{what}, and {same[warn.identical]}"
@@ -368,12 +378,14 @@ def _cheapest(rows: Sequence[Row], noise: float | None) -> Row | None:
 
 def _culprit(rows: Sequence[Row], measured: Measurements) -> list[str]:
     """Which switch costs most, and which operators."""
+    by_name = {row.choice.name: row for row in rows}
     switches = [row for row in rows if row.choice.over == REFERENCE and row.ratio is not None]
     parts = []
     largest = max(switches, key=_ratio, default=None)
     if largest is not None and _ratio(largest) > 1 + WORTH_A_LOOK:
         parts.append(f"Most of it is {largest.choice.name} ({percent(_ratio(largest) - 1)} alone).")
-    slower = growths(measured)
+    cost = _ratio(by_name["warn"]) - 1
+    slower = [one for one in growths(measured) if one.share >= WORTH_NAMING * cost]
     if slower:
         told = "; ".join(
             f"{one.operator} from {one.off * 1e3:.2f} to {one.warn * 1e3:.2f} ms" for one in slower

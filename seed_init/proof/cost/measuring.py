@@ -8,7 +8,7 @@ that ends after its steps.
 import random
 import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -143,6 +143,8 @@ class Measurer:
         self.request = request
         self.progress = progress
         self.environment = recording.environment_of_runs("cost", request.environment)
+        # A failure is told by the last line on stderr, which should be the program's.
+        self.environment["SEED_INIT_LOG"] = "quiet"
         self.place = request.place or Path.cwd()
         self.result = Measurements(request, _seed_of(self.environment))
         self._runs = 0
@@ -183,6 +185,7 @@ class Measurer:
             if name == REFERENCE:
                 self._refuse_nothing(run, processes, timing)
             if timing is not None:
+                self._shorten(timing["calls"])
                 uses_cuda = uses_cuda or bool(timing["machine"]["gpus"])
                 self.result.machine = self.result.machine or timing["machine"]
             found = auditing.relative(auditing.collect(processes), self.place)
@@ -206,6 +209,21 @@ class Measurer:
                 raise CannotMeasure(f"the command fails under DETERMINISM=off: {failure}")
         if timing is None:
             raise CannotMeasure("the command cannot be measured: it does not import torch")
+
+    def _shorten(self, calls: int) -> None:
+        """Take a shorter warm-up where the program makes fewer steps than that needs."""
+        request = self.request
+        if 0 < calls < request.warmup + LEAST_STEPS:
+            warmup = min(request.warmup, max(1, calls // 4))
+            if calls < warmup + LEAST_STEPS:
+                raise CannotMeasure(
+                    f"the command makes {calls} optimizer step{'s' * (calls > 1)}, and at least "
+                    f"{1 + LEAST_STEPS} are needed; let it make more"
+                )
+            self.request = self.result.request = replace(request, warmup=warmup)
+            self.result.notes.append(
+                f"the program makes {calls} steps: the warm-up is {warmup}, not {request.warmup}"
+            )
 
     def _chosen(self, uses_cuda: bool) -> list[Choice]:
         chosen = []

@@ -9,25 +9,38 @@ from typing import Any
 from seed_init.proof import observer
 from seed_init.proof.observer import timing
 
+WARMUP = 2
+"""Steps that the profiler sees and forgets: its own start is in them."""
+
 _profiler: Any = None
 
 
 def start() -> None:
     """Wait for the end of the warm-up, and for the end."""
-    timing.after_warmup.append(observer.guarded(_begin))
+    timing.after_step.append(observer.guarded(_step))
     observer.at_end(finish)
 
 
+def _step(number: int) -> None:
+    if _profiler is None:
+        _begin()
+    # The last step is stopped at, and must not begin a new cycle.
+    elif number < observer.plan["steps"]:
+        _profiler.step()
+
+
 def _begin() -> None:
-    from torch.profiler import ProfilerActivity, profile
+    from torch.profiler import ProfilerActivity, profile, schedule
 
     global _profiler
-    if _profiler is None:
-        activities = [ProfilerActivity.CPU]
-        if any(series.is_cuda for series in timing._series.values()):
-            activities.append(ProfilerActivity.CUDA)
-        _profiler = profile(activities=activities)
-        _profiler.start()
+    activities = [ProfilerActivity.CPU]
+    if any(series.is_cuda for series in timing.all_series()):
+        activities.append(ProfilerActivity.CUDA)
+    active = max(1, observer.plan["steps"] - WARMUP)
+    _profiler = profile(
+        activities=activities, schedule=schedule(wait=0, warmup=WARMUP, active=active)
+    )
+    _profiler.start()
 
 
 def finish() -> None:

@@ -13,6 +13,7 @@ same optimizer: data, forward, backward and what other optimizers do in between 
 import os
 import sys
 import time
+from collections.abc import Callable
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
@@ -90,6 +91,11 @@ _series: dict[int, Series] = {}
 _finished = False
 
 
+def all_series() -> list[Series]:
+    """Of every optimizer that has made a step."""
+    return list(_series.values())
+
+
 def _after(optimizer: Any, arguments: Any, keywords: Any) -> None:
     from seed_init.proof.observer import optimizers
     from seed_init.proof.observer.steps import is_capturing
@@ -105,15 +111,14 @@ def _after(optimizer: Any, arguments: Any, keywords: Any) -> None:
     if past < 0:
         return
     series.mark()
-    if past == 0:
-        for function in after_warmup:
-            function()
-    elif past >= observer.plan["steps"]:
+    for function in after_step:
+        function(past)
+    if past >= observer.plan["steps"]:
         _end()
 
 
-after_warmup: "list[Any]" = []
-"""Called when an optimizer has made its last step of the warm-up: by `profiling`."""
+after_step: "list[Callable[[int], None]]" = []
+"""Called after each step with its number, 0 for the last one of the warm-up: by `profiling`."""
 
 
 def _end() -> None:
