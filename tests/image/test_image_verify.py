@@ -55,3 +55,14 @@ def test_the_image_can_record_compare_audit_and_report(project: Project) -> None
     done = project.train("bash", "-c", script)
     assert "first observed at step 3" in done.stdout
     assert done.stdout.rstrip().endswith("1")
+
+
+def test_the_image_can_measure_what_determinism_costs(project: Project) -> None:
+    (project.folder / "my.py").write_text(TRAINING)
+    script = """
+    seed-init cost --steps 3 --warmup 1 --repeats 2 --only warn --plot /tmp/cost.svg --json -- \\
+        python my.py > /tmp/cost.json && grep -q '</svg>' /tmp/cost.svg && cat /tmp/cost.json
+    """
+    result = json.loads(project.train("bash", "-c", script).stdout)
+    assert [row["identical"] for row in result["rows"]] == [True, True]
+    assert result["seed"] == "42"

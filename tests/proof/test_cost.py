@@ -202,6 +202,28 @@ def test_a_program_that_ends_before_its_steps_are_done_says_how_many_were_timed(
     assert "off, warn: ends after 9 steps, of which 6 are timed" in done.stdout.splitlines()
 
 
+LOCAL = """
+import os, torch
+def main():
+    model = torch.nn.Linear(4, 4)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    for _ in range(5):
+        optimizer.zero_grad()
+        (model(torch.ones(4)).sum() * os.urandom(1)[0]).backward()
+        optimizer.step()
+main()
+"""
+
+
+@pytest.mark.torch
+def test_parameters_are_compared_that_are_gone_when_the_program_ends(
+    python: Path, tmp_path: Path
+) -> None:
+    options = ("--warmup", "1", "--repeats", "2", "--only", "off", "--json")
+    done = cost(python, tmp_path, *options, "--", python, "-c", LOCAL)
+    assert [row["identical"] for row in json.loads(done.stdout)["rows"]] == [False]
+
+
 @pytest.mark.torch
 def test_of_a_program_that_calls_no_optimizer_the_whole_run_is_timed(
     python: Path, tmp_path: Path

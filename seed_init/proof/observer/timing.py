@@ -13,10 +13,12 @@ same optimizer: data, forward, backward and what other optimizers do in between 
 import os
 import sys
 import time
+import weakref
 from collections.abc import Callable
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
+from seed_init import processes
 from seed_init.proof import observer
 from seed_init.proof.observer import generators
 
@@ -54,6 +56,8 @@ class Series:
     """The steps of one optimizer.
 
     Attributes:
+        optimizer: a weak reference to it.
+        digest: of its parameters, when it has gone.
         calls: of its step().
         marks: the end of the last step of the warm-up, and of each one after it.
         device: of its first parameter.
@@ -62,13 +66,23 @@ class Series:
     def __init__(self, optimizer: Any) -> None:
         from seed_init.proof.observer import optimizers
 
-        # Its own list, so that what is in there lives no longer than it would.
-        self.groups = optimizer.param_groups
+        self.optimizer = weakref.ref(optimizer)
+        self.digest = ""
+        # Its own list of groups, so that what is in them lives no longer than it would.
+        weakref.finalize(optimizer, observer.guarded(self._gone), optimizer.param_groups)
         self.calls = 0
         self.marks: list[Mark] = []
         parameters = optimizers.parameters(optimizer)
         self.device: Any = parameters[0].device if parameters else None
         self.is_cuda = self.device is not None and self.device.type == "cuda"
+
+    def _gone(self, groups: list[Any]) -> None:
+        self.digest = _digest_of(groups)
+
+    def last_digest(self) -> str:
+        """Of its parameters as they are now, or were when it went."""
+        optimizer = self.optimizer()
+        return self.digest if optimizer is None else _digest_of(optimizer.param_groups)
 
     def mark(self) -> None:
         """Note the end of a step. The device is not waited for."""
@@ -124,15 +138,15 @@ after_step: "list[Callable[[int], None]]" = []
 def _end() -> None:
     finish()
     _end_workers()
-    if os.environ.get("WORLD_SIZE", "1") != "1":
+    if processes.rank() is not None:
         time.sleep(GRACE)
     observer.end_process()
 
 
 def _end_workers() -> None:
     """End the children that multiprocessing would end at exit, such as a DataLoader's workers."""
-    processes: Any = sys.modules.get("multiprocessing.process")
-    for child in processes.active_children() if processes is not None else ():
+    module: Any = sys.modules.get("multiprocessing.process")
+    for child in module.active_children() if module is not None else ():
         child.terminate()
 
 
@@ -210,12 +224,15 @@ def _machine(torch: Any) -> dict[str, Any]:
 
 def _digest() -> str:
     """Of every parameter that an optimizer has, and of where the generators stand."""
+    parameters = [series.last_digest() for series in _series.values()]
+    return _short(repr((parameters, sorted(generators.positions().items()))).encode())
+
+
+def _digest_of(groups: list[Any]) -> str:
     from seed_init.proof.observer.fingerprints import number
 
-    state = blake2b(digest_size=16)
-    for series in _series.values():
-        for group in series.groups:
-            for parameter in group["params"]:
-                state.update(number(parameter).to_bytes(8, "little"))
-    state.update(repr(sorted(generators.positions().items())).encode())
-    return state.hexdigest()
+    return _short(repr([number(each) for group in groups for each in group["params"]]).encode())
+
+
+def _short(content: bytes) -> str:
+    return blake2b(content, digest_size=16).hexdigest()
