@@ -270,12 +270,14 @@ def test_what_cannot_be_measured_is_one_line(
     assert done.stderr.count("\n") == 1
 
 
-def test_the_reason_of_a_failure_is_the_programs_own_last_line(
-    python: Path, tmp_path: Path
+@pytest.mark.torch
+@pytest.mark.parametrize("end", ["", "advice"])
+def test_the_reason_of_a_failure_is_the_error_that_the_program_raised(
+    python: Path, tmp_path: Path, end: str
 ) -> None:
-    program = "import torch; raise SystemExit('no data')"
+    program = f"import sys, torch; sys.stderr.write('KeyError: x\\n{end}\\n'); sys.exit(1)"
     done = cost(python, tmp_path, "--", python, "-c", program)
-    assert done.stderr.endswith("exit status 1: no data\n")
+    assert done.stderr.endswith("exit status 1: KeyError: x\n")
 
 
 @pytest.mark.parametrize(
@@ -403,14 +405,21 @@ def test_a_cost_and_what_it_buys_are_one_sentence() -> None:
 
 
 def test_a_cost_within_the_noise_is_none() -> None:
-    noisy = off(1, 1.05, 1, 1.05, digests="a b")
-    assert advice(1.04, 1.04, off=noisy).startswith(
-        "warn costs nothing that shows (less than 5 %), and your runs are identical;"
+    noisy = off(1, 1.02, 1, 1.02, digests="a b")
+    assert advice(1.02, 1.02, off=noisy).startswith(
+        "warn costs nothing that shows (less than 2 %), and your runs are identical;"
     )
 
 
-def test_a_cost_on_which_the_rounds_do_not_agree_is_none() -> None:
-    assert advice(0.9, 1.2).startswith("warn costs nothing that shows")
+@pytest.mark.parametrize(
+    ("first", "second", "of_off"), [(0.9, 1.2, (1, 1, 1, 1)), (1.1, 1.1, (1, 1.2, 1, 1.2))]
+)
+def test_a_cost_that_cannot_be_told_is_not_called_none(
+    first: float, second: float, of_off: tuple[float, ...]
+) -> None:
+    said = advice(first, second, off=off(*of_off, digests="a b"))
+    assert said.startswith("what warn costs cannot be told here (the rounds give ")
+    assert "your runs are identical; those of off are not." in said
 
 
 def test_a_level_that_is_faster_is_said_to_be() -> None:

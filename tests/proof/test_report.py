@@ -10,6 +10,7 @@ import os
 import random
 import re
 import shutil
+import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from html.parser import HTMLParser
@@ -445,6 +446,14 @@ def browser() -> Iterator[Any]:
         browser.close()
 
 
+def picture(tab: Any, file: Path) -> None:
+    """Take a picture of a whole page. Chromium on a busy machine may fail to, once."""
+    try:
+        tab.screenshot(path=file, full_page=True)
+    except sys.modules["playwright.sync_api"].Error:
+        tab.screenshot(path=file, full_page=True)
+
+
 @pytest.fixture(scope="module")
 def pictures() -> Path:
     """Where the screenshots go; what a former run has left is removed."""
@@ -514,7 +523,7 @@ def test_a_page_fits_phone_desk_and_paper(
     open_page: Callable[..., Any], pictures: Path, name: str, view: str
 ) -> None:
     tab = open_page(name, view)
-    tab.screenshot(path=pictures / f"{name}-{view}.png", full_page=True)
+    picture(tab, pictures / f"{name}-{view}.png")
     assert tab.evaluate("document.documentElement.scrollWidth <= innerWidth")
     assert tab.evaluate(CUT_OFF) == []
     assert tab.locator("h1").is_visible()
@@ -528,7 +537,7 @@ def test_text_stands_out_from_its_ground(
 ) -> None:
     for name in ("verified", "ranks"):
         tab = open_page(name, "desk", scheme)
-        tab.screenshot(path=pictures / f"{name}-{scheme}.png", full_page=True)
+        picture(tab, pictures / f"{name}-{scheme}.png")
         assert tab.evaluate(CONTRAST) == []
     ground = "getComputedStyle(document.body).backgroundColor"
     assert (tab.evaluate(ground) == "rgb(255, 255, 255)") == (scheme == "light")

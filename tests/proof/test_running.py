@@ -234,12 +234,10 @@ def test_what_the_command_leaves_running_may_end_by_itself(tmp_path: Path) -> No
     assert done.seconds < 0.5
 
 
-def test_what_the_command_leaves_running_is_ended_and_told(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(running, "LINGER", 0.2)
+def test_what_the_command_leaves_running_is_ended_and_told(tmp_path: Path) -> None:
     # One in the command's group, one in a session of its own, as torchrun's ranks are.
-    done = run(tmp_path, "sh", "-c", "sleep 600 & echo $!; setsid sleep 600 & echo $!")
+    leaving = "sleep 600 & echo $!; setsid sleep 600 & echo $!"
+    done = run(tmp_path, "sh", "-c", leaving, linger=0.2)
     assert are_gone(int(word) for word in done.stdout.split())
     assert done.notes == ["2 processes were still running 0.2 s after it, and ended"]
 

@@ -14,6 +14,9 @@ FORMAT = 1
 VISIBLE = 0.005
 """A cost below half a percent is called none, however little the noise."""
 
+UNCERTAIN = 0.03
+"""Where two measurements or two rounds differ by more, an invisible cost is not called none."""
+
 WORTH_A_LOOK = 0.02
 """Of the cost of `warn`, from which on the operators behind it are looked for."""
 
@@ -342,7 +345,7 @@ def _of_warn(warn: Row, off: Row, noise: float | None, unit: str) -> str:
     ratio = _ratio(warn)
     same = {True: "your runs are identical", False: "your runs are not identical", None: ""}
     if not is_visible(warn, noise):
-        what = f"warn costs nothing that shows (less than {percent(max(VISIBLE, noise or 0.0))})"
+        what = _invisible(warn, noise or 0.0)
     elif ratio > 1:
         what = f"warn costs you {percent(ratio - 1)}"
     else:
@@ -356,6 +359,19 @@ def _of_warn(warn: Row, off: Row, noise: float | None, unit: str) -> str:
         return f"{sentence}; those of off are not."
     runs = off.different[1]
     return f"{sentence}; so are the {runs} of off here, which is no promise: nothing makes them so."
+
+
+def _invisible(warn: Row, noise: float) -> str:
+    assert warn.ratios is not None
+    low, high = warn.ratios
+    most = max(VISIBLE, noise, high - 1, 1 - low)
+    if most <= UNCERTAIN:
+        return f"warn costs nothing that shows (less than {percent(most)})"
+    return (
+        f"what warn costs cannot be told here (the rounds give {low:.2f} to {high:.2f} of off, and "
+        f"two equal measurements differ by {percent(noise)}; on a quiet machine, with more "
+        "--repeats or --steps, it can)"
+    )
 
 
 def _cheapest(rows: Sequence[Row], noise: float | None) -> Row | None:

@@ -6,6 +6,7 @@ that ends after its steps.
 """
 
 import random
+import re
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -28,6 +29,9 @@ LINGER = 0.5
 
 ALERT = " does not have a deterministic implementation"
 """In the error of at::Context::alertNotDeterministic, after the operator's name."""
+
+EXCEPTION = re.compile(r"[A-Za-z_][\w.]*(Error|Exception|Interrupt): ")
+"""The line of a traceback that says what was raised."""
 
 Progress = Callable[[str], None]
 """Told what is being done, a few times a second."""
@@ -345,7 +349,10 @@ def _failure(run: running.Run, timing: "dict[str, Any] | None") -> str | None:
         return None
     if run.status == running.TIMED_OUT:
         return "it took longer than --timeout"
-    last = [line for line in run.last_errors() if line.strip()][-1:]
+    lines = [line for line in run.last_errors(100) if line.strip()]
+    # torch.compile adds advice after the error.
+    errors = [line for line in lines if EXCEPTION.match(line)]
+    last = (errors or lines)[-1:]
     said = f": {last[0].strip()}" if last else ""
     return f"exit status {run.status}{said}"
 
