@@ -3,6 +3,7 @@
 import sys
 
 from benchmarks import (
+    alerts,
     cells,
     digits,
     divergence,
@@ -10,8 +11,10 @@ from benchmarks import (
     image,
     imports,
     machine,
+    operators,
     programs,
     startup,
+    switches,
     trace,
 )
 
@@ -25,6 +28,9 @@ PARTS = {
     "digits": digits.main,
     "programs": programs.main,
     "divergence": divergence.main,
+    "alerts": alerts.main,
+    "operators": operators.main,
+    "switches": switches.main,
 }
 
 
