@@ -17,7 +17,7 @@ SHELL_FILES := tools/*.sh tests/standin/*.sh entrypoint/seed-init-entrypoint \
 
 .PHONY: help
 help: ## list the targets
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sort | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | sed -E 's/:.*## /\t/' | expand -t 12
 
 .PHONY: notebook
 notebook: ## start JupyterLab, in a container where possible
@@ -42,6 +42,11 @@ BUILD_ARGS := $(foreach name,BASE_IMAGE BASE_DIGEST EXPECT_TORCH EXPECT_CUDA EXP
 test: lint ## run every test that this machine can run (installs into .venv)
 	@SEED_INIT=0 .venv/bin/python -m pytest $(PYTEST_ARGS)
 
+# Where the torch is not that of .venv: make test-gpu PYTHON=/opt/conda/bin/python3
+.PHONY: test-gpu
+test-gpu: ## run the tests that need a GPU; skipped, with the reason, where there is none
+	@SEED_INIT=0 $(or $(PYTHON),.venv/bin/python) -m pytest -n 0 tests/gpu $(PYTEST_ARGS)
+
 .PHONY: lint
 lint: venv ## ruff, mypy, shellcheck, hadolint
 	@.venv/bin/ruff check $(PYTHON_FILES)
@@ -58,7 +63,12 @@ venv:
 bench: venv ## print what the hook costs, with the machine it ran on
 	@SEED_INIT=0 .venv/bin/python -m benchmarks
 
+.PHONY: bench-cost
+bench-cost: venv ## measure what determinism costs, beside its peers; writes docs/cost (COST_ARGS=…)
+	@tools/peers.sh
+	@SEED_INIT=0 .venv/bin/python -m benchmarks.cost $(COST_ARGS)
+
 .PHONY: clean
 clean: ## remove .venv and caches; images stay
-	rm -rf .venv .cache .mypy_cache .pytest_cache .ruff_cache build dist *.egg-info
+	rm -rf .venv .venv-peers .cache .mypy_cache .pytest_cache .ruff_cache build dist *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -3,6 +3,7 @@
 import os
 import random
 import statistics
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,15 +29,26 @@ def cpu_seconds(arm: Arm) -> float:
     Raises:
         RuntimeError: the command failed.
     """
+    return seconds(arm)[0]
+
+
+def seconds(arm: Arm) -> tuple[float, float]:
+    """User and system CPU time of one run, and the time it took by the clock.
+
+    Raises:
+        RuntimeError: the command failed.
+    """
     with Path(os.devnull).open("w") as devnull:
         redirect = [(os.POSIX_SPAWN_DUP2, devnull.fileno(), fd) for fd in (1, 2)]
+        start = time.perf_counter()
         pid = os.posix_spawn(
             arm.command[0], list(arm.command), dict(arm.environment), file_actions=redirect
         )
         _, status, usage = os.wait4(pid, 0)
+        passed = time.perf_counter() - start
     if status:
         raise RuntimeError(f"{' '.join(arm.command)} ended with status {status}")
-    return usage.ru_utime + usage.ru_stime
+    return usage.ru_utime + usage.ru_stime, passed
 
 
 def measure(arms: Mapping[str, Arm], rounds: int) -> dict[str, list[float]]:

@@ -17,15 +17,20 @@ lock() { # lock NAME [OPTIONS of uv pip compile]
 lock notebook --constraints constraints.txt --no-emit-package numpy
 lock torch
 lock test
+lock peers
 
 # torch's CPU build comes from an index of its own, with the same needs but CUDA's. The tests'
-# libraries need torch, but which build of it tools/venv.sh decides.
+# libraries and the peers need torch, but tools/venv.sh and tools/peers.sh see to that.
 python3 - <<'PYTHON'
 import re
 from pathlib import Path
 
 cuda = re.compile(r"(torch|triton|nvidia-[\w-]+)==")
-for source, target in (("torch.txt", "torch-cpu.txt"), ("test.txt", "test.txt")):
+for source, target in (
+    ("torch.txt", "torch-cpu.txt"),
+    ("test.txt", "test.txt"),
+    ("peers.txt", "peers.txt"),
+):
     blocks = re.split(r"^(?=\S)", Path(source).read_text(), flags=re.M)
     Path(target).write_text("".join(b for b in blocks if not cuda.match(b)))
 PYTHON

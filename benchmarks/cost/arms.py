@@ -1,0 +1,146 @@
+"""The arms: what a model is trained under. Levels and switches of seed_init, and its peers."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+SEED = "7"
+BASE = "off"
+"""The arm that the others are compared with."""
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One way to train.
+
+    Attributes:
+        name: on the command line and in the JSON.
+        title: in the tables.
+        group: "levels", "switches" or "peers".
+        environment: what is set for it.
+        hooked: by an interpreter with the hook of seed_init.
+        needs_cuda: the switch does nothing on the CPU.
+        lines: what its documentation says to put at the top of a program.
+        package: the distribution that the lines come from, if any.
+    """
+
+    name: str
+    title: str
+    group: str
+    environment: dict[str, str] = field(default_factory=dict)
+    hooked: bool = True
+    needs_cuda: bool = False
+    lines: str = ""
+    package: str = ""
+
+    def lines_of_code(self) -> int:
+        """How many lines a user has to add. `import torch` is there already."""
+        return sum(bool(line) and line != "import torch" for line in self.lines.splitlines())
+
+
+def level(name: str, determinism: str, title: str) -> Arm:
+    return Arm(name, title, "levels", {"SEED": SEED, "DETERMINISM": determinism})
+
+
+def switch(determinism: str, variable: str, value: str, needs_cuda: bool = True) -> Arm:
+    given = f"{variable}={value}"
+    environment = {"SEED": SEED, "DETERMINISM": determinism, variable: value}
+    name = f"{determinism}+{given}"
+    title = f"`{given}` over `{determinism}`"
+    return Arm(name, title, "switches", environment, needs_cuda=needs_cuda)
+
+
+def peer(name: str, title: str, package: str, lines: str) -> Arm:
+    return Arm(name, title, "peers", hooked=False, lines=lines, package=package)
+
+
+RECIPE = """\
+import os
+os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"
+import random
+import numpy
+import torch
+random.seed(7)
+numpy.random.seed(7)
+torch.manual_seed(7)
+torch.cuda.manual_seed_all(7)
+torch.backends.cudnn.deterministic = True
+torch.backends.cudnn.benchmark = False
+torch.use_deterministic_algorithms(True, warn_only=True)
+"""
+
+LIGHTNING = """\
+import lightning
+lightning.seed_everything(7, workers=True)
+lightning.Trainer(deterministic="warn", logger=False, enable_checkpointing=False)
+"""
+
+HUGGING_FACE = """\
+from transformers import enable_full_determinism
+enable_full_determinism(7, warn_only=True)
+"""
+
+MONAI = """\
+from monai.utils import set_determinism
+set_determinism(7, use_deterministic_algorithms=True)
+"""
+
+COMPOSER = """\
+from composer.utils import reproducibility
+reproducibility.configure_deterministic_mode()
+reproducibility.seed_all(7)
+"""
+
+CLEARML = """\
+import torch
+from clearml.utilities.seed import make_deterministic
+make_deterministic(7, cudnn_deterministic=True)
+"""
+
+SEEDBANK = """\
+import torch
+import seedbank
+seedbank.initialize(7)
+"""
+
+ARMS: dict[str, Arm] = {
+    arm.name: arm
+    for arm in (
+        Arm("none", "no hook, no seed", "levels", hooked=False),
+        level("off", "off", "`off`"),
+        level("off-again", "off", "`off` again"),
+        level("fast", "fast", "`fast`"),
+        level("warn", "warn", "`warn`"),
+        level("strict", "strict", "`strict`"),
+        switch("off", "CUDNN_DETERMINISTIC", "1"),
+        switch("off", "TORCH_DETERMINISTIC_ALGORITHMS", "warn", needs_cuda=False),
+        switch("off", "CUBLAS_WORKSPACE_CONFIG", ":4096:8"),
+        switch("off", "CUBLAS_WORKSPACE_CONFIG", ":16:8"),
+        switch("off", "CUDNN_ALLOW_TF32", "0"),
+        switch("off", "TORCH_ALLOW_TF32", "1"),
+        switch("warn", "TORCH_FILL_UNINITIALIZED_MEMORY", "1", needs_cuda=False),
+        switch("warn", "CUDNN_BENCHMARK", "1"),
+        switch("warn", "CUBLAS_WORKSPACE_CONFIG", ":16:8"),
+        peer("recipe", "usual recipe", "", RECIPE),
+        peer("lightning", 'Lightning `Trainer(deterministic="warn")`', "lightning", LIGHTNING),
+        peer("hf", "HF `enable_full_determinism(warn_only=True)`", "transformers", HUGGING_FACE),
+        peer("monai", "MONAI `set_determinism`", "monai", MONAI),
+        peer("composer", "Composer `configure_deterministic_mode`", "mosaicml", COMPOSER),
+        peer("clearml", "ClearML `make_deterministic`", "clearml", CLEARML),
+        peer("seedbank", "seedbank `initialize`", "seedbank", SEEDBANK),
+    )
+}
+GROUPS = ("levels", "switches", "peers")
+
+
+def chosen(names: Sequence[str]) -> list[Arm]:
+    """The arms of these names or groups, in the order of the table, and the base.
+
+    Raises:
+        ValueError: a name is neither an arm's nor a group's.
+    """
+    unknown = [name for name in names if name not in ARMS and name not in GROUPS]
+    if unknown:
+        accepted = ", ".join((*GROUPS, *ARMS))
+        raise ValueError(f"--arms {unknown[0]}: there is no such arm or group; take of: {accepted}")
+    wanted = {BASE, *names}
+    return [arm for arm in ARMS.values() if arm.name in wanted or arm.group in wanted]

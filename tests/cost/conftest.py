@@ -1,0 +1,15 @@
+"""The interpreters of the hook's tests, as the benchmark takes them."""
+
+from pathlib import Path
+
+import pytest
+from hook.conftest import bare, kept, prefixes, python
+
+from benchmarks.cost.running import Interpreters
+
+__all__ = ["bare", "kept", "prefixes", "python", "pythons"]
+
+
+@pytest.fixture
+def pythons(bare: Path, python: Path, tmp_path: Path) -> Interpreters:
+    return Interpreters(bare, python, tmp_path)
