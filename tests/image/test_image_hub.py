@@ -56,7 +56,7 @@ class Hub:
             there = browser.get(f"{self.url}/hub/api/users/{user}", timeout=ANSWER_S)
             return there.json()["servers"].get("", {}).get("ready", False)
 
-        until("the user's server", ready, READY_S)
+        until("the user's server", ready, 3 * READY_S)
         token = self.ask(browser, f"/users/{user}/tokens").json()["token"]
         return Server(self.container, self.port, token, f"/user/{user}")
 

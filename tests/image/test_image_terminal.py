@@ -58,7 +58,8 @@ def said(lines: list[str]) -> list[str]:
 
 def output(lines: list[str]) -> list[float]:
     """The numbers that a program has printed."""
-    (line,) = (line for line in lines if line.startswith("["))
+    # Not tini's "[WARN  tini (1)] …".
+    (line,) = (line for line in lines if re.match(r"\[-?\d", line))
     numbers: list[float] = json.loads(line)
     return numbers
 
