@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from hook.support import Completed, run
 
+from seed_init.proof.observer.audit import nondeterministic, operators
+
 PROGRAMS = Path(__file__).parent / "programs"
 
 FINDS = re.compile(r"# finds (\S+) (\d+) (.+)$")
@@ -276,3 +278,10 @@ def test_a_command_that_nobody_observed_is_not_called_clean(python: Path) -> Non
     done = audit(python, "--", "true")
     assert done.returncode == 2
     assert done.stdout.startswith("not seen: no process of the command was observed: ")
+
+
+@pytest.mark.parametrize("kind", ["flash", "efficient", "cudnn"])
+def test_fused_attention_on_cuda_is_said_to_be_deterministic_under_strict_only(kind: str) -> None:
+    rule = nondeterministic.rule_for(f"_scaled_dot_product_{kind}_attention_backward", {}, "cuda")
+    assert rule is not None
+    assert operators.remedy(rule) == "deterministic with DETERMINISM=strict only"

@@ -26,6 +26,7 @@ class Rule:
     Attributes:
         device: "cpu", "cuda", or "" for every one.
         alternative: whether torch.use_deterministic_algorithms(True) has a deterministic one.
+        only_strict: it has, but not with `warn_only`, which warns in other words than elsewhere.
         when: from the arguments by name to whether this call is one; None for every call.
         alert: what PyTorch's warning calls it, or a part of that; where there is an alternative,
             nothing warns.
@@ -33,6 +34,7 @@ class Rule:
 
     device: str
     alternative: bool = False
+    only_strict: bool = False
     when: "Callable[[Arguments], bool] | None" = None
     alert: str = ""
 
@@ -129,7 +131,14 @@ def _same(names: str, *rules: Rule) -> "dict[str, tuple[Rule, ...]]":
 
 
 _CUDA = Rule("cuda")
+_ATTENTION = Rule("cuda", only_strict=True)
 _SCATTER = Rule("cuda", alternative=True)
+
+ATTENTION = (
+    *("_efficient_attention", "_flash_attention", "_scaled_dot_product_efficient_attention"),
+    *("_scaled_dot_product_flash_attention", "_scaled_dot_product_cudnn_attention"),
+)
+"""Fused attention on CUDA: operators of aten without "_forward" and "_backward"."""
 
 TABLE: "dict[str, tuple[Rule, ...]]" = {
     **_same(
@@ -172,9 +181,13 @@ TABLE: "dict[str, tuple[Rule, ...]]" = {
         "reflection_pad1d_backward reflection_pad2d_backward reflection_pad3d_backward "
         "replication_pad1d_backward replication_pad3d_backward "
         "nll_loss2d_forward nll_loss2d_backward kthvalue "
-        "grid_sampler_2d_backward grid_sampler_3d_backward _efficient_attention_backward "
-        "_scaled_dot_product_efficient_attention_backward",
+        "grid_sampler_2d_backward grid_sampler_3d_backward",
         _CUDA,
+    ),
+    # aten/src/ATen/native/transformers/cuda/attention_backward.cu
+    **_same(
+        " ".join(f"{name}_backward" for name in ATTENTION),
+        _ATTENTION,
     ),
     "_ctc_loss_backward": (Rule("cuda", alert="ctc_loss_backward"),),
     "_embedding_bag_dense_backward": (
@@ -191,7 +204,7 @@ TABLE: "dict[str, tuple[Rule, ...]]" = {
 FORWARD = (
     *("index", "embedding", "embedding_bag", "_embedding_bag", "gather", "index_select", "take"),
     *("repeat_interleave", "_ctc_loss", "_adaptive_avg_pool2d", "_adaptive_avg_pool3d"),
-    *("_scaled_dot_product_efficient_attention", "_efficient_attention_forward"),
+    *("_efficient_attention_forward", "_flash_attention_forward", *ATTENTION[2:]),
     *(
         name.removesuffix("_backward")
         for name in TABLE

@@ -33,6 +33,7 @@ COMPILES = (
 )
 
 WITHOUT = "no deterministic version"
+STRICT = "deterministic with DETERMINISM=strict only"
 WITH = "deterministic with torch.use_deterministic_algorithms(True)"
 
 _libraries: "list[Any]" = []  # a registration lasts as long as its Library
@@ -151,13 +152,20 @@ def _check(name: str, arguments: "dict[str, Any]", frame: FrameType) -> None:
     if not rule.alternative and torch._C._get_deterministic_algorithms():
         if not torch._C._get_deterministic_algorithms_warn_only():
             return  # it raises
-        _expected.append(rule.alert or name.strip("_"))
+        if not rule.only_strict:
+            _expected.append(rule.alert or name.strip("_"))
     node = torch._C._current_autograd_node()
     spot, what = _place(node, frame), f"aten::{name}"
     if spot is not None:
         backward = "" if node is None else f" in {node.name()}"
-        remedy = WITH if rule.alternative else WITHOUT
-        findings.note("operator", what, spot, f"{device}{backward}: {remedy}")
+        findings.note("operator", what, spot, f"{device}{backward}: {remedy(rule)}")
+
+
+def remedy(rule: "nondeterministic.Rule") -> str:
+    """When the operator of a rule is deterministic, in a few words."""
+    if rule.only_strict:
+        return STRICT
+    return WITH if rule.alternative else WITHOUT
 
 
 def _device(arguments: "dict[str, Any]") -> str | None:
