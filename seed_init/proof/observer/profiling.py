@@ -47,6 +47,8 @@ def finish() -> None:
     """Write what was measured."""
     if _profiler is None:
         return
+    import torch
+
     _profiler.stop()
     observer.journal.write(
         "profile",
@@ -58,5 +60,7 @@ def finish() -> None:
                 "calls": one.count,
             }
             for one in _profiler.key_averages()
+            # On CUDA kernels have entries of their own: they would be counted twice.
+            if one.device_type == torch.autograd.DeviceType.CPU
         },
     )
