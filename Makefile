@@ -44,7 +44,7 @@ test: lint ## run every test that this machine can run (installs into .venv)
 
 # Where the torch is not that of .venv: make test-gpu PYTHON=/opt/conda/bin/python3
 .PHONY: test-gpu
-test-gpu: ## run the tests that need a GPU; skipped, with the reason, where there is none
+test-gpu: $(if $(PYTHON),,venv) ## run the tests that need a GPU; skipped, with the reason, where there is none
 	@SEED_INIT=0 $(or $(PYTHON),.venv/bin/python) -m pytest -n 0 tests/gpu $(PYTEST_ARGS)
 
 .PHONY: lint
