@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from seed_init.proof.cost.choices import SWITCHES, Choice
+
 SEED = "7"
 BASE = "off"
 """The arm that the others are compared with."""
@@ -41,12 +43,19 @@ def level(name: str, determinism: str, title: str) -> Arm:
     return Arm(name, title, "levels", {"SEED": SEED, "DETERMINISM": determinism})
 
 
-def switch(determinism: str, variable: str, value: str, needs_cuda: bool = True) -> Arm:
-    given = f"{variable}={value}"
-    environment = {"SEED": SEED, "DETERMINISM": determinism, variable: value}
-    name = f"{determinism}+{given}"
-    title = f"`{given}` over `{determinism}`"
-    return Arm(name, title, "switches", environment, needs_cuda=needs_cuda)
+def switch(choice: Choice) -> Arm:
+    """A switch as `seed-init cost` measures it."""
+    (given,) = (f"{n}={v}" for n, v in choice.variables.items() if n != "DETERMINISM")
+    environment = {"SEED": SEED, **choice.variables}
+    title = f"`{given}` over `{choice.over}`"
+    name = f"{choice.over}+{given}"
+    return Arm(name, title, "switches", environment, needs_cuda=choice.needs_cuda)
+
+
+SMALL_WORKSPACE = Choice(
+    "warn with :16:8", {"DETERMINISM": "warn", "CUBLAS_WORKSPACE_CONFIG": ":16:8"}, True, "warn"
+)
+"""Whether `warn` would be cheaper with the other value that cuBLAS is deterministic with."""
 
 
 def peer(name: str, title: str, package: str, lines: str) -> Arm:
@@ -111,15 +120,8 @@ ARMS: dict[str, Arm] = {
         level("fast", "fast", "`fast`"),
         level("warn", "warn", "`warn`"),
         level("strict", "strict", "`strict`"),
-        switch("off", "CUDNN_DETERMINISTIC", "1"),
-        switch("off", "TORCH_DETERMINISTIC_ALGORITHMS", "warn", needs_cuda=False),
-        switch("off", "CUBLAS_WORKSPACE_CONFIG", ":4096:8"),
-        switch("off", "CUBLAS_WORKSPACE_CONFIG", ":16:8"),
-        switch("off", "CUDNN_ALLOW_TF32", "0"),
-        switch("off", "TORCH_ALLOW_TF32", "1"),
-        switch("warn", "TORCH_FILL_UNINITIALIZED_MEMORY", "1", needs_cuda=False),
-        switch("warn", "CUDNN_BENCHMARK", "1"),
-        switch("warn", "CUBLAS_WORKSPACE_CONFIG", ":16:8"),
+        *map(switch, SWITCHES),
+        switch(SMALL_WORKSPACE),
         peer("recipe", "usual recipe", "", RECIPE),
         peer("lightning", 'Lightning `Trainer(deterministic="warn")`', "lightning", LIGHTNING),
         peer("hf", "HF `enable_full_determinism(warn_only=True)`", "transformers", HUGGING_FACE),

@@ -7,17 +7,7 @@ import torch
 
 from seed_init.determinism import LEVELS
 from seed_init.libraries.torch import SETTERS
-
-TORCH_DEFAULTS = {
-    "CUDNN_DETERMINISTIC": "0",
-    "CUDNN_BENCHMARK": "0",
-    "CUDNN_ALLOW_TF32": "1",
-    "TORCH_ALLOW_TF32": "0",
-    "TORCH_DETERMINISTIC_ALGORITHMS": "0",
-    # Without effect while the deterministic algorithms are off.
-    "TORCH_FILL_UNINITIALIZED_MEMORY": "1",
-}
-"""The flags as PyTorch has them where nobody has set any, named as in the contract."""
+from seed_init.proof.cost.choices import DEFAULTS
 
 
 def level(name: str, **overrides: str) -> Callable[[], None]:
@@ -27,7 +17,7 @@ def level(name: str, **overrides: str) -> Callable[[], None]:
         name: "off", "fast", "warn" or "strict".
         overrides: variable of the contract to value.
     """
-    flags = TORCH_DEFAULTS | LEVELS[name] | overrides
+    flags = DEFAULTS | LEVELS[name] | overrides
 
     def put() -> None:
         for variable, value in flags.items():

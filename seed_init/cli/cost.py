@@ -62,11 +62,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         metavar="LIST",
         help="choices to measure beside off, with commas; all by default",
     )
-    command.add_argument("--stdin", type=Path, metavar="FILE", help="what every run reads")
-    command.add_argument(
-        "--timeout", type=words.seconds, metavar="SECONDS", help="for each run; none by default"
-    )
-    command.add_argument("--json", action="store_true", help="print one JSON object")
+    words.add_runs(command)
     command.add_argument("--plot", type=Path, metavar="FILE", help="write a picture there, as SVG")
     command.add_argument("--force", action="store_true", help="overwrite FILE if it is there")
     words.add_command(command)

@@ -73,11 +73,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         metavar="DIR",
         help="write the record of each run there, with the verdict, for seed-init report",
     )
-    command.add_argument("--stdin", type=Path, metavar="FILE", help="what every run reads")
-    command.add_argument(
-        "--timeout", type=words.seconds, metavar="SECONDS", help="for each run; none by default"
-    )
-    command.add_argument("--json", action="store_true", help="print one JSON object")
+    words.add_runs(command)
     words.add_command(command)
     command.set_defaults(run=run)
 

@@ -2,12 +2,22 @@
 
 import argparse
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 
 def add_command(parser: argparse.ArgumentParser) -> None:
     """Add the user's command: everything after `--`, or from the first word that is no option."""
     parser.add_argument("command", nargs=argparse.REMAINDER, metavar="-- CMD", action=_Command)
+
+
+def add_runs(parser: argparse.ArgumentParser) -> None:
+    """Add what commands take that run the user's command several times."""
+    parser.add_argument("--stdin", type=Path, metavar="FILE", help="what every run reads")
+    parser.add_argument(
+        "--timeout", type=seconds, metavar="SECONDS", help="for each run; none by default"
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
 
 
 class _Command(argparse.Action):

@@ -129,6 +129,7 @@ def test_a_run_that_is_cut_short_writes_no_checkpoint_and_leaves_no_worker(
 ) -> None:
     assert indexing["files"] == ["cost.svg", "order"]
     assert indexing["left"] == []
+    assert indexing["result"]["notes"] == []  # no worker had to be ended from outside
     assert indexing["stderr"] == ""
 
 
@@ -254,11 +255,12 @@ def test_flags_that_the_program_sets_itself_are_named(python: Path, tmp_path: Pa
     ("program", "env", "said"),
     [
         ("import torch; raise SystemExit('no data')", {}, "fails under DETERMINISM=off: exit "),
+        ("import torch; raise SystemExit(3)", {}, "DETERMINISM=off: exit status 3\n"),
         ("print(1)", {}, "cannot be measured: it does not import torch"),
         ("print(1)", {"SEED_INIT": "0"}, "SEED_INIT=0 switches the hook off"),
         (ALERT.replace("range(9)", "range(2)"), {}, "makes 2 optimizer steps, and at least 4 are"),
     ],
-    ids=["fails", "no-torch", "no-hook", "two-steps"],
+    ids=["fails", "fails-silently", "no-torch", "no-hook", "two-steps"],
 )
 def test_what_cannot_be_measured_is_one_line(
     python: Path, tmp_path: Path, program: str, env: dict[str, str], said: str

@@ -17,7 +17,11 @@ VARIABLES = ("DETERMINISM", *FLAGS, "CUBLAS_WORKSPACE_CONFIG")
 DEFAULTS = {
     "CUDNN_DETERMINISTIC": "0",
     "CUDNN_BENCHMARK": "0",
+    "CUDNN_ALLOW_TF32": "1",
+    "TORCH_ALLOW_TF32": "0",
     "TORCH_DETERMINISTIC_ALGORITHMS": "0",
+    # Without effect while the deterministic algorithms are off.
+    "TORCH_FILL_UNINITIALIZED_MEMORY": "1",
 }
 """PyTorch's own, which hold where nobody sets them."""
 

@@ -170,7 +170,6 @@ def finish() -> None:
         clock="cuda" if series is not None and series.is_cuda else "wall",
         memory=_memory(torch),
         flags=_flags(),
-        cublas=os.environ.get("CUBLAS_WORKSPACE_CONFIG"),
         machine=_machine(torch),
         # Last: it takes memory itself.
         digest=_digest() if series is not None else None,
