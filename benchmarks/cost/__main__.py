@@ -27,15 +27,20 @@ MODELS = ("resnet", "unet", "transformer", "lstm", "gnn", "embedding_bag", "atte
 
 def main() -> int:
     options = parse()
-    if options.render:
-        render(options.render)
-        return 0
     try:
+        if options.render:
+            render(options.render)
+            return 0
+        # Now: nobody wants to hear of it after the first model.
+        options.output.mkdir(parents=True, exist_ok=True)
         arms = ways.chosen(options.arms)
         with tempfile.TemporaryDirectory() as place:
             file = measure(options, arms, make_interpreters(Path(place), packages()))
-    except (Failed, ValueError) as error:
+    except (Failed, record.Unreadable, ValueError) as error:
         say(f"benchmarks.cost: {error}")
+        return 2
+    except OSError as error:
+        say(f"benchmarks.cost: {error.filename} cannot be written: {error.strerror}")
         return 2
     print(file.with_suffix(".md").read_text())
     return 0

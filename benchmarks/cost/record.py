@@ -80,9 +80,25 @@ def same(one: Result, two: Result) -> bool:
     return all(one[part] == two[part] for part in ("machine", "settings"))
 
 
+class Unreadable(Exception):
+    """A file is no result. The text is one line for the user."""
+
+
 def read(file: Path) -> Result:
-    result: Result = json.loads(file.read_text())
-    return result
+    """The result in a file.
+
+    Raises:
+        Unreadable: there is none.
+    """
+    try:
+        result: Result = json.loads(file.read_text())
+        if {"machine", "settings", "arms", "models"} <= result.keys():
+            return result
+    except OSError as error:
+        raise Unreadable(f"{file} cannot be read: {error.strerror}; give a NAME.json") from None
+    except (ValueError, AttributeError):
+        pass
+    raise Unreadable(f"{file} is no result of this benchmark; give a NAME.json that it has written")
 
 
 def write(file: Path, result: Result) -> None:

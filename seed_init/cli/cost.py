@@ -74,6 +74,8 @@ def _choices(text: str) -> tuple[str, ...]:
     for name in names:
         if name not in CHOICES:
             raise argparse.ArgumentTypeError(f"{name!r} is no choice; see --help for all")
+    if not names:
+        raise argparse.ArgumentTypeError(f"{text!r} names no choice; see --help for all")
     return names
 
 

@@ -51,9 +51,7 @@ def resolve(
         CannotStart: there is no such command, or it cannot be executed.
     """
     if not given or not given[0]:
-        raise CannotStart(
-            "no command is given; put it after --, for example: seed-init verify -- python train.py"
-        )
+        raise CannotStart("no command is given; put it after --, for example: -- python train.py")
     first = given[0]
     if first.endswith(".ipynb"):
         return _notebook(given, environment, place, directory)

@@ -1,7 +1,9 @@
 """What is run, and what becomes of a run that fails."""
 
+import sys
+
 import pytest
-from hook.support import run
+from hook.support import REPOSITORY, run
 
 from benchmarks.cost import measuring, table
 from benchmarks.cost.arms import ARMS, Arm
@@ -68,3 +70,21 @@ def test_an_operator_that_was_only_warned_of_is_no_reason() -> None:
         "Traceback (most recent call last):\nValueError: no\n"
     )
     assert reason(stderr, 1) == "fails: ValueError: no"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--render", "missing.json"), "missing.json cannot be read: No such file or directory"),
+        (("--render", "README.md"), "README.md is no result of this benchmark"),
+        (("--arms", "x"), "--arms x: there is no such arm or group"),
+        (("--output", "/proc/x"), "/proc/x cannot be written: No such file or directory"),
+    ],
+)
+def test_a_mistake_is_one_line_before_anything_is_measured(
+    words: tuple[str, ...], said: str
+) -> None:
+    done = run(sys.executable, "-m", "benchmarks.cost", *words, cwd=REPOSITORY)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"benchmarks.cost: {said}")
+    assert done.stderr.count("\n") == 1

@@ -286,6 +286,7 @@ def test_the_reason_of_a_failure_is_the_error_that_the_program_raised(
     ("words", "said"),
     [
         (("--only", "warm"), "'warm' is no choice"),
+        (("--only", ","), "',' names no choice"),
         (("--steps", "2"), "'2' is not a whole number from 3 on"),
         (("--plot", "there.svg"), "there.svg is there already; give another FILE, or --force"),
         (("--plot", "nowhere/a.svg"), "there is no directory nowhere; make it first"),
