@@ -33,11 +33,6 @@ if (
                 )
             finally:
                 os._exit(78)
-elif os.environ.get("SEED_INIT") != "0":
-    # All that an idle hook does: it pays for the look at this file (startup.py says how).
-    import gc
-
-    gc.freeze()
 
 _here = os.path.dirname(__file__)
 _kept = _here + "/_seed_init_kept_sitecustomize"

@@ -155,12 +155,6 @@ def start() -> None:
                 _arm()
         except BaseException as error:
             end(error)
-    # What the interpreter has made so far lives until it exits. Frozen, it is not searched for
-    # garbage again and again, at exit above all, which saves more than this file costs; and
-    # forked children share its pages for longer (the documentation of gc.freeze).
-    import gc
-
-    gc.freeze()
 
 
 def is_observed() -> bool:
