@@ -3,8 +3,6 @@
 Targets: active 1.05, idle 1.02, in a base interpreter and in a virtual environment alike.
 """
 
-import importlib.util
-import py_compile
 import tempfile
 from pathlib import Path
 
@@ -25,8 +23,6 @@ def main() -> None:
         defaults.write_text((interpreters.REPOSITORY / "image/defaults").read_text())
         no_pth = interpreters.link_copy(hooked, Path(place, "no-pth"))
         next(Path(place, "no-pth").rglob("seed_init.pth")).unlink()
-        no_freeze = interpreters.link_copy(hooked, Path(place, "no-freeze"))
-        replace_startup(Path(place, "no-freeze"), "gc.freeze()", "pass")
 
         def arm(executable: Path, base: Path | None = None, **variables: str) -> Arm:
             environment = interpreters.environment(base or executable, **variables)
@@ -39,7 +35,8 @@ def main() -> None:
             "defaults file (as in image)": arm(as_in_image),
             "SEED_INIT=0": arm(hooked, SEED_INIT="0"),
             "idle, without the .pth line": arm(no_pth),
-            "SEED=7, without gc.freeze": arm(no_freeze, SEED="7"),
+            "no hook, PYTHONPATH set": arm(bare, PYTHONPATH="/nowhere"),
+            "SEED=7, PYTHONPATH set": arm(hooked, SEED="7", PYTHONPATH="/nowhere"),
         }
         report("python -c pass", measure(arms, ROUNDS))
 
@@ -52,22 +49,6 @@ def main() -> None:
             "SEED=7": arm(own_hook, base=bare, SEED="7"),
         }
         report("python -c pass in a virtual environment", measure(arms, ROUNDS))
-
-
-def replace_startup(prefix: Path, old: str, new: str) -> None:
-    """Change the start-up file of one copy, and compile it as `seed-init install` does."""
-    source = next(prefix.rglob("_seed_init_startup.py"))
-    compiled = Path(importlib.util.cache_from_source(str(source)))
-    text = source.read_text()
-    for path in (source, compiled):
-        path.unlink()  # not written through: the copies share files
-    source.write_text(text.replace(old, new))
-    py_compile.compile(
-        str(source),
-        cfile=str(compiled),
-        optimize=2,
-        invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,
-    )
 
 
 if __name__ == "__main__":

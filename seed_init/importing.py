@@ -1,6 +1,6 @@
 """Run a function once, right after a module's import, without importing the module.
 
-`startup.Finder` sits first in `sys.meta_path` and asks here for the names that it waits for.
+The module `startup` sits first in `sys.meta_path` and asks here for the names that it waits for.
 The answer is that of the finders behind it, with the loader wrapped in a proxy. The proxy
 puts the true loader back *before* the module's body runs, so that the module, its spec and
 everything that looks at them (importlib.resources, inspect, pickle, reload) see what they
@@ -21,8 +21,13 @@ if TYPE_CHECKING:
     from importlib.abc import Loader
     from importlib.machinery import ModuleSpec
     from types import ModuleType
+    from typing import Any, Protocol
 
-    from seed_init.startup import Finder
+    class Finder(Protocol):
+        """What is in `sys.meta_path` and is told of imports: the module `startup`."""
+
+        def imported(self, name: str) -> None: ...
+
 
 _asking: "set[tuple[str, int]]" = set()
 
@@ -66,7 +71,7 @@ def _ask_others(
     path: "Sequence[str] | None",
     target: "ModuleType | None",
 ) -> "ModuleSpec | None":
-    finders = list(sys.meta_path)
+    finders: list[Any] = list(sys.meta_path)
     if finder in finders:
         del finders[: finders.index(finder) + 1]
     for other in finders:

@@ -7,8 +7,8 @@ its .pth line is never hidden, and nothing of the user's has to make room for it
 """
 
 import importlib.util
+import marshal
 import os
-import py_compile
 import shutil
 import sys
 import sysconfig
@@ -20,49 +20,55 @@ KEPT = "_seed_init_kept_sitecustomize"
 MARKER = "INSTALLED_BY_SEED_INIT"
 
 STARTUP = "_seed_init_startup"
+STARTUP_PLACE = b"startup.py"
+"""The constant in sitecustomize.py that stands for the code of startup.py."""
 PTH_NAME = "seed_init.pth"
 
+_ASKED = (
+    "any(map(posix.environ.get,"
+    ' (b"SEED", b"DETERMINISM", b"SEED_INIT_TRACE", b"SEED_INIT_RECORD")))'
+    ' or posix.access("/etc/seed_init/defaults", 0)'
+    ' or posix.access(sys.prefix + "/etc/seed_init/defaults", 0)'
+)
 # `site` goes on after a .pth line that fails, and user code would run unseeded. As in
 # sitecustomize.py: one line and status 78, where there is anything to seed.
-_REFUSE = """
-import os, sys
-places = ("/etc/seed_init/defaults", sys.prefix + "/etc/seed_init/defaults")
-names = ("SEED", "DETERMINISM", "SEED_INIT_TRACE", "SEED_INIT_RECORD")
-asked = any(map(os.environ.get, names)) or any(map(os.path.exists, places))
-if asked and os.environ.get("SEED_INIT", "").strip() != "0":
-    line = f"seed_init: cannot load the seeding hook ({error!r}); run 'seed-init install' again, "
-    line += "or set SEED_INIT=0 to run without seeding\\n"
-    try:
-        os.write(2, line.encode("ascii", "backslashreplace"))
-    finally:
-        os._exit(78)
-"""
+_REFUSE = f"""import posix, sys
+if ({_ASKED}) and posix.environ.get(b"SEED_INIT", b"").strip() != b"0":
+ try: posix.write(2, f"seed_init: cannot load the seeding hook ({{error!r}}); run 'seed-init install' again, or set SEED_INIT=0 to run without seeding".encode("ascii", "backslashreplace") + bytes([10]))
+ finally: posix._exit(78)"""  # noqa: E501
 
 
-def _guarded(start: str, unless: str = "") -> str:
-    """Python source: `start`, which ends the process where it fails.
+def _pth(modules: str, condition: str, start: str, unless: str = "") -> str:
+    """The text of a .pth file: one line, which `site` compiles at every start.
+
+    All that a start compiles is the condition; the rest is a string in that line, and in there
+    the refusal is a string once more. ASCII only: another byte stops every interpreter in a C
+    locale (cpython#103161).
 
     Args:
-        start: one line of Python.
-        unless: a condition on `error` under which there is nothing to say.
+        modules: what the condition needs, of what is loaded before `site`.
+        condition: an expression of Python.
+        start: one statement that starts the hook, run where `condition` holds. If the statement
+            fails, the process ends.
+        unless: a condition on `error` under which there is nothing to say, with " or " after it.
     """
-    # The refusal is a string in a string: only a failing start compiles it.
-    refuse = f"exec({_REFUSE!r})"
-    return f"try: {start}\nexcept Exception as error: {unless}{refuse}\n"
+    guarded = f"try: {start}\nexcept Exception as error: {unless}exec('''{_REFUSE}''')"
+    text = guarded.replace("\n", "\\n")
+    return f'import {modules}; {condition} and exec("""{text}""")\n'
 
 
-# One ASCII line each: a byte beyond ASCII stops every interpreter in a C locale
-# (cpython#103161).
-PTH_VIRTUAL = f"import os; exec({_guarded(f'import {STARTUP}')!r})\n"
+# What is asked for exactly, startup.is_asked says; a Python with nothing to seed loads nothing.
+PTH_VIRTUAL = _pth("posix, sys", f"({_ASKED})", f"import {STARTUP}")
 # Where pip has put the package, it is started from there: pip's upgrades then keep the hook, and
 # after pip's uninstallation the line does nothing.
-_START_PACKAGE = _guarded(
+PTH_PIP = _pth(
+    "posix, sys",
+    f"({_ASKED})",
     "import seed_init.startup; seed_init.startup.start()",
     unless="getattr(error, 'name', '') == 'seed_init' or ",
 )
-PTH_PIP = f"import os; exec({_START_PACKAGE!r})\n"
 # Only PYTHONPATH can put a foreign sitecustomize before the one in the stdlib directory.
-PTH_BASE = f'import os; "PYTHONPATH" in os.environ and exec({_guarded(f"import {STARTUP}")!r})\n'
+PTH_BASE = _pth("posix", 'b"PYTHONPATH" in posix.environ', f"import {STARTUP}")
 
 # Whatever the umask: a hook that a user cannot read is skipped by Python with two lines.
 READABLE_FILE = 0o644
@@ -159,10 +165,12 @@ def install(placement: Placement) -> Report:
             _write(placement.pth, PTH_PIP, report)
             return report
         _install_package(placement, source, report)
-        _write(placement.startup, (source / "startup.py").read_text(), report)
+        startup = (source / "startup.py").read_text()
+        _write(placement.startup, startup, report)
         if not placement.virtual:
             _keep_sitecustomize(placement, report)
-            _write(placement.sitecustomize, (source / "sitecustomize.py").read_text(), report)
+            text = (source / "sitecustomize.py").read_text()
+            _write(placement.sitecustomize, text, report, startup)
         _write(placement.pth, PTH_VIRTUAL if placement.virtual else PTH_BASE, report)
     except OSError as error:
         raise PlacementError(_cannot(error)) from None
@@ -254,7 +262,7 @@ def _install_package(placement: Placement, source: Path, report: Report) -> None
         shutil.rmtree(fresh, ignore_errors=True)
         shutil.rmtree(old, ignore_errors=True)
     for file in sorted(target.rglob("*.py")):
-        _compile(file)
+        _compile(file, file.read_text(encoding="utf-8"))
     for path in target.rglob("__pycache__"):
         path.chmod(READABLE_DIRECTORY)
     report.say(f"installed {target}")
@@ -323,19 +331,27 @@ def _is_ours(path: Path) -> bool:
         return False
 
 
-def _write(path: Path, text: str, report: Report) -> None:
-    if _up_to_date(path, text):
+def _write(path: Path, text: str, report: Report, startup: str = "") -> None:
+    """Write a file of the hook and, for a module, its compiled form.
+
+    Args:
+        path: the file.
+        text: what it is to hold, ASCII.
+        report: gets a line if there was anything to do.
+        startup: the text of startup.py, for the module that carries that file's code.
+    """
+    if _up_to_date(path, text, startup):
         return
     fresh = path.with_name(f".{path.name}-{os.getpid()}")
     fresh.write_text(text, encoding="ascii")
     fresh.chmod(READABLE_FILE)
     fresh.replace(path)
     if path.suffix == ".py":
-        _compile(path, without_docstrings=True)
+        _compile(path, text, startup, optimize=2)
     report.say(f"installed {path}")
 
 
-def _up_to_date(path: Path, text: str) -> bool:
+def _up_to_date(path: Path, text: str, startup: str) -> bool:
     """True where the file, readable by all, and what it was compiled to are those of `text`."""
     try:
         if path.read_text() != text or path.stat().st_mode & READABLE_FILE != READABLE_FILE:
@@ -343,7 +359,7 @@ def _up_to_date(path: Path, text: str) -> bool:
         if path.suffix != ".py":
             return True
         # Python does not compare them, see `_compile`; an interrupted update may have.
-        return _compiled(path).read_bytes()[8:16] == importlib.util.source_hash(path.read_bytes())
+        return _compiled(path).read_bytes()[8:16] == _hash(text, startup)
     except (OSError, UnicodeDecodeError):
         return False
 
@@ -368,21 +384,41 @@ def _compiled(source: Path) -> Path:
     return source.parent / "__pycache__" / f"{source.stem}.{sys.implementation.cache_tag}.pyc"
 
 
-def _compile(source: Path, without_docstrings: bool = False) -> None:
+def _compile(path: Path, text: str, startup: str = "", optimize: int = 0) -> None:
     """Compile without a time stamp: image tools change file times, and users may not write.
 
-    UNCHECKED_HASH also spares every start the look at the source. Nobody reads docstrings of
-    the files that every process loads; they are half of what there is to load.
+    The format is that of PEP 552 with a hash that is not checked, which also spares every start
+    the look at the source.
+
+    Args:
+        path: the module's file.
+        text: its source.
+        startup: the text of startup.py. The code of that file is put in place of the constant
+            `STARTUP_PLACE`, so that a start reads one file and unpacks the code only if needed.
+        optimize: 2 for the files that every process loads: nobody reads their docstrings, which
+            are half of what there is to load.
     """
-    compiled = _compiled(source)
-    py_compile.compile(
-        str(source),
-        cfile=str(compiled),
-        invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,
-        optimize=2 if without_docstrings else 0,
-        doraise=True,
-    )
-    compiled.chmod(READABLE_FILE)
+    code = compile(text, str(path), "exec", dont_inherit=True, optimize=optimize)
+    if startup:
+        beside = str(path.with_name(f"{STARTUP}.py"))
+        carried = compile(startup, beside, "exec", dont_inherit=True, optimize=optimize)
+        constants = [
+            marshal.dumps(carried) if value == STARTUP_PLACE else value for value in code.co_consts
+        ]
+        code = code.replace(co_consts=tuple(constants))
+    flags = (0b01).to_bytes(4, "little")
+    content = importlib.util.MAGIC_NUMBER + flags + _hash(text, startup) + marshal.dumps(code)
+    compiled = _compiled(path)
+    compiled.parent.mkdir(exist_ok=True)
+    fresh = compiled.with_name(f".{compiled.name}-{os.getpid()}")
+    fresh.write_bytes(content)
+    fresh.chmod(READABLE_FILE)
+    fresh.replace(compiled)
+
+
+def _hash(text: str, startup: str) -> bytes:
+    """What a compiled file was made from, 8 bytes."""
+    return importlib.util.source_hash((text + startup).encode())
 
 
 def _cannot(error: OSError) -> str:

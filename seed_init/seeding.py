@@ -235,7 +235,7 @@ def reseed(seed: int | None) -> int | None:
     for name in startup.LIBRARIES:
         if _is_waiting(name) and _is_imported(name):
             # It came past the hook, by another import hook's doing.
-            startup.finder.waiting.discard(name)  # type: ignore[union-attr]
+            startup.finder.waiting.discard(name)
             imported(name)
     _begin_round()
     return process_seed()

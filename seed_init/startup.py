@@ -3,18 +3,23 @@
 Nothing is seeded here and no library is imported: a finder is left behind, which calls
 `seeding` when one of the libraries below has been imported, and two fork callbacks.
 
-`seed-init install` puts a copy of this file, named `_seed_init_startup`, where sitecustomize and
-the .pth file import it. Every process pays for it. So it is one file outside the package, it
-imports only what the interpreter has loaded already, and what only an error or only some
-processes need is elsewhere. docs/design.md says what it costs.
+`seed-init install` puts this file, named `_seed_init_startup`, beside the package: compiled into
+sitecustomize, and as a file for the .pth line. Every process pays for it. So it is one file outside
+the package, it imports only what the interpreter has loaded already, and what only an error or
+only some processes need is elsewhere. docs/design.md says what it costs.
+
+The environment is read from `posix.environ`, the dictionary of bytes that `os.environ` stands on
+(Lib/os.py, _createenviron): a name that is not there costs `os.environ` two exceptions. No name
+here holds the module `os`: whatever this module holds when Python ends is cleared name by name
+(Python/pylifecycle.c, finalize_modules), and `os` has hundreds.
 """
 
-import os
+import posix
 import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from importlib.machinery import ModuleSpec
     from types import ModuleType
     from typing import Any
@@ -98,41 +103,43 @@ started = False
 follows_random = False
 """Whether forked children are seen to after `random` has seen to itself (`processes`)."""
 
-finder: "Finder | None" = None
-"""Waits for the libraries that are not imported yet; None where there is nothing to do."""
+finder: "Any" = None
+"""This module, once it waits in `sys.meta_path` for the libraries that are not imported yet.
+
+The import system asks whatever has a `find_spec`; a class for it would cost every start more.
+"""
+
+waiting: "set[str]" = set()
+"""Full names of the modules that are waited for. A name leaves when `call` is called for it; a
+failed import keeps it."""
 
 
-class Finder:
-    """A finder in `sys.meta_path` that finds nothing itself but knows what is waited for.
+def find_spec(
+    name: str, path: "Sequence[str] | None" = None, target: "ModuleType | None" = None
+) -> "ModuleSpec | None":
+    """Answer for a module that is waited for; None for every other one."""
+    if name not in waiting:
+        return None
+    spec: ModuleSpec | None = part("importing").find_spec(finder, name, path, target)
+    return spec
 
-    Args:
-        waiting: full module names. A name leaves when `call` is called for it; a failed
-            import keeps it.
-        call: called with the name, once, right after the module's import. It must not
-            raise: raising would fail the user's import.
+
+def imported(name: str) -> None:
+    """Call for the module that has just been imported, unless that was done before."""
+    if name in waiting:
+        waiting.remove(name)
+        call(name)
+
+
+def call(name: str) -> None:
+    """Seed a library, or give true entropy to a module that draws names.
+
+    This must not raise: raising would fail the user's import.
     """
-
-    def __init__(self, waiting: "set[str]", call: "Callable[[str], None]") -> None:
-        self.waiting = waiting
-        self.call = call
-
-    def find_spec(
-        self,
-        name: str,
-        path: "Sequence[str] | None" = None,
-        target: "ModuleType | None" = None,
-    ) -> "ModuleSpec | None":
-        """Answer for a name that is waited for; None for every other one."""
-        if name not in self.waiting:
-            return None
-        spec: ModuleSpec | None = part("importing").find_spec(self, name, path, target)
-        return spec
-
-    def imported(self, name: str) -> None:
-        """Call for `name`, unless that was done before."""
-        if name in self.waiting:
-            self.waiting.remove(name)
-            self.call(name)
+    if name in UNIQUE_NAMES:
+        guarded("entropy", "give_to", name)
+    else:
+        guarded("seeding", "imported", name)
 
 
 def start() -> None:
@@ -145,7 +152,7 @@ def start() -> None:
     an interpreter that runs the other.
     """
     global started
-    if started or os.environ.get("SEED_INIT", "").strip() == "0":
+    if started or posix.environ.get(b"SEED_INIT", b"").strip() == b"0":
         return
     if is_asked():
         started = True
@@ -164,14 +171,14 @@ def is_observed() -> bool:
 
 def is_asked() -> bool:
     """True where the environment or a defaults file may ask for seeds, flags or a record."""
-    environ = os.environ
+    environ = posix.environ
     return bool(
-        environ.get("SEED")
-        or environ.get("DETERMINISM")
-        or environ.get("SEED_INIT_TRACE")
-        or environ.get("SEED_INIT_RECORD")
-        or os.access(DEFAULTS, os.F_OK)
-        or os.access(sys.prefix + DEFAULTS, os.F_OK)
+        environ.get(b"SEED")
+        or environ.get(b"DETERMINISM")
+        or environ.get(b"SEED_INIT_TRACE")
+        or environ.get(b"SEED_INIT_RECORD")
+        or posix.access(DEFAULTS, posix.F_OK)
+        or posix.access(sys.prefix + DEFAULTS, posix.F_OK)
     )
 
 
@@ -186,23 +193,26 @@ def read(values: "dict[str, str]", origins: "dict[str, str]") -> None:
         Refusal: a value, or a line of the defaults file, that the contract does not have.
     """
     for path in (sys.prefix + DEFAULTS, DEFAULTS):
-        if os.access(path, os.F_OK):
+        if posix.access(path, posix.F_OK):
             read_defaults(path, values, origins)
             break
-    environ = os.environ
-    if environ.get("SEED_INIT", "").strip():
-        raise part("refusals").not_accepted("SEED_INIT", environ["SEED_INIT"], ("0",))
-    # Over the environment, not over the contract: to ask os.environ for a name that it does
-    # not have costs an exception each time.
-    for name in environ:
-        if name in ACCEPTED:
-            # Empty counts as unset: Compose and CI systems pass variables through empty.
-            value = environ[name].strip()
-            if value:
-                values[name] = accept(name, value)
-                origins[name] = "environment"
+    environ = posix.environ
+    if environ.get(b"SEED_INIT", b"").strip():
+        raise part("refusals").not_accepted("SEED_INIT", _text(environ[b"SEED_INIT"]), ("0",))
+    for name in ACCEPTED:
+        # Empty counts as unset: Compose and CI systems pass variables through empty.
+        value = environ.get(name.encode())
+        if value and (text := _text(value).strip()):
+            values[name] = accept(name, text)
+            origins[name] = "environment"
     if values.get("DETERMINISM") == "strict":
         part("refusals").check_strict(values)
+
+
+def _text(value: bytes) -> str:
+    from os import fsdecode
+
+    return fsdecode(value)
 
 
 def read_defaults(path: str, values: "dict[str, str]", origins: "dict[str, str]") -> None:
@@ -218,15 +228,15 @@ def read_defaults(path: str, values: "dict[str, str]", origins: "dict[str, str]"
     """
     # Not open(): its text decoding costs more than the rest of this function.
     try:
-        handle = os.open(path, os.O_RDONLY)
-        text = os.read(handle, DEFAULTS_MAX + 1)
-        os.close(handle)
+        handle = posix.open(path, posix.O_RDONLY)
+        text = posix.read(handle, DEFAULTS_MAX + 1)
+        posix.close(handle)
         if len(text) > DEFAULTS_MAX:
             raise OSError(0, f"longer than {DEFAULTS_MAX} bytes")
     except OSError as error:
         raise part("refusals").unreadable(path, error) from None
     # Not splitlines(): it splits a comment at characters that no editor takes for a line's end.
-    lines = os.fsdecode(text).split("\n")
+    lines = _text(text).split("\n")
     for number, line in enumerate(lines, 1):
         line = line.strip()
         if line and line[0] != "#":
@@ -265,38 +275,42 @@ def _arm() -> None:
     if values.get("SEED") == "random":
         part("draw").replace_random(values, origins)
     # Now, because cuBLAS reads it when torch creates its first handle; children inherit it.
-    if "CUBLAS_WORKSPACE_CONFIG" in values:
-        os.environ["CUBLAS_WORKSPACE_CONFIG"] = values["CUBLAS_WORKSPACE_CONFIG"]
-    elif "SEED" in values or "DETERMINISM" in values:
-        level = values.get("DETERMINISM", "warn")
-        if values.get("TORCH_DETERMINISTIC_ALGORITHMS", level) in ("1", "warn", "strict"):
-            os.environ["CUBLAS_WORKSPACE_CONFIG"] = CUBLAS_DETERMINISTIC[0]
+    workspace = _cublas_workspace()
+    if workspace:
+        from os import environ
+
+        environ["CUBLAS_WORKSPACE_CONFIG"] = workspace
     watch()
     if is_observed():
         part("proof.observer").start(values)
 
 
+def _cublas_workspace() -> "str | None":
+    """The value of CUBLAS_WORKSPACE_CONFIG that this process is to have; None for no change."""
+    if "CUBLAS_WORKSPACE_CONFIG" in values:
+        return values["CUBLAS_WORKSPACE_CONFIG"]
+    if "SEED" in values or "DETERMINISM" in values:
+        level = values.get("DETERMINISM", "warn")
+        if values.get("TORCH_DETERMINISTIC_ALGORITHMS", level) in ("1", "warn", "strict"):
+            return CUBLAS_DETERMINISTIC[0]
+    return None
+
+
 def watch() -> None:
     """Leave the finder and the fork callbacks behind; see to what is imported already."""
     global finder
-    os.register_at_fork(
+    posix.register_at_fork(
         before=lambda: guarded("processes", "before_fork"),
         after_in_parent=lambda: guarded("processes", "after_fork_in_parent"),
         after_in_child=lambda: (
             None if follows_random else guarded("processes", "after_fork_in_child")
         ),
     )
-    finder = Finder(
-        {*LIBRARIES, *UNIQUE_NAMES, "multiprocessing.process"},
-        lambda name: (
-            guarded("entropy", "give_to", name)
-            if name in UNIQUE_NAMES
-            else guarded("seeding", "imported", name)
-        ),
-    )
+    finder = sys.modules[__name__]
+    waiting.update(LIBRARIES, UNIQUE_NAMES, ("multiprocessing.process",))
     sys.meta_path.insert(0, finder)
-    for name in finder.waiting & sys.modules.keys():
-        finder.imported(name)
+    for name in waiting & sys.modules.keys():
+        imported(name)
 
 
 def guarded(module: str, function: str, *arguments: object) -> None:
@@ -332,7 +346,7 @@ def _load(name: str) -> "Any":
         from _frozen_importlib import module_from_spec
         from _frozen_importlib_external import PathFinder
 
-        spec = PathFinder.find_spec("seed_init", [os.path.dirname(__file__)])
+        spec = PathFinder.find_spec("seed_init", [__file__.rpartition("/")[0]])
         if spec is not None and spec.loader is not None:
             sys.modules["seed_init"] = module_from_spec(spec)
             spec.loader.exec_module(sys.modules["seed_init"])
@@ -352,9 +366,9 @@ def end(error: BaseException) -> None:
         line = f"seed_init: cannot load the seeding hook ({error!r}); run 'seed-init install' "
         line += "again, or set SEED_INIT=0 to run without seeding\n"
         try:
-            os.write(2, line.encode("ascii", "backslashreplace"))
+            posix.write(2, line.encode("ascii", "backslashreplace"))
         finally:
-            os._exit(78)
+            posix._exit(78)
 
 
 if __name__ == "_seed_init_startup":

@@ -1,5 +1,6 @@
 """`seed-init install` and `uninstall`: nothing of the user's is lost, and everything comes back."""
 
+import importlib.util
 import os
 import shutil
 import sysconfig
@@ -219,13 +220,44 @@ def test_install_repairs_what_an_interrupted_update_left(fresh: Fresh, how: str)
         copy.chmod(0o600)
         copy.replace(hook)
     else:
-        (compiled,) = hook.parent.glob("__pycache__/sitecustomize.*.pyc")
+        # By its name: a test with another optimization may have written one beside it.
+        compiled = Path(importlib.util.cache_from_source(str(hook), optimization=""))
         old = compiled.read_bytes()
         compiled.unlink()
         compiled.write_bytes(old[:8] + b"12345678" + old[16:])
     assert seed_init(python, "install").stdout == f"installed {hook}\n"
     assert hook.stat().st_mode & 0o777 == 0o644
     assert output(python, "-c", DRAW, env={"SEED": "7"}) == SEEDED_7
+
+
+def test_install_takes_a_new_startup_into_the_compiled_sitecustomize(
+    fresh: Fresh, tmp_path: Path
+) -> None:
+    """One file is all that a start reads; a release that changes startup.py changes that file."""
+    python = fresh("hooked")
+    release = tmp_path / "seed_init"
+    shutil.copytree(PACKAGE, release, ignore=shutil.ignore_patterns("__pycache__"))
+    text = (release / "startup.py").read_text()
+    (release / "startup.py").write_text(text.replace("SEED_MAX = 2**32 - 1", "SEED_MAX = 10"))
+    hook = stdlib_of(python) / "sitecustomize.py"
+    assert f"installed {hook}" in output(python, release, "install").splitlines()
+    assert run(python, "-c", "pass", env={"SEED": "11"}).returncode == 78
+    (stdlib_of(python) / "_seed_init_startup.py").unlink()
+    assert run(python, "-c", "pass", env={"SEED": "11"}).returncode == 78
+
+
+@pytest.mark.parametrize("how", ["-O", "-OO", "PYTHONPYCACHEPREFIX", "no compiled files"])
+def test_a_start_without_the_compiled_sitecustomize_is_seeded(
+    fresh: Fresh, tmp_path: Path, how: str
+) -> None:
+    python = fresh("hooked")
+    if how == "no compiled files":
+        for compiled in stdlib_of(python).glob("__pycache__/*sitecustomize*"):
+            compiled.unlink()
+    options = [how] if how.startswith("-") else []
+    env = {how: str(tmp_path)} if how.startswith("PY") else {}
+    env |= {"SEED": "7", "PYTHONDONTWRITEBYTECODE": "1"}
+    assert output(python, *options, "-c", DRAW, env=env) == SEEDED_7
 
 
 def test_a_refused_install_changes_nothing(fresh: Fresh) -> None:
