@@ -47,12 +47,17 @@ test: lint ## run every test that this machine can run (installs into .venv)
 test-gpu: $(if $(PYTHON),,venv) ## run the tests that need a GPU; skipped, with the reason, where there is none
 	@SEED_INIT=0 $(or $(PYTHON),.venv/bin/python) -m pytest -n 0 tests/gpu $(PYTEST_ARGS)
 
+.PHONY: test-peers
+test-peers: venv ## run CPython's, NumPy's and others' own tests with and without the hook (PEERS=…)
+	@tools/peer-suites.sh PYTORCH
+	@SEED_INIT=0 .venv/bin/python -m tests.peers $(PEERS)
+
 .PHONY: lint
 lint: venv ## ruff, mypy, shellcheck, hadolint
 	@.venv/bin/ruff check $(PYTHON_FILES)
 	@.venv/bin/ruff format --check --quiet $(PYTHON_FILES) || (echo "run: .venv/bin/ruff format"; false)
 	@.venv/bin/mypy --no-error-summary
-	@.venv/bin/shellcheck $(SHELL_FILES)
+	@.venv/bin/shellcheck --external-sources $(SHELL_FILES)
 	@.venv/bin/hadolint Dockerfile examples/team/Dockerfile
 
 .PHONY: venv

@@ -3,6 +3,8 @@
 Targets: active 1.05, idle 1.02, in a base interpreter and in a virtual environment alike.
 """
 
+import importlib.util
+import py_compile
 import tempfile
 from pathlib import Path
 
@@ -23,6 +25,8 @@ def main() -> None:
         defaults.write_text((interpreters.REPOSITORY / "image/defaults").read_text())
         no_pth = interpreters.link_copy(hooked, Path(place, "no-pth"))
         next(Path(place, "no-pth").rglob("seed_init.pth")).unlink()
+        two_files = interpreters.link_copy(hooked, Path(place, "two-files"))
+        carry_nothing(Path(place, "two-files"))
 
         def arm(executable: Path, base: Path | None = None, **variables: str) -> Arm:
             environment = interpreters.environment(base or executable, **variables)
@@ -34,6 +38,7 @@ def main() -> None:
             "SEED=7": arm(hooked, SEED="7"),
             "defaults file (as in image)": arm(as_in_image),
             "SEED_INIT=0": arm(hooked, SEED_INIT="0"),
+            "SEED=7, two files": arm(two_files, SEED="7"),
             "idle, without the .pth line": arm(no_pth),
             "no hook, PYTHONPATH set": arm(bare, PYTHONPATH="/nowhere"),
             "SEED=7, PYTHONPATH set": arm(hooked, SEED="7", PYTHONPATH="/nowhere"),
@@ -49,6 +54,19 @@ def main() -> None:
             "SEED=7": arm(own_hook, base=bare, SEED="7"),
         }
         report("python -c pass in a virtual environment", measure(arms, ROUNDS))
+
+
+def carry_nothing(prefix: Path) -> None:
+    """Compile the sitecustomize of one copy without the code of startup.py in it."""
+    source = next(prefix.glob("lib/python3*/sitecustomize.py"))
+    compiled = Path(importlib.util.cache_from_source(str(source)))
+    compiled.unlink()  # not written through: the copies share files
+    py_compile.compile(
+        str(source),
+        cfile=str(compiled),
+        optimize=2,
+        invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,
+    )
 
 
 if __name__ == "__main__":

@@ -11,12 +11,14 @@ readonly plugin_dir=/usr/local/lib/docker/cli-plugins
 # Bookworm has Compose 1.29 and no buildx. Trixie's plugins run on it: libc 2.34 is
 # all they link to.
 readonly donor_suite=trixie
-readonly donor_keyring=/usr/share/keyrings/debian-archive-keyring.gpg
 readonly engine_log=${XDG_STATE_HOME:-/var/log}/dockerd.log
 readonly engine_timeout_s=60
 
 say() { printf 'docker-engine: %s\n' "$*" >&2; }
 die() { say "$*"; exit 1; }
+
+# shellcheck source=tools/debian.sh
+source "$(dirname -- "${BASH_SOURCE[0]}")/debian.sh"
 
 # --- what is there ---------------------------------------------------------------
 
@@ -46,30 +48,6 @@ missing() {
     buildx_is_there || parts+=('buildx')
     local IFS=,
     printf '%s' "${parts[*]}" | sed 's/,/, /g'
-}
-
-# --- apt -------------------------------------------------------------------------
-
-# apt_get ...: quiet unless it fails, and never a question.
-apt_get() {
-    local output
-    output=$(DEBIAN_FRONTEND=noninteractive \
-        apt-get "$@" -qq -y --no-install-recommends -o DPkg::Lock::Timeout=120 2>&1) \
-        || die "apt-get $1 failed: $(grep -m 1 '^E:' <<< "$output" || tail -n 1 <<< "$output")"
-}
-
-# Once a run, and only in a run that installs something.
-package_lists_are_fresh=
-refresh_package_lists() {
-    [[ -z $package_lists_are_fresh ]] || return 0
-    apt_get update
-    package_lists_are_fresh=yes
-}
-
-# candidate PACKAGE: the upstream version apt would install; nothing if it knows none.
-candidate() {
-    LC_ALL=C apt-cache policy "$1" \
-        | awk '$1 == "Candidate:" && $2 != "(none)" { sub(/^[0-9]+:/, "", $2); print $2 }'
 }
 
 # --- the engine ------------------------------------------------------------------
@@ -139,43 +117,16 @@ provide_buildx() {
     fi
 }
 
-# The archive that this host gets Debian from; it has the donor suite too.
-debian_mirror() {
-    # shellcheck disable=SC2016 # apt's own variables
-    apt-get indextargets --format '$(ORIGIN)/$(LABEL) $(REPO_URI)' 'Created-By: Packages' \
-        | awk '$1 == "Debian/Debian" { print $2; exit }'
-}
-
 # fetch_plugin NAME DIRECTORY: the plugin out of the donor suite's package NAME. The
 # package itself is not installed: it would pull the donor's docker in with it.
 # A subshell, so that its trap is its own.
 fetch_plugin() (
     say "fetching $1 from Debian $donor_suite"
-    [[ -r $donor_keyring ]] || die "$donor_keyring is missing: install debian-archive-keyring"
     scratch=$(mktemp -d)
     trap 'rm -rf -- "$scratch"' EXIT
-
-    local mirror
-    mirror=$(debian_mirror)
-    [[ -n $mirror ]] || die "no Debian archive in this host's apt sources to fetch $1 from"
-    mkdir -p -- "$scratch/lists" "$scratch/cache" "$scratch/unpacked" "$2"
-    printf 'deb [signed-by=%s] %s %s main\n' "$donor_keyring" "$mirror" "$donor_suite" \
-        > "$scratch/sources.list"
-    # apt as if this were a system of the donor suite; the host's own sources, pins
-    # and lists stay out of it, and stay as they are. The user _apt cannot write here.
-    cat > "$scratch/apt.conf" << CONF
-Dir::Etc::SourceList "$scratch/sources.list";
-Dir::Etc::SourceParts "/dev/null";
-Dir::Etc::Preferences "/dev/null";
-Dir::Etc::PreferencesParts "/dev/null";
-Dir::State::Lists "$scratch/lists";
-Dir::Cache "$scratch/cache";
-APT::Default-Release "";
-APT::Update::Error-Mode "any";
-APT::Sandbox::User "root";
-CONF
+    mkdir -p -- "$scratch/unpacked" "$2"
+    use_suite "$donor_suite" "$scratch"
     cd -- "$scratch"
-    apt_get update -c "$scratch/apt.conf"
     apt_get download "$1" -c "$scratch/apt.conf"
     dpkg -x "$1"_*.deb unpacked
     install -m 755 -- "unpacked/usr/libexec/docker/cli-plugins/$1" "$2/$1"
