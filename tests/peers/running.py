@@ -23,6 +23,15 @@ PART_TIMEOUT = 900  # seconds for one part in one interpreter, on a busy machine
 WHOLE = "the whole part"
 """Stands for the tests of a part that ended without a report: a crash, or the time-out."""
 
+LOAD_FOLDER = """\
+import os
+from test.support import load_package_tests
+
+def load_tests(*args):
+    return load_package_tests(os.path.dirname(__file__), *args)
+"""
+"""What the folder of a test has in its `__init__.py`."""
+
 PASSED, SKIPPED, FAILED = "passed", "skipped", "failed"
 
 PACKAGES = Path(sysconfig.get_path("purelib"))
@@ -93,10 +102,14 @@ def _link_tests(python: Path) -> None:
     (library,) = (python.parent.parent / "lib").glob("python3*")
     copy = library / "test"
     shutil.copytree(tests, copy, symlinks=True)
-    # 3.11.7 installs no test that is a folder: Debian's package has those as files.
+    # 3.11.7 leaves out some tests that are folders there: Debian's package has those as files.
+    # Its runner looks for folders (Lib/test/libregrtest/findtests.py, SPLITTESTDIRS).
     for file in (FETCHED / "cpython").glob("test_*.py"):
-        if not (copy / file.name).exists() and not (copy / file.stem).exists():
-            shutil.copy2(file, copy)
+        folder = copy / file.stem
+        if not (copy / file.name).exists() and not folder.exists():
+            folder.mkdir()
+            shutil.copy2(file, folder / "test_whole.py")
+            (folder / "__init__.py").write_text(LOAD_FOLDER)
 
 
 def _arm(name: str, python: Path, **variables: str) -> Arm:
