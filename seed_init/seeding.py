@@ -82,12 +82,15 @@ def imported(name: str) -> None:
     """Seed and set up the library that has just been imported.
 
     Args:
-        name: its module name: a key of `startup.LIBRARIES`, or multiprocessing.process.
+        name: its module name: a key of `startup.LIBRARIES`, or a module `process` such as
+            multiprocessing has.
     """
     from seed_init import processes
 
     if name not in startup.LIBRARIES:
-        processes.watch_multiprocessing()
+        from seed_init import copies
+
+        copies.watch(name)
         return
     seed = process_seed()
     try:

@@ -47,6 +47,9 @@ UNIQUE_NAMES = (
 )
 """Modules that draw names, salts and ports from `random`: they get true entropy (`entropy`)."""
 
+COPIES = ".process"
+"""How the name ends of the module by which a copy of multiprocessing is known (`copies`)."""
+
 ACCEPTED: "dict[str, tuple[str, ...]]" = {
     "SEED": (),
     "DETERMINISM": ("off", "fast", "warn", "strict"),
@@ -123,15 +126,17 @@ class Finder:
         target: "ModuleType | None" = None,
     ) -> "ModuleSpec | None":
         """Answer for a name that is waited for; None for every other one."""
-        if name not in self.waiting:
+        if name not in self.waiting and not name.endswith(COPIES):
             return None
         spec: ModuleSpec | None = part("importing").find_spec(self, name, path, target)
         return spec
 
     def imported(self, name: str) -> None:
-        """Call for `name`, unless that was done before."""
+        """Call for `name`, unless that was done before, and for a copy of multiprocessing."""
         if name in self.waiting:
             self.waiting.remove(name)
+            self.call(name)
+        elif name.endswith(COPIES) and hasattr(sys.modules.get(name), "BaseProcess"):
             self.call(name)
 
 
@@ -293,7 +298,7 @@ def watch() -> None:
         ),
     )
     finder = Finder(
-        {*LIBRARIES, *UNIQUE_NAMES, "multiprocessing.process"},
+        {*LIBRARIES, *UNIQUE_NAMES},
         lambda name: (
             guarded("entropy", "give_to", name)
             if name in UNIQUE_NAMES
@@ -301,8 +306,9 @@ def watch() -> None:
         ),
     )
     sys.meta_path.insert(0, finder)
-    for name in finder.waiting & sys.modules.keys():
-        finder.imported(name)
+    for name in list(sys.modules):
+        if name in finder.waiting or name.endswith(COPIES):
+            finder.imported(name)
 
 
 def guarded(module: str, function: str, *arguments: object) -> None:

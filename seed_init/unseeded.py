@@ -33,15 +33,20 @@ COPYING = frozenset(
     {
         "copy",
         "pickle",
+        "dill",
+        "dill._dill",
         "numpy.random._pickle",
-        "multiprocessing.connection",
-        "multiprocessing.queues",
-        "multiprocessing.spawn",
         "concurrent.futures.process",
         "torch.serialization",
     }
 )
 """Modules that make a generator to put another one's state into it right afterwards."""
+
+RECEIVING = ("common", "connection", "pool", "queues", "reduction", "spawn")
+"""Modules of multiprocessing, and of each copy of it, that do the same."""
+
+FORKING = ("popen_fork", "forkserver")
+"""Modules of a copy of multiprocessing that seed `random` in a child that they have forked."""
 
 TOLD_MAX = 1000
 """Places that are named; a program that generates its code could have any number."""
@@ -80,7 +85,7 @@ def entropy(library: str, what: str, frame: "FrameType | None") -> int | None:
     """
     module = callers.module_of(frame)
     seed = seeding.job_seed()
-    if seed is None or module in LEFT_ALONE or module in COPYING:
+    if seed is None or module in LEFT_ALONE or module in COPYING or _is_of_copy(module, RECEIVING):
         return None
     policy = settings.value("SEED_INIT_UNSEEDED")
     if policy == "warn":
@@ -95,6 +100,31 @@ def entropy(library: str, what: str, frame: "FrameType | None") -> int | None:
     if callers.during_import(frame):
         label = (*label, "import")
     return streams.derive_entropy(seed, (*_origin(), *_numbered(library, *label)))
+
+
+def _is_of_copy(module: str, names: tuple[str, ...]) -> bool:
+    """True for a module of multiprocessing or of a copy of it that has one of the names."""
+    from seed_init import processes
+
+    package, _, name = module.rpartition(".")
+    return name in names and package in processes.modules
+
+
+def is_fork_of_copy(frame: "FrameType | None") -> bool:
+    """True where `random.seed()` in a forked child would undo what the hook has done there.
+
+    billiard calls it in each (billiard/popen_fork.py), as CPython did before it had callbacks.
+    """
+    return seeding.job_seed() is not None and _is_of_copy(callers.module_of(frame), FORKING)
+
+
+def is_unpickled(frame: "FrameType | None") -> bool:
+    """True where a generator comes with what a spawned worker is given to run."""
+    module = callers.module_of(frame)
+    while frame is not None and module in COPYING:  # such as dill
+        frame = frame.f_back
+        module = callers.module_of(frame)
+    return _is_of_copy(module, ("spawn",))
 
 
 def _tell_once(line: str) -> None:
