@@ -5,8 +5,9 @@ thread of its process. By module, and apart from what is made during an import, 
 some when they are imported (scipy.stats does): these must not shift the user's, least of all in a
 notebook, where an import happens once and a cell runs twice.
 Threads count for themselves, so that no thread's generators depend on how far another one is. A
-thread goes by its name, which `threading` gives in the order in which threads are constructed;
-of several with one name each is numbered when it makes its first generator.
+thread goes by its name, which `threading` gives in the order in which threads are constructed,
+less what changes from run to run (`labels`); of several with one name each is numbered when it
+makes its first generator.
 
 A generator that was made before a worker came into being would be repeated in every worker that
 holds it. `adopt` gives it a stream of its own there.
@@ -16,7 +17,7 @@ import sys
 from _thread import _local
 from itertools import count
 
-from seed_init import callers, seeding, settings, streams
+from seed_init import callers, labels, seeding, settings, streams
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -96,7 +97,8 @@ def entropy(library: str, what: str, frame: "FrameType | None") -> int | None:
         _tell_once(f"{what} without a seed at {callers.place(frame)}: from SEED")
     seeding.any_unseeded = True
     # In a spawned worker the program's own module has another name (Lib/multiprocessing/spawn.py).
-    label: tuple[str, ...] = ("__main__" if module == "__mp_main__" else module,)
+    named = "__main__" if module == "__mp_main__" else labels.of_module(frame, module)
+    label: tuple[str, ...] = (named,)
     if callers.during_import(frame):
         label = (*label, "import")
     return streams.derive_entropy(seed, (*_origin(), *_numbered(library, *label)))
@@ -171,7 +173,10 @@ def _thread(origin: Origin) -> streams.Path:
     if here == threading.main_thread().ident:
         return ()
     # Not current_thread(): it would register threads that `threading` did not start.
-    name = next((one.name for one in threading.enumerate() if one.ident == here), "")
+    thread = next((one for one in threading.enumerate() if one.ident == here), None)
+    name = ""
+    if thread is not None:
+        name = labels.of_thread(thread.name, here, getattr(thread, "native_id", None))
     # One step each under the interpreter's lock: two threads never get one number.
     return ("thread", name, next(_threads.setdefault((origin, name), count(1))))
 
