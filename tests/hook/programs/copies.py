@@ -3,7 +3,7 @@
 usage: copies.py START_METHOD PACKAGE...
 
 Of each package: a pool of two, and a process that starts one of the same package and one of the
-next.
+next; multiprocessing itself comes after the last.
 """
 
 import importlib
@@ -49,9 +49,9 @@ def by_process(package, target, *arguments):
     queue = there.SimpleQueue()
     process = there.Process(target=target, args=(queue, *arguments))
     process.start()
-    told = queue.get()
     process.join()
-    return told
+    assert process.exitcode == 0
+    return queue.get()
 
 
 def tell_nested(queue, packages):
@@ -73,7 +73,7 @@ def by_pool(package):
 
 def main():
     told = {"parent": draw()}
-    for package, following in zip(PACKAGES, [*PACKAGES[1:], PACKAGES[0]]):
+    for package, following in zip(PACKAGES, [*PACKAGES[1:], "multiprocessing"]):
         told |= {f"{package}'s worker {n}": one for n, one in enumerate(by_pool(package))}
         nested = by_process(package, tell_nested, [package, following])
         told |= {f"{package}'s {name}": one for name, one in nested.items()}
