@@ -131,7 +131,19 @@ def _first_place() -> streams.Path:
     )
     if inherits or not (is_strange or module in WORKERS):
         return root()
-    return (*root(), *STRANGE, module, int.from_bytes(os.urandom(8), "little"))
+    return (*root(), *STRANGE, module, _any_number())
+
+
+def _any_number() -> int:
+    """Where a place is not known: a number that no other process will have."""
+    return int.from_bytes(os.urandom(8), "little")
+
+
+path: streams.Path = _first_place()
+"""This process's place; changes only in a child, right after it came into being."""
+
+_ends_with_any = path != root()
+"""Whether the last part of the place is `_any_number`."""
 
 
 def leave_strange_place(package: str) -> bool:
@@ -140,17 +152,19 @@ def leave_strange_place(package: str) -> bool:
     Returns:
         Whether this is such a worker.
     """
-    global path
-    first = root()
-    strange = (*first, *STRANGE, f"{package}.spawn")
-    if path[:-1] != strange:
+    global path, _ends_with_any
+    if not _ends_with_any or path[-2] != f"{package}.spawn":
         return False
-    path = first
+    path, _ends_with_any = root(), False
     return True
 
 
-path: streams.Path = _first_place()
-"""This process's place; changes only in a child, right after it came into being."""
+def name_by_seed() -> None:
+    """The program gives this process a seed of its own: its place needs no other number."""
+    global path, _ends_with_any
+    if _ends_with_any:
+        path, _ends_with_any = path[:-1], False
+
 
 is_forked = False
 """Whether this process was forked from a Python process."""
@@ -412,18 +426,20 @@ def _take_fork() -> "tuple[int | None, Any]":
         The child's seed, and `random`'s state where children inherit; None for what it is not to
         be given.
     """
-    global path, is_forked, _former_threads, _numbers, _forking, _next, _of_parent
+    global path, is_forked, _former_threads, _numbers, _forking, _next, _of_parent, _ends_with_any
     entry = _announced()
     fork = entry[1] if entry is not None else None
-    seed, state = None, None
+    seed, state, is_unknown = None, None, False
     if isinstance(fork, tuple):
         place, seed = (*path, "fork", fork[0]), fork[1]
     elif entry is not None and fork is None:
         place = path
     else:
-        # Forked in C, with the callbacks of the child only: such children cannot be told apart,
-        # and any thread may have drawn.
-        fork = fork or Fork(path if inherits else (*path, "fork", 0), True, announced=False)
+        # Forked in C, with the callbacks of the child only: nobody has numbered it, and any thread
+        # may have drawn.
+        is_unknown = fork is None and not inherits
+        unknown = (*path, "fork", 0, _any_number()) if is_unknown else path
+        fork = fork or Fork(unknown, True, announced=False)
         place, seed, state = fork.path, fork.seed, fork.state
         if fork.others:
             seeding.release_generators()
@@ -431,6 +447,7 @@ def _take_fork() -> "tuple[int | None, Any]":
                 seeding.inherit_locked(fork.locked)
     _former_threads = count_of_other_threads()
     is_forked, path, _numbers = True, place, count(1)
+    _ends_with_any = is_unknown
     # Not cleared: to let go of what is in there, its memory would have to be copied.
     _of_parent, _next, _forking = (_next, _forking), [], []
     if starting:
@@ -443,5 +460,5 @@ _of_parent: object = None
 
 def move_to(place: streams.Path) -> None:
     """In a child, before it runs: take the place that its parent has told it."""
-    global path
-    path = place
+    global path, _ends_with_any
+    path, _ends_with_any = place, False

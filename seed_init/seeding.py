@@ -239,6 +239,7 @@ def reseed(seed: int | None) -> int | None:
     global _job_seed, scope
     if seed is not None:
         _job_seed, scope = seed, ()
+        processes.name_by_seed()
         processes.forget_children()
         if startup.finder is None:
             startup.watch()  # nothing was asked for so far

@@ -560,16 +560,26 @@ os.wait()
     assert len(drawn) == 1
 
 
-def test_a_fork_in_c_that_tells_only_the_child_is_seeded(python: Path) -> None:
+def test_forks_in_c_that_tell_only_the_child_do_not_draw_alike(python: Path) -> None:
+    """uWSGI forks its workers so. Nobody has numbered them; `reseed` makes them repeat."""
     code = """
-import ctypes, os, random
-if ctypes.PyDLL(None).fork() == 0:
-    ctypes.pythonapi.PyOS_AfterFork_Child()
-    print(random.random(), flush=True); os._exit(0)
-print(os.waitstatus_to_exitcode(os.wait()[1]))
+import ctypes, json, os, random, seed_init
+for number in range(3):
+    if ctypes.PyDLL(None).fork() == 0:
+        ctypes.pythonapi.PyOS_AfterFork_Child()
+        told = [random.random(), seed_init.status()["path"][:2]]
+        seed_init.reseed(number)
+        print(json.dumps([*told, random.random()]), flush=True); os._exit(0)
+    assert os.waitstatus_to_exitcode(os.wait()[1]) == 0
 """
-    drawn = {output(python, "-c", code, env={"SEED": "7"}) for _ in range(2)}
-    assert len(drawn) == 1 and drawn.pop().endswith("\n0")
+    told = []
+    for _ in "12":
+        lines = output(python, "-c", code, env={"SEED": "7"}).splitlines()
+        told.append(list(zip(*map(json.loads, lines), strict=True)))
+    (drawn, places, again), (others, _, repeated) = told
+    assert len({*drawn, *others}) == 6
+    assert places == (["fork", 0],) * 3
+    assert again == repeated and len(set(again)) == 3
 
 
 def test_a_library_first_imported_in_a_worker_is_seeded_there(python: Path) -> None:
