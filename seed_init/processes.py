@@ -2,10 +2,11 @@
 
 The root of a tree (a program started by hand, by a launcher or by `subprocess`) has the
 empty path, or ("rank", n) where ranks were asked to be distinct. A child of multiprocessing
-(fork, spawn, forkserver; loky builds on the same class) appends ("process", k, ...) with its
-multiprocessing identity; a bare `os.fork` appends ("fork", k) for its parent's k-th fork.
+appends its number among its siblings, see `copies`; a bare `os.fork` appends ("fork", k) for its
+parent's k-th fork.
 """
 
+import _thread
 import os
 import sys
 from _thread import _count as count_of_other_threads
@@ -16,7 +17,7 @@ from seed_init import seeding, settings, startup, streams
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from types import FrameType
+    from types import FrameType, ModuleType
     from typing import Any
 
 RANK_VARIABLES = {
@@ -38,21 +39,132 @@ def rank() -> tuple[int, str] | None:
     return None
 
 
-def _root_path() -> streams.Path:
+modules: "dict[str, ModuleType]" = {}
+"""Package -> its module `process`, of multiprocessing and of each copy of it: by `copies`."""
+
+HELPERS = (
+    ("spawn", "spawn_main"),
+    ("forkserver", "main"),
+    ("resource_tracker", "main"),
+    ("semaphore_tracker", "main"),
+)
+"""What a copy of multiprocessing starts by `python -c "from PACKAGE.MODULE import FUNCTION; ..."`.
+
+Lib/multiprocessing/spawn.py, forkserver.py, resource_tracker.py; loky's are named alike.
+"""
+
+WORKERS = ("anyio.to_process", "ppft")
+"""Programs that a library starts as its workers, and tells nothing that a place could come from."""
+
+LOKY = "popen_loky_posix"
+"""The module that is a worker of loky; its processes are of multiprocessing's class."""
+
+STRANGE = ("worker",)
+"""Begins the label of a worker whose place nobody tells."""
+
+inherits = settings.value("SEED_INIT_CHILDREN") == "inherit"
+"""Whether children are to go on with the streams of their parent."""
+
+
+def _started() -> tuple[str, str]:
+    """Package and module of what a library has started as its worker or helper.
+
+    From the command line, which is there before any module could tell. ("", "") for any other
+    program.
+    """
+    words = iter(sys.orig_argv[1:])
+    for word in words:
+        if word in ("-W", "-X"):
+            next(words, "")
+        elif word == "-m":
+            module = next(words, "")
+            package, _, name = module.rpartition(".")
+            return (package, name) if module in WORKERS or name == LOKY else ("", "")
+        elif word == "-c":
+            code = next(words, "").partition(";")[0].split()
+            package, _, name = code[1].rpartition(".") if len(code) == 4 else ("", "", "")
+            return (package, name) if (name, *code[3:]) in HELPERS else ("", "")
+        elif word.endswith("compile_worker/__main__.py"):
+            return "torch._inductor.compile_worker", "__main__"
+        elif word[:1] != "-":
+            break
+    return "", ""
+
+
+def _interpreter() -> int | None:
+    """The number of this interpreter in its process; None for the main one.
+
+    Before 3.13 it is None in every one: 3.11 does not tell cheaply, and in 3.12 nothing is seeded
+    in the others (`seeding.base_seed`).
+    """
+    if sys.version_info < (3, 13) or _thread._is_main_interpreter():
+        return None
+    # Counts what was made in the process, and uses no number again.
+    current = __import__("_interpreters").get_current()
+    return int(current[0])
+
+
+interpreter = _interpreter()
+"""`_interpreter`, which stays as it is."""
+
+
+def root() -> streams.Path:
+    """The place of this process as a program; that of a worker before anybody has told it more."""
     here = rank()
+    place: streams.Path = ()
     if here is not None and settings.value("SEED_INIT_RANKS") == "distinct":
-        return ("rank", here[0])
-    return ()
+        place = ("rank", here[0])
+    return place if interpreter is None or inherits else (*place, "interpreter", interpreter)
 
 
-path: streams.Path = _root_path()
+def _first_place() -> streams.Path:
+    """`root`, but in a worker whose place nobody will tell: there one that no other process has.
+
+    To draw what the main process and all siblings draw would be worse than to draw other numbers
+    in every run, which is what such a worker does without us.
+    """
+    package, name = _started()
+    module = f"{package}.{name}".lstrip(".")
+    # Any copy of multiprocessing imports its module `process` before all others.
+    is_strange = name == "spawn" and not hasattr(
+        sys.modules.get(f"{package}.process"), "BaseProcess"
+    )
+    if inherits or not (is_strange or module in WORKERS):
+        return root()
+    return (*root(), *STRANGE, module, _any_number())
+
+
+def _any_number() -> int:
+    """Where a place is not known: a number that no other process will have."""
+    return int.from_bytes(os.urandom(8), "little")
+
+
+path: streams.Path = _first_place()
 """This process's place; changes only in a child, right after it came into being."""
 
-# (path, depth) of the process in which the multiprocessing identities below start: depth is
-# the length of the identity there, None for that of this process. A bare fork starts a tree of its
-# own, because its child and its parent go on to number their processes alike.
-_tree: tuple[streams.Path, int | None] = (path, 0)
-_tree_of_parent = _tree
+_ends_with_any = path != root()
+"""Whether the last part of the place is `_any_number`."""
+
+
+def leave_strange_place(package: str) -> bool:
+    """Take the place of the program, for a beginning, in a worker of a package that has come.
+
+    Returns:
+        Whether this is such a worker.
+    """
+    global path, _ends_with_any
+    if not _ends_with_any or path[-2] != f"{package}.spawn":
+        return False
+    path, _ends_with_any = root(), False
+    return True
+
+
+def name_by_seed() -> None:
+    """The program gives this process a seed of its own: its place needs no other number."""
+    global path, _ends_with_any
+    if _ends_with_any:
+        path, _ends_with_any = path[:-1], False
+
 
 is_forked = False
 """Whether this process was forked from a Python process."""
@@ -80,8 +192,8 @@ class Fork:
         self.path, self.others, self.state = path, others, None
         self.locked = seeding.NONE
         job = seeding.job_seed()
-        self.seed = None if job is None or _inherits else streams.derive(job, path)
-        if job is not None and _inherits and "random" in sys.modules:
+        self.seed = None if job is None or inherits else streams.derive(job, path)
+        if job is not None and inherits and "random" in sys.modules:
             self.state = sys.modules["random"].getstate()
         if announced and self.seed is not None:
             if seeding.any_unseeded:
@@ -91,14 +203,13 @@ class Fork:
                 self.locked = seeding.hold_generators()
 
 
-_inherits = settings.value("SEED_INIT_CHILDREN") == "inherit"
-
 # What is being forked now, the innermost last: (thread, Fork). A number and a seed in place of the
 # Fork where these are all; None for what `subprocess` forks. A list, because a signal's handler may
 # fork while we prepare another fork.
 _forking: "list[tuple[int, Fork | tuple[int, int | None] | None]]" = []
 
-_starting: dict[int, streams.Path] = {}  # by thread: the place of the process that it starts
+starting: dict[int, streams.Path] = {}
+"""Thread -> the place of the process that it is about to fork, where that is known."""
 
 BATCH = 16
 # Number and seed of the next children, the last first. Taken together in one step, since a
@@ -110,15 +221,20 @@ _former_threads = 0  # threads of the parent, which CPython goes on to count in 
 
 def is_main() -> bool:
     """True in a program's own process, false in a worker that a program made for itself."""
-    process = sys.modules.get("multiprocessing.process")
-    spawned = process is not None and (
-        process.parent_process() is not None
-        or getattr(process.current_process(), "_inheriting", False)
-    )
-    # torch.compile starts its workers as a program of their own. A program may have put
-    # anything in sys.argv, or nothing.
-    program = str((getattr(sys, "argv", None) or [""])[0])
-    return not (is_forked or spawned or program.endswith("compile_worker/__main__.py"))
+    # The word is there where the program is no Python but has one in it, which has a command line
+    # of its own (Lib/multiprocessing/spawn.py; billiard's).
+    words = {"--multiprocessing-fork", "--billiard-fork"}
+    is_started = _started() != ("", "") or not words.isdisjoint(sys.orig_argv)
+    is_inner = interpreter is not None
+    return not (is_forked or is_inner or is_started or any(map(_is_in_child, modules.values())))
+
+
+def _is_in_child(module: "Any") -> bool:
+    """True where this process is a child by the copy of multiprocessing that has this module."""
+    process = module.current_process()
+    # Only the main process has no parent. A spawned child is one before it knows its own.
+    parent = getattr(process, "_parent_pid", None)
+    return parent is not None or getattr(process, "_inheriting", False)
 
 
 def before_fork() -> None:
@@ -134,14 +250,14 @@ def before_fork() -> None:
         _forking.append((here, None))
         return
     others = count_of_other_threads() > _former_threads
-    place = _starting.get(here) if _starting else None
+    place = starting.get(here) if starting else None
     if place is None:
         child = _number(others)
-        if not (others or _inherits or seeding.any_unseeded):
+        if not (others or inherits or seeding.any_unseeded):
             _forking.append((here, child))
             return
         place = (*path, "fork", child[0])
-    _forking.append((here, Fork(path if _inherits else place, others)))
+    _forking.append((here, Fork(path if inherits else place, others)))
 
 
 def _number(others: bool) -> "tuple[int, int | None]":
@@ -310,19 +426,20 @@ def _take_fork() -> "tuple[int | None, Any]":
         The child's seed, and `random`'s state where children inherit; None for what it is not to
         be given.
     """
-    global path, is_forked, _former_threads, _numbers, _tree, _tree_of_parent
-    global _forking, _next, _of_parent
+    global path, is_forked, _former_threads, _numbers, _forking, _next, _of_parent, _ends_with_any
     entry = _announced()
     fork = entry[1] if entry is not None else None
-    seed, state = None, None
+    seed, state, is_unknown = None, None, False
     if isinstance(fork, tuple):
         place, seed = (*path, "fork", fork[0]), fork[1]
     elif entry is not None and fork is None:
         place = path
     else:
-        # Forked in C, with the callbacks of the child only: such children cannot be told apart,
-        # and any thread may have drawn.
-        fork = fork or Fork(path if _inherits else (*path, "fork", 0), True, announced=False)
+        # Forked in C, with the callbacks of the child only: nobody has numbered it, and any thread
+        # may have drawn.
+        is_unknown = fork is None and not inherits
+        unknown = (*path, "fork", 0, _any_number()) if is_unknown else path
+        fork = fork or Fork(unknown, True, announced=False)
         place, seed, state = fork.path, fork.seed, fork.state
         if fork.others:
             seeding.release_generators()
@@ -330,84 +447,18 @@ def _take_fork() -> "tuple[int | None, Any]":
                 seeding.inherit_locked(fork.locked)
     _former_threads = count_of_other_threads()
     is_forked, path, _numbers = True, place, count(1)
-    _tree_of_parent, _tree = _tree, (path, None)
+    _ends_with_any = is_unknown
     # Not cleared: to let go of what is in there, its memory would have to be copied.
     _of_parent, _next, _forking = (_next, _forking), [], []
-    if _starting:
-        _starting.clear()
+    if starting:
+        starting.clear()
     return seed, state
 
 
 _of_parent: object = None
 
 
-def watch_multiprocessing() -> None:
-    """Have each multiprocessing child take its place before it runs its target.
-
-    `BaseProcess._bootstrap` is where every start method ends up in the child, and loky's
-    processes too (Lib/multiprocessing/process.py). Its own after-fork callbacks do not do:
-    spawned processes skip them (Lib/multiprocessing/context.py, SpawnProcess._after_fork).
-    """
-    base = sys.modules["multiprocessing.process"].BaseProcess
-    parent_start, bootstrap = base.start, base._bootstrap
-
-    def start(self):  # type: ignore[no-untyped-def]
-        here, pickled = get_ident(), _is_pickled(self)
-        # Travels with the process object: a fork server has an older environment than ours.
-        self._seed_init_seed = seeding.job_seed()
-        self._seed_init_held = None
-        if pickled:
-            self._seed_init_held = _unseeded_part().held() if seeding.any_unseeded else {}
-        if not pickled:
-            _starting[here] = _place(_tree, self._identity)
-        try:
-            return parent_start(self)
-        finally:
-            _starting.pop(here, None)
-
-    def _bootstrap(self, *args, **kwargs):  # type: ignore[no-untyped-def]
-        seed = getattr(self, "_seed_init_seed", None)
-        held = getattr(self, "_seed_init_held", None)
-        startup.guarded("processes", "take_place", self._identity, seed, held)
-        return bootstrap(self, *args, **kwargs)
-
-    base.start, base._bootstrap = start, _bootstrap
-
-
-def _is_pickled(process: "Any") -> bool:
-    """True where the child gets its arguments by pickle, not by being a copy of its parent."""
-    method = getattr(process, "_start_method", None)
-    if method is None:  # the default one, which `start` is about to settle as well
-        method = sys.modules["multiprocessing"].get_start_method()
-    return bool(method != "fork")
-
-
-def take_place(
-    identity: tuple[int, ...], seed: int | None, held: "dict[str, Any] | None" = None
-) -> None:
-    """In a multiprocessing child: take the place that its identity names.
-
-    Args:
-        identity: the multiprocessing identity, (2, 1) for the first child of the second.
-        seed: the parent's seed, which its `reseed` may have changed; None if unknown.
-        held: what the parent's `unseeded.held` gave; None for a copy of the parent.
-    """
-    global path, _tree
-    if seed is not None and seed != seeding.job_seed():
-        seeding.reseed(seed)
-    if not _inherits:
-        root, depth = _tree_of_parent
-        _tree = root, len(identity) - 1 if depth is None else depth
-        place = _place(_tree, identity)
-        if place != path:  # as it is in a fork that the parent has prepared
-            path = place
-            seeding.reseed_libraries()
-            if held or seeding.any_unseeded:
-                if held is not None:
-                    _unseeded_part().know_again(held)
-                _unseeded_part().adopt()
-
-
-def _place(tree: tuple[streams.Path, int | None], identity: tuple[int, ...]) -> streams.Path:
-    root, depth = tree
-    return (*root, "process", *identity[-1 if depth is None else depth :])
+def move_to(place: streams.Path) -> None:
+    """In a child, before it runs: take the place that its parent has told it."""
+    global path, _ends_with_any
+    path, _ends_with_any = place, False

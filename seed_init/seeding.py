@@ -1,5 +1,6 @@
 """Seed the libraries that are imported, with this process's stream, and say so once."""
 
+import _thread
 import sys
 from itertools import count
 
@@ -41,6 +42,10 @@ A round begins where the streams start over. What is numbered within the streams
 without a seed, `seed_init.generator()`) is numbered by round.
 """
 
+# Python 3.12 ends by a signal when another than the main interpreter was the first that hashed
+# something (Python/getargs.c frees in one what the other has allocated). It goes without seeds.
+_is_left_alone = sys.version_info[:2] == (3, 12) and not _thread._is_main_interpreter()
+
 _round_numbers = count(1)
 _job_seed: int | None = None  # what reseed(value) put in SEED's place
 _announced = False
@@ -58,6 +63,8 @@ def base_seed() -> int | None:
     It is SEED, in a job that was restarted a seed derived from it, and after `reseed(value)`
     that value.
     """
+    if _is_left_alone:
+        return None
     if _job_seed is not None:
         return _job_seed
     settings = contract.current()
@@ -82,12 +89,15 @@ def imported(name: str) -> None:
     """Seed and set up the library that has just been imported.
 
     Args:
-        name: its module name: a key of `startup.LIBRARIES`, or multiprocessing.process.
+        name: its module name: a key of `startup.LIBRARIES`, or a module `process` such as
+            multiprocessing has.
     """
     from seed_init import processes
 
     if name not in startup.LIBRARIES:
-        processes.watch_multiprocessing()
+        from seed_init import copies
+
+        copies.watch(name)
         return
     seed = process_seed()
     try:
@@ -229,6 +239,7 @@ def reseed(seed: int | None) -> int | None:
     global _job_seed, scope
     if seed is not None:
         _job_seed, scope = seed, ()
+        processes.name_by_seed()
         processes.forget_children()
         if startup.finder is None:
             startup.watch()  # nothing was asked for so far

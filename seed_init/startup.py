@@ -52,6 +52,9 @@ UNIQUE_NAMES = (
 )
 """Modules that draw names, salts and ports from `random`: they get true entropy (`entropy`)."""
 
+COPIES = ".process"
+"""How the name ends of the module by which a copy of multiprocessing is known (`copies`)."""
+
 ACCEPTED: "dict[str, tuple[str, ...]]" = {
     "SEED": (),
     "DETERMINISM": ("off", "fast", "warn", "strict"),
@@ -118,21 +121,24 @@ def find_spec(
     name: str, path: "Sequence[str] | None" = None, target: "ModuleType | None" = None
 ) -> "ModuleSpec | None":
     """Answer for a module that is waited for; None for every other one."""
-    if name not in waiting:
+    if name not in waiting and not name.endswith(COPIES):
         return None
     spec: ModuleSpec | None = part("importing").find_spec(finder, name, path, target)
     return spec
 
 
 def imported(name: str) -> None:
-    """Call for the module that has just been imported, unless that was done before."""
+    """Call for a module that has just been imported, unless that was done before, and for a copy
+    of multiprocessing."""
     if name in waiting:
         waiting.remove(name)
+        call(name)
+    elif name.endswith(COPIES) and hasattr(sys.modules.get(name), "BaseProcess"):
         call(name)
 
 
 def call(name: str) -> None:
-    """Seed a library, or give true entropy to a module that draws names.
+    """Seed a library, watch a copy of multiprocessing, or give true entropy to who draws names.
 
     This must not raise: raising would fail the user's import.
     """
@@ -307,10 +313,11 @@ def watch() -> None:
         ),
     )
     finder = sys.modules[__name__]
-    waiting.update(LIBRARIES, UNIQUE_NAMES, ("multiprocessing.process",))
+    waiting.update(LIBRARIES, UNIQUE_NAMES)
     sys.meta_path.insert(0, finder)
-    for name in waiting & sys.modules.keys():
-        imported(name)
+    for name in list(sys.modules):
+        if name in waiting or name.endswith(COPIES):
+            imported(name)
 
 
 def guarded(module: str, function: str, *arguments: object) -> None:

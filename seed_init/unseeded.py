@@ -5,8 +5,9 @@ thread of its process. By module, and apart from what is made during an import, 
 some when they are imported (scipy.stats does): these must not shift the user's, least of all in a
 notebook, where an import happens once and a cell runs twice.
 Threads count for themselves, so that no thread's generators depend on how far another one is. A
-thread goes by its name, which `threading` gives in the order in which threads are constructed;
-of several with one name each is numbered when it makes its first generator.
+thread goes by its name, which `threading` gives in the order in which threads are constructed,
+less what changes from run to run (`labels`); of several with one name each is numbered when it
+makes its first generator.
 
 A generator that was made before a worker came into being would be repeated in every worker that
 holds it. `adopt` gives it a stream of its own there.
@@ -16,7 +17,7 @@ import sys
 from _thread import _local
 from itertools import count
 
-from seed_init import callers, seeding, settings, streams
+from seed_init import callers, labels, seeding, settings, streams
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,15 +34,20 @@ COPYING = frozenset(
     {
         "copy",
         "pickle",
+        "dill",
+        "dill._dill",
         "numpy.random._pickle",
-        "multiprocessing.connection",
-        "multiprocessing.queues",
-        "multiprocessing.spawn",
         "concurrent.futures.process",
         "torch.serialization",
     }
 )
 """Modules that make a generator to put another one's state into it right afterwards."""
+
+RECEIVING = ("common", "connection", "pool", "queues", "reduction", "spawn")
+"""Modules of multiprocessing, and of each copy of it, that do the same."""
+
+FORKING = ("popen_fork", "forkserver")
+"""Modules of a copy of multiprocessing that seed `random` in a child that they have forked."""
 
 TOLD_MAX = 1000
 """Places that are named; a program that generates its code could have any number."""
@@ -80,7 +86,7 @@ def entropy(library: str, what: str, frame: "FrameType | None") -> int | None:
     """
     module = callers.module_of(frame)
     seed = seeding.job_seed()
-    if seed is None or module in LEFT_ALONE or module in COPYING:
+    if seed is None or module in LEFT_ALONE or module in COPYING or _is_of_copy(module, RECEIVING):
         return None
     policy = settings.value("SEED_INIT_UNSEEDED")
     if policy == "warn":
@@ -91,10 +97,36 @@ def entropy(library: str, what: str, frame: "FrameType | None") -> int | None:
         _tell_once(f"{what} without a seed at {callers.place(frame)}: from SEED")
     seeding.any_unseeded = True
     # In a spawned worker the program's own module has another name (Lib/multiprocessing/spawn.py).
-    label: tuple[str, ...] = ("__main__" if module == "__mp_main__" else module,)
+    named = "__main__" if module == "__mp_main__" else labels.of_module(frame, module)
+    label: tuple[str, ...] = (named,)
     if callers.during_import(frame):
         label = (*label, "import")
     return streams.derive_entropy(seed, (*_origin(), *_numbered(library, *label)))
+
+
+def _is_of_copy(module: str, names: tuple[str, ...]) -> bool:
+    """True for a module of multiprocessing or of a copy of it that has one of the names."""
+    from seed_init import processes
+
+    package, _, name = module.rpartition(".")
+    return name in names and package in processes.modules
+
+
+def is_fork_of_copy(frame: "FrameType | None") -> bool:
+    """True where `random.seed()` in a forked child would undo what the hook has done there.
+
+    billiard calls it in each (billiard/popen_fork.py), as CPython did before it had callbacks.
+    """
+    return seeding.job_seed() is not None and _is_of_copy(callers.module_of(frame), FORKING)
+
+
+def is_unpickled(frame: "FrameType | None") -> bool:
+    """True where a generator comes with what a spawned worker is given to run."""
+    module = callers.module_of(frame)
+    while frame is not None and module in COPYING:  # such as dill
+        frame = frame.f_back
+        module = callers.module_of(frame)
+    return _is_of_copy(module, ("spawn",))
 
 
 def _tell_once(line: str) -> None:
@@ -141,7 +173,10 @@ def _thread(origin: Origin) -> streams.Path:
     if here == threading.main_thread().ident:
         return ()
     # Not current_thread(): it would register threads that `threading` did not start.
-    name = next((one.name for one in threading.enumerate() if one.ident == here), "")
+    thread = next((one for one in threading.enumerate() if one.ident == here), None)
+    name = ""
+    if thread is not None:
+        name = labels.of_thread(thread.name, here, getattr(thread, "native_id", None))
     # One step each under the interpreter's lock: two threads never get one number.
     return ("thread", name, next(_threads.setdefault((origin, name), count(1))))
 

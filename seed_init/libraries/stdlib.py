@@ -65,13 +65,15 @@ def watch() -> None:
             else:
                 _made.pop(id(self), None)
             return _seed(self, a if used is None else used, version)
-        frame = callers.caller()
+        frame, unseeded = callers.caller(), _part("unseeded")
+        if self is _global and unseeded.is_fork_of_copy(frame):
+            return None
         what = "random.seed()" if self is _global else "random.Random()"
-        value = _part("unseeded").entropy("random", what, frame)
+        value = unseeded.entropy("random", what, frame)
         _seed(self, value, version)
         if value is not None and self is not _global:
             _remember(self, value)
-        elif callers.module_of(frame) == "multiprocessing.spawn":
+        elif unseeded.is_unpickled(frame):
             _unpickled.append(ref(self))
         elif callers.module_of(frame) == "copy" and frame is not None:
             # Lib/copy.py, _reconstruct: x is what is copied.

@@ -1,12 +1,15 @@
 """Workers that a program makes for itself: streams of their own, the same in every run."""
 
 import json
+import re
+import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from .support import answer, output, program, run
+from .support import answer, once, output, program, run, stdlib_of
 
 METHODS = ("fork", "spawn", "forkserver")
 Drawn = list[float]
@@ -50,6 +53,173 @@ def test_loky_workers_get_distinct_streams_stable_from_run_to_run(python: Path) 
     assert len(told["children"]) == 3
     assert_all_differ(values(told))
     assert children(python, "loky", "none") == told
+
+
+COPIES = ("billiard", "multiprocess", "parallel")
+
+
+def copies(python: Path, kept: Path, method: str, number: int = 0, **env: str) -> Any:
+    """What the workers of several copies of multiprocessing draw; `number` asks for another run.
+
+    "parallel" is a copy that nobody has heard of.
+    """
+    library = kept / "copies"
+    once(kept, make_copy, str(python), str(library))
+    return once(kept, run_copies, str(python), str(library), method, number, env)
+
+
+def make_copy(python: str, library: str) -> None:
+    source, target = stdlib_of(Path(python)) / "multiprocessing", Path(library, "parallel")
+    shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
+    for file in target.glob("*.py"):
+        # Its parts in C have an underscore.
+        file.write_text(re.sub("(?<!_)multiprocessing", target.name, file.read_text()))
+
+
+def run_copies(python: str, library: str, method: str, number: int, env: dict[str, str]) -> Any:
+    env = {"SEED": "7", "PYTHONPATH": library, **env}
+    return answer(python, program("copies"), method, *COPIES, env=env, timeout=120)
+
+
+# What is drawn by the functions of `random` and NumPy, and from what is made in the worker; behind
+# that is what the program holds from before, which a spawned worker makes anew.
+MADE_THERE = slice(0, 4)
+
+
+class TestCopiesOfMultiprocessing:
+    @pytest.mark.parametrize("method", METHODS)
+    def test_their_workers_get_distinct_streams(
+        self, python: Path, kept: Path, method: str
+    ) -> None:
+        told = copies(python, kept, method)
+        assert len(told) == 1 + 5 * len(COPIES)
+        assert_all_differ([one["drawn"] for one in told.values()])
+
+    def test_the_start_method_does_not_matter(self, python: Path, kept: Path) -> None:
+        fork, spawn, forkserver = (
+            {name: one["drawn"][MADE_THERE] for name, one in copies(python, kept, method).items()}
+            for method in METHODS
+        )
+        assert fork == spawn == forkserver
+
+    def test_the_streams_are_stable_from_run_to_run(self, python: Path, kept: Path) -> None:
+        assert copies(python, kept, "fork") == copies(python, kept, "fork", 2)
+
+    def test_their_workers_follow_the_seed(self, python: Path, kept: Path) -> None:
+        seven, eight = (copies(python, kept, "fork", SEED=seed) for seed in ("7", "8"))
+        assert_all_differ([one["drawn"] for told in (seven, eight) for one in told.values()])
+
+    @pytest.mark.parametrize("method", METHODS)
+    def test_no_worker_takes_itself_for_the_main_process(
+        self, python: Path, kept: Path, method: str
+    ) -> None:
+        told = copies(python, kept, method)
+        assert [name for name, one in told.items() if one["main"]] == ["parent"]
+
+    def test_without_the_hook_spawned_workers_differ(self, python: Path, kept: Path) -> None:
+        """So they must with the hook; and from run to run they do not repeat."""
+        told = copies(python, kept, "spawn", SEED_INIT="0")
+        drawn = [one["drawn"] for one in told.values()]
+        assert_all_differ(drawn)
+        seeded = [one["drawn"] for one in copies(python, kept, "spawn").values()]
+        assert_all_differ(drawn + seeded)
+
+    def test_children_are_clones_where_they_are_asked_to_be(self, python: Path) -> None:
+        """billiard seeds `random` in a child that it has forked, as CPython does."""
+        code = """
+import billiard, multiprocess, numpy, random
+def draw(queue): queue.put([random.random(), numpy.random.rand()])
+def drawn(library, method):
+    context = library.get_context(method)
+    queue = context.SimpleQueue()
+    process = context.Process(target=draw, args=(queue,))
+    process.start(); process.join()
+    return queue.get()
+told = [drawn(library, "fork") for library in (billiard, multiprocess) for _ in "12"]
+print([random.random(), numpy.random.rand()] == told[0] and told == [told[0]] * 4)
+"""
+        env = {"SEED": "7", "SEED_INIT_CHILDREN": "inherit"}
+        assert output(python, "-c", code, env=env) == "True"
+
+    @pytest.mark.torch
+    def test_torch_is_seeded_with_the_stream_of_the_documented_path(
+        self, python: Path, tmp_path: Path
+    ) -> None:
+        script = tmp_path / "second.py"
+        script.write_text("""
+import multiprocess
+def draw(queue):
+    import torch
+    queue.put(torch.initial_seed())
+if __name__ == "__main__":
+    from seed_init.streams import derive
+    context = multiprocess.get_context("spawn")
+    queue = context.SimpleQueue()
+    _, second = [context.Process(target=draw, args=(queue,)) for _ in "12"]
+    second.start(); second.join()
+    print(queue.get() == derive(7, ("process", "multiprocess", 2)))
+""")
+        assert output(python, script, env={"SEED": "7"}) == "True"
+
+
+WORKER = """
+import json, sys, types
+import random
+hook = sys.modules.get("seed_init.processes")
+print(json.dumps([random.random(), hook is not None and hook.is_main()]))
+"""
+
+
+class TestWorkersOfLibrariesThatTellThemNothing:
+    """What a library starts as a program, and would draw what the main process draws."""
+
+    @pytest.mark.parametrize(
+        "command",
+        [
+            ("-m", "anyio.to_process"),
+            ("-m", "ppft"),
+            ("-c", "from strange.spawn import spawn_main; spawn_main(tracker_fd=5, pipe_handle=7)"),
+        ],
+    )
+    def test_no_two_draw_alike(self, python: Path, tmp_path: Path, command: tuple[str]) -> None:
+        """Their numbers are others in every run, as without the hook."""
+        for package, module in (("anyio", "to_process"), ("strange", "spawn")):
+            (tmp_path / package).mkdir()
+            (tmp_path / package / "__init__.py").touch()
+            (tmp_path / package / f"{module}.py").write_text(WORKER + "def spawn_main(**_): pass")
+        (tmp_path / "ppft.py").write_text(WORKER)
+        env = {"SEED": "7", "PYTHONPATH": str(tmp_path)}
+        told = [answer(python, *command, env=env) for _ in "12"]
+        told.append(answer(python, "-c", WORKER, env=env))
+        assert len({drawn for drawn, _ in told}) == 3
+        assert [is_main for _, is_main in told] == [False, False, True]
+
+    @pytest.mark.parametrize(
+        "command",
+        [("-m", "tools.spawn"), ("-c", "from tools.spawn import run; run()")],
+    )
+    def test_a_program_of_such_a_name_is_a_program(
+        self, python: Path, tmp_path: Path, command: tuple[str]
+    ) -> None:
+        (tmp_path / "tools").mkdir()
+        (tmp_path / "tools/spawn.py").write_text(WORKER + "def run(): pass")
+        env = {"SEED": "7", "PYTHONPATH": str(tmp_path)}
+        told = answer(python, *command, env=env)
+        assert told == answer(python, "-c", WORKER, env=env)
+        assert told[1] is True
+
+
+@pytest.mark.skipif(sys.version_info < (3, 13), reason="Python tells its interpreters apart")
+def test_each_interpreter_of_a_process_gets_a_stream_of_its_own(python: Path) -> None:
+    code = """
+import _interpreters, random
+for _ in range(2):
+    _interpreters.exec(_interpreters.create(), "import random; print(random.random(), flush=True)")
+print(random.random())
+"""
+    lines = output(python, "-c", code, env={"SEED": "7"}).splitlines()
+    assert len(set(lines)) == 3
+    assert output(python, "-c", code, env={"SEED": "7"}).splitlines() == lines
 
 
 def test_without_the_hook_forked_children_differ_from_run_to_run(bare: Path) -> None:
@@ -323,15 +493,13 @@ def test_a_forked_thread_pool_keeps_count(python: Path) -> None:
 
 
 def test_workers_of_forked_children_get_distinct_streams(python: Path) -> None:
-    told = [answer(python, program("tree_under_forks"), "fork", env={"SEED": "7"}) for _ in "12"]
-    assert told[0] == told[1]
-    assert len(set(told[0])) == 3
-
-
-def test_spawned_workers_of_forked_children_share_streams(python: Path) -> None:
-    """The documented hole: a spawned worker knows its place among those that are spawned."""
-    told = answer(python, program("tree_under_forks"), "spawn", env={"SEED": "7"})
-    assert len(set(told)) == 1
+    """A spawned worker is told its place in full, that of its parent included."""
+    fork, spawn = (
+        answer(python, program("tree_under_forks"), method, env={"SEED": "7"})
+        for method in ("fork", "spawn")
+    )
+    assert fork == spawn
+    assert len(set(fork)) == 3
 
 
 @pytest.mark.parametrize("library", ["numpy", "torch"])
@@ -392,16 +560,26 @@ os.wait()
     assert len(drawn) == 1
 
 
-def test_a_fork_in_c_that_tells_only_the_child_is_seeded(python: Path) -> None:
+def test_forks_in_c_that_tell_only_the_child_do_not_draw_alike(python: Path) -> None:
+    """uWSGI forks its workers so. Nobody has numbered them; `reseed` makes them repeat."""
     code = """
-import ctypes, os, random
-if ctypes.PyDLL(None).fork() == 0:
-    ctypes.pythonapi.PyOS_AfterFork_Child()
-    print(random.random(), flush=True); os._exit(0)
-print(os.waitstatus_to_exitcode(os.wait()[1]))
+import ctypes, json, os, random, seed_init
+for number in range(3):
+    if ctypes.PyDLL(None).fork() == 0:
+        ctypes.pythonapi.PyOS_AfterFork_Child()
+        told = [random.random(), seed_init.status()["path"][:2]]
+        seed_init.reseed(number)
+        print(json.dumps([*told, random.random()]), flush=True); os._exit(0)
+    assert os.waitstatus_to_exitcode(os.wait()[1]) == 0
 """
-    drawn = {output(python, "-c", code, env={"SEED": "7"}) for _ in range(2)}
-    assert len(drawn) == 1 and drawn.pop().endswith("\n0")
+    told = []
+    for _ in "12":
+        lines = output(python, "-c", code, env={"SEED": "7"}).splitlines()
+        told.append(list(zip(*map(json.loads, lines), strict=True)))
+    (drawn, places, again), (others, _, repeated) = told
+    assert len({*drawn, *others}) == 6
+    assert places == (["fork", 0],) * 3
+    assert again == repeated and len(set(again)) == 3
 
 
 def test_a_library_first_imported_in_a_worker_is_seeded_there(python: Path) -> None:

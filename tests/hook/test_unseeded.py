@@ -253,6 +253,79 @@ print(json.dumps(drawn, sort_keys=True))
         firsts = {pairs[0][0] for pairs in told[0].values()}
         assert len(firsts) == 5
 
+    NAMED = """
+import json, numpy, os, threading, time, uuid
+from concurrent.futures import ThreadPoolExecutor
+def draw(told, name):
+    told[name] = numpy.random.default_rng().random()
+def in_thread(label, name):
+    thread = threading.Thread(target=draw, args=(told, label), name=name)
+    thread.start(); thread.join()
+told = {}
+for number in range(2):
+    in_thread(f"Dask's {number}", f"0-Dask-Default-Threads-{os.getpid()}-{number}")
+    in_thread(f"by process {number}", f"worker-{os.getpid()}_{number}")
+    in_thread(f"by parent {number}", f"of {os.getppid()}: {number}")
+    in_thread(f"by address {number}", f"<Reader object at {hex(id(object()))}>")
+    in_thread(f"by uuid {number}", f"subshell-{uuid.uuid4()}")
+    in_thread(f"by hexadecimals {number}", f"job-{uuid.uuid4().hex}")
+    in_thread(f"by port {number}", f"tcp://127.0.0.1:{40000 + os.getpid() % 10000}-{number}")
+def name_itself():
+    thread = threading.current_thread()
+    thread.name = f"thread {thread.ident} {thread.native_id}"
+    draw(told, "by itself")
+thread = threading.Thread(target=name_itself); thread.start(); thread.join()
+with ThreadPoolExecutor(1, thread_name_prefix=f"pool of {os.getpid()}") as pool:
+    pool.submit(draw, told, "in a pool").result()
+print(json.dumps(told))
+"""
+
+    def test_what_changes_from_run_to_run_is_no_part_of_a_name(
+        self, python: Path, bare: Path
+    ) -> None:
+        one, two = (answer(python, "-c", self.NAMED, env=SEVEN) for _ in "12")
+        assert one == two
+        eight = answer(python, "-c", self.NAMED, env={"SEED": "8"})
+        unseeded = [answer(bare, "-c", self.NAMED) for _ in "12"]
+        runs = (one, eight, *unseeded)
+        assert len({value for told in runs for value in told.values()}) == 4 * len(one) == 64
+
+    def test_a_number_of_the_users_is(self, python: Path) -> None:
+        """Whatever number the process happens to have."""
+        code = """
+import json, numpy, os, sys, threading
+from seed_init.streams import derive_entropy
+os.getpid = lambda: int(sys.argv[1])
+def draw():
+    made.append(numpy.random.SeedSequence().entropy)
+made, wanted = [], []
+names = ["Thread-4711 (draw)", "ThreadPoolExecutor-4711_4711", "worker-7", "worker-47110",
+         "http://host:8080", "2024-05-01", "column 0x1f", "crc 0c0ffee0",
+         "5df41881-3aed-5515-88a7-2f4a814cf09e", "9e107d9d372bb6826bd81d3542a419d6"]
+for name in names:
+    thread = threading.Thread(target=draw, name=name); thread.start(); thread.join()
+    path = ("thread", name, 1, "unseeded", "numpy", "__main__", 1)
+    wanted.append(derive_entropy(7, path))
+print(made == wanted)
+"""
+        assert [output(python, "-c", code, pid, env=SEVEN) for pid in ("7", "4711")] == ["True"] * 2
+
+    def test_a_temporary_module_goes_without_its_name(self, python: Path, tmp_path: Path) -> None:
+        """What some libraries copy a configuration into, to import it."""
+        code = """
+import importlib, os, sys, tempfile, numpy
+with tempfile.TemporaryDirectory() as directory:
+    handle, path = tempfile.mkstemp(".py", dir=directory)
+    os.write(handle, b"import numpy\\ndef make(): return numpy.random.default_rng().random()")
+    sys.path.insert(0, directory)
+    module = importlib.import_module(os.path.basename(path)[:-3])
+    print(module.make(), module.make())
+"""
+        env = {**SEVEN, "TMPDIR": str(tmp_path)}
+        one, two = (output(python, "-c", code, env=env) for _ in "12")
+        assert one == two
+        assert len(set(one.split())) == 2
+
 
 HELD = """
 import json, multiprocessing, random, sys

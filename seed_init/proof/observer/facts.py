@@ -38,27 +38,12 @@ def _at_start() -> dict[str, Any]:
     held = settings.current()
     rows = [] if held is None else report.settings_in_order(held)
     return {
-        "main": processes.is_main() and not _is_helper(),
+        "main": processes.is_main(),
         "cwd": os.getcwd(),  # noqa: PTH109  no Path is needed
         "python": _python(),
         "environment": redaction.variables(os.environ),
         "settings": [{"name": n, "value": v, "origin": o} for n, v, o in rows],
     }
-
-
-def _is_helper() -> bool:
-    """True for what multiprocessing, loky and torch.compile start with a command line of theirs.
-
-    Before user code, no module is there that could tell (see `processes.is_main`).
-    """
-    # Lib/multiprocessing/spawn.py, resource_tracker.py, forkserver.py; loky's are named alike.
-    helpers = ("from multiprocessing.", "from joblib.externals.loky", "from loky.")
-    return any(
-        word == "--multiprocessing-fork"
-        or word.startswith(helpers)
-        or word.endswith("compile_worker/__main__.py")
-        for word in sys.orig_argv[1:]
-    )
 
 
 def _python() -> dict[str, Any]:

@@ -145,9 +145,10 @@ def _end() -> None:
 
 def _end_workers() -> None:
     """End the children that multiprocessing would end at exit, such as a DataLoader's workers."""
-    module: Any = sys.modules.get("multiprocessing.process")
-    for child in module.active_children() if module is not None else ():
-        child.terminate()
+    modules: list[Any] = list(processes.modules.values())
+    for module in modules:
+        for child in module.active_children():
+            child.terminate()
 
 
 def finish() -> None:
