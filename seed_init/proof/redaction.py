@@ -164,6 +164,19 @@ def _entry(key: Any, value: Any, names: bool) -> Any:
     return deep(value, names)
 
 
+def record(content: Mapping[str, Any]) -> dict[str, Any]:
+    """A record without secrets, whoever has written it: an older version left some in.
+
+    Args:
+        content: of the record; its steps, which are packed, and its packages stay as they are.
+    """
+    plain = ("trace", "packages")
+    return {
+        name: value if name in plain else _entry(name, value, names=False)
+        for name, value in content.items()
+    }
+
+
 def repository(url: str) -> str:
     """A git remote's URL without user and password, in both of git's notations."""
     shown = without_secrets(url).replace(f"://{REDACTED}@", "://")
