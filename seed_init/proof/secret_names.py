@@ -15,12 +15,12 @@ _LETTERS = re.compile(r"[a-z]+")
 
 # Whatever else is in the name.
 _WITHIN = re.compile(
-    r"passw|passphrase|passcode|passkey|pwd|secret(?!ar)|credential|bearer|authorization|connstr"
+    r"passw|passphrase|passcode|passkey|pwd|pw$|secret(?!ar)|credential|bearer|authorization|connstr"
     r"|mnemonic|webhook|oauth"
     r"|(?:api|access|account|admin|auth|consumer|deploy|encryption|host|license|master|private"
     r"|secret|session|shared|signing|ssh|storage|subscription)keys?"
 )
-_WHOLE = frozenset({"pw", "pat", "pats", "otp", "totp", "jwt", "cred", "creds", "sas", "sessid"})
+_WHOLE = frozenset({"pat", "pats", "otp", "totp", "jwt", "cred", "creds", "sas", "sessid"})
 _KEYS_OF = frozenset(
     {
         *("api", "access", "account", "admin", "auth", "consumer", "deploy", "encryption"),
@@ -58,7 +58,7 @@ _HARMLESS_TOKEN = frozenset(
         *("patch", "latent", "learnable", "register", "prompt", "query", "word", "subword", "char"),
         *("character", "byte", "instance", "class", "concept", "context", "input", "output"),
         *("generated", "draft", "speculative", "thinking", "reasoning", "type", "types", "ids"),
-        *("index", "pos", "position", "positions", "embedding", "embeddings", "embed", "emb"),
+        *("index", "idx", "pos", "position", "positions", "embedding", "embeddings", "embed", "emb"),
         *("classification", "level", "wise", "masking", "merging", "merge", "pruning", "mixing"),
         *("mixer", "shift", "loss", "weight", "weights", "norm", "head", "probs", "freq"),
         *("accuracy", "healing", "routing", "pooling", "pool", "sampler", "shuffle", "batch"),
@@ -143,6 +143,8 @@ def is_secret(name: str, value: str | None = None) -> bool:
     kind = _kind(name)
     if kind == "harmless" and value is not None:
         return looks_random(value)
+    if kind == "directory" and value is not None:
+        return not value.startswith(("/", "$", ".", "~"))  # the shell's variable
     if kind == "number" and value is not None:
         return _NUMBER.fullmatch(value) is None
     return kind in ("secret", "number", "variable")
@@ -160,13 +162,13 @@ def is_variable(name: str) -> bool:
 
 
 def is_certain(name: str) -> bool:
-    """True for a name of several words that ends with a secret's: `aws_secret_access_key`.
+    """True for `password`, and for names of several words that end so: `aws_secret_access_key`.
 
     Such a word has its value behind it even where it is no option: `git config user.password x`.
     """
-    parts = _parts(name)
+    parts = _parts(name) or [""]
     ends = ("key", "token", "password", "passwd", "secret", "passphrase", "bearer")
-    several = len(parts) > 1 or parts == ["bearer"]
+    several = len(parts) > 1 or parts[0] in ("bearer", "password", "passwd", "passphrase")
     return several and parts[-1] in ends and _kind(name) == "secret"
 
 
@@ -176,17 +178,21 @@ def _parts(name: str) -> list[str]:
 
 @lru_cache(maxsize=4096)
 def _kind(name: str) -> str:
-    """ "secret", "number" (unless its value is one), "variable" (see above), "harmless" or ""."""
+    """What kind of a name it is.
+
+    "secret"; "number", a secret's unless its value is one; "directory", unless its value is one;
+    "variable", see `is_variable`; "harmless", a secret's where its value looks random; or "".
+    """
     name = name[-_LONGEST:]
     parts = _parts(name)
     # Split at capitals, and not: tOKEN.
     words = [*parts, *(each for each in _LETTERS.findall(name.lower()) if each not in parts)]
     if any(_WITHIN.search(word) or word in _WHOLE for word in words):
-        # The shell's variables of this name hold a directory.
-        return "" if name.strip("$") in ("PWD", "OLDPWD") else "secret"
+        return "directory" if name in ("PWD", "OLDPWD") else "secret"
     if any(pair in _PAIRS or _is_key_of(*pair) for pair in pairwise(parts)):
         return "secret"
-    if "".join(parts) in ("pin", "mfa", "mfacode"):
+    joined = "".join(parts)
+    if joined == "pin" or "mfa" in parts or "2fa" in joined:
         return "secret"
     found = {_weak(word, parts) for word in words}
     return next(

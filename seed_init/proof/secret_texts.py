@@ -47,7 +47,7 @@ _PRIVATE_KEY = re.compile(r"-{4,5} ?BEGIN [A-Z0-9 ]*PRIVATE KEY|PuTTY-User-Key-F
 _BEARER = re.compile(r"\b([Bb]earer|BEARER|Basic(?= \S*[0-9=A-Z]))\s+[^\s'\"]+")
 _ELEMENT = re.compile(r"<([A-Za-z_][\w:.-]*)(?:\s[^<>]*)?>(?=[^<])")
 
-_NAME = re.compile(r"-{0,2}[A-Za-z_][\w.-]*")
+_NAME = re.compile(r"-{0,2}\w[\w.-]*")
 # Between a name and its value: signs, quotes and brackets that close, as they are or escaped.
 _CLOSING = r"(?:[\\'\"\])}]|%2[27]|\[[^\]\s]{0,40}\]|&quot;)*"
 _SEPARATOR = re.compile(

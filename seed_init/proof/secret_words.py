@@ -26,7 +26,7 @@ _USER_OPTIONS = frozenset({"-u", "-U", "--user", "--userpwd", "--proxy-user"})
 _OF_A_VARIABLE = frozenset({"-e", "--env", "-u", "-m", "--module", "export", "unset", "printenv"})
 """What is behind these is the name of a variable or a module, and the value is not behind that."""
 
-_NAMED = re.compile(r"['\"]?(-{0,2}|/|\+)([A-Za-z_][\w.-]*)['\"]?([=:]?)['\"]?")
+_NAMED = re.compile(r"['\"]?(-{0,2}|[–—]|/|\+)(\w[\w.-]*)['\"]?([=:]?)['\"]?")
 _LONG_OPTION = re.compile(r"--[a-z][a-z0-9_-]{2,}(?:=.*)?", re.DOTALL)
 _NO_VALUE = re.compile(
     r"-|[;&|<>(){}]|[A-Za-z_][\w.-]*=.|.*\.(?:py|ipynb|sh|json|ya?ml|toml|txt|csv|jsonl|parquet|pt)\Z"
