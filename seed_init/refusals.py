@@ -31,7 +31,9 @@ def end(error: BaseException) -> "NoReturn":
             "set SEED_INIT=0 to run without seeding"
         )
     try:
-        text = f"seed_init: {line}\n"
+        from seed_init.terminal import one_line
+
+        text = f"seed_init: {one_line(line)}\n"
         _flush_users_output()
         os.write(_true_stderr(text), text.encode("ascii", "backslashreplace"))
     finally:

@@ -416,6 +416,10 @@ def _write(line: str, levels: tuple[str, ...]) -> None:
     if contract.value("SEED_INIT_LOG") not in levels:
         return
     try:
+        if not line.isprintable():  # what others name: files, classes, errors
+            from seed_init.terminal import one_line
+
+            line = one_line(line)
         # sys.stderr and not file descriptor 2: in a notebook it is the cell's output.
         # One write a line: ranks share a terminal.
         sys.stderr.write(f"seed_init: {line}\n")

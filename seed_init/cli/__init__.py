@@ -19,12 +19,14 @@ from seed_init.cli import (
     cost,
     doctor,
     place,
+    printing,
     record,
     report,
     set_default,
     status,
     verify,
 )
+from seed_init.terminal import one_line
 
 COMMANDS = (
     place.add_install,
@@ -45,7 +47,11 @@ class _Parser(argparse.ArgumentParser):
     """A parser whose errors are one line that says where help is."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(2, f"{self.prog}: {message}; see {self.prog} --help\n")
+        from seed_init.proof.secret_texts import without_secrets  # `--help` needs none of it
+
+        # It repeats words of the command line, which may be those of the user's program.
+        shown = one_line(without_secrets(message))
+        self.exit(2, f"{self.prog}: {shown}; see {self.prog} --help\n")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -83,7 +89,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             sys.stdout.flush()
         return status
     except KeyboardInterrupt:
-        print("seed-init: interrupted", file=sys.stderr)
+        printing.error("interrupted")
         return 128 + signal.SIGINT
     except BrokenPipeError:
         # `seed-init status | head`: the reader has what it wanted. Python would complain
@@ -94,5 +100,5 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if error.filename is not None:
             raise
         sys.stdout = None
-        print(f"seed-init: cannot write the output: {error.strerror}", file=sys.stderr)
+        printing.error(f"cannot write the output: {error.strerror}")
         return 1

@@ -2,7 +2,6 @@
 
 import argparse
 import contextlib
-import json
 import os
 import signal
 import subprocess
@@ -12,9 +11,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from seed_init.cli import words
+from seed_init.cli import printing, words
 from seed_init.cli.tables import table
-from seed_init.proof import auditing, commands, journal, recording
+from seed_init.proof import auditing, commands, journal, recording, redaction
 from seed_init.proof.auditing import KINDS, REMEDIES, Finding
 
 FORMAT = 1
@@ -81,10 +80,9 @@ def _kinds(text: str) -> list[str]:
 def run(options: argparse.Namespace) -> int:
     """Run the command, print what was found; 0, 1 or 2 as the help says."""
     if options.output is not None and options.output.is_file() and not options.force:
-        print(
-            f"seed-init audit: {options.output} is there already; give another FILE, or --force to "
-            "overwrite it",
-            file=sys.stderr,
+        printing.error(
+            f"{options.output} is there already; give another FILE, or --force to overwrite it",
+            "audit",
         )
         return 2
     try:
@@ -95,25 +93,25 @@ def run(options: argparse.Namespace) -> int:
             status = _run(options, Path(name))
             processes = journal.read(Path(name, "trace"))
     except (commands.CannotStart, journal.Unreadable) as error:
-        print(f"seed-init audit: {error}", file=sys.stderr)
+        printing.error(str(error), "audit")
         return 2
     except OSError as error:
-        print(f"seed-init audit: nothing can be observed here: {error}", file=sys.stderr)
+        printing.error(f"nothing can be observed here: {error}", "audit")
         return 2
     findings = auditing.relative(auditing.collect(processes), place)
     not_seen = auditing.not_seen(processes) if processes else [NOTHING_OBSERVED]
     shown = (
-        json.dumps(as_json(options.command, status, len(processes), findings, not_seen), indent=2)
+        printing.as_json(as_json(options.command, status, len(processes), findings, not_seen))
         if options.json
-        else as_text(findings, not_seen, len(processes))
+        else printing.as_text(as_lines(findings, not_seen, len(processes)))
     )
     try:
         _put(shown, output)
     except OSError as error:
-        print(f"seed-init audit: cannot write {options.output}: {error.strerror}", file=sys.stderr)
+        printing.error(f"cannot write {options.output}: {error.strerror}", "audit")
         return 2
     if status:
-        print(f"seed-init audit: the command ended with status {status}", file=sys.stderr)
+        printing.error(f"the command ended with status {status}", "audit")
     if status or not processes:
         return 2
     return int(any(one.kind in options.fail_on for one in findings))
@@ -134,7 +132,7 @@ def _run(options: argparse.Namespace, directory: Path) -> int:
     """
     command = commands.resolve(options.command, os.environ, Path.cwd(), directory)
     if command.note:
-        print(f"seed-init audit: {command.note}", file=sys.stderr)
+        printing.error(command.note, "audit")
     trace = directory / "trace"
     journal.write_plan(trace, auditing.PLAN)
     aside = options.json and options.output is None
@@ -190,14 +188,14 @@ def as_json(
     """The result as one object.
 
     Args:
-        command: its words, as the user gave them.
+        command: its words, which are shown without secrets.
         status: its exit status.
         processes: how many were observed.
         findings: in order.
         not_seen: what could not be watched.
     """
     kinds = {one.kind for one in findings}
-    return {
+    found = {
         "format": FORMAT,
         "command": list(command),
         "status": status,
@@ -206,21 +204,23 @@ def as_json(
         "remedies": {kind: REMEDIES[kind] for kind in KINDS if kind in kinds},
         "not_seen": list(not_seen),
     }
+    shown: dict[str, Any] = redaction.deep(found, names=False)
+    return shown
 
 
-def as_text(findings: "Sequence[Finding]", not_seen: "Sequence[str]", processes: int) -> str:
+def as_lines(findings: "Sequence[Finding]", not_seen: "Sequence[str]", processes: int) -> list[str]:
     """The result as a person reads it: by kind, a line for each place."""
     blocks = []
     for kind, what in KINDS.items():
         rows = [_row(one) for one in findings if one.kind == kind]
         if rows:
-            lines = "\n".join(f"  {line}" for line in table(rows).splitlines())
-            blocks.append(f"{kind}: {what}\n{lines}\n  remedy: {REMEDIES[kind]}")
+            listed = [f"  {line}" for line in table(rows)]
+            blocks.append([f"{kind}: {what}", *listed, f"  remedy: {REMEDIES[kind]}"])
     if not blocks and processes:
-        blocks.append(f"nothing found in {processes} process{'es' if processes > 1 else ''}")
+        blocks.append([f"nothing found in {processes} process{'es' if processes > 1 else ''}"])
     if not_seen:
-        blocks.append("\n".join(f"not seen: {line}" for line in not_seen))
-    return "\n\n".join(blocks)
+        blocks.append([f"not seen: {line}" for line in not_seen])
+    return [line for block in blocks for line in ("", *block)][1:]
 
 
 def _row(one: Finding) -> tuple[str, ...]:

@@ -1,10 +1,10 @@
 """`seed-init compare`: are two runs, on two machines or two dates, the same?"""
 
 import argparse
-import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from seed_init.cli import printing
 
 if TYPE_CHECKING:
     from seed_init.proof.comparison import Comparison
@@ -42,13 +42,16 @@ def run(options: argparse.Namespace) -> int:
     try:
         found = comparison.compare(options.a, options.b)
     except (records.NotARecord, journal.Unreadable) as error:
-        print(f"seed-init compare: {error}", file=sys.stderr)
+        printing.error(str(error), "compare")
         return 2
-    print(json.dumps(found.to_json(), indent=2) if options.json else as_text(found))
+    if options.json:
+        printing.json_object(found.to_json())
+    else:
+        printing.lines(as_lines(found))
     return int(not found.same)
 
 
-def as_text(found: "Comparison") -> str:
+def as_lines(found: "Comparison") -> list[str]:
     """The comparison as a person reads it."""
     lines = ["SAME" if found.same else "DIFFERENT", ""]
     if found.difference is not None:
@@ -63,4 +66,4 @@ def as_text(found: "Comparison") -> str:
         lines += ["nothing in the records' environments explains it: repeat with verify", ""]
     compared = found.compared
     lines.append(f"compared: {compared['steps']} steps of {compared['processes']} process(es)")
-    return "\n".join(lines + [f"not compared: {line}" for line in found.not_compared])
+    return lines + [f"not compared: {line}" for line in found.not_compared]

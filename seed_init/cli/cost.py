@@ -1,19 +1,18 @@
 """`seed-init cost`: what each determinism level costs a program, and whether it buys anything."""
 
 import argparse
-import json
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from seed_init.cli import words
+from seed_init.cli import printing, words
 from seed_init.cli.tables import table
 from seed_init.proof import commands, journal
 from seed_init.proof.cost import drawing, judging, measuring
 from seed_init.proof.cost.choices import CHOICES, REFERENCE
 from seed_init.proof.cost.judging import Judgement, Row, percent
 from seed_init.proof.progress import Line
+from seed_init.proof.secret_words import words_without_secrets
 
 EXAMPLE = f"""\
 examples:
@@ -85,7 +84,7 @@ def run(options: argparse.Namespace) -> int:
         problem = _not_writable(options.plot, options.force)
         if problem:
             # Now: nobody wants to hear of it after the last run.
-            print(f"seed-init cost: {problem}", file=sys.stderr)
+            printing.error(problem, "cost")
             return 2
     request = measuring.Request(
         command=tuple(options.command),
@@ -101,17 +100,20 @@ def run(options: argparse.Namespace) -> int:
         with Line() as line:
             result = _measured(request, line)
     except (commands.CannotStart, measuring.CannotMeasure, journal.Unreadable) as error:
-        print(f"seed-init cost: {error}", file=sys.stderr)
+        printing.error(str(error), "cost")
         return 2
     except OSError as error:
-        print(f"seed-init cost: nothing can be measured here: {error}", file=sys.stderr)
+        printing.error(f"nothing can be measured here: {error}", "cost")
         return 2
-    print(json.dumps(result.to_json(), indent=2) if options.json else as_text(result), flush=True)
+    if options.json:
+        printing.json_object(result.to_json())
+    else:
+        printing.lines(as_lines(result))
     if plot is not None:
         try:
             plot.write_text(drawing.picture(result), encoding="utf-8")
         except OSError as error:
-            print(f"seed-init cost: cannot write {plot}: {error.strerror}", file=sys.stderr)
+            printing.error(f"cannot write {plot}: {error.strerror}", "cost")
             return 2
     reference = result.row(REFERENCE)
     return 0 if reference is not None and reference.step is not None else 2
@@ -138,20 +140,20 @@ def _measured(request: measuring.Request, line: Line) -> Judgement:
         return judgement
 
 
-def as_text(result: Judgement) -> str:
+def as_lines(result: Judgement) -> list[str]:
     """The result, on one screen."""
     lines = [_headline(result), _machine(result), ""]
-    lines += table([_head(result), *(_cells(row, result) for row in result.rows)]).splitlines()
+    lines += table([_head(result), *(_cells(row, result) for row in result.rows)])
     remarks = _remarks(result)
-    lines += ["", *remarks, *([""] if remarks else []), result.recommendation]
-    return "\n".join(lines)
+    return [*lines, "", *remarks, *([""] if remarks else []), result.recommendation]
 
 
 def _headline(result: Judgement) -> str:
     request, seed = result.measurements.request, result.measurements.seed
     told = f"SEED={seed}" if seed else "SEED is not set"
+    command = " ".join(words_without_secrets(request.command))
     return (
-        f"{' '.join(request.command)} ({told}): {request.steps} steps after {request.warmup} of "
+        f"{command} ({told}): {request.steps} steps after {request.warmup} of "
         f"warm-up, {request.repeats} runs of each, in turn"
     )
 

@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from seed_init import report, settings
+from seed_init.cli import printing
 from seed_init.cli.tables import table
 
 IMAGE_FACTS = Path("/usr/local/share/seed_init/image.json")
@@ -59,9 +60,9 @@ def run(options: argparse.Namespace) -> int:
     found = findings(gpu_wanted=not options.cpu)
     failed = any(finding.result == FAIL for finding in found)
     if options.json:
-        print(json.dumps({"ok": not failed, "findings": [asdict(f) for f in found]}, indent=2))
+        printing.json_object({"ok": not failed, "findings": [asdict(f) for f in found]})
     else:
-        print(table([(f.result, f.check, f.detail) for f in found]))
+        printing.lines(table([(f.result, f.check, f.detail) for f in found]))
     return int(failed)
 
 

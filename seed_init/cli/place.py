@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 
 from seed_init import placement
+from seed_init.cli import printing
 
 
 def add_install(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -57,13 +58,13 @@ def _run(
     try:
         report = act(placement.here())
     except placement.PlacementError as error:
-        print(f"seed-init {name}: {error}", file=sys.stderr)
+        printing.error(str(error), name)
         return 1
-    for line in report.lines:
-        print(line)
-    if not report.lines:
+    if report.lines:
+        printing.lines(report.lines)
+    else:
         state = "in place already" if name == "install" else "not installed"
-        print(f"nothing to do: the hook is {state} in {sys.prefix}")
+        printing.lines([f"nothing to do: the hook is {state} in {sys.prefix}"])
     return 0
 
 
@@ -74,7 +75,5 @@ def _hand_over(python: str, name: str) -> int:
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
         os.execvp(python, [python, str(placement.PACKAGE), name])
     except OSError as error:
-        print(
-            f"seed-init {name}: cannot run --python {python!r}: {error.strerror}", file=sys.stderr
-        )
+        printing.error(f"cannot run --python {python!r}: {error.strerror}", name)
         return 1

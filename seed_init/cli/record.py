@@ -1,12 +1,12 @@
 """`seed-init record`: run a command as it is, and write down what ran, where and with what."""
 
 import argparse
-import json
 import os
 import signal
-import sys
 import time
 from pathlib import Path
+
+from seed_init.cli import printing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -90,27 +90,27 @@ def _record(argv: list[str], output: Path, parts: Path, options: argparse.Namesp
         ended = forwarding.run(argv, environment)
     except forwarding.CannotRun as error:
         recording.remove(parts)
-        print(f"seed-init record: {error}", file=sys.stderr)
+        printing.error(str(error), "record")
         return error.status
     try:
         where = _write(output, parts, ended, options)
     except KeyboardInterrupt:
-        print(f"seed-init record: interrupted; the parts are in {parts}", file=sys.stderr)
+        printing.error(f"interrupted; the parts are in {parts}", "record")
         return 128 + signal.SIGINT
     except (OSError, ValueError) as error:
         _failed(f"cannot write {output}: {error}; the parts are in {parts}")
         return ended.status or NOT_WRITTEN
     recording.remove(parts)
-    print(f"seed-init record: {where}", file=sys.stderr)
+    printing.error(str(where), "record")
     if options.json:
-        print(json.dumps({"record": str(where), "status": ended.status}))
+        printing.json_object({"record": str(where), "status": ended.status}, indent=None)
     return ended.status
 
 
 def _write(
     output: Path, parts: Path, ended: "forwarding.Ended", options: argparse.Namespace
 ) -> Path:
-    from seed_init.proof import auditing, data_files, journal, records
+    from seed_init.proof import auditing, data_files, journal, records, redaction
 
     record = records.assemble(
         parts,
@@ -122,7 +122,7 @@ def _write(
     )
     if options.audit:
         found = auditing.collect(journal.read(parts))
-        record["audit"] = {"findings": [finding.to_json() for finding in found]}
+        record["audit"] = {"findings": redaction.deep([one.to_json() for one in found])}
     if not options.force:
         return records.write_new(output, record)
     records.write(output, record)
@@ -130,5 +130,5 @@ def _write(
 
 
 def _failed(line: str) -> int:
-    print(f"seed-init record: {line}", file=sys.stderr)
+    printing.error(line, "record")
     return NOT_WRITTEN

@@ -1,17 +1,17 @@
 """`seed-init report`: records as one HTML page."""
 
 import argparse
-import json
 import os
-import sys
 from collections.abc import Sequence
 from pathlib import Path
+
+from seed_init.cli import printing
 
 DEFAULT = Path("report.html")
 
 
 class Refused(Exception):
-    """What was asked for cannot be done. The text is for the user: one line for each reason."""
+    """What was asked for cannot be done. Each argument is one line for the user."""
 
 
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -58,13 +58,14 @@ def run(options: argparse.Namespace) -> int:
         _check_all(options.records)
         report = adapter.report(options.records)
         if options.json:
-            print(json.dumps(report.as_json(), indent=2, allow_nan=False))
+            printing.json_object(report.as_json())
             return 0
         write(target, page.render(report), options.force)
     except (Refused, records.NotARecord) as error:
-        print(f"seed-init report: {error}", file=sys.stderr)
+        for line in error.args:
+            printing.error(line, "report")
         return 2
-    print(f"{target}: {report.verdict.word}")
+    printing.lines([f"{target}: {report.verdict.word}"])
     return 0
 
 
@@ -138,4 +139,4 @@ def _check_all(paths: Sequence[Path]) -> None:
     """
     missing = [f"cannot read {path}: there is no such file" for path in paths if not path.exists()]
     if missing:
-        raise Refused("\nseed-init report: ".join(missing))
+        raise Refused(*missing)

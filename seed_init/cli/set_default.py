@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 
 from seed_init import placement, refusals, startup
+from seed_init.cli import printing
+from seed_init.terminal import one_line
 
 Change = tuple[str, str, str]
 """A name, its old and its new value; "" where it has none."""
@@ -61,20 +63,21 @@ def run(options: argparse.Namespace) -> int:
         before = read(path)
         after, changes = changed(path, before, options.assignments)
     except refusals.Refusal as refusal:
-        line = f"seed_init: {refusal}".encode("ascii", "backslashreplace").decode()
-        print(line, file=sys.stderr)
+        line = one_line(str(refusal)).encode("ascii", "backslashreplace").decode()
+        print(f"seed_init: {line}", file=sys.stderr)
         return refusals.EX_CONFIG
     try:
         if after != before:
             write(path, text_of(after))
     except OSError as error:
-        print(f"seed-init set-default: {cannot_write(path, error)}", file=sys.stderr)
+        printing.error(cannot_write(path, error), "set-default")
         return 1
-    for name, old, new in changes:
-        was, now = old or "unset", new or "unset"
-        print(
-            f"{path}: {name} is {now} already" if old == new else f"{path}: {name} {was} -> {now}"
-        )
+    printing.lines(
+        f"{path}: {name} is {new or 'unset'} already"
+        if old == new
+        else f"{path}: {name} {old or 'unset'} -> {new or 'unset'}"
+        for name, old, new in changes
+    )
     return 0
 
 

@@ -1,12 +1,10 @@
 """`seed-init status`: what holds in this environment, and where it comes from."""
 
 import argparse
-import json
-import sys
 from typing import Any
 
 from seed_init import report
-from seed_init.cli import proving
+from seed_init.cli import printing, proving
 from seed_init.cli.tables import table
 
 
@@ -32,10 +30,12 @@ def run(options: argparse.Namespace) -> int:
     """Print the status; with --check, 1 where it does not hold, one line for each reason."""
     state = report.status()
     failed = check(state) if options.check else []
-    # Flushed, so that in a log of both outputs the reasons come last.
-    print(json.dumps(state, indent=2) if options.json else as_text(state), flush=True)
+    if options.json:
+        printing.json_object(state)
+    else:
+        printing.lines(as_lines(state))
     for line in failed:
-        print(f"seed-init status: {line}", file=sys.stderr)
+        printing.error(line, "status")
     return int(bool(failed))
 
 
@@ -56,7 +56,7 @@ def check(state: dict[str, Any]) -> list[str]:
     return failed
 
 
-def as_text(state: dict[str, Any]) -> str:
+def as_lines(state: dict[str, Any]) -> list[str]:
     """The status as a person reads it.
 
     Args:
@@ -67,13 +67,13 @@ def as_text(state: dict[str, Any]) -> str:
         f"seed-init {state['version']} in {state['python']}: {state['hook']}",
         f"hook installed: {where}",
         "",
-        table([(row["name"], row["value"], row["origin"]) for row in state["settings"]]),
+        *table([(row["name"], row["value"], row["origin"]) for row in state["settings"]]),
     ]
     if state["flags"]:
         rows = [(name, flag["value"], flag["origin"]) for name, flag in state["flags"].items()]
-        lines += ["", "set when torch is imported:", table(rows)]
+        lines += ["", "set when torch is imported:", *table(rows)]
     if state["not_covered"]:
         lines += ["", "not covered:", *(f"  {line}" for line in state["not_covered"])]
     if state.get("checked"):
         lines += ["", f"checked: {state['checked']}"]
-    return "\n".join(lines)
+    return lines

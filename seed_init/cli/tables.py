@@ -2,17 +2,21 @@
 
 from collections.abc import Sequence
 
+from seed_init.terminal import one_line
 
-def table(rows: Sequence[Sequence[str]]) -> str:
+
+def table(rows: Sequence[Sequence[str]]) -> list[str]:
     """Lay out rows in columns, two spaces apart, the last one as long as it likes.
 
     Args:
         rows: rows of equal length.
 
     Returns:
-        The lines, without a trailing newline; empty for no rows.
+        The lines, without their ends; none for no rows.
     """
-    widths = [max(len(cell) for cell in column) for column in zip(*rows)]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows
-    )
+    # Before it is measured: what is escaped is longer.
+    shown = [[one_line(cell) for cell in row] for row in rows]
+    widths = [max(len(cell) for cell in column) for column in zip(*shown)]
+    return [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in shown
+    ]

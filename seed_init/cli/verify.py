@@ -1,14 +1,13 @@
 """`seed-init verify`: run a command several times and compare, bit for bit."""
 
 import argparse
-import json
-import sys
 from pathlib import Path
 from typing import Any
 
-from seed_init.cli import words
+from seed_init.cli import printing, words
 from seed_init.proof import commands, journal, outputs, verifying
 from seed_init.proof.progress import Line
+from seed_init.proof.secret_words import words_without_secrets
 
 EXAMPLE = """\
 examples:
@@ -95,29 +94,31 @@ def run(options: argparse.Namespace) -> int:
         with Line() as line:
             result = verifying.verify(request, line if line.shown else None)
     except (commands.CannotStart, outputs.BadPattern) as error:
-        print(f"seed-init verify: {error}", file=sys.stderr)
+        printing.error(str(error), "verify")
         return 2
     except (OSError, journal.Unreadable) as error:
         # Not as a traceback, whose status says that the runs differ.
-        print(f"seed-init verify: the runs cannot be compared: {error}", file=sys.stderr)
+        printing.error(f"the runs cannot be compared: {error}", "verify")
         return 2
-    print(json.dumps(result.to_json(), indent=2) if options.json else as_text(result), flush=True)
+    if options.json:
+        printing.json_object(result.to_json())
+    else:
+        printing.lines(as_lines(result))
     return {verifying.IDENTICAL: 0, verifying.DIFFERENT: 1}.get(result.verdict, 2)
 
 
-def as_text(result: verifying.Verification) -> str:
+def as_lines(result: verifying.Verification) -> list[str]:
     """The result, on one screen."""
     lines = [_headline(result), ""]
     lines += _runs(result)
     if result.difference is not None:
         lines += ["", *_difference(result)]
-    lines += ["", *_coverage(result)]
-    return "\n".join(lines)
+    return [*lines, "", *_coverage(result)]
 
 
 def _headline(result: verifying.Verification) -> str:
     seed = f"SEED={result.seed}" if result.seed else "SEED is not set in the environment"
-    command = " ".join(result.command)
+    command = " ".join(words_without_secrets(result.command))
     if result.verdict == verifying.IDENTICAL:
         return f"IDENTICAL: {command} ({seed})"
     if result.verdict == verifying.DIFFERENT:

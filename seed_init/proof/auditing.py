@@ -32,7 +32,7 @@ REMEDIES = {
     "compute it in another way, or on the CPU",
     "listing": "put sorted() around it",
     "clock": "keep it to log lines and file names: take no seed, decision or number from it",
-    "entropy": "keep it to names and secrets: take numbers from a seeded generator",
+    "entropy": "keep it to names and secrets; take numbers from a seeded generator",
     "clones": "make the generator in the worker, from torch.utils.data.get_worker_info().seed",
 }
 """Kind of finding -> what to do about it."""

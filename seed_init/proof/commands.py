@@ -9,11 +9,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from seed_init.proof.secret_texts import without_secrets
+
 _PYTHON = re.compile(r"python[\d.]*")
 
 
 class CannotStart(Exception):
     """The command cannot be started. The text is one line for the user."""
+
+
+def _shown(word: str) -> str:
+    """A word of the command in a line: `PGPASSWORD=x python` is no program, and has a secret."""
+    return without_secrets(word, is_word=True)
 
 
 @dataclass(frozen=True)
@@ -57,7 +64,7 @@ def resolve(
         return _notebook(given, environment, place, directory)
     if first.endswith(".py") and _is_plain_file(place / first):
         python = python_of(environment)
-        note = f"{first} is not executable: running it with {python}"
+        note = f"{_shown(first)} is not executable: running it with {python}"
         return Command(python, (python, *given), note)
     return Command(_find(first, environment, place), tuple(given))
 
@@ -98,32 +105,35 @@ def _notebook(
     path = place / given[0]
     if not path.is_file():
         what = "is a directory" if path.is_dir() else "there is no such file"
-        raise CannotStart(f"{given[0]}: {what}; give the path of a notebook")
+        raise CannotStart(f"{_shown(given[0])}: {what}; give the path of a notebook")
     jupyter = shutil.which("jupyter", path=environment.get("PATH", os.defpath))
     if jupyter is None or shutil.which("jupyter-execute", path=environment.get("PATH")) is None:
         raise CannotStart(
-            f"{given[0]}: a notebook is run by `jupyter execute`, which PATH does not have; "
-            "install nbclient"
+            f"{_shown(given[0])}: a notebook is run by `jupyter execute`, which PATH does not "
+            "have; install nbclient"
         )
     executed = directory / "executed.ipynb"
     # nbclient joins it to the notebook's directory, which an absolute path survives, and
     # formats it, for which braces have to be doubled (nbclient/cli.py).
     output = str(executed.absolute()).replace("{", "{{").replace("}", "}}")
     words = ("jupyter", "execute", *given, f"--output={output}")
-    note = f"{given[0]} is a notebook: running it with jupyter execute"
+    note = f"{_shown(given[0])} is a notebook: running it with jupyter execute"
     return Command(jupyter, words, note, executed)
 
 
 def _find(word: str, environment: Mapping[str, str], place: Path) -> str:
+    shown = _shown(word)
     if "/" in word:
         found = place / word
         if found.is_dir():
-            raise CannotStart(f"{word} is a directory; give a program, or python -m for a package")
+            raise CannotStart(f"{shown} is a directory; give a program, or python -m for a package")
         if not found.exists():
-            raise CannotStart(f"{word}: there is no such file in {place}; give an existing program")
+            raise CannotStart(
+                f"{shown}: there is no such file in {place}; give an existing program"
+            )
         if not os.access(found, os.X_OK):
             raise CannotStart(
-                f"{word} is not executable; put its interpreter before it, or chmod +x it"
+                f"{shown} is not executable; put its interpreter before it, or chmod +x it"
             )
         return str(found)
     path = environment.get("PATH", os.defpath)
@@ -132,8 +142,8 @@ def _find(word: str, environment: Mapping[str, str], place: Path) -> str:
         candidate = place / entry / word
         if candidate.is_file() and os.access(candidate, os.X_OK):
             return str(candidate)
-    hint = f"write ./{word}" if (place / word).exists() else "check its spelling, or give its path"
-    raise CannotStart(f"{word}: no such command in PATH; {hint}")
+    hint = f"write ./{shown}" if (place / word).exists() else "check its spelling, or give its path"
+    raise CannotStart(f"{shown}: no such command in PATH; {hint}")
 
 
 def not_executed(command: Command, number: int) -> CannotStart:
@@ -143,7 +153,7 @@ def not_executed(command: Command, number: int) -> CannotStart:
         command: what was tried.
         number: the errno.
     """
-    word = command.words[0]
+    word = _shown(command.words[0])
     if number == errno.ENOEXEC:
         return CannotStart(
             f"{word} is no program and has no #! line; put its interpreter before it: sh {word}"

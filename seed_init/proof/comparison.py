@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from seed_init.proof import comparing, explaining, journal, records
+from seed_init.proof import comparing, explaining, journal, records, redaction
 from seed_init.proof.differences import Difference
 
 
@@ -59,7 +59,7 @@ def compare(a: Path, b: Path) -> Comparison:
     return Comparison(
         difference is None,
         difference,
-        explaining.explain(*loaded),
+        explaining.explain(*map(redaction.record, loaded)),
         compared,
         _missing(steps, one + other),
     )

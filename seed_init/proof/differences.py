@@ -4,6 +4,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from seed_init.proof.secret_texts import without_secrets
+
 LEVELS = (
     "status",
     "trace",
@@ -30,7 +32,7 @@ class Source:
         file: its path, relative where it is below the working directory.
         line: from 1.
         function: the name of the function that it is in.
-        text: the line, stripped; empty where the file cannot be read.
+        text: the line, stripped, without secrets; empty where the file cannot be read.
     """
 
     file: str
@@ -110,7 +112,7 @@ def source_of(event: dict[str, Any]) -> Source | None:
     if "file" not in event:
         return None
     file, line = Path(event["file"]), event["line"]
-    text = _text(file, line)
+    text = without_secrets(_text(file, line))
     # As the user knows it.
     if file.is_relative_to(Path.cwd()):
         file = file.relative_to(Path.cwd())

@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from seed_init.proof.secret_texts import without_secrets
+
 NOT_FOUND, NOT_EXECUTABLE = 127, 126
 """Exit statuses of a shell that has no such command, or one that it cannot execute."""
 
@@ -82,13 +84,14 @@ def run(argv: Sequence[str], environment: Mapping[str, str]) -> Ended:
     return Ended(128 - code if code < 0 else code, code < 0, told_to)
 
 
-def _cannot_run(name: str, error: OSError | ValueError) -> CannotRun:
+def _cannot_run(given: str, error: OSError | ValueError) -> CannotRun:
+    name = without_secrets(given, is_word=True)
     if not name:
         return CannotRun("there is no command ''", NOT_FOUND)
     if not isinstance(error, OSError):
         return CannotRun(f"cannot run {name!a}: {error}", NOT_EXECUTABLE)
     missing = error.errno in (errno.ENOENT, errno.ENOTDIR)
-    if missing and "/" in name and Path(name).exists():
+    if missing and "/" in name and Path(given).exists():
         # execve says the same of a script whose interpreter is not there.
         return CannotRun(f"cannot run {name!a}: its interpreter is not there", NOT_EXECUTABLE)
     if missing:

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
 
+from seed_init.terminal import one_line
+
 WIDTH = 200
 """How many characters of a line are shown."""
 
@@ -190,8 +192,5 @@ def shown(line: bytes, most: int = WIDTH) -> str:
         line: without its end.
         most: characters.
     """
-    text = line[: 4 * most + 4].decode(errors="backslashreplace")
-    text = "".join(
-        character if character.isprintable() else ascii(character)[1:-1] for character in text
-    )
+    text = one_line(line[: 4 * most + 4].decode(errors="backslashreplace"))
     return text if len(text) <= most and len(line) <= 4 * most else f"{text[:most]}..."

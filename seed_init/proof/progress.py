@@ -4,6 +4,8 @@ import shutil
 import sys
 import time
 
+from seed_init.terminal import one_line
+
 INTERVAL = 0.2
 """Seconds between two changes of the line."""
 
@@ -31,7 +33,7 @@ class Line:
             return
         self._next, self._turn = now + INTERVAL, self._turn + 1
         width = shutil.get_terminal_size().columns
-        line = f"{MARKS[self._turn % len(MARKS)]} {text}"
+        line = f"{MARKS[self._turn % len(MARKS)]} {one_line(text)}"
         sys.stderr.write(f"\r\x1b[2K{line[: width - 1]}")
         sys.stderr.flush()
 

@@ -12,8 +12,9 @@ from functools import cache
 from typing import Any
 
 from seed_init import startup
-
-REDACTED = "<redacted>"
+from seed_init.proof.secret_names import is_secret
+from seed_init.proof.secret_texts import REDACTED, without_secrets
+from seed_init.proof.secret_words import words_without_secrets
 
 NAMES = frozenset(
     {
@@ -86,29 +87,7 @@ PREFIXES = (
 NOT_RECORDED = frozenset({"NCCL_HOSTID", "TORCHINDUCTOR_CACHE_DIR"})
 """Of these families, those whose values name a machine or a user."""
 
-_SECRET_WORDS = frozenset(
-    {
-        *("apikey", "auth", "authorization", "bearer", "cred", "credential", "credentials"),
-        *("creds", "pass", "passcode", "passphrase", "passwd", "password", "pw", "pwd", "sas"),
-        *("secret", "secrets", "sig", "signature", "token"),
-    }
-)
-_WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|[0-9]+")
-
-# What some services make their tokens recognisable by.
-_KNOWN_TOKEN = re.compile(
-    r"\b(?:hf_\w{8,}|gh[pousr]_\w{8,}|github_pat_\w{8,}|glpat-[\w-]{8,}|sk-[\w-]{8,}|xox[a-z]-[\w-]+"
-    r"|AKIA[A-Z0-9]{12,}|ASIA[A-Z0-9]{12,}|AIza[\w-]{20,}|eyJ[\w-]{8,}\.[\w.-]+)"
-)
-_USER_IN_URL = re.compile(r"(?<=://)[^\s/@]+@")
-_BEARER = re.compile(r"\b(bearer|basic)\s+[^\s'\"]+", re.IGNORECASE)
-_NAME = re.compile(r"-{0,2}[A-Za-z_][\w.-]*")
-# What separates a name from its value, and the value: quoted, or up to white space or the next part
-# of a query. A blank separates only after an option.
-_VALUE = r"(?P<value>\"[^\"]*\"|'[^']*'|[^\s&'\"]+)"
-_ASSIGNED = re.compile(rf"['\"]?\s*(?:=>|[=:])\s*{_VALUE}")
-_FOLLOWING = re.compile(rf"\s+(?!-){_VALUE}")
-_EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)*\.[A-Za-z]{2,}")
+_EMAIL = re.compile(r"(?<![\w.+-])[\w.+-]{1,64}@[\w-]+(?:\.[\w-]+)*\.[A-Za-z]{2,}")
 
 
 def variables(environment: Mapping[str, str]) -> dict[str, str]:
@@ -122,54 +101,26 @@ def variables(environment: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def is_secret(name: str) -> bool:
-    """True where a variable, an option or a key has the name of a secret.
-
-    By whole words: `--max-tokens` and `tokenizer` are none.
-    """
-    words = [word.lower() for word in _WORD.findall(name)]
-    return not _SECRET_WORDS.isdisjoint(words) or words[-1:] == ["key"]
-
-
-def words(argv: Iterable[str]) -> list[str]:
-    """A command line without secrets: the value of each option that names one, and what looks so.
-
-    Args:
-        argv: its words.
-    """
-    shown: list[str] = []
-    hide = False
-    for word in argv:
-        is_option = word.startswith("-") and len(word) > 1
-        shown.append(REDACTED if hide and not is_option else text(word))
-        hide = is_option and "=" not in word and " " not in word and is_secret(word)
-    return shown
-
-
 def text(given: str) -> str:
     """A text without secrets, mail addresses, and the names of this user and this machine."""
-    shown = _USER_IN_URL.sub(f"{REDACTED}@", given)
-    shown = _BEARER.sub(lambda found: f"{found[1]} {REDACTED}", shown)
-    shown = _without_values(_KNOWN_TOKEN.sub(REDACTED, shown))
-    shown = _EMAIL.sub("<email>", shown)
+    return without_names(without_secrets(given))
+
+
+def without_names(given: str) -> str:
+    """A text without mail addresses, and the names of this user and this machine."""
+    shown = _EMAIL.sub("<email>", given)
     for pattern, instead in _own_names():
         shown = pattern.sub(instead, shown)
     return shown
 
 
-def _without_values(given: str) -> str:
-    """A text in which what is assigned to the name of a secret, or follows it, is replaced."""
-    pieces, done = [], 0
-    for name in _NAME.finditer(given):
-        if name.start() < done or not is_secret(name[0]):
-            continue
-        found = _ASSIGNED.match(given, name.end())
-        if found is None and name[0].startswith("-"):
-            found = _FOLLOWING.match(given, name.end())
-        if found is not None:
-            pieces += [given[done : found.start("value")], REDACTED]
-            done = found.end()
-    return "".join([*pieces, given[done:]])
+def words(argv: Iterable[str]) -> list[str]:
+    """A command line without secrets, mail addresses, and the names of this user and this machine.
+
+    Args:
+        argv: its words.
+    """
+    return [without_names(word) for word in words_without_secrets(argv)]
 
 
 @cache
@@ -188,20 +139,47 @@ def _own_names() -> "list[tuple[re.Pattern[str], str]]":
     return names
 
 
-def deep(value: Any) -> Any:
-    """What JSON can hold, with every text in it as `text` gives it. Keys stay."""
+def deep(value: Any, names: bool = True) -> Any:
+    """What JSON can hold, with every text in it as `text` gives it. Keys stay.
+
+    Lists of words under the names `argv` and `command` are command lines (`words`).
+
+    Args:
+        value: anything.
+        names: False: leave out secrets alone, for what is not made to be handed on.
+    """
     if isinstance(value, str):
-        return text(value)
-    if isinstance(value, list):
-        return [deep(each) for each in value]
+        return text(value) if names else without_secrets(value)
+    if isinstance(value, (list, tuple)):
+        return [deep(each, names) for each in value]
     if isinstance(value, dict):
-        return {key: deep(each) for key, each in value.items()}
+        return {key: _entry(key, each, names) for key, each in value.items()}
     return value
+
+
+def _entry(key: Any, value: Any, names: bool) -> Any:
+    is_list = key in ("argv", "command") and isinstance(value, (list, tuple))
+    if is_list and all(isinstance(word, str) for word in value):
+        return words(value) if names else words_without_secrets(value)
+    return deep(value, names)
+
+
+def record(content: Mapping[str, Any]) -> dict[str, Any]:
+    """A record without secrets, whoever has written it: an older version left some in.
+
+    Args:
+        content: of the record; its steps, which are packed, and its packages stay as they are.
+    """
+    plain = ("trace", "packages")
+    return {
+        name: value if name in plain else _entry(name, value, names=False)
+        for name, value in content.items()
+    }
 
 
 def repository(url: str) -> str:
     """A git remote's URL without user and password, in both of git's notations."""
-    shown = re.sub(r"(?<=://)[^/]*@", "", url)
+    shown = without_secrets(url).replace(f"://{REDACTED}@", "://")
     if "://" not in shown:
         shown = re.sub(r"^[^/]*@(?=[^/]+:)", "", shown)  # user@host:path
     return text(shown)

@@ -251,7 +251,7 @@ class _Job:
         if not lines:
             self._over.wait(POLITE)
             last = b" ".join(self._pumps[1].wait().splitlines()[-1:]).decode(errors="replace")
-            raise CannotStart(f"{sys.executable} could not start {self.command.words[0]}: {last}")
+            raise CannotStart(f"{sys.executable} could not start {self.command.program}: {last}")
         self.layout = lines[0].decode()
         if len(lines) > 1:
             raise commands.not_executed(self.command, int(lines[1]))

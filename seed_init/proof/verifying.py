@@ -32,6 +32,7 @@ from seed_init.proof.comparing import first_difference
 from seed_init.proof.differences import Difference
 from seed_init.proof.journal import Process
 from seed_init.proof.locating import locate
+from seed_init.proof.secret_texts import without_secrets
 
 FORMAT = 1
 
@@ -123,8 +124,8 @@ class Verification:
         return self.verdict == IDENTICAL
 
     def to_json(self) -> dict[str, Any]:
-        """What `seed-init verify --json` prints."""
-        return {
+        """What `seed-init verify --json` prints: without secrets of the command and its output."""
+        found = {
             "format": FORMAT,
             "verdict": self.verdict,
             "command": list(self.command),
@@ -136,6 +137,8 @@ class Verification:
             "difference": self.difference.to_json() if self.difference else None,
             "reason": self.reason,
         }
+        shown: dict[str, Any] = redaction.deep(found, names=False)
+        return shown
 
 
 Progress = Callable[[str], None]
@@ -226,9 +229,7 @@ class _Verifier:
                 how="exit",
                 here=True,
             )
-            # A record is passed on: the command and what was printed may have secrets in them.
-            command = redaction.words(self.request.command)
-            record["verdict"] = redaction.deep(made.to_json()) | {"command": command}
+            record["verdict"] = redaction.deep(made.to_json())
             records.write_new(directory / f"{outcome.name.replace(' ', '-')}.json", record)
 
     def _seed(self) -> str | None:
@@ -322,8 +323,9 @@ class _Verifier:
         )
         if found.first is None:
             return None
-        values = [line.text if line is not None else None for line in found.first]
-        return Difference("output", found.told((first.name, second.name)), values=values)
+        values = [line and without_secrets(line.text) for line in found.first]
+        told = without_secrets(found.told((first.name, second.name)))
+        return Difference("output", told, values=values)
 
     def _files(self, first: Outcome, second: Outcome) -> Difference | None:
         found = contents.first_difference(first.files, second.files, self.directory / "files")
@@ -483,7 +485,8 @@ def _how_failed(run: running.Run) -> str:
     if run.status == running.TIMED_OUT:
         how = "it took longer than --timeout"
     last = [line for line in run.last_errors() if line.strip()][-1:]
-    return f"the command failed: {how}" + (f"; its last line on stderr: {last[0]}" if last else "")
+    said = without_secrets(last[0]) if last else ""
+    return f"the command failed: {how}" + (f"; its last line on stderr: {said}" if said else "")
 
 
 def _not_compared(outcomes: list[Outcome], request: Request, given: Mapping[str, str]) -> list[str]:

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from html import escape
 
 from seed_init.proof.cost.judging import Judgement, Row, percent
+from seed_init.proof.secret_words import words_without_secrets
+from seed_init.terminal import one_line  # XML has no control characters
 
 ROW = 26
 """Height of a line, in pixels."""
@@ -79,7 +81,7 @@ def picture(result: Judgement) -> str:
 
 
 def _title(result: Judgement) -> str:
-    command = " ".join(result.measurements.request.command)
+    command = one_line(" ".join(words_without_secrets(result.measurements.request.command)))
     return f"What determinism costs: {command if len(command) < 80 else command[:77] + '...'}"
 
 

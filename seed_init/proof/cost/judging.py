@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from seed_init.proof import redaction
 from seed_init.proof.cost.choices import REFERENCE, Choice
 from seed_init.proof.cost.measuring import Measured, Measurements, Sample
 
@@ -119,7 +120,7 @@ class Judgement:
         """What `seed-init cost --json` prints."""
         measured = self.measurements
         request = measured.request
-        return {
+        found = {
             "format": FORMAT,
             "command": list(request.command),
             "seed": measured.seed,
@@ -142,6 +143,8 @@ class Judgement:
                 for name, each in measured.measured.items()
             },
         }
+        shown: dict[str, Any] = redaction.deep(found, names=False)
+        return shown
 
 
 def _sample_json(sample: Sample) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from seed_init import settings
 from seed_init.proof import arms, auditing, commands, journal, recording, running
 from seed_init.proof.cost.choices import CHOICES, REFERENCE, Choice
 from seed_init.proof.journal import Process
+from seed_init.proof.secret_texts import without_secrets
 
 LEAST_STEPS = 3
 """Timed steps that a program has to make to be measured."""
@@ -353,7 +354,7 @@ def _failure(run: running.Run, timing: "dict[str, Any] | None") -> str | None:
     # torch.compile adds advice after the error.
     errors = [line for line in lines if EXCEPTION.match(line)]
     last = (errors or lines)[-1:]
-    said = f": {last[0].strip()}" if last else ""
+    said = f": {without_secrets(last[0].strip())}" if last else ""
     return f"exit status {run.status}{said}"
 
 

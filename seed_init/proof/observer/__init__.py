@@ -158,7 +158,10 @@ def guarded(function: Function) -> Function:
 def report_failure(what: str, error: Exception) -> None:
     """Say that something here failed, on stderr and in the trace."""
     where = traceback.extract_tb(error.__traceback__)[-1]
-    line = f"{what} failed with {type(error).__name__}: {error} (line {where.lineno})"
+    from seed_init.proof.secret_texts import without_secrets
+
+    line = f"{what} failed with {type(error).__name__} (line {where.lineno}): {error}"
+    line = without_secrets(line)
     seeding.say(f"observing is incomplete: {line}")
     with suppress(OSError):  # the trace directory is gone, or the disk full
         journal.write("failed", what=line)

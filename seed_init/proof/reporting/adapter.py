@@ -14,7 +14,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from seed_init.proof import records
+from seed_init.proof import records, redaction
 from seed_init.proof.reporting import steps
 from seed_init.proof.reporting.model import (
     DIFFERENT,
@@ -552,7 +552,7 @@ def _read(file: Path, name: str) -> Loaded:
     ended = [(header, each[-1]) for header, each in processes if each and _is_end(each[-1])]
     places = steps.places([header for header, _ in ended])
     ends: Ends = {place: event for place, (_, event) in zip(places, ended)}
-    return Loaded(name, str(file), content, steps.traces(processes), ends)
+    return Loaded(name, str(file), redaction.record(content), steps.traces(processes), ends)
 
 
 def _is_end(event: Mapping[str, Any]) -> bool:

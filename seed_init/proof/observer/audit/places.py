@@ -11,6 +11,7 @@ from typing import Any
 
 from seed_init import callers
 from seed_init.proof import observer
+from seed_init.proof.secret_texts import without_secrets
 
 Spot = tuple[CodeType, int, int]
 """A code object, the line and the offset of the instruction that runs in it."""
@@ -61,7 +62,7 @@ def describe(spot: Spot) -> dict[str, Any]:
         "file": shown_file(code.co_filename),
         "line": line,
         "function": getattr(code, "co_qualname", code.co_name),
-        "text": text(code.co_filename, line),
+        "text": without_secrets(text(code.co_filename, line)),
     }
 
 
