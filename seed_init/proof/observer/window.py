@@ -91,8 +91,7 @@ def install() -> None:
     import torch
     from torch.optim.optimizer import register_optimizer_step_post_hook
 
-    from seed_init.proof.observer import optimizers
-    from seed_init.proof.observer.fingerprints import number
+    from seed_init.proof.observer import batches, optimizers
 
     optimizers.watch()
     calls = {"next": 0}
@@ -112,7 +111,7 @@ def install() -> None:
     @observer.guarded
     def see(tensors: Any) -> None:
         for root in [tensors] if isinstance(tensors, torch.Tensor) else tensors:
-            write("loss", digest=number(root.detach().cpu()), **place(observer.user_frame()))
+            write("loss", digest=batches.digest(root), **place(observer.user_frame()))
 
     @callers.like(backward)
     def seeing(tensors: Any, *arguments: Any, **keywords: Any) -> None:
