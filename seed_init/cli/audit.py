@@ -101,7 +101,7 @@ def run(options: argparse.Namespace) -> int:
         print(f"seed-init audit: nothing can be observed here: {error}", file=sys.stderr)
         return 2
     findings = auditing.relative(auditing.collect(processes), place)
-    not_seen = auditing.not_seen(processes) if processes else [NOTHING_OBSERVED]
+    not_seen = auditing.not_seen(processes) if processes else [_why_nothing(status)]
     shown = (
         json.dumps(as_json(options.command, status, len(processes), findings, not_seen), indent=2)
         if options.json
@@ -117,6 +117,16 @@ def run(options: argparse.Namespace) -> int:
     if status or not processes:
         return 2
     return int(any(one.kind in options.fail_on for one in findings))
+
+
+def _why_nothing(status: int) -> str:
+    """Why no process was observed: one that is killed has written nothing mostly."""
+    if status - 128 in signal.valid_signals():
+        return (
+            f"no process of the command was observed: the command ended with status {status}, as "
+            f"signal {status - 128} ends a process, before any Python of it had written something"
+        )
+    return NOTHING_OBSERVED
 
 
 def _put(text: str, file: "Path | None") -> None:

@@ -53,6 +53,9 @@ class Run:
         directory: of its own: `stdout`, `stderr`, `trace/`, and `executed.ipynb` of a notebook.
         layout: "fixed" or "random": the addresses of its processes.
         notes: one line each about what a reader should know of this run.
+        failures: one line each about what could not be kept or seen of it, and should have been.
+        signal: the number of the one that killed its first process; None where none did.
+        timeout: the seconds after which it was ended; None where it ended before.
     """
 
     arm: Arm
@@ -62,6 +65,9 @@ class Run:
     directory: Path
     layout: str
     notes: list[str] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
+    signal: int | None = None
+    timeout: float | None = None
 
     @property
     def stdout_file(self) -> Path:
@@ -84,6 +90,20 @@ class Run:
     def processes(self) -> list[journal.Process]:
         """What its processes wrote into the trace."""
         return journal.read(self.trace)
+
+    def cut_short(self) -> str | None:
+        """What ended it before its own end, as far as is known; None where nothing did."""
+        if self.timeout is not None:
+            return f"it took longer than --timeout ({self.timeout:g} s), and was ended"
+        if self.signal is not None:
+            return f"it was killed by {_signal(self.signal)}"
+        number = self.status - 128
+        if number in signal.valid_signals():
+            return (
+                f"exit status {self.status}, which is a shell's word for a process that was "
+                f"killed by {_signal(number)}"
+            )
+        return None
 
     def last_errors(self, most: int = 20) -> list[str]:
         """The last lines of its stderr.
@@ -162,9 +182,15 @@ def run(
         if not timed_out:
             job.let_linger(linger)
         job.end()
-        done = job.result(arm, timed_out)
-    done.notes += lost
+        done = job.result(arm, timeout if timed_out else None)
+    done.failures += lost
     return done
+
+
+def _signal(number: int) -> str:
+    name = signal.Signals(number).name if number in set(signal.Signals) else "a real-time signal"
+    why = ", as the kernel does where memory runs out" if number == signal.SIGKILL else ""
+    return f"signal {number} ({name}{why})"
 
 
 def _keep(trace: Path, kept: Path, lost: list[str]) -> None:
@@ -198,6 +224,7 @@ class _Job:
         self._ended = False
         self._over = threading.Event()
         self._status = 0
+        self._signal: int | None = None
         # Before the process: a full disk must not leave one behind.
         kept = [(directory / name).open("wb") for name in ("stdout", "stderr")]
         reader, writer = os.pipe()
@@ -237,6 +264,7 @@ class _Job:
         self._ends_at = time.perf_counter()
         if seen is not None:
             by_signal = seen.si_code in (os.CLD_KILLED, os.CLD_DUMPED)
+            self._signal = seen.si_status if by_signal else None
             self._status = seen.si_status + 128 * by_signal
         self._over.set()
 
@@ -330,18 +358,25 @@ class _Job:
         except (OSError, IndexError):
             return False  # ended meanwhile, or another user's
 
-    def result(self, arm: Arm, timed_out: bool) -> Run:
-        """What is left of it."""
-        status = TIMED_OUT if timed_out else self._status
+    def result(self, arm: Arm, timeout: float | None) -> Run:
+        """What is left of it.
+
+        Args:
+            arm: how it was run.
+            timeout: the seconds after which it was ended; None where it ended before.
+        """
+        status = self._status if timeout is None else TIMED_OUT
         seconds = self._ends_at - self._began
         command = self.command
-        self.notes += [pump.lost for pump in self._pumps if pump.lost]
         done = Run(arm, command.words, status, seconds, self.directory, self.layout, self.notes)
+        done.timeout = timeout
+        done.signal = self._signal if timeout is None else None
+        done.failures += [pump.lost for pump in self._pumps if pump.lost]
         if command.notebook is not None:
             if command.notebook.is_file():
                 done.stdout_file.write_text(notebooks.outputs(command.notebook), encoding="utf-8")
             elif status == 0:
-                self.notes.append(
+                done.failures.append(
                     "jupyter execute wrote no notebook, so that the outputs of its cells are not "
                     "compared; install nbclient 0.10 or later"
                 )

@@ -14,7 +14,8 @@ import pytest
 import torch
 
 from seed_init.proof import observer
-from seed_init.proof.observer import batches, end, fingerprints, vectors
+from seed_init.proof.observer import batches, fingerprints, vectors
+from seed_init.proof.observer import end as ending
 from seed_init.proof.observer.fingerprints import fingerprint, number
 
 M = 2**64
@@ -310,7 +311,7 @@ def test_a_view_counts_as_what_it_shows_whatever_its_strides(name: str) -> None:
     assert view.numel() == 0 or number(view) != 0
     assert number(view) == number(plain) == number(view, on_host=True)
     assert number(torch.nn.Parameter(view, False)) == number(plain)
-    assert end._sha256(view) == end._sha256(plain)
+    assert ending._sha256(view) == ending._sha256(plain)
     assert batches.digest(view) == batches.digest(plain)
 
     # Two, so that small ones are computed together, beside one that is computed by itself.
@@ -324,12 +325,12 @@ def test_what_has_no_memory_has_no_contents_and_is_not_read() -> None:
     for tensor in (freed, torch.nn.Parameter(freed), lazy.weight, torch.empty(40, device="meta")):
         encoded(tensor, tensor, noise(40))
         assert number(tensor) == 0
-        assert end._sha256(tensor)
+        assert ending._sha256(tensor)
         assert batches.digest(tensor)
     assert vectors.sizes(vectors.describe([lazy.weight])[0]) is None
     zeros = torch._efficientzerotensor(40)
     assert number(zeros) == number(torch.zeros(40))
-    assert end._sha256(zeros) == end._sha256(torch.zeros(40))
+    assert ending._sha256(zeros) == ending._sha256(torch.zeros(40))
 
 
 @pytest.mark.parametrize("layout", [torch.strided, torch.jagged], ids=str)
@@ -353,10 +354,10 @@ def test_the_final_hash_reads_no_memory_that_was_given_back(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     tensor = noise(64)
-    expected = end._sha256(tensor)
+    expected = ending._sha256(tensor)
     # As from a device: what comes from there is held by nobody else.
     monkeypatch.setattr(torch.Tensor, "cpu", torch.Tensor.clone)
-    assert end._sha256(tensor) == expected
+    assert ending._sha256(tensor) == expected
 
 
 def test_bytes_of_a_storage_count_once_each() -> None:

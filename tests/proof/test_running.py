@@ -46,7 +46,8 @@ NOTEBOOK = {
     [("exit 0", 0), ("exit 3", 3), ("kill -KILL $$", 137), ("kill -TERM $$", 143)],
 )
 def test_the_status_is_the_one_that_a_shell_shows(tmp_path: Path, script: str, status: int) -> None:
-    assert run(tmp_path, "sh", "-c", script).status == status
+    done = run(tmp_path, "sh", "-c", script)
+    assert (done.status, done.signal) == (status, status - 128 if status > 128 else None)
 
 
 def test_standard_output_is_kept_to_the_byte_and_stderr_apart(tmp_path: Path) -> None:
@@ -324,7 +325,7 @@ def test_a_full_disk_does_not_stop_the_command_and_is_told(tmp_path: Path) -> No
         plan={"instruments": []},
     )  # fmt: skip
     assert (done.status, done.last_errors()) == (0, ["end"])
-    assert done.notes == [f"{tmp_path}/run/stdout is not complete: No space left on device"]
+    assert done.failures == [f"{tmp_path}/run/stdout is not complete: No space left on device"]
 
 
 def test_a_directory_that_a_killed_run_left_is_emptied_and_used_again(tmp_path: Path) -> None:

@@ -204,7 +204,8 @@ class Measurer:
             why = (
                 "SEED_INIT=0 switches the hook off"
                 if off
-                else "no Python of it ran the hook; run 'seed-init install' with that Python"
+                else run.cut_short()
+                or "no Python of it ran the hook; run 'seed-init install' with that Python"
             )
             raise CannotMeasure(f"the command cannot be measured: {why}")
         if timing is None or not timing["calls"]:
@@ -247,7 +248,7 @@ class Measurer:
         measured = self.result.measured[choice.name]
         is_second = any(one.round == number for one in measured.samples)
         (measured.again if is_second else measured.samples).append(sample)
-        for line in run.notes:
+        for line in (*run.notes, *run.failures):
             if line not in self.result.notes:
                 self.result.notes.append(line)
 
@@ -347,14 +348,15 @@ def _failure(run: running.Run, timing: "dict[str, Any] | None") -> str | None:
     if run.status == 0 or (timing is not None and timing["calls"] >= enough):
         # A notebook whose kernel ends is a failure to whoever executes it, and none here.
         return None
-    if run.status == running.TIMED_OUT:
-        return "it took longer than --timeout"
+    cut = run.cut_short()
+    if run.timeout is not None:
+        return cut
     lines = [line for line in run.last_errors(100) if line.strip()]
     # torch.compile adds advice after the error.
     errors = [line for line in lines if EXCEPTION.match(line)]
     last = (errors or lines)[-1:]
     said = f": {last[0].strip()}" if last else ""
-    return f"exit status {run.status}{said}"
+    return f"{cut or f'exit status {run.status}'}{said}"
 
 
 def _raised(run: running.Run) -> str | None:

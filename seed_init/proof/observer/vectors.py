@@ -6,14 +6,11 @@ from typing import Any
 
 import torch
 
-from seed_init.proof import observer
+from seed_init.proof import journal, observer
 from seed_init.proof.observer import fingerprints
 
 NONE = 1
 """Stands for what is not there: a gradient that is None; that of a gradient of zeros is 0."""
-
-UNREADABLE = 2
-"""Stands for a tensor that could not be read, which is reported as well."""
 
 SMALL = 1 << 12
 """Words up to which a tensor is computed together with others: where each operation costs more
@@ -137,7 +134,7 @@ class Group:
             self._compute(these, out)
         except Exception as error:
             observer.unreadable(these[0], error)
-            out.fill_(UNREADABLE)
+            out.fill_(journal.UNREADABLE)
 
     def _compute(self, these: list[Any], out: torch.Tensor) -> None:
         # Without an address: memory that was given back, of which torch.cat would read.
