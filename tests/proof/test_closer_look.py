@@ -4,9 +4,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hook.conftest import fresh
 from hook.support import run
 
 from seed_init.proof import journal
+
+__all__ = ["fresh"]
 
 PLAN = {
     "instruments": ["steps", "end", "window"],
