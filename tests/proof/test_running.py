@@ -236,11 +236,42 @@ def test_what_the_command_leaves_running_may_end_by_itself(tmp_path: Path) -> No
 
 
 def test_what_the_command_leaves_running_is_ended_and_told(tmp_path: Path) -> None:
-    # One in the command's group, one in a session of its own, as torchrun's ranks are.
-    leaving = "sleep 600 & echo $!; setsid sleep 600 & echo $!"
+    # One in the command's group, one in a session of its own, as torchrun's ranks are, and one
+    # that has nothing any more of where it comes from.
+    leaving = "sleep 600 & echo $!; setsid sleep 601 & echo $!; setsid env -i sleep 602 & echo $!"
     done = run(tmp_path, "sh", "-c", leaving, linger=0.2)
-    assert are_gone(int(word) for word in done.stdout.split())
-    assert done.notes == ["2 processes were still running 0.2 s after it, and ended"]
+    pids = done.stdout.decode().split()
+    assert are_gone(map(int, pids))
+    [note] = done.notes
+    assert note.startswith("3 processes were still running 0.2 s after it, and ended: ")
+    assert all(f"{pid} (sleep {600 + number})" in note for number, pid in enumerate(pids))
+
+
+def test_secrets_are_left_out_where_a_process_is_named(tmp_path: Path) -> None:
+    leaving = "sh -c 'sleep 600; true' sh --password=hunter2 &"
+    [note] = run(tmp_path, "sh", "-c", leaving, linger=0.2).notes
+    assert "--password=" in note
+    assert "hunter2" not in note
+
+
+def test_nothing_of_a_run_outlives_a_seed_init_that_was_killed(tmp_path: Path) -> None:
+    source = """
+from pathlib import Path
+from seed_init.proof import arms, running
+script = "setsid env -i sleep 600 & echo $! >>pids; sleep 600 & echo $! >>pids; touch begun; wait"
+running.run(["sh", "-c", script], arms.base_arm(), Path("run"), plan={"instruments": []})
+"""
+    process = starting(source, tmp_path)
+    pids: list[int] = []
+    try:
+        wait_until((tmp_path / "begun").exists)
+        pids = [int(word) for word in (tmp_path / "pids").read_text().split()]
+        assert not are_gone(pids)
+        process.kill()
+        wait_until(lambda: are_gone(pids))
+    finally:
+        process.kill()
+        kill(pids)
 
 
 INTERRUPTED = """
@@ -338,7 +369,6 @@ def test_a_directory_that_a_killed_run_left_is_emptied_and_used_again(tmp_path: 
         (left / "junk").mkdir()
         process.kill()
         process.communicate()
-        # The command's first process is told; what else it started is not.
         wait_until(lambda: are_gone([leader]))
         assert left.exists()
         show = "import tempfile; from seed_init.proof import temporary\n"
