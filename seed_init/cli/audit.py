@@ -7,14 +7,13 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from seed_init.cli import words
 from seed_init.cli.tables import table
-from seed_init.proof import auditing, commands, journal, recording
+from seed_init.proof import auditing, commands, journal, recording, temporary
 from seed_init.proof.auditing import KINDS, REMEDIES, Finding
 
 FORMAT = 1
@@ -91,9 +90,9 @@ def run(options: argparse.Namespace) -> int:
         # The command may leave this directory, or remove it.
         place = Path.cwd()
         output = place / options.output if options.output is not None else None
-        with tempfile.TemporaryDirectory(prefix="seed-init-audit-") as name:
-            status = _run(options, Path(name))
-            processes = journal.read(Path(name, "trace"))
+        with temporary.results("audit") as own:
+            status = _run(options, own)
+            processes = journal.read(own / "trace")
     except (commands.CannotStart, journal.Unreadable) as error:
         print(f"seed-init audit: {error}", file=sys.stderr)
         return 2

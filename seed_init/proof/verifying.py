@@ -7,7 +7,6 @@ at closely (`locating`).
 """
 
 import copy
-import tempfile
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
@@ -26,6 +25,7 @@ from seed_init.proof import (
     records,
     redaction,
     running,
+    temporary,
 )
 from seed_init.proof.arms import Arm
 from seed_init.proof.comparing import first_difference
@@ -185,8 +185,8 @@ def verify(
     if request.records is not None:
         # Now: nobody wants to hear of it after the last run.
         request.records.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="seed-init-") as temporary:
-        return _Verifier(request, progress, keep or Path(temporary)).result()
+    with temporary.results("verify") as own:
+        return _Verifier(request, progress, keep or own).result()
 
 
 NOTHING_PROVEN = "nothing that was seen differs, but not everything was seen"

@@ -6,13 +6,14 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from hook.support import REPOSITORY
 
-from seed_init.proof import arms, interrupting, load, running
+from seed_init.proof import arms, interrupting, load, running, temporary
 from seed_init.proof.arms import base_arm, perturbed_arm
 
 from .support import are_gone, kill, run, starting, wait_until, with_variable
@@ -378,6 +379,49 @@ def test_a_directory_that_a_killed_run_left_is_emptied_and_used_again(tmp_path: 
         assert not left.exists()
     finally:
         kill(with_variable(str(tmp_path)))
+
+
+def test_what_killed_commands_have_left_is_cleared_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    show = "import time\nfrom seed_init.proof import temporary\n"
+    show += "with temporary.results('verify') as own, temporary.directory() as run:\n"
+    show += "    (own / 'kept').touch(); print(own, run, flush=True); time.sleep(600)"
+    with starting(show, tmp_path) as killed, starting(show, tmp_path) as living:
+        try:
+            named = []
+            for process in (killed, living):
+                assert process.stdout is not None
+                named.append([Path(word) for word in process.stdout.readline().split()])
+            prefix = f"seed-init-{os.getuid()}-"
+            assert all(path.name.startswith(prefix) for path in (*named[0], *named[1]))
+            killed.kill()
+            killed.wait()
+            assert all(path.is_dir() for path in named[0])
+            # Somebody else's might be: a link, what others can write to, a name that is not ours.
+            treasure = tmp_path / "treasure"
+            (treasure / "inside").mkdir(parents=True)
+            (tmp_path / f"{prefix}link").symlink_to(treasure)
+            (tmp_path / f"{prefix}open").mkdir()
+            (tmp_path / f"{prefix}open").chmod(0o777)
+            (tmp_path / f"{prefix}file").touch()
+            (tmp_path / "seed-init-other").mkdir(0o700)
+            # One that is cleared has a link in it.
+            (named[0][0] / "link").symlink_to(treasure)
+            temporary.clear()
+            assert all(path.is_dir() for path in named[0])  # it may only just have been made
+            monkeypatch.setattr(temporary, "YOUNG", 0)
+            before = set(tmp_path.iterdir())
+            with temporary.results("verify") as own:
+                assert list(own.iterdir()) == []
+                assert set(tmp_path.iterdir()) == (before - set(named[0])) | {own}
+            assert not own.exists()
+            assert (treasure / "inside").is_dir()
+            assert all(path.is_dir() for path in named[1])
+        finally:
+            killed.kill()
+            living.kill()
 
 
 def test_a_signal_that_was_ignored_stays_ignored() -> None:

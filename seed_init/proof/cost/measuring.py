@@ -5,16 +5,16 @@ the noise. A machine that becomes slower meanwhile is slower for all. Every run 
 that ends after its steps.
 """
 
+import contextlib
 import random
 import re
-import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from seed_init import settings
-from seed_init.proof import arms, auditing, commands, journal, recording, running
+from seed_init.proof import arms, auditing, commands, journal, recording, running, temporary
 from seed_init.proof.cost.choices import CHOICES, REFERENCE, Choice
 from seed_init.proof.journal import Process
 
@@ -153,13 +153,14 @@ class Measurer:
         self.result = Measurements(request, _seed_of(self.environment))
         self._runs = 0
         self._planned = 0
-        self._temporary = tempfile.TemporaryDirectory(prefix="seed-init-cost-")
+        self._open = contextlib.ExitStack()
+        self._own = self._open.enter_context(temporary.results("cost"))
 
     def __enter__(self) -> "Measurer":
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._temporary.cleanup()
+        self._open.close()
 
     def measure(self) -> Measurements:
         """Look at the program, then measure it.
@@ -274,7 +275,7 @@ class Measurer:
         run = running.run(
             self.request.command,
             arms.base_arm(),
-            Path(self._temporary.name, f"run-{self._runs}"),
+            self._own / f"run-{self._runs}",
             plan={"warmup": self.request.warmup, "steps": self.request.steps, **plan},
             stdin=self.request.stdin,
             environment=choice.environment(self.environment),
