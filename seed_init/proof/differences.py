@@ -8,6 +8,7 @@ LEVELS = (
     "status",
     "trace",
     "batch",
+    "seed",
     "draw",
     "loss",
     "gradient",

@@ -1,5 +1,6 @@
 """What a DataLoader hands out, in the window."""
 
+import sys
 from hashlib import blake2b
 from typing import Any
 
@@ -57,11 +58,10 @@ def digest(value: Any) -> str:
 
 
 def _flat(value: Any, depth: int) -> "list[bytes]":
-    import torch
+    torch: Any = sys.modules.get("torch")  # which the program may never import
+    if hasattr(torch, "Tensor") and isinstance(value, torch.Tensor):
+        from seed_init.proof.observer.fingerprints import number, shape_of
 
-    from seed_init.proof.observer.fingerprints import number, shape_of
-
-    if isinstance(value, torch.Tensor):
         head = f"{value.dtype}{shape_of(value)}"
         try:
             return [f"{head}{number(value, on_host=True)}".encode()]
