@@ -62,7 +62,8 @@ def locate(coarse: Difference, seen: list[list[Process]], rerun: Rerun) -> Diffe
         seed = seed or seeds.first_unequal(*looks[-2:])
         found = _first(looks)
         if found is None:
-            trail.append(_told_equal(len(looks), coarse, operators))
+            if seed is None:
+                trail.append(_told_equal(len(looks), coarse, operators))
             continue
         again, fine = found
         if coarse.step is None and again is not None and again.step is not None:

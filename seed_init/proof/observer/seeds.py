@@ -189,4 +189,6 @@ def _compiled() -> None:
             continue
         if "/site-packages/" in file or "/dist-packages/" in file:
             names.add(name.partition(".")[0])
-    observer.journal.write("compiled", names=sorted(names - FOLLOWED))
+    # A package's compiled part may be a module of its own, with an underscore before its name.
+    told = {name for name in names if not name.startswith("_")} or names
+    observer.journal.write("compiled", names=sorted(told - FOLLOWED))

@@ -63,6 +63,7 @@ def install() -> None:
     _watch_backward(hook(steps.backward))
     os.register_at_fork(after_in_child=steps.begin)
     optimizers.watch()
+    _watch_exit()
 
 
 _steps: "Steps | None" = None
@@ -74,6 +75,18 @@ def finish() -> None:
         from seed_init.proof.observer.fingerprints import undisturbed
 
         undisturbed(_steps.pending.flush)()
+
+
+def _watch_exit() -> None:
+    """Write what is still on a device before os._exit, which runs nothing at the end."""
+    original, flush = os._exit, observer.guarded(finish)
+
+    @callers.like(original)
+    def _exit(status: int) -> None:
+        flush()
+        original(status)
+
+    os._exit = _exit
 
 
 def unless_compiling(hook: Any) -> Any:
