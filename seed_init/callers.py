@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 TRANSPARENT = (
     "random",
     "seed_init.reseeding",
+    "seed_init.proof.observer.seeds",
     "torch._dynamo.eval_frame",
     "torch._compile",
     "importlib._bootstrap",  # the body of a compiled module has no frame of its own

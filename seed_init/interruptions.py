@@ -28,15 +28,22 @@ def end_or_finish(
         arguments: what it was called with.
     """
     number = signal_behind(error)
-    if number is None:
+    if number is None or _is_starting():
         return startup.end(error)
     try:
-        getattr(sys.modules["seed_init." + module], function)(*arguments)
+        # Not from sys.modules: the signal may have come while the module was being loaded.
+        getattr(startup.part(module), function)(*arguments)
     except BaseException as second:
         return startup.end(second)
     # Handlers run in the main thread only, so this is it.
     start_new_thread(_deliver, (get_ident(), number))
     return None
+
+
+def _is_starting() -> bool:
+    """True before user code: `site`, which starts the hook, is itself being imported."""
+    spec = getattr(sys.modules.get("site"), "__spec__", None)
+    return bool(getattr(spec, "_initializing", False))
 
 
 DELAY = 0.01

@@ -21,9 +21,13 @@ def end(error: BaseException) -> "NoReturn":
     `os._exit`, because an exception would let user code run unseeded, with exit status 0, and
     SystemExit makes `site` print a traceback and exit 1 (Lib/site.py, Python/pylifecycle.c).
 
+    Where Ctrl-C came before user code began, nothing went wrong: it dies of SIGINT, as Python does.
+
     Args:
         error: a Refusal, or anything else that went wrong while seeding.
     """
+    if isinstance(error, KeyboardInterrupt):
+        _die_of_sigint()
     line = str(error)
     if not isinstance(error, Refusal):
         line = (
@@ -38,6 +42,16 @@ def end(error: BaseException) -> "NoReturn":
         os.write(_true_stderr(text), text.encode("ascii", "backslashreplace"))
     finally:
         os._exit(EX_CONFIG)
+
+
+def _die_of_sigint() -> "NoReturn":
+    """End this process by the signal itself, so that a shell or a launcher sees what it was."""
+    import _signal
+
+    _signal.signal(_signal.SIGINT, _signal.SIG_DFL)
+    _signal.pthread_sigmask(_signal.SIG_UNBLOCK, {_signal.SIGINT})
+    os.kill(os.getpid(), _signal.SIGINT)
+    os._exit(128 + _signal.SIGINT)  # where the kernel does not end it: the first of a container
 
 
 def _true_stderr(text: str) -> int:

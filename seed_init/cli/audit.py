@@ -6,14 +6,13 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from seed_init.cli import printing, words
 from seed_init.cli.tables import table
-from seed_init.proof import auditing, commands, journal, recording, redaction
+from seed_init.proof import auditing, commands, journal, recording, redaction, temporary
 from seed_init.proof.auditing import KINDS, REMEDIES, Finding
 
 FORMAT = 1
@@ -89,9 +88,9 @@ def run(options: argparse.Namespace) -> int:
         # The command may leave this directory, or remove it.
         place = Path.cwd()
         output = place / options.output if options.output is not None else None
-        with tempfile.TemporaryDirectory(prefix="seed-init-audit-") as name:
-            status = _run(options, Path(name))
-            processes = journal.read(Path(name, "trace"))
+        with temporary.results("audit") as own:
+            status = _run(options, own)
+            processes = journal.read(own / "trace")
     except (commands.CannotStart, journal.Unreadable) as error:
         printing.error(str(error), "audit")
         return 2
@@ -99,7 +98,7 @@ def run(options: argparse.Namespace) -> int:
         printing.error(f"nothing can be observed here: {error}", "audit")
         return 2
     findings = auditing.relative(auditing.collect(processes), place)
-    not_seen = auditing.not_seen(processes) if processes else [NOTHING_OBSERVED]
+    not_seen = auditing.not_seen(processes) if processes else [_why_nothing(status)]
     shown = (
         printing.as_json(as_json(options.command, status, len(processes), findings, not_seen))
         if options.json
@@ -115,6 +114,16 @@ def run(options: argparse.Namespace) -> int:
     if status or not processes:
         return 2
     return int(any(one.kind in options.fail_on for one in findings))
+
+
+def _why_nothing(status: int) -> str:
+    """Why no process was observed: one that is killed has written nothing mostly."""
+    if status - 128 in signal.valid_signals():
+        return (
+            f"no process of the command was observed: the command ended with status {status}, as "
+            f"signal {status - 128} ends a process, before any Python of it had written something"
+        )
+    return NOTHING_OBSERVED
 
 
 def _put(text: str, file: "Path | None") -> None:

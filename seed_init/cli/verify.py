@@ -18,6 +18,14 @@ examples:
 """
 
 
+STATUSES = {
+    verifying.IDENTICAL: 0,
+    verifying.DIFFERENT: 1,
+    verifying.FAILED: 2,
+    verifying.UNPROVEN: 4,  # 3 is `compare`'s, for records with nothing in common
+}
+
+
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add `verify` to the parser."""
     command = commands.add_parser(
@@ -25,7 +33,9 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         help="run a command several times and compare every training step, bit for bit",
         description="Run a command, unmodified, in fresh processes, and compare every training "
         "step, the final weights, the generators, standard output, exit status and files. Exit "
-        "status 0: identical. 1: not; the first difference is shown. 2: the command failed.",
+        "status 0: identical. 1: not; the first difference is shown. 2: the command failed. "
+        "4: nothing that was seen differs, but an instrument failed, which is shown: nothing is "
+        "proven.",
         epilog=EXAMPLE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -104,7 +114,7 @@ def run(options: argparse.Namespace) -> int:
         printing.json_object(result.to_json())
     else:
         printing.lines(as_lines(result))
-    return {verifying.IDENTICAL: 0, verifying.DIFFERENT: 1}.get(result.verdict, 2)
+    return STATUSES[result.verdict]
 
 
 def as_lines(result: verifying.Verification) -> list[str]:
@@ -123,6 +133,8 @@ def _headline(result: verifying.Verification) -> str:
         return f"IDENTICAL: {command} ({seed})"
     if result.verdict == verifying.DIFFERENT:
         return f"DIFFERENT: {command} ({seed})"
+    if result.verdict == verifying.UNPROVEN:
+        return f"UNPROVEN: {command} ({seed}): {result.reason}"
     return f"FAILED: {result.reason}"
 
 
@@ -172,5 +184,6 @@ def _coverage(result: verifying.Verification) -> list[str]:
     )
     parts.append(f"{compared['stdout_lines']} lines of output, exit status")
     parts += [f"file {name}" for name in compared["files"]]
-    lines = [f"compared: {'; '.join(part for part in parts if part)}"]
+    lines = [f"failed: {failure}" for failure in result.failures]
+    lines += [f"compared: {'; '.join(part for part in parts if part)}"]
     return lines + [f"not compared: {line}" for line in result.not_compared]

@@ -44,7 +44,8 @@ def verify(
         place: their working directory; this process's if None.
 
     Returns:
-        The result: `identical`, `verdict`, `difference`, `compared`, `to_json()`.
+        The result: `identical`, `verdict`, `difference`, `failures`, `compared`, `to_json()`.
+        `identical` is False as well where an instrument failed, so that not everything was seen.
 
     Raises:
         ValueError: fewer than 2 runs.

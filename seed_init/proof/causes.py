@@ -116,9 +116,27 @@ TABLE = (
         "seed-init audit -- CMD lists reads of the clock and of os.urandom with their lines",
     ),
     Cause(
+        _level("seed"),
+        "code seeds a generator with what is not the same in every run: the clock, a process "
+        "number, os.urandom",
+        "leave the seed out, and SEED_INIT_UNSEEDED=derive (the default) seeds the generator from "
+        "SEED; or pass a number",
+    ),
+    Cause(
+        _level("output"),
+        "a generator inside a compiled library, which SEED may not reach (Polars, OpenCV, igraph)",
+        "give that library's own function a seed; seed-init audit -- CMD lists what is known",
+    ),
+    Cause(
+        _level("output"),
+        "threads or processes, whose order decides a sum, a choice or a line's place",
+        "run it with one thread (OMP_NUM_THREADS=1, POLARS_MAX_THREADS=1) to see whether it is "
+        "that; join them, or sort what they give",
+    ),
+    Cause(
         _level("output"),
         "times, paths or process numbers in what is printed",
-        "leave such lines out with --ignore-output REGEX",
+        "only where such a line shows no result: leave it out with --ignore-output REGEX",
     ),
     Cause(
         _level("file"),

@@ -8,7 +8,7 @@ from typing import Any
 
 from seed_init.proof import packing
 from seed_init.proof.differences import Difference
-from seed_init.proof.journal import Process
+from seed_init.proof.journal import UNREADABLE, Process
 
 Pair = tuple[Process, Process]
 ORDER = ("draw", "loss", "gradient", "parameter")
@@ -165,7 +165,12 @@ def _tensors(
     if len(one) != len(other):
         text = f"{len(one)} and {len(other)} {kind}{when}"
         return Difference(level, text, **place)
-    unequal = [number for number, pair in enumerate(zip(one, other)) if pair[0] != pair[1]]
+    unequal = [
+        number
+        for number, pair in enumerate(zip(one, other))
+        # What could not be read is no difference, and reported by itself.
+        if pair[0] != pair[1] and UNREADABLE not in pair
+    ]
     if not unequal:
         return None
     names = tables.get((a["optimizer"], kind), [])
@@ -222,11 +227,11 @@ def _at_end(a: Process, b: Process) -> Difference | None:
         x, y = (final.get(optimizer) for final in finals)
         if x is None or y is None:
             return Difference("trace", f"only one of the runs made optimizer {optimizer}")
-        if x["digests"] != y["digests"]:
-            number = next(
-                (i for i, pair in enumerate(zip(x["digests"], y["digests"])) if pair[0] != pair[1]),
-                0,
-            )
+        pairs = list(zip(x["digests"], y["digests"]))
+        # An empty one is of what has no contents, or could not be read, which is reported.
+        unequal = [i for i, pair in enumerate(pairs) if pair[0] != pair[1] and "" not in pair]
+        if unequal or len(x["digests"]) != len(y["digests"]):
+            number = unequal[0] if unequal else len(pairs)
             names = _parameter_names(a, x["optimizer"])
             name = names[number] if number < len(names) else f"number {number}"
             text = f"the final parameter {name} differs"

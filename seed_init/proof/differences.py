@@ -10,6 +10,7 @@ LEVELS = (
     "status",
     "trace",
     "batch",
+    "seed",
     "draw",
     "loss",
     "gradient",

@@ -2,6 +2,7 @@
 
     DIRECTORY/plan.json             what is to be observed; absent: steps and the end
     DIRECTORY/<start>-<pid>.jsonl   one file per process, one JSON object per line
+    DIRECTORY/<start>-<pid>.lost    empty: an event of that process could not be written
 
 The first line of a file describes its process (`{"event": "process", ...}`), each other one is an
 event. A line is written with one `write`, so that a killed process leaves whole lines but perhaps
@@ -19,8 +20,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+LOST = ".lost"
+
 FORMAT = 1
 """Of the events. Another number: another meaning of what is in a file."""
+
+UNREADABLE = 2
+"""In place of the number of a tensor that could not be read, which is an event "failed" as well."""
 
 DEFAULT_PLAN: dict[str, Any] = {"instruments": ["steps", "end"]}
 
@@ -47,11 +53,17 @@ class Journal:
             event: its kind.
             fields: what JSON can hold.
         """
-        if self._pid != os.getpid():
-            self._begin()
-        elif not self._is_open():
-            self._open()
-        self._put({"event": event, **fields})
+        try:
+            if self._pid != os.getpid():
+                self._begin()
+            elif not self._is_open():
+                self._open()
+            self._put({"event": event, **fields})
+        except OSError:
+            # A full disk, or a limit of the program's, has room for a name mostly.
+            with suppress(OSError):
+                self._file.with_suffix(LOST).touch()
+            raise
 
     def _put(self, content: dict[str, Any]) -> None:
         line = (json.dumps(content, separators=(",", ":")) + "\n").encode()
@@ -127,6 +139,15 @@ class Process:
     def of(self, *kinds: str) -> list[dict[str, Any]]:
         """The events of some kinds, in order."""
         return [event for event in self.events if event["event"] in kinds]
+
+
+def lost(directory: Path) -> list[str]:
+    """A line for each process of a trace whose events could not all be written."""
+    return [
+        f"the trace of process {file.stem.rpartition('-')[2]} could not be written to its end "
+        "(a full disk, or a limit that the program has set): what came later was not seen"
+        for file in sorted(directory.glob(f"*{LOST}"))
+    ]
 
 
 class Unreadable(Exception):

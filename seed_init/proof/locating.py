@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
+from seed_init.proof import seeds
 from seed_init.proof.comparing import first_difference, paired
 from seed_init.proof.differences import Difference
 from seed_init.proof.journal import Process
@@ -12,7 +13,7 @@ from seed_init.proof.windows import first_in_window
 ATTEMPTS = 3
 """Pairs of reruns: a difference that comes from timing may show at another step, or not at all."""
 
-INSTRUMENTS = ["steps", "end", "window"]
+INSTRUMENTS = ["steps", "end", "window", "seeds"]
 
 Rerun = Callable[[int, dict[str, Any]], list[Process]]
 """Rerun the first (0) or the second (1) of the two runs with a plan; gives its processes."""
@@ -52,14 +53,17 @@ def locate(coarse: Difference, seen: list[list[Process]], rerun: Rerun) -> Diffe
     if not operators:
         trail.append("the program is compiled: what happens within a compiled graph is not seen")
     looks: list[list[Process]] = []
+    seed: Difference | None = None
     # What is only printed or written leaves no trace in a step.
     attempts = 1 if coarse.level in ("output", "file", "status") else ATTEMPTS
     for _ in range(attempts):
         plan = window.plan(operators)
         looks += [rerun(0, plan), rerun(1, plan)]
+        seed = seed or seeds.first_unequal(*looks[-2:])
         found = _first(looks)
         if found is None:
-            trail.append(f"{len(looks)} reruns of that step were equal to each other")
+            if seed is None:
+                trail.append(_told_equal(len(looks), coarse, operators))
             continue
         again, fine = found
         if coarse.step is None and again is not None and again.step is not None:
@@ -70,9 +74,33 @@ def locate(coarse: Difference, seen: list[list[Process]], rerun: Rerun) -> Diffe
             window, looks = _window(again) or window, []
             continue
         if fine is not None:
+            if seed is not None:
+                trail.append(f"before that: {seed.text}")
             return _merged(coarse, again, fine, window, trail)
+    if seed is not None:
+        return replace(seed, runs=coarse.runs, trail=[*trail, seed.first_observed])
+    if coarse.level == "output" and looks and (names := seeds.compiled(looks[0])):
+        more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+        trail.append(
+            f"compiled packages that were imported, and whose generators nobody sees: "
+            f"{', '.join(names[:MOST_NAMED])}{more}"
+        )
     coarse.trail = trail
     return coarse
+
+
+MOST_NAMED = 12
+"""Compiled packages that are named."""
+
+
+def _told_equal(count: int, coarse: Difference, operators: bool) -> str:
+    if coarse.step is not None:
+        return f"{count} reruns of that step were equal to each other"
+    looked = ["seeds", "draws", *(["operators"] if operators else [])]
+    return (
+        f"in {count} reruns a closer look at {', '.join(looked[:-1])} and {looked[-1]} saw nothing "
+        "that differs"
+    )
 
 
 def window_of(difference: Difference, processes: list[Process]) -> Window:

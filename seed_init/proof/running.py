@@ -8,6 +8,7 @@ and a trace of its own. When it is over, nothing of it is left running.
 
 import contextlib
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -19,7 +20,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
-from seed_init.proof import arms, commands, interrupting, journal, launching, notebooks, temporary
+from seed_init.proof import (
+    arms,
+    commands,
+    interrupting,
+    journal,
+    launching,
+    notebooks,
+    outputs,
+    redaction,
+    temporary,
+)
 from seed_init.proof.arms import Arm
 from seed_init.proof.commands import CannotStart
 from seed_init.proof.interrupting import Ended, ending_on_signals
@@ -53,6 +64,9 @@ class Run:
         directory: of its own: `stdout`, `stderr`, `trace/`, and `executed.ipynb` of a notebook.
         layout: "fixed" or "random": the addresses of its processes.
         notes: one line each about what a reader should know of this run.
+        failures: one line each about what could not be kept or seen of it, and should have been.
+        signal: the number of the one that killed its first process; None where none did.
+        timeout: the seconds after which it was ended; None where it ended before.
     """
 
     arm: Arm
@@ -62,6 +76,9 @@ class Run:
     directory: Path
     layout: str
     notes: list[str] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
+    signal: int | None = None
+    timeout: float | None = None
 
     @property
     def stdout_file(self) -> Path:
@@ -84,6 +101,20 @@ class Run:
     def processes(self) -> list[journal.Process]:
         """What its processes wrote into the trace."""
         return journal.read(self.trace)
+
+    def cut_short(self) -> str | None:
+        """What ended it before its own end, as far as is known; None where nothing did."""
+        if self.timeout is not None:
+            return f"it took longer than --timeout ({self.timeout:g} s), and was ended"
+        if self.signal is not None:
+            return f"it was killed by {_signal(self.signal)}"
+        number = self.status - 128
+        if number in signal.valid_signals():
+            return (
+                f"exit status {self.status}, which is a shell's word for a process that was "
+                f"killed by {_signal(number)}"
+            )
+        return None
 
     def last_errors(self, most: int = 20) -> list[str]:
         """The last lines of its stderr.
@@ -162,9 +193,15 @@ def run(
         if not timed_out:
             job.let_linger(linger)
         job.end()
-        done = job.result(arm, timed_out)
-    done.notes += lost
+        done = job.result(arm, timeout if timed_out else None)
+    done.failures += lost
     return done
+
+
+def _signal(number: int) -> str:
+    name = signal.Signals(number).name if number in set(signal.Signals) else "a real-time signal"
+    why = ", as the kernel does where memory runs out" if number == signal.SIGKILL else ""
+    return f"signal {number} ({name}{why})"
 
 
 def _keep(trace: Path, kept: Path, lost: list[str]) -> None:
@@ -198,31 +235,35 @@ class _Job:
         self._ended = False
         self._over = threading.Event()
         self._status = 0
+        self._signal: int | None = None
         # Before the process: a full disk must not leave one behind.
         kept = [(directory / name).open("wb") for name in ("stdout", "stderr")]
         reader, writer = os.pipe()
+        ended, ends = os.pipe()
         try:
             had_locale = str(int("LC_CTYPE" in environment))
-            launcher = (sys.executable, "-I", "-S", launching.__file__, str(writer), layout)
+            launcher = (sys.executable, "-I", "-S", launching.__file__, str(writer), str(ends))
             with _opened(stdin) as source:
                 self._began = time.perf_counter()
                 self.process = subprocess.Popen(
-                    [*launcher, had_locale, command.program, *command.words],
+                    [*launcher, layout, had_locale, command.program, *command.words],
                     stdin=source,
                     stdout=subprocess.PIPE,
                     stderr=subprocess.PIPE,
                     env=environment,
                     cwd=place,
-                    pass_fds=(writer,),
-                    # A group of its own, so that it can be ended as a whole.
+                    pass_fds=(writer, ends),
+                    # Out of reach of the terminal's Ctrl-C.
                     start_new_session=True,
                 )
         except OSError as error:
             os.close(reader)
+            os.close(ended)
             raise commands.not_executed(command, error.errno or 0) from None
         finally:
             os.close(writer)
-        self._report = reader
+            os.close(ends)
+        self._report, self._ended_pipe = reader, ended
         self._ends_at = self._began
         self._pumps = [
             _Pump(self.process.stdout, kept[0], "stdout" in show, sys.stdout),
@@ -231,13 +272,13 @@ class _Job:
         threading.Thread(target=self._watch, daemon=True).start()
 
     def _watch(self) -> None:
-        # Seen but not reaped: as long as it is a zombie, its process group's number is not
-        # given to others.
-        seen = os.waitid(os.P_PID, self.process.pid, os.WEXITED | os.WNOWAIT)
+        with open(self._ended_pipe, "rb") as ended:  # noqa: PTH123
+            told = ended.readline()
         self._ends_at = time.perf_counter()
-        if seen is not None:
-            by_signal = seen.si_code in (os.CLD_KILLED, os.CLD_DUMPED)
-            self._status = seen.si_status + 128 * by_signal
+        # Nothing is told where the keeper itself was killed, which ends the command as well.
+        code = int(told) if told.strip() else -signal.SIGKILL
+        self._signal = -code if code < 0 else None
+        self._status = code if code >= 0 else 128 - code
         self._over.set()
 
     def started(self) -> None:
@@ -278,9 +319,10 @@ class _Job:
             interrupting.check()
             time.sleep(0.05)
         if left:
-            count = len(left)
-            what = "1 process was" if count == 1 else f"{count} processes were"
-            self.notes.append(f"{what} still running {patience:g} s after it, and ended")
+            what = "1 process was" if len(left) == 1 else f"{len(left)} processes were"
+            self.notes.append(
+                f"{what} still running {patience:g} s after it, and ended: {_named(left)}"
+            )
 
     def end(self) -> None:
         """End all of its processes that there still are. Harmless when called again."""
@@ -297,7 +339,10 @@ class _Job:
                         # A stopped process sees no other signal.
                         os.kill(pid, signal.SIGCONT)
                 if number == signal.SIGKILL and time.monotonic() > until + POLITE:
-                    break  # in the kernel, or somebody else's: cannot be ended from here
+                    # In the kernel, or somebody else's.
+                    self.notes.append(f"could not be ended, and may run on: {_named(members)}")
+                    self.process.kill()
+                    break
                 patience = time.monotonic() + 0.5
                 while members and time.monotonic() < min(until, patience):
                     time.sleep(0.02)
@@ -310,42 +355,68 @@ class _Job:
                 pump.close()
 
     def _members(self) -> Iterator[int]:
-        """The living processes of this run, those included that have made a session of their own.
+        """The living processes of this run, but for their keeper.
 
-        torchrun's ranks have; what tells them is the variable that they have inherited.
+        They are below it, whatever session and environment they have taken; where the kernel gives
+        a keeper nothing, the variable that most have inherited tells them.
         """
+        below = set(launching.descendants(self.process.pid))
+        yield from below
         for entry in os.listdir("/proc"):  # noqa: PTH208
-            if entry.isdecimal() and self._is_member(entry):
+            is_other = entry.isdecimal() and int(entry) not in {*below, self.process.pid}
+            if is_other and self._has_marker(entry):
                 yield int(entry)
 
-    def _is_member(self, pid: str) -> bool:
+    def _has_marker(self, pid: str) -> bool:
         try:
-            # The name, in parentheses, may hold anything.
-            stat = Path("/proc", pid, "stat").read_bytes().rpartition(b")")[2].split()
-            if stat[0] in (b"Z", b"X"):
-                return False
-            if self.process.pid in (int(stat[2]), int(stat[3])):
-                return True
+            # Of a zombie the kernel shows none.
             return self._marker in Path("/proc", pid, "environ").read_bytes().split(b"\0")
-        except (OSError, IndexError):
+        except OSError:
             return False  # ended meanwhile, or another user's
 
-    def result(self, arm: Arm, timed_out: bool) -> Run:
-        """What is left of it."""
-        status = TIMED_OUT if timed_out else self._status
+    def result(self, arm: Arm, timeout: float | None) -> Run:
+        """What is left of it.
+
+        Args:
+            arm: how it was run.
+            timeout: the seconds after which it was ended; None where it ended before.
+        """
+        status = self._status if timeout is None else TIMED_OUT
         seconds = self._ends_at - self._began
         command = self.command
-        self.notes += [pump.lost for pump in self._pumps if pump.lost]
         done = Run(arm, command.words, status, seconds, self.directory, self.layout, self.notes)
+        done.timeout = timeout
+        done.signal = self._signal if timeout is None else None
+        done.failures += [pump.lost for pump in self._pumps if pump.lost]
         if command.notebook is not None:
             if command.notebook.is_file():
                 done.stdout_file.write_text(notebooks.outputs(command.notebook), encoding="utf-8")
             elif status == 0:
-                self.notes.append(
+                done.failures.append(
                     "jupyter execute wrote no notebook, so that the outputs of its cells are not "
                     "compared; install nbclient 0.10 or later"
                 )
         return done
+
+
+MOST_NAMED = 5
+"""Processes that a note names."""
+
+
+def _named(pids: Sequence[int]) -> str:
+    """Some processes by number and command line, of which secrets are left out."""
+    told = [f"{pid} ({_command_line(pid)})" for pid in pids[:MOST_NAMED]]
+    more = f" and {len(pids) - MOST_NAMED} more" if len(pids) > MOST_NAMED else ""
+    return ", ".join(told) + more
+
+
+def _command_line(pid: int) -> str:
+    try:
+        words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[:-1]
+    except OSError:
+        return "ended meanwhile"
+    plain = redaction.words([word.decode(errors="backslashreplace") for word in words])
+    return outputs.shown(shlex.join(plain).encode(), 80) or "a process without a command line"
 
 
 def _opened(stdin: Path | None) -> IO[bytes]:

@@ -1,4 +1,9 @@
-"""An empty directory for one run, under the same name for every run."""
+"""Empty directories below the temporary one; what killed commands leave there is cleared away.
+
+Their names begin with `seed-init-` and the number of their user. Whoever uses one holds its lock,
+which the kernel takes away when that process is gone, however it ended and whatever container it
+was in: so the next command can tell what nobody uses any more, and clears it away.
+"""
 
 import contextlib
 import fcntl
@@ -6,10 +11,14 @@ import os
 import shutil
 import stat
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from seed_init.proof import interrupting
+
+YOUNG = 60
+"""Seconds in which a directory may have been made and not yet locked."""
 
 MOST = 1000
 """How many runs may go on at once below one directory."""
@@ -28,14 +37,57 @@ def directory() -> Iterator[Path]:
     """
     base = Path(tempfile.gettempdir()).absolute()
     for number in range(MOST):
-        path = base / f"seed-init-{os.getuid()}-{number}"
+        path = base / f"{_prefix()}{number}"
         handle = _take(path)
         if handle is not None:
             break
     else:
         raise OSError(f"{base} has {MOST} directories of runs: remove seed-init-* there")
-    try:
+    with _used(path, handle):
         yield path
+
+
+@contextlib.contextmanager
+def results(purpose: str) -> Iterator[Path]:
+    """An empty directory for what a command's runs leave behind, removed afterwards.
+
+    Those that commands of this user which were killed have left are removed first.
+
+    Args:
+        purpose: a word for its name.
+
+    Raises:
+        OSError: none can be made.
+    """
+    clear()
+    handle = None
+    while handle is None:  # None where another one has just cleared it, before it was locked
+        path = Path(tempfile.mkdtemp(prefix=f"{_prefix()}{purpose}-")).absolute()
+        handle = _take(path)
+    with _used(path, handle):
+        yield path
+
+
+def clear() -> None:
+    """Remove the directories of this user that nobody uses any more. Follows no links."""
+    with contextlib.suppress(OSError):
+        for path in Path(tempfile.gettempdir()).absolute().glob(f"{_prefix()}*"):
+            if time.time() - path.lstat().st_mtime < YOUNG:
+                continue
+            handle = _lock(path)
+            if handle is not None:
+                shutil.rmtree(path, ignore_errors=True)
+                os.close(handle)
+
+
+def _prefix() -> str:
+    return f"seed-init-{os.getuid()}-"
+
+
+@contextlib.contextmanager
+def _used(path: Path, handle: int) -> Iterator[None]:
+    try:
+        yield
     finally:
         with interrupting.held():
             shutil.rmtree(path, ignore_errors=True)
@@ -50,6 +102,22 @@ def _take(path: Path) -> int | None:
     """
     with contextlib.suppress(FileExistsError):
         path.mkdir(0o700)
+    handle = _lock(path)
+    if handle is not None:
+        try:
+            _empty(path)
+        except OSError:
+            os.close(handle)
+            return None
+    return handle
+
+
+def _lock(path: Path) -> int | None:
+    """Lock a directory that is there, ours alone, and nobody's now.
+
+    Returns:
+        The descriptor that holds the lock; None for any other.
+    """
     try:
         handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     except OSError:
@@ -60,7 +128,6 @@ def _take(path: Path) -> int | None:
         # Removed and made again between the two lines above, or never ours.
         usable = os.path.samestat(mine, named) and mine.st_uid == os.getuid()
         if usable and stat.S_IMODE(mine.st_mode) & 0o077 == 0:
-            _empty(path)
             return handle
     except OSError:
         pass

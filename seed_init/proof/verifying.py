@@ -7,10 +7,9 @@ at closely (`locating`).
 """
 
 import copy
-import tempfile
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +25,7 @@ from seed_init.proof import (
     records,
     redaction,
     running,
+    temporary,
 )
 from seed_init.proof.arms import Arm
 from seed_init.proof.comparing import first_difference
@@ -36,7 +36,7 @@ from seed_init.proof.secret_texts import without_secrets
 
 FORMAT = 1
 
-IDENTICAL, DIFFERENT, FAILED = "identical", "different", "failed"
+IDENTICAL, DIFFERENT, FAILED, UNPROVEN = "identical", "different", "failed", "unproven"
 
 
 @dataclass(frozen=True)
@@ -94,11 +94,31 @@ class Outcome:
 
 
 @dataclass
+class Failure:
+    """Something of ours that failed, so that what it should have seen was not seen.
+
+    Attributes:
+        what: what failed, with the error and where it arose.
+        runs: the names of the runs in which it did.
+        ranks: the ranks in which it did; empty where there are none.
+    """
+
+    what: str
+    runs: list[str] = field(default_factory=list)
+    ranks: list[int] = field(default_factory=list)
+
+    def __str__(self) -> str:
+        ranks = f", rank {', '.join(map(str, self.ranks))}" if self.ranks else ""
+        return f"{self.what}, in {', '.join(self.runs)}{ranks}"
+
+
+@dataclass
 class Verification:
     """The result.
 
     Attributes:
-        verdict: "identical", "different" or "failed" (the command itself failed).
+        verdict: "identical", "different", "failed" (the command itself failed) or "unproven"
+            (nothing that was seen differs, but an instrument failed).
         command: its words.
         seed: SEED as it was given; None where it was not.
         runs: every run, in order.
@@ -106,7 +126,8 @@ class Verification:
         not_compared: what could not be, one line each.
         broke_equality: the perturbation without which the runs are equal; None otherwise.
         difference: where they part; None where they do not.
-        reason: why the command failed; None where it did not.
+        reason: why the command failed, or nothing is proven; None otherwise.
+        failures: what failed of what should have looked, and where.
     """
 
     verdict: str
@@ -118,6 +139,7 @@ class Verification:
     broke_equality: str | None = None
     difference: Difference | None = None
     reason: str | None = None
+    failures: list[Failure] = field(default_factory=list)
 
     @property
     def identical(self) -> bool:
@@ -136,6 +158,7 @@ class Verification:
             "broke_equality": self.broke_equality,
             "difference": self.difference.to_json() if self.difference else None,
             "reason": self.reason,
+            "failures": [asdict(each) for each in self.failures],
         }
         shown: dict[str, Any] = redaction.deep(found, names=False)
         return shown
@@ -165,8 +188,11 @@ def verify(
     if request.records is not None:
         # Now: nobody wants to hear of it after the last run.
         request.records.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="seed-init-") as temporary:
-        return _Verifier(request, progress, keep or Path(temporary)).result()
+    with temporary.results("verify") as own:
+        return _Verifier(request, progress, keep or own).result()
+
+
+NOTHING_PROVEN = "nothing that was seen differs, but not everything was seen"
 
 
 class _Parted(Exception):
@@ -203,6 +229,9 @@ class _Verifier:
             made.broke_equality = self.broke
         except _Failed as failed:
             made.verdict, made.reason = FAILED, str(failed)
+        made.failures = _failures(self.outcomes)
+        if made.verdict == IDENTICAL and made.failures:
+            made.verdict, made.reason = UNPROVEN, NOTHING_PROVEN
         base = self.outcomes[0]
         made.compared = self._compared(base)
         made.not_compared = _not_compared(self.outcomes, self.request, self.environment)
@@ -303,6 +332,8 @@ class _Verifier:
         if not both:
             processes = [_without_steps(each) for each in processes]
         difference = first_difference(*processes)
+        if difference is not None and difference.level == "trace" and _failures([first, second]):
+            difference = None  # a step that is missing in a trace may only not have been seen
         names = [first.name, second.name]
         if difference is None or difference.step is None:
             statuses = [first.run.status, second.run.status]
@@ -480,26 +511,51 @@ def _is_cut(process: Process) -> bool:
     return bool(process.of("step")) and not process.of("end")
 
 
+def _failures(outcomes: list[Outcome]) -> list[Failure]:
+    """What failed of what should have looked, each once, with where it did."""
+    found: dict[str, Failure] = {}
+
+    def failed(what: str, outcome: Outcome, rank: int | None) -> None:
+        failure = found.setdefault(what, Failure(what))
+        if outcome.name not in failure.runs:
+            failure.runs.append(outcome.name)
+        if rank is not None and rank not in failure.ranks:
+            failure.ranks.append(rank)
+
+    for outcome in outcomes:
+        for what in (*outcome.run.failures, *journal.lost(outcome.run.trace)):
+            failed(what, outcome, None)
+        for process in outcome.processes:
+            for event in process.of("failed"):
+                failed(event["what"], outcome, process.rank)
+    return list(found.values())
+
+
 def _how_failed(run: running.Run) -> str:
-    how = f"exit status {run.status}"
-    if run.status == running.TIMED_OUT:
-        how = "it took longer than --timeout"
+    how = run.cut_short() or f"exit status {run.status}"
     last = [line for line in run.last_errors() if line.strip()][-1:]
     said = without_secrets(last[0]) if last else ""
     return f"the command failed: {how}" + (f"; its last line on stderr: {said}" if said else "")
+
+
+def _why_nothing(run: running.Run, given: Mapping[str, str]) -> str:
+    """Why no process of a run wrote anything; `given` is its environment."""
+    if given.get("SEED_INIT", "").strip() == "0":
+        return "SEED_INIT=0 switches the hook off"
+    cut = run.cut_short()
+    if cut is not None:
+        return f"no Python of this command had written any: {cut}"
+    return (
+        "no Python of this command ran the hook; run 'seed-init install' with it (one that ends "
+        "by os._exit or exec before its first step writes nothing either)"
+    )
 
 
 def _not_compared(outcomes: list[Outcome], request: Request, given: Mapping[str, str]) -> list[str]:
     """What could not be compared, one line each; `given` is the environment of the runs."""
     base, lines = outcomes[0], []
     if not base.processes:
-        off = given.get("SEED_INIT", "").strip() == "0"
-        why = (
-            "SEED_INIT=0 switches the hook off"
-            if off
-            else "no Python of this command ran the hook; run 'seed-init install' with it"
-        )
-        lines.append(f"training steps and generators: {why}")
+        lines.append(f"training steps and generators: {_why_nothing(base.run, given)}")
     elif not any(process.of("step") for process in base.processes):
         lines.append("training steps: no optimizer of torch.optim made a step")
     elif any(_is_cut(process) for outcome in outcomes for process in outcome.processes):
@@ -514,10 +570,6 @@ def _not_compared(outcomes: list[Outcome], request: Request, given: Mapping[str,
         for line in (*arms.limits(outcome.run.arm), *outcome.run.notes):
             if line not in lines:
                 lines.append(line)
-        for process in outcome.processes:
-            for event in process.of("failed"):
-                if event["what"] not in lines:
-                    lines.append(event["what"])
     if not request.perturb:
         lines.append("what must not matter: nothing was changed between the runs (--no-perturb)")
     return lines

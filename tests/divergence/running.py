@@ -61,7 +61,7 @@ def verify(case: Case, python: Path, *options: str, timeout: float = 600) -> dic
         result: dict[str, Any] = json.loads(done.stdout)
     except ValueError:
         raise Failed(f"{case.name}: status {done.returncode}\n{done.stderr[-3000:]}") from None
-    if done.returncode != {"identical": 0, "different": 1}.get(result["verdict"], 2):
+    if done.returncode != {"identical": 0, "different": 1, "unproven": 4}.get(result["verdict"], 2):
         raise Failed(f"{case.name}: {result['verdict']}, but exit status {done.returncode}")
     return result
 

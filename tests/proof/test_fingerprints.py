@@ -1,5 +1,6 @@
 """A tensor's number: what it tells apart, and that it leaves everything else alone."""
 
+import json
 import os
 import random
 import struct
@@ -12,7 +13,9 @@ from typing import Any
 import pytest
 import torch
 
-from seed_init.proof.observer import fingerprints
+from seed_init.proof import observer
+from seed_init.proof.observer import batches, fingerprints, vectors
+from seed_init.proof.observer import end as ending
 from seed_init.proof.observer.fingerprints import fingerprint, number
 
 M = 2**64
@@ -252,6 +255,128 @@ def test_what_does_not_lie_in_order_counts_as_what_it_shows() -> None:
         assert number(view) == number(view.contiguous())
     assert number(images.to(memory_format=torch.channels_last)) == number(images)
     assert number(noise(1).expand(100)) == number(noise(1).repeat(100))
+
+
+@fingerprints.undisturbed
+def encoded(*tensors: torch.Tensor | None) -> str:
+    """As an optimizer's tensors are written at each step."""
+    return vectors.Layout(vectors.describe(list(tensors))).vector(list(tensors)).encoded()
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_unreadable(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What an observed program would only report is an error here."""
+
+    def unreadable(tensor: torch.Tensor, error: Exception) -> None:
+        raise error
+
+    monkeypatch.setattr(observer, "unreadable", unreadable)
+
+
+def odd_views() -> "dict[str, torch.Tensor]":
+    """Views whose strides say nothing of where their elements are, or of which there are none."""
+    row = torch.arange(1.0, 13.0)
+    pairs = torch.complex(row, -row)
+    one = torch.tensor(2.5)
+    return {
+        "one element, stride 0": one.expand(1),
+        "one element, three dimensions": one.expand(1, 1, 1),
+        "one element, stride 3": row[::3][:1],
+        "one element, stride 7 and an offset": row.as_strided((1, 1), (7, 9), 2),
+        "one complex element": pairs[3].expand(1),
+        "one conjugated element": pairs[3].conj().expand(1),
+        "one negated element": pairs[3].conj().imag.expand(1),
+        "one bool": torch.tensor(True).expand(1),
+        "one byte": torch.tensor(7, dtype=torch.int8).expand(1),
+        "one double": torch.tensor(2.5, dtype=torch.float64).expand(1),
+        "one bfloat16": one.to(torch.bfloat16).expand(1),
+        "one uint64": torch.tensor(7).to(torch.uint64).expand(1),
+        "several elements, stride 0": one.expand(5),
+        "rows over each other": row[:3].expand(4, 3),
+        "overlapping": row.as_strided((4, 3), (1, 1)),
+        "overlapping, odd strides": row.as_strided((2, 2), (3, 0), 1),
+        "channels last": row.view(1, 3, 2, 2).to(memory_format=torch.channels_last),
+        "no element, stride 0": one.expand(0),
+        "no element of rows": one.view(1, 1).expand(0, 5),
+        "no element, odd strides": row.as_strided((0, 3), (5, 7), 3),
+        "no dimension, an offset": row[5],
+        "no dimension, conjugated": pairs[5].conj(),
+    }
+
+
+@pytest.mark.parametrize("name", odd_views())
+def test_a_view_counts_as_what_it_shows_whatever_its_strides(name: str) -> None:
+    view = odd_views()[name]
+    plain = torch.tensor(view.tolist(), dtype=view.dtype).reshape(view.shape)
+    assert view.numel() == 0 or number(view) != 0
+    assert number(view) == number(plain) == number(view, on_host=True)
+    assert number(torch.nn.Parameter(view, False)) == number(plain)
+    assert ending._sha256(view) == ending._sha256(plain)
+    assert batches.digest(view) == batches.digest(plain)
+
+    # Two, so that small ones are computed together, beside one that is computed by itself.
+    assert encoded(view, view, row := torch.ones(3)) == encoded(plain, plain, row)
+
+
+def test_what_has_no_memory_has_no_contents_and_is_not_read() -> None:
+    freed = noise(40)
+    freed.untyped_storage().resize_(0)  # as FSDP does with parameters that it has gathered
+    lazy = torch.nn.LazyLinear(3)
+    for tensor in (freed, torch.nn.Parameter(freed), lazy.weight, torch.empty(40, device="meta")):
+        encoded(tensor, tensor, noise(40))
+        assert number(tensor) == 0
+        assert ending._sha256(tensor)
+        assert batches.digest(tensor)
+    assert vectors.sizes(vectors.describe([lazy.weight])[0]) is None
+    zeros = torch._efficientzerotensor(40)
+    assert number(zeros) == number(torch.zeros(40))
+    assert ending._sha256(zeros) == ending._sha256(torch.zeros(40))
+
+
+@pytest.mark.parametrize("layout", [torch.strided, torch.jagged], ids=str)
+def test_nested_tensors_count_by_their_parts_and_how_long_these_are(layout: torch.layout) -> None:
+    one, two = noise(3), noise(5, seed=2)
+
+    def nested(*parts: torch.Tensor) -> torch.Tensor:
+        return torch.nested.nested_tensor(list(parts), layout=layout)
+
+    seen = {number(nested(*parts)) for parts in ((one, two), (two, one), (one, two + 1))}
+    assert len(seen) == 3
+    assert number(nested(one, two)) == number(nested(one.clone(), two.clone()))
+    joined = torch.cat([one, two])
+    assert number(nested(joined[:4], joined[4:])) not in seen
+    encoded(nested(one, two), joined)
+    json.dumps(vectors.sizes(vectors.describe([nested(one, two)])[0]))
+    assert batches.digest(nested(one, two)) == batches.digest(nested(one, two))
+
+
+def test_the_final_hash_reads_no_memory_that_was_given_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    tensor = noise(64)
+    expected = ending._sha256(tensor)
+    # As from a device: what comes from there is held by nobody else.
+    monkeypatch.setattr(torch.Tensor, "cpu", torch.Tensor.clone)
+    assert ending._sha256(tensor) == expected
+
+
+def test_bytes_of_a_storage_count_once_each() -> None:
+    tensor = noise(1000)
+    assert fingerprints.number_of_storage(tensor.untyped_storage()) == number(tensor)
+    assert fingerprints.number_of_storage(torch.empty(3, device="meta").untyped_storage()) == 0
+
+
+def test_arrays_of_objects_count_by_what_these_are_and_not_where() -> None:
+    numpy = pytest.importorskip("numpy")
+
+    def objects(last: str) -> Any:
+        made = numpy.empty(2, dtype=object)
+        made[:] = [[1, 2], "".join(["x", last])]
+        return made
+
+    assert (
+        batches.digest(objects("a")) == batches.digest(objects("a")) != batches.digest(objects("b"))
+    )
 
 
 def test_conjugate_and_negative_views_count_as_what_they_show() -> None:

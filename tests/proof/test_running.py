@@ -6,13 +6,14 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from hook.support import REPOSITORY
 
-from seed_init.proof import arms, interrupting, load, running
+from seed_init.proof import arms, interrupting, load, running, temporary
 from seed_init.proof.arms import base_arm, perturbed_arm
 
 from .support import are_gone, kill, run, starting, wait_until, with_variable
@@ -46,7 +47,8 @@ NOTEBOOK = {
     [("exit 0", 0), ("exit 3", 3), ("kill -KILL $$", 137), ("kill -TERM $$", 143)],
 )
 def test_the_status_is_the_one_that_a_shell_shows(tmp_path: Path, script: str, status: int) -> None:
-    assert run(tmp_path, "sh", "-c", script).status == status
+    done = run(tmp_path, "sh", "-c", script)
+    assert (done.status, done.signal) == (status, status - 128 if status > 128 else None)
 
 
 def test_standard_output_is_kept_to_the_byte_and_stderr_apart(tmp_path: Path) -> None:
@@ -235,11 +237,42 @@ def test_what_the_command_leaves_running_may_end_by_itself(tmp_path: Path) -> No
 
 
 def test_what_the_command_leaves_running_is_ended_and_told(tmp_path: Path) -> None:
-    # One in the command's group, one in a session of its own, as torchrun's ranks are.
-    leaving = "sleep 600 & echo $!; setsid sleep 600 & echo $!"
+    # One in the command's group, one in a session of its own, as torchrun's ranks are, and one
+    # that has nothing any more of where it comes from.
+    leaving = "sleep 600 & echo $!; setsid sleep 601 & echo $!; setsid env -i sleep 602 & echo $!"
     done = run(tmp_path, "sh", "-c", leaving, linger=0.2)
-    assert are_gone(int(word) for word in done.stdout.split())
-    assert done.notes == ["2 processes were still running 0.2 s after it, and ended"]
+    pids = done.stdout.decode().split()
+    assert are_gone(map(int, pids))
+    [note] = done.notes
+    assert note.startswith("3 processes were still running 0.2 s after it, and ended: ")
+    assert all(f"{pid} (sleep {600 + number})" in note for number, pid in enumerate(pids))
+
+
+def test_secrets_are_left_out_where_a_process_is_named(tmp_path: Path) -> None:
+    leaving = "sh -c 'sleep 600; true' sh --password=hunter2 &"
+    [note] = run(tmp_path, "sh", "-c", leaving, linger=0.2).notes
+    assert "--password=" in note
+    assert "hunter2" not in note
+
+
+def test_nothing_of_a_run_outlives_a_seed_init_that_was_killed(tmp_path: Path) -> None:
+    source = """
+from pathlib import Path
+from seed_init.proof import arms, running
+script = "setsid env -i sleep 600 & echo $! >>pids; sleep 600 & echo $! >>pids; touch begun; wait"
+running.run(["sh", "-c", script], arms.base_arm(), Path("run"), plan={"instruments": []})
+"""
+    process = starting(source, tmp_path)
+    pids: list[int] = []
+    try:
+        wait_until((tmp_path / "begun").exists)
+        pids = [int(word) for word in (tmp_path / "pids").read_text().split()]
+        assert not are_gone(pids)
+        process.kill()
+        wait_until(lambda: are_gone(pids))
+    finally:
+        process.kill()
+        kill(pids)
 
 
 INTERRUPTED = """
@@ -324,7 +357,7 @@ def test_a_full_disk_does_not_stop_the_command_and_is_told(tmp_path: Path) -> No
         plan={"instruments": []},
     )  # fmt: skip
     assert (done.status, done.last_errors()) == (0, ["end"])
-    assert done.notes == [f"{tmp_path}/run/stdout is not complete: No space left on device"]
+    assert done.failures == [f"{tmp_path}/run/stdout is not complete: No space left on device"]
 
 
 def test_a_directory_that_a_killed_run_left_is_emptied_and_used_again(tmp_path: Path) -> None:
@@ -337,7 +370,6 @@ def test_a_directory_that_a_killed_run_left_is_emptied_and_used_again(tmp_path: 
         (left / "junk").mkdir()
         process.kill()
         process.communicate()
-        # The command's first process is told; what else it started is not.
         wait_until(lambda: are_gone([leader]))
         assert left.exists()
         show = "import tempfile; from seed_init.proof import temporary\n"
@@ -347,6 +379,49 @@ def test_a_directory_that_a_killed_run_left_is_emptied_and_used_again(tmp_path: 
         assert not left.exists()
     finally:
         kill(with_variable(str(tmp_path)))
+
+
+def test_what_killed_commands_have_left_is_cleared_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    show = "import time\nfrom seed_init.proof import temporary\n"
+    show += "with temporary.results('verify') as own, temporary.directory() as run:\n"
+    show += "    (own / 'kept').touch(); print(own, run, flush=True); time.sleep(600)"
+    with starting(show, tmp_path) as killed, starting(show, tmp_path) as living:
+        try:
+            named = []
+            for process in (killed, living):
+                assert process.stdout is not None
+                named.append([Path(word) for word in process.stdout.readline().split()])
+            prefix = f"seed-init-{os.getuid()}-"
+            assert all(path.name.startswith(prefix) for path in (*named[0], *named[1]))
+            killed.kill()
+            killed.wait()
+            assert all(path.is_dir() for path in named[0])
+            # Somebody else's might be: a link, what others can write to, a name that is not ours.
+            treasure = tmp_path / "treasure"
+            (treasure / "inside").mkdir(parents=True)
+            (tmp_path / f"{prefix}link").symlink_to(treasure)
+            (tmp_path / f"{prefix}open").mkdir()
+            (tmp_path / f"{prefix}open").chmod(0o777)
+            (tmp_path / f"{prefix}file").touch()
+            (tmp_path / "seed-init-other").mkdir(0o700)
+            # One that is cleared has a link in it.
+            (named[0][0] / "link").symlink_to(treasure)
+            temporary.clear()
+            assert all(path.is_dir() for path in named[0])  # it may only just have been made
+            monkeypatch.setattr(temporary, "YOUNG", 0)
+            before = set(tmp_path.iterdir())
+            with temporary.results("verify") as own:
+                assert list(own.iterdir()) == []
+                assert set(tmp_path.iterdir()) == (before - set(named[0])) | {own}
+            assert not own.exists()
+            assert (treasure / "inside").is_dir()
+            assert all(path.is_dir() for path in named[1])
+        finally:
+            killed.kill()
+            living.kill()
 
 
 def test_a_signal_that_was_ignored_stays_ignored() -> None:

@@ -714,7 +714,9 @@ for _ in range(11):
     model(torch.randn(5, 4)).square().mean().backward()
     (model(torch.randn(5, 4)) * 3).backward(torch.ones(5, 2))
     optimizer.step()
-print(json.dumps(digest(model)))
+print(json.dumps(digest(model)), flush=True)
+if PRETEND:
+    os._exit(0)  # which writes no end, but what waits
 """
     (tmp_path / "device").mkdir()
     (tmp_path / "cpu").mkdir()
@@ -722,9 +724,8 @@ print(json.dumps(digest(model)))
     device = traced(python, tmp_path / "device", source.replace("PRETEND", "True"), plan=plan)
     cpu = traced(python, tmp_path / "cpu", source.replace("PRETEND", "False"), plan=plan)
 
-    for one, two in zip(device.main.events, cpu.main.events):
-        assert one == two
-    assert len(device.main.events) == len(cpu.main.events)
+    assert device.main.of("end") == []
+    assert device.main.events == [event for event in cpu.main.events if event["event"] != "end"]
     assert [step["call"] for step in device.steps()] == list(range(11))
     assert all(len(step["loss"]) == 2 for step in device.steps())
     assert all(step["loss"][1][0] is None for step in device.steps())

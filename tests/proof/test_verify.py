@@ -217,7 +217,35 @@ def test_a_run_that_takes_longer_than_the_timeout_is_a_failure(
 ) -> None:
     result = told(by_command(python, tmp_path, "--json", "--timeout", "0.3", "--", "sleep", "60"))
     assert (result["verdict"], len(result["runs"])) == ("failed", 1)
-    assert "it took longer than --timeout" in result["reason"]
+    told_so = "it took longer than --timeout (0.3 s), and was ended"
+    assert result["reason"] == f"the command failed: {told_so}"
+    assert result["not_compared"] == [
+        f"training steps and generators: no Python of this command had written any: {told_so}"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("script", "how"),
+    [
+        ("kill -KILL $$", "it was killed by signal 9 (SIGKILL, as the kernel does where memory"),
+        ("kill -SEGV $$", "it was killed by signal 11 (SIGSEGV)"),
+        ("sh -c 'kill -KILL $$'; exit $?", "exit status 137, which is a shell's word for a"),
+    ],
+)
+def test_a_command_that_was_killed_is_told_so_and_not_to_install_the_hook(
+    python: Path, tmp_path: Path, script: str, how: str
+) -> None:
+    result = told(by_command(python, tmp_path, "--json", "--", "sh", "-c", script))
+    assert result["reason"].startswith(f"the command failed: {how}")
+    [line] = result["not_compared"]
+    assert line.startswith("training steps and generators: no Python of this command had written")
+    assert how in line
+    assert "install" not in line
+
+
+def test_a_status_of_124_of_the_commands_own_is_no_timeout(python: Path, tmp_path: Path) -> None:
+    result = told(by_command(python, tmp_path, "--json", "--", "sh", "-c", "exit 124"))
+    assert result["reason"] == "the command failed: exit status 124"
 
 
 def test_a_command_that_fails_in_some_runs_only_is_a_difference(
@@ -258,7 +286,8 @@ def test_a_command_without_any_python_is_compared_and_what_is_missing_told(
     assert done.stdout.splitlines()[-2:] == [
         "compared: 1 lines of output, exit status",
         "not compared: training steps and generators: no Python of this command ran the hook; "
-        "run 'seed-init install' with it",
+        "run 'seed-init install' with it (one that ends by os._exit or exec before its first step "
+        "writes nothing either)",
     ]
 
 
@@ -286,6 +315,71 @@ def test_every_run_reads_the_file_of_stdin_from_its_beginning(python: Path, tmp_
     for options, lines in ((("--stdin", "given"), 2), ((), 0)):
         result = told(by_command(python, tmp_path, "--json", *options, "--", "cat"))
         assert (result["verdict"], result["compared"]["stdout_lines"]) == ("identical", lines)
+
+
+# What failed of what looks
+
+
+FULL = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (0, -1))"
+"""Every file is too large from here on, as on a full disk; pipes are none."""
+
+
+def test_where_nothing_differs_but_an_instrument_failed_nothing_is_proven(
+    python: Path, tmp_path: Path
+) -> None:
+    words = ("--no-perturb", "--records", "records", "--", python, "-c", f"{FULL}; print('done')")
+    done = by_command(python, tmp_path, *words)
+    assert done.returncode == 4, done.stdout + done.stderr
+    headline, *lines = done.stdout.splitlines()
+    assert headline.startswith("UNPROVEN: ")
+    assert "nothing that was seen differs, but not everything was seen" in headline
+    failed = [line for line in lines if line.startswith("failed: the trace of process ")]
+    assert [line.rpartition(", in ")[2] for line in failed] == ["run 1", "run 2", "run 3"]
+
+    records = sorted((tmp_path / "records").iterdir())
+    verdict = recorded.valid(records[0])["verdict"]
+    assert verdict["verdict"] == "unproven"
+    assert [failure["runs"] for failure in verdict["failures"]] == [["run 1"], ["run 2"], ["run 3"]]
+    for given in (records[:1], records):
+        page = run(
+            python, "-m", "seed_init", "report", *given, "-o", "page", "--force", cwd=tmp_path
+        )
+        assert page.returncode == 0, page.stderr
+        text = (tmp_path / "page").read_text()
+        assert "identical" not in re.sub("<style>.*</style>", "", text, flags=re.DOTALL).lower()
+        assert "failed: the trace of process " in text or len(given) > 1
+    result = by_function(python, tmp_path, "-c", FULL, perturb=False)
+    assert (result.verdict, result.identical) == ("unproven", False)
+    assert result.failures[0].runs == ["run 1"]
+
+
+@pytest.mark.torch
+def test_what_one_run_did_not_see_is_no_difference_and_what_could_not_be_read_is_named(
+    python: Path, tmp_path: Path
+) -> None:
+    program = tmp_path / "program.py"
+    program.write_text(
+        "import os, torch\n"
+        "runs = open('runs', 'a'); runs.write('x'); runs.close()\n"
+        "net = torch.nn.Linear(2, 2)\n"
+        "mask = torch.masked.masked_tensor(torch.ones(2), torch.ones(2) > 0)\n"
+        "net.register_buffer('mask', mask)\n"
+        "sgd = torch.optim.SGD(net.parameters(), 0.1)\n"
+        "for n in range(3):\n"
+        "    net(torch.randn(2)).sum().backward()\n"
+        "    sgd.step()\n"
+        "    if n == 1 and os.path.getsize('runs') == 3:\n"
+        f"        {FULL}\n"
+    )
+    options = {"perturb": False, "env": {"OMP_NUM_THREADS": "1"}}
+    result = by_function(python, tmp_path, program, **options)
+    assert result.verdict == "unproven", result.difference
+    reading, lost = result.failures
+    assert reading.what.startswith("reading a MaskedTensor (torch.float32, torch.strided, cpu)")
+    assert "(fingerprints.py, line " in reading.what
+    assert reading.runs == ["run 1", "run 3"]
+    assert lost.runs == ["run 3"]
+    assert result.compared["steps"] == 3
 
 
 # What must not matter
@@ -369,7 +463,7 @@ def test_lines_of_output_can_be_left_out(python: Path, tmp_path: Path) -> None:
     different = told(by_command(python, tmp_path, *words))
     assert different["difference"]["level"] == "output"
     assert "line 2" in different["difference"]["first_observed"]
-    assert "--ignore-output" in different["difference"]["remedies"][0]["remedy"]
+    assert "--ignore-output" in different["difference"]["remedies"][-1]["remedy"]
     ignoring = ("--ignore-output", "^nothing", "--ignore-output", r"^took .* s$")
     same = told(by_command(python, tmp_path, *ignoring, *words))
     assert (same["verdict"], same["compared"]["stdout_lines"]) == ("identical", 1)
@@ -401,6 +495,52 @@ def test_a_changed_tensor_in_a_checkpoint_is_named(python: Path, tmp_path: Path)
     result = by_function(python, tmp_path, "-c", code, **options, env={"OMP_NUM_THREADS": "1"})
     assert result.difference is not None
     assert (result.difference.level, result.difference.tensor) == ("file", "model.b")
+
+
+# Where nothing but the output shows a difference
+
+
+def test_the_first_seed_that_differs_is_named_with_its_line(python: Path, tmp_path: Path) -> None:
+    program = tmp_path / "program.py"
+    program.write_text(
+        "import random, time\n"
+        "print(random.Random(3).random())\n"
+        "rng = random.Random(time.time_ns())\n"
+        "print(rng.random())\n"
+        "print(random.Random(time.time_ns()).random())\n"
+    )
+    result = by_function(python, tmp_path, program, perturb=False)
+    found = result.difference
+    assert found is not None
+    assert (found.level, found.generator) == ("seed", "random")
+    assert found.source is not None
+    assert (found.source.line, found.source.text) == (3, "rng = random.Random(time.time_ns())")
+    assert found.values is not None
+    assert all(str(value) in found.text for value in found.values)
+    assert found.first_observed.startswith("first observed: the seed that random.Random gets is ")
+    assert "line 2" in found.trail[0]  # of the output, as it was seen first
+    assert found.remedies[0]["cause"].startswith("code seeds a generator with what is not the same")
+
+
+def test_a_result_that_differs_is_not_advised_to_be_left_out(python: Path, tmp_path: Path) -> None:
+    pytest.importorskip("numpy")
+    code = f"import numpy.random, zmq; {NOISE}"
+    done = by_command(python, tmp_path, "--no-perturb", "--", python, "-c", code)
+    lines = done.stdout.splitlines()
+    assert "  level: output" in lines
+    assert "of that step" not in done.stdout
+    assert any(
+        line.startswith("  seen: in 2 reruns a closer look at seeds, draws and operators saw noth")
+        for line in lines
+    )
+    assert (
+        "  seen: compiled packages that were imported, and whose generators nobody sees: zmq"
+        in (lines)
+    )
+    causes = [line for line in lines if line.startswith("  may be: ")]
+    assert causes[0].startswith("  may be: a generator inside a compiled library")
+    assert causes[1].startswith("  may be: threads or processes")
+    assert "    then: only where such a line shows no result: leave it out with" in done.stdout
 
 
 # The seed

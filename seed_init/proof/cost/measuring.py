@@ -5,16 +5,16 @@ the noise. A machine that becomes slower meanwhile is slower for all. Every run 
 that ends after its steps.
 """
 
+import contextlib
 import random
 import re
-import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from seed_init import settings
-from seed_init.proof import arms, auditing, commands, journal, recording, running
+from seed_init.proof import arms, auditing, commands, journal, recording, running, temporary
 from seed_init.proof.cost.choices import CHOICES, REFERENCE, Choice
 from seed_init.proof.journal import Process
 from seed_init.proof.secret_texts import without_secrets
@@ -154,13 +154,14 @@ class Measurer:
         self.result = Measurements(request, _seed_of(self.environment))
         self._runs = 0
         self._planned = 0
-        self._temporary = tempfile.TemporaryDirectory(prefix="seed-init-cost-")
+        self._open = contextlib.ExitStack()
+        self._own = self._open.enter_context(temporary.results("cost"))
 
     def __enter__(self) -> "Measurer":
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._temporary.cleanup()
+        self._open.close()
 
     def measure(self) -> Measurements:
         """Look at the program, then measure it.
@@ -205,7 +206,8 @@ class Measurer:
             why = (
                 "SEED_INIT=0 switches the hook off"
                 if off
-                else "no Python of it ran the hook; run 'seed-init install' with that Python"
+                else run.cut_short()
+                or "no Python of it ran the hook; run 'seed-init install' with that Python"
             )
             raise CannotMeasure(f"the command cannot be measured: {why}")
         if timing is None or not timing["calls"]:
@@ -248,7 +250,7 @@ class Measurer:
         measured = self.result.measured[choice.name]
         is_second = any(one.round == number for one in measured.samples)
         (measured.again if is_second else measured.samples).append(sample)
-        for line in run.notes:
+        for line in (*run.notes, *run.failures):
             if line not in self.result.notes:
                 self.result.notes.append(line)
 
@@ -274,7 +276,7 @@ class Measurer:
         run = running.run(
             self.request.command,
             arms.base_arm(),
-            Path(self._temporary.name, f"run-{self._runs}"),
+            self._own / f"run-{self._runs}",
             plan={"warmup": self.request.warmup, "steps": self.request.steps, **plan},
             stdin=self.request.stdin,
             environment=choice.environment(self.environment),
@@ -348,14 +350,15 @@ def _failure(run: running.Run, timing: "dict[str, Any] | None") -> str | None:
     if run.status == 0 or (timing is not None and timing["calls"] >= enough):
         # A notebook whose kernel ends is a failure to whoever executes it, and none here.
         return None
-    if run.status == running.TIMED_OUT:
-        return "it took longer than --timeout"
+    cut = run.cut_short()
+    if run.timeout is not None:
+        return cut
     lines = [line for line in run.last_errors(100) if line.strip()]
     # torch.compile adds advice after the error.
     errors = [line for line in lines if EXCEPTION.match(line)]
     last = (errors or lines)[-1:]
     said = f": {without_secrets(last[0].strip())}" if last else ""
-    return f"exit status {run.status}{said}"
+    return f"{cut or f'exit status {run.status}'}{said}"
 
 
 def _raised(run: running.Run) -> str | None:

@@ -137,16 +137,18 @@ def end_process() -> NoReturn:
 def guarded(function: Function) -> Function:
     """The function, which never raises: where it fails, the program goes on without it."""
 
+    name = f"{function.__module__}.{function.__qualname__}"
+
     @wraps(function)
     def safe(*arguments: Any, **keywords: Any) -> Any:
-        if function.__qualname__ in _failed:
+        if name in _failed:
             return None
         outer, here.observing = here.observing, True
         try:
             return function(*arguments, **keywords)
         except Exception as error:
-            _failed.add(function.__qualname__)
-            report_failure(f"{function.__module__}.{function.__qualname__}", error)
+            _failed.add(name)
+            report_failure(name, error)
             return None
         finally:
             here.observing = outer
@@ -157,14 +159,29 @@ def guarded(function: Function) -> Function:
 
 def report_failure(what: str, error: Exception) -> None:
     """Say that something here failed, on stderr and in the trace."""
-    where = traceback.extract_tb(error.__traceback__)[-1]
     from seed_init.proof.secret_texts import without_secrets
 
-    line = f"{what} failed with {type(error).__name__} (line {where.lineno}): {error}"
+    line = f"{what} failed with {type(error).__name__}: {error}{_place_in_us(error)}"
     line = without_secrets(line)
     seeding.say(f"observing is incomplete: {line}")
     with suppress(OSError):  # the trace directory is gone, or the disk full
         journal.write("failed", what=line)
+
+
+def _place_in_us(error: Exception) -> str:
+    """The innermost line of ours that an error came through, as " (vectors.py, line 12)"."""
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = [frame for frame in frames if frame.filename.startswith(_LIBRARY[2:])] or frames
+    return f" ({Path(ours[-1].filename).name}, line {ours[-1].lineno})" if ours else ""
+
+
+def unreadable(tensor: Any, error: Exception) -> None:
+    """Report that the contents of a tensor cannot be read: once for each kind of tensor."""
+    told = [getattr(tensor, name, "?") for name in ("dtype", "layout", "device")]
+    what = f"reading a {type(tensor).__name__} ({', '.join(map(str, told))})"
+    if what not in _failed:
+        _failed.add(what)
+        report_failure(what, error)
 
 
 def _end(signal: int | None = None) -> None:

@@ -1,5 +1,6 @@
 """What a DataLoader hands out, in the window."""
 
+import sys
 from hashlib import blake2b
 from typing import Any
 
@@ -57,13 +58,16 @@ def digest(value: Any) -> str:
 
 
 def _flat(value: Any, depth: int) -> "list[bytes]":
-    import torch
+    torch: Any = sys.modules.get("torch")  # which the program may never import
+    if hasattr(torch, "Tensor") and isinstance(value, torch.Tensor):
+        from seed_init.proof.observer.fingerprints import number, shape_of
 
-    from seed_init.proof.observer.fingerprints import number
-
-    if isinstance(value, torch.Tensor):
-        head = f"{value.dtype}{tuple(value.shape)}"
-        return [f"{head}{number(value.detach().cpu())}".encode()]
+        head = f"{value.dtype}{shape_of(value)}"
+        try:
+            return [f"{head}{number(value, on_host=True)}".encode()]
+        except Exception as error:
+            observer.unreadable(value, error)
+            return [head.encode()]
     if isinstance(value, dict) and depth:
         return [
             part
@@ -75,6 +79,8 @@ def _flat(value: Any, depth: int) -> "list[bytes]":
     if isinstance(value, (int, float, complex, str, bytes, bool, type(None))):
         return [repr(value).encode()]
     if hasattr(value, "tobytes") and hasattr(value, "dtype"):
+        if getattr(value.dtype, "hasobject", False):  # its bytes are addresses
+            return _flat(value.tolist(), depth - 1) if depth else [b"objects"]
         return [f"{value.dtype}{value.shape}".encode(), value.tobytes()]
     if hasattr(value, "__dict__") and depth:
         return [type(value).__name__.encode(), *_flat(vars(value), depth - 1)]

@@ -52,19 +52,29 @@ def _made(optimizer: Any) -> None:
 def _gone(number: int, groups: list[Any]) -> None:
     if os.getpid() != _pid:
         return  # a worker's copy of it
+    from seed_init.proof.observer.fingerprints import is_fake
+
     parameters = [each for group in groups for each in group["params"]]
-    size = sum(each.numel() * each.element_size() for each in parameters)
+    size = sum(each.numel() * each.element_size() for each in parameters if not is_fake(each))
     digest = _sha256 if size <= MOST else _fingerprint
-    _final.append({"optimizer": number, "digests": [digest(each) for each in parameters]})
+    digests = []
+    for each in parameters:
+        try:
+            digests.append(digest(each))
+        except Exception as error:
+            observer.unreadable(each, error)
+            digests.append("")
+    _final.append({"optimizer": number, "digests": digests})
 
 
 def _sha256(tensor: Any) -> str:
-    from seed_init.proof.observer.fingerprints import _parts, _whole, is_fake
+    from seed_init.proof.observer.fingerprints import _parts, _whole, is_fake, shape_of
 
-    content = sha256(f"{tensor.dtype} {tuple(tensor.shape)}".encode())
+    content = sha256(f"{tensor.dtype} {shape_of(tensor)}".encode())
     if not is_fake(tensor):
         for part in _parts(_whole(tensor)[0]):
-            content.update(_bytes(part.cpu()))
+            here = part.cpu()  # held, because its memory goes with it
+            content.update(_bytes(here))
     return content.hexdigest()
 
 

@@ -72,19 +72,42 @@ def fingerprint(tensor: torch.Tensor, out: torch.Tensor, offset: int = 0) -> Non
 
 
 @undisturbed
-def number(tensor: torch.Tensor) -> int:
-    """The number of a tensor, 0 to 2**64 - 1; 0 for one without contents. Waits for its device."""
+def number(tensor: torch.Tensor, on_host: bool = False) -> int:
+    """The number of a tensor, 0 to 2**64 - 1; 0 for one without contents. Waits for its device.
+
+    Args:
+        tensor: any shape, dtype, device and layout.
+        on_host: copy it to the CPU first, so that nothing is computed on its device.
+    """
     if is_fake(tensor):
         return 0
-    out = torch.empty((), dtype=torch.int64, device=tensor.device)
+    device = torch.device("cpu") if on_host else tensor.device
+    out = torch.empty((), dtype=torch.int64, device=device)
     compute(tensor, out)
     return int(out) & MASK
 
 
+def number_of_storage(storage: torch.UntypedStorage) -> int:
+    """The number of the bytes of a storage; 0 for one without contents."""
+    if storage.device.type == "meta":
+        return 0
+    return number(_bytes_of(storage), on_host=True)
+
+
+@undisturbed
+def _bytes_of(storage: torch.UntypedStorage) -> torch.Tensor:
+    return torch.empty(0, dtype=torch.uint8, device=storage.device).set_(storage)
+
+
 def compute(tensor: torch.Tensor, out: torch.Tensor, offset: int = 0) -> None:
-    """As `fingerprint`, for callers that are `undisturbed` themselves."""
+    """As `fingerprint`, for callers that are `undisturbed` themselves.
+
+    Where `out` is on the CPU and the tensor is not, the tensor is copied there.
+    """
     tensor, start = _whole(tensor)
     parts = _parts(tensor)
+    if out.device.type == "cpu" != tensor.device.type:
+        parts = [part.cpu() for part in parts]
     if len(parts) == 1:
         part = parts[0]
         _sum(part.view(torch.uint8), out, (offset + start) * part.element_size())
@@ -142,9 +165,35 @@ def is_fake(tensor: torch.Tensor) -> bool:
 
 
 def has_no_contents(kind: type, device: torch.device) -> bool:
-    """True where tensors of a class and device have no contents."""
+    """True where tensors of a class and device have no contents.
+
+    Those of a lazy module's parameters come with its first batch (torch/nn/parameter.py).
+    """
     fake: Any = sys.modules.get("torch._subclasses.fake_tensor")
-    return device.type == "meta" or (fake is not None and issubclass(kind, fake.FakeTensor))
+    return (
+        device.type == "meta"
+        or issubclass(kind, torch.nn.parameter.UninitializedTensorMixin)
+        or (fake is not None and issubclass(kind, fake.FakeTensor))
+    )
+
+
+def is_freed(tensor: torch.Tensor) -> bool:
+    """True for a strided tensor whose memory has been given back: to read there would crash.
+
+    FSDP gives that of gathered parameters back (torch/distributed/fsdp/_flat_param.py).
+    """
+    return not tensor.untyped_storage().nbytes()
+
+
+def shape_of(tensor: torch.Tensor) -> "tuple[int | None, ...] | None":
+    """The shape, with None for a dimension without one size; None where there is no shape.
+
+    A nested tensor has no size where its parts differ, and a lazy module's parameter no shape.
+    """
+    try:
+        return tuple(size if type(size) is int else None for size in tensor.shape)
+    except RuntimeError:
+        return None
 
 
 def _whole(tensor: torch.Tensor) -> tuple[torch.Tensor, int]:
@@ -183,11 +232,25 @@ def _parts(tensor: torch.Tensor) -> list[torch.Tensor]:
         held = [tensor.ccol_indices(), tensor.row_indices(), tensor.values()]
     elif tensor.layout != torch.strided:
         held = [tensor.to_dense()]
+    elif tensor.is_nested:
+        held = [tensor._nested_tensor_size(), *tensor.unbind()]
     elif tensor.is_quantized:
         held = [tensor.int_repr(), *_quantization(tensor)]
+    elif tensor._is_zerotensor():
+        held = [tensor.clone()]  # forward-mode differentiation's zeros, which are not in memory
+    elif is_freed(tensor):
+        return [torch.empty(0, dtype=torch.uint8, device=tensor.device)]
     else:
-        return [tensor.resolve_conj().resolve_neg().contiguous().view(-1)]
+        return [_flat(tensor)]
     return [part for each in held for part in _parts(each)]
+
+
+def _flat(tensor: torch.Tensor) -> torch.Tensor:
+    """The elements of a strided tensor, side by side in memory."""
+    flat = tensor.resolve_conj().resolve_neg().contiguous().view(-1)
+    # With up to one element a tensor counts as contiguous whatever its stride is, 0 where it was
+    # expanded, and keeps that stride: as bytes there is no view of it.
+    return flat if flat.stride(0) == 1 else flat.as_strided(flat.shape, (1,))
 
 
 def _quantization(tensor: torch.Tensor) -> list[torch.Tensor]:

@@ -15,6 +15,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from seed_init.proof import observer
 from seed_init.proof.observer import batches, modules, window
+from seed_init.proof.observer.fingerprints import number_of_storage, shape_of
 
 UNINITIALISED = (
     "empty",
@@ -139,15 +140,16 @@ class _Seeing(TorchDispatchMode):  # type: ignore[misc]
     def _shown(self, value: Any) -> str:
         """An operand: a number by its value, tensors by their fingerprint."""
         if isinstance(value, torch.Tensor):
+            head = f"{value.dtype}{shape_of(value)}"
             if _is_dense(value) and _storage(value) in self.unwritten:
-                return f"{value.dtype}{tuple(value.shape)} uninitialised"
-            return f"{value.dtype}{tuple(value.shape)} {self._digest([value])}"
+                return f"{head} uninitialised"
+            return f"{head} {self._digest([value])}"
         if isinstance(value, (list, tuple)):
             return "[" + ", ".join(self._shown(each) for each in value) + "]"
         if isinstance(value, torch.Generator):
             return "generator"
         if isinstance(value, torch.UntypedStorage):
-            return f"storage {blake2b(bytes(value), digest_size=8).hexdigest()}"
+            return f"storage {number_of_storage(value):016x}"
         # Not of every object: many show their address.
         return repr(value) if isinstance(value, _PLAIN) else type(value).__name__
 

@@ -63,6 +63,7 @@ def install() -> None:
     _watch_backward(hook(steps.backward))
     os.register_at_fork(after_in_child=steps.begin)
     optimizers.watch()
+    _watch_exit()
 
 
 _steps: "Steps | None" = None
@@ -74,6 +75,18 @@ def finish() -> None:
         from seed_init.proof.observer.fingerprints import undisturbed
 
         undisturbed(_steps.pending.flush)()
+
+
+def _watch_exit() -> None:
+    """Write what is still on a device before os._exit, which runs nothing at the end."""
+    original, flush = os._exit, observer.guarded(finish)
+
+    @callers.like(original)
+    def _exit(status: int) -> None:
+        flush()
+        original(status)
+
+    os._exit = _exit
 
 
 def unless_compiling(hook: Any) -> Any:
@@ -206,7 +219,11 @@ class Steps:
         losses = self.losses.setdefault(threading.get_ident(), [])
         for root in [tensors] if isinstance(tensors, torch.Tensor) else tensors:
             if len(losses) < MOST_LOSSES:
-                loss = _loss(root)
+                try:
+                    loss = _loss(root)
+                except Exception as error:
+                    observer.unreadable(root, error)
+                    continue
                 if loss is not None:
                     losses.append(loss)
 
@@ -258,7 +275,7 @@ class Steps:
         names: list[str],
         tensors: "list[torch.Tensor | None]",
     ) -> "Vector":
-        from seed_init.proof.observer.vectors import Layout, describe
+        from seed_init.proof.observer.vectors import Layout, describe, sizes
 
         descriptions = describe(tensors)
         table = followed.tables.get(kind)
@@ -267,7 +284,7 @@ class Steps:
             followed.tables[kind] = table
             event: dict[str, Any] = {"event": "tensors", "optimizer": followed.number}
             event |= {"kind": kind, "names": names}
-            event["shapes"] = [None if each is None else list(each[1]) for each in descriptions]
+            event["shapes"] = list(map(sizes, descriptions))
             event["dtypes"] = [None if each is None else str(each[2])[6:] for each in descriptions]
             self.pending.add(event)
         return table.layout.vector(tensors)
@@ -302,7 +319,7 @@ def _loss(root: "torch.Tensor") -> "Loss | None":
 
     if fingerprints.is_fake(root):
         return None
-    if root.numel() == 1 and not root.is_complex():
+    if root.numel() == 1 and not root.is_complex() and root.layout == torch.strided:
         local, _ = fingerprints._whole(root)
         # A copy, because the program may go on and change it.
         return Loss(local.reshape(()).clone(), is_value=True)

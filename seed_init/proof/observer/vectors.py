@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 
+from seed_init.proof import journal, observer
 from seed_init.proof.observer import fingerprints
 
 NONE = 1
@@ -24,10 +25,28 @@ Description = tuple[Any, ...] | None
 
 def describe(tensors: "list[torch.Tensor | None]") -> list[Description]:
     """A description of each tensor; two lists that are equal have equal layouts."""
-    return [
-        None if each is None else (type(each), each.shape, each.dtype, each.device, each.layout)
-        for each in tensors
-    ]
+    try:
+        return [
+            None if each is None else (type(each), each.shape, each.dtype, each.device, each.layout)
+            for each in tensors
+        ]
+    except RuntimeError:  # one of them has no shape
+        return [None if each is None else _description(each) for each in tensors]
+
+
+def _description(tensor: torch.Tensor) -> Description:
+    try:
+        shape = tensor.shape
+    except RuntimeError:  # nested, or a lazy module's parameter
+        shape = None
+    return type(tensor), shape, tensor.dtype, tensor.device, tensor.layout
+
+
+def sizes(description: Description) -> "list[int | None] | None":
+    """The sizes in a description, with None for a dimension without one size."""
+    if description is None or description[1] is None:
+        return None
+    return [size if type(size) is int else None for size in description[1]]
 
 
 class Held:
@@ -110,14 +129,24 @@ class Group:
 
     def compute(self, tensors: list[Any], out: torch.Tensor) -> None:
         """Compute the numbers of those among `tensors`."""
-        if not self.counts:
-            fingerprints.compute(tensors[self.places[0]], out[0])
+        these = [tensors[place] for place in self.places]
+        try:
+            self._compute(these, out)
+        except Exception as error:
+            observer.unreadable(these[0], error)
+            out.fill_(journal.UNREADABLE)
+
+    def _compute(self, these: list[Any], out: torch.Tensor) -> None:
+        # Without an address: memory that was given back, of which torch.cat would read.
+        if not self.counts or not all(tensor.data_ptr() for tensor in these):
+            for place, tensor in enumerate(these):
+                fingerprints.compute(tensor, out[place])
             return
         stream = fingerprints.stream(out.device)
         joined = self.joined.get(stream)
         if joined is None:
             joined = self.joined[stream] = fingerprints.Joined(self.counts, out.device)
-        joined.compute([tensors[place] for place in self.places], out)
+        joined.compute(these, out)
 
 
 def _joined(descriptions: list[Description]) -> list[Group]:
@@ -142,10 +171,11 @@ def _joined(descriptions: list[Description]) -> list[Group]:
 def _is_small(description: Any) -> bool:
     """Whether a tensor of this description can be computed together with others."""
     kind, shape, dtype, device, layout = description
+    if kind not in (torch.Tensor, torch.nn.Parameter) or shape is None:
+        return False
     size = shape.numel() * dtype.itemsize
     return (
-        kind in (torch.Tensor, torch.nn.Parameter)
-        and layout == torch.strided
+        layout == torch.strided
         and device.type != "meta"
         and not dtype.is_complex  # it may be a view that conjugates
         and dtype not in QUANTIZED

@@ -29,16 +29,24 @@ backward_from: dict[str, Any] = {}
 
 def start() -> None:
     """Open now for the first call; else wait for the one before."""
-    from seed_init.proof.observer import batches, draws, modules, operators
+    from seed_init.proof.observer import batches, draws, modules
 
     draws.start()
     observer.after_import("torch", batches.install)
     observer.after_import("torch", modules.install)
     if options()["operators"]:
-        observer.after_import("torch", operators.install)
+        observer.after_import("torch", _see_operators)
     observer.after_import("torch", install)
     if options()["call"] == 0:
         open_window()
+
+
+def _see_operators() -> None:
+    # Not before: torch may not be there to be found at start-up, while `site` still reads .pth
+    # files, or not at all; and a program that never imports it must not get it from us.
+    from seed_init.proof.observer import operators
+
+    operators.install()
 
 
 def options() -> dict[str, Any]:
@@ -91,8 +99,7 @@ def install() -> None:
     import torch
     from torch.optim.optimizer import register_optimizer_step_post_hook
 
-    from seed_init.proof.observer import optimizers
-    from seed_init.proof.observer.fingerprints import number
+    from seed_init.proof.observer import batches, optimizers
 
     optimizers.watch()
     calls = {"next": 0}
@@ -112,7 +119,7 @@ def install() -> None:
     @observer.guarded
     def see(tensors: Any) -> None:
         for root in [tensors] if isinstance(tensors, torch.Tensor) else tensors:
-            write("loss", digest=number(root.detach().cpu()), **place(observer.user_frame()))
+            write("loss", digest=batches.digest(root), **place(observer.user_frame()))
 
     @callers.like(backward)
     def seeing(tensors: Any, *arguments: Any, **keywords: Any) -> None:

@@ -21,6 +21,7 @@ from seed_init.proof.reporting.model import (
     FAILED,
     IDENTICAL,
     ONE_RUN,
+    UNPROVEN,
     Chart,
     Curve,
     Difference,
@@ -60,6 +61,7 @@ class Loaded:
     content: Mapping[str, Any]
     traces: dict[Place, Trace]
     ends: Ends
+    failed: bool  # an instrument did, of this run or of the verification that it was one of
 
 
 def report(files: Sequence[Path]) -> Report:
@@ -282,6 +284,9 @@ def _verdict(loaded: Sequence[Loaded], comparisons: Sequence[_Comparison]) -> Ve
         sentence += f"{'differs' if len(parted) == 1 else 'differ'} from {loaded[0].name}"
         step = min((found[1] for each in parted if (found := each.earliest())), default=None)
         sentence += f", first at step {step:,}." if step is not None else ", at the end."
+    elif (number or finals) and any(each.failed for each in loaded):
+        word = UNPROVEN
+        sentence = "Nothing that was seen differs, but an instrument failed: not all was seen."
     elif number or finals:
         word = IDENTICAL
         sentence = f"The {len(loaded)} records are equal, bit for bit, in all that they share."
@@ -354,6 +359,7 @@ def _own_verdict(loaded: Loaded) -> Verdict | None:
     word = str(own.get("verdict"))
     runs = own.get("runs") or []
     found = own.get("difference")
+    failures = [_failure(each) for each in own.get("failures") or ()]
     if word == IDENTICAL:
         sentence = f"{counted(len(runs), 'run')} of the command did the same, bit for bit."
     elif found:
@@ -371,9 +377,15 @@ def _own_verdict(loaded: Loaded) -> Verdict | None:
         word,
         sentence,
         tuple(compared),
-        tuple(map(str, own.get("not_compared") or ())),
+        (*failures, *map(str, own.get("not_compared") or ())),
         tuple(_arm(run) for run in runs),
     )
+
+
+def _failure(failure: Mapping[str, Any]) -> str:
+    ranks = [f"rank {rank}" for rank in failure.get("ranks") or ()]
+    where = ", ".join((*map(str, failure.get("runs") or ()), *ranks))
+    return f"failed: {failure.get('what')}, in {where}"
 
 
 def _arm(run: Mapping[str, Any]) -> tuple[str, str, str]:
@@ -552,7 +564,10 @@ def _read(file: Path, name: str) -> Loaded:
     ended = [(header, each[-1]) for header, each in processes if each and _is_end(each[-1])]
     places = steps.places([header for header, _ in ended])
     ends: Ends = {place: event for place, (_, event) in zip(places, ended)}
-    return Loaded(name, str(file), redaction.record(content), steps.traces(processes), ends)
+    failed = any(event["event"] == "failed" for _, each in processes for event in each)
+    failed |= bool((content.get("verdict") or {}).get("failures"))
+    clean = redaction.record(content)
+    return Loaded(name, str(file), clean, steps.traces(processes), ends, failed)
 
 
 def _is_end(event: Mapping[str, Any]) -> bool:

@@ -5,6 +5,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 IDENTICAL, DIFFERENT, FAILED, ONE_RUN = "identical", "different", "failed", "not compared"
+UNPROVEN = "unproven"
+"""Nothing that was seen differs, but an instrument failed."""
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from seed_init.proof.reporting.model import (
     DIFFERENT,
     FAILED,
     IDENTICAL,
+    UNPROVEN,
     Chart,
     Difference,
     Fact,
@@ -43,6 +44,7 @@ _SIGNS = {
     IDENTICAL: "M4 11l5 5L20 5",
     DIFFERENT: "M5 5l14 14M19 5L5 19",
     FAILED: "M12 4v10M12 18v2",
+    UNPROVEN: "M12 4v10M12 18v2",
 }
 _NO_SIGN = "M5 12h14"
 
@@ -69,7 +71,7 @@ pre{margin:.5rem 0;padding:.6rem .8rem;background:var(--raised);border-left:3px 
 white-space:pre-wrap;overflow-wrap:anywhere;font-size:.9rem}
 .faint{color:var(--faint);font-weight:400}
 .verdict{border:2px solid var(--word);border-radius:10px;padding:1rem 1.2rem;--word:var(--faint)}
-.verdict.identical{--word:var(--same)}.verdict.different,.verdict.failed{--word:var(--differs)}
+.verdict.identical{--word:var(--same)}.verdict.different,.verdict.failed,.verdict.unproven{--word:var(--differs)}
 .verdict h1{color:var(--word)}.verdict>p{margin:.6rem 0 0}
 .pair{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(20rem,100%),1fr));gap:0 2rem}
 .pair h3{margin-top:1.2rem}

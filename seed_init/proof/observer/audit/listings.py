@@ -40,7 +40,8 @@ def start() -> None:
     """Listen to the events."""
 
     def heard(event: str, arguments: object) -> None:
-        if event in EVENTS:
+        # None when the interpreter takes its modules apart.
+        if EVENTS is not None and event in EVENTS:
             _listed(event, sys._getframe(1))
 
     sys.addaudithook(heard)
