@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from seed_init.cli import words
+from seed_init.cli import output, words
 from seed_init.cli.tables import table
 from seed_init.proof import auditing, commands, journal, recording
 from seed_init.proof.auditing import KINDS, REMEDIES, Finding
@@ -42,7 +42,8 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         help="run a command once and list what another run may not repeat",
         description="Run a command once, unmodified, and list by file and line:\n"
         f"{kinds}\n\nExit status 0: done. 1: something of a --fail-on kind was found. 2: the "
-        "command failed,\nor could not be started or observed.",
+        "command failed,\nor could not be started or observed. 4: done, but FILE or the output "
+        "could not\nbe written; what cannot go to FILE goes to stdout.",
         epilog=EXAMPLE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -80,17 +81,14 @@ def _kinds(text: str) -> list[str]:
 
 def run(options: argparse.Namespace) -> int:
     """Run the command, print what was found; 0, 1 or 2 as the help says."""
-    if options.output is not None and options.output.is_file() and not options.force:
-        print(
-            f"seed-init audit: {options.output} is there already; give another FILE, or --force to "
-            "overwrite it",
-            file=sys.stderr,
-        )
+    problem = output.problem(options.output, options.force) if options.output else None
+    if problem:
+        print(f"seed-init audit: {problem}", file=sys.stderr)
         return 2
     try:
         # The command may leave this directory, or remove it.
         place = Path.cwd()
-        output = place / options.output if options.output is not None else None
+        file = place / options.output if options.output is not None else None
         with tempfile.TemporaryDirectory(prefix="seed-init-audit-") as name:
             status = _run(options, Path(name))
             processes = journal.read(Path(name, "trace"))
@@ -107,23 +105,25 @@ def run(options: argparse.Namespace) -> int:
         if options.json
         else as_text(findings, not_seen, len(processes))
     )
-    try:
-        _put(shown, output)
-    except OSError as error:
-        print(f"seed-init audit: cannot write {options.output}: {error.strerror}", file=sys.stderr)
-        return 2
+    outcome = int(any(one.kind in options.fail_on for one in findings))
+    if status or not processes:
+        outcome = 2
+    outcome = _put(shown, file, options.force, outcome)
     if status:
         print(f"seed-init audit: the command ended with status {status}", file=sys.stderr)
-    if status or not processes:
-        return 2
-    return int(any(one.kind in options.fail_on for one in findings))
+    return outcome
 
 
-def _put(text: str, file: "Path | None") -> None:
+def _put(text: str, file: "Path | None", force: bool, status: int) -> int:
+    """Print the result or write it; a run may have taken hours, so it is shown in any case."""
     if file is None:
-        print(text, flush=True)
-    else:
-        file.write_text(text + "\n", encoding="utf-8")
+        return output.tell(text, status)
+    try:
+        output.put(file, text + "\n", force)
+        return status
+    except OSError as error:
+        print(f"seed-init audit: cannot write {file}: {error.strerror}", file=sys.stderr)
+        return output.tell(text, status) or output.LOST
 
 
 def _run(options: argparse.Namespace, directory: Path) -> int:

@@ -2,11 +2,12 @@
 
 import argparse
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Any
 
-from seed_init.cli import words
+from seed_init.cli import output, words
 from seed_init.proof import commands, journal, outputs, verifying
 from seed_init.proof.progress import Line
 
@@ -26,7 +27,8 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         help="run a command several times and compare every training step, bit for bit",
         description="Run a command, unmodified, in fresh processes, and compare every training "
         "step, the final weights, the generators, standard output, exit status and files. Exit "
-        "status 0: identical. 1: not; the first difference is shown. 2: the command failed.",
+        "status 0: identical. 1: not; the first difference is shown. 2: the command failed. 4: "
+        "identical, but a record or the output could not be written.",
         epilog=EXAMPLE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -91,6 +93,9 @@ def run(options: argparse.Namespace) -> int:
         timeout=options.timeout,
         records=options.records,
     )
+    if options.records is not None and (problem := _no_records(options.records)):
+        # Now: nobody wants to hear of it after the last run only.
+        print(f"seed-init verify: there will be no records: {problem}", file=sys.stderr)
     try:
         with Line() as line:
             result = verifying.verify(request, line if line.shown else None)
@@ -101,8 +106,22 @@ def run(options: argparse.Namespace) -> int:
         # Not as a traceback, whose status says that the runs differ.
         print(f"seed-init verify: the runs cannot be compared: {error}", file=sys.stderr)
         return 2
-    print(json.dumps(result.to_json(), indent=2) if options.json else as_text(result), flush=True)
-    return {verifying.IDENTICAL: 0, verifying.DIFFERENT: 1}.get(result.verdict, 2)
+    status = {verifying.IDENTICAL: 0, verifying.DIFFERENT: 1}.get(result.verdict, 2)
+    text = json.dumps(result.to_json(), indent=2) if options.json else as_text(result)
+    status = output.tell(text, status)
+    if result.lost:
+        print(f"seed-init verify: {result.lost}", file=sys.stderr)
+        return status or output.LOST
+    return status
+
+
+def _no_records(directory: Path) -> str | None:
+    """Why a directory, which is made, can have no file; None where it seems that it can."""
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        return f"{directory}: {error.strerror}"
+    return None if os.access(directory, os.W_OK | os.X_OK) else f"{directory} cannot be written"
 
 
 def as_text(result: verifying.Verification) -> str:

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
+from seed_init import writing
 from seed_init.proof import arms, commands, interrupting, journal, launching, notebooks, temporary
 from seed_init.proof.arms import Arm
 from seed_init.proof.commands import CannotStart
@@ -339,7 +340,7 @@ class _Job:
         done = Run(arm, command.words, status, seconds, self.directory, self.layout, self.notes)
         if command.notebook is not None:
             if command.notebook.is_file():
-                done.stdout_file.write_text(notebooks.outputs(command.notebook), encoding="utf-8")
+                writing.replace(done.stdout_file, notebooks.outputs(command.notebook))
             elif status == 0:
                 self.notes.append(
                     "jupyter execute wrote no notebook, so that the outputs of its cells are not "

@@ -106,6 +106,7 @@ class Verification:
         broke_equality: the perturbation without which the runs are equal; None otherwise.
         difference: where they part; None where they do not.
         reason: why the command failed; None where it did not.
+        lost: why a record that was asked for is not there; None where all are.
     """
 
     verdict: str
@@ -117,6 +118,7 @@ class Verification:
     broke_equality: str | None = None
     difference: Difference | None = None
     reason: str | None = None
+    lost: str | None = None
 
     @property
     def identical(self) -> bool:
@@ -135,6 +137,7 @@ class Verification:
             "broke_equality": self.broke_equality,
             "difference": self.difference.to_json() if self.difference else None,
             "reason": self.reason,
+            "lost": self.lost,
         }
 
 
@@ -156,12 +159,9 @@ def verify(
         commands.CannotStart: there is no such command.
         outputs.BadPattern: `ignore_output` has one that is no regular expression.
         running.Ended: a signal came.
-        OSError: there is no place for traces or records.
+        OSError: there is no place for traces.
     """
     outputs.patterns(request.ignore_output)
-    if request.records is not None:
-        # Now: nobody wants to hear of it after the last run.
-        request.records.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="seed-init-") as temporary:
         return _Verifier(request, progress, keep or Path(temporary)).result()
 
@@ -204,11 +204,16 @@ class _Verifier:
         made.compared = self._compared(base)
         made.not_compared = _not_compared(self.outcomes, self.request, self.environment)
         if self.request.records is not None:
-            self._write_records(self.request.records, made)
+            try:
+                self._write_records(self.request.records, made)
+            except (OSError, ValueError, journal.Unreadable) as error:
+                # Hours may have led to the verdict: what becomes of the records changes nothing.
+                made.lost = f"not all records are in {self.request.records}: {_reason(error)}"
         return made
 
     def _write_records(self, directory: Path, made: Verification) -> None:
         """The record of each run that was observed from its beginning to its end."""
+        directory.mkdir(parents=True, exist_ok=True)
         for outcome in self.outcomes:
             if not outcome.run.arm.observed or outcome.closer:
                 continue
@@ -225,6 +230,7 @@ class _Verifier:
                 status=outcome.run.status,
                 how="exit",
                 here=True,
+                seconds=outcome.run.seconds,
             )
             # A record is passed on: the command and what was printed may have secrets in them.
             command = redaction.words(self.request.command)
@@ -457,6 +463,10 @@ class _Verifier:
             "files": sorted(base.files),
             "generators": sorted(generators),
         }
+
+
+def _reason(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error)
 
 
 def _without_steps(processes: list[Process]) -> list[Process]:

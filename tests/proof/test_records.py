@@ -14,7 +14,7 @@ import pytest
 from hook.conftest import fresh
 from hook.support import output, stdlib_of
 
-from seed_init.proof import data_files, journal, packing, records, redaction
+from seed_init.proof import data_files, journal, packing, records, redaction, validation
 
 from . import recorded
 
@@ -94,10 +94,11 @@ def test_packed_events_are_read_back_as_they_were_but_for_shorter_vectors() -> N
     assert read == [packing.shorten(e) if e["event"] == "step" else e for e in events]
 
 
-def test_losses_that_are_not_numbers_of_64_bits_are_kept_as_they_are() -> None:
-    events = [step(Random(2), 0, 1) | {"loss": [[1.5, "not hexadecimal"]]}]
-    [read] = packing.unpack(packing.pack([process(events)]))
-    assert read[0]["loss"] == [[1.5, "not hexadecimal"]]
+@pytest.mark.parametrize("loss", [[1.5, "not hexadecimal"], [1.5, "3ff0000000000000"]])
+def test_a_loss_that_is_not_what_its_bits_say_is_refused(loss: list[Any]) -> None:
+    events = [step(Random(2), 0, 1) | {"loss": [loss]}]
+    with pytest.raises(validation.Invalid, match="a loss"):
+        packing.unpack(packing.pack([process(events)]))
 
 
 @pytest.mark.parametrize("bit", [0, 17, 31, 47, 63])
