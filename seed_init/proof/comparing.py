@@ -213,11 +213,11 @@ def _losses(a: list[Any], b: list[Any], place: Any) -> Difference | None:
 def _tensors(
     kind: str, a: Any, b: Any, tables: dict[Any, list[str]], when: str, place: Any
 ) -> Difference | None:
-    if "short" in a or "short" in b:
-        return _short_tensors(kind, a, b, tables, place)
     level = kind.removesuffix("s")
     if (kind in a) != (kind in b):
         return Difference(level, f"only one of the runs has {kind}{when}", **place)
+    if "short" in a or "short" in b:
+        return _short_tensors(kind, a, b, tables, place)
     one, other = (numbers(each.get(kind, "")) for each in (a, b))
     if len(one) != len(other):
         text = f"{len(one)} and {len(other)} {kind}{when}"

@@ -20,8 +20,12 @@ from seed_init.proof import schemas
 FILE_MOST = 128 << 20
 """Bytes of a record's file, and of a line of a trace. A run of 10,000 steps takes 10 MB of them."""
 
+VALUES_MOST = 4_000_000
+"""Values of the JSON of one record, or of a line of a trace: 100,000 files have 700,000."""
+
 ITEMS_LEAST = 6_000_000
-"""Values that even the smallest file may hold: 10,000 steps with 340 columns have 3.6 million."""
+"""Numbers that may be packed even in the smallest file: 10,000 steps with 300 columns have 3.2
+million of them."""
 
 ITEMS_BY_BYTE = 0.5
 """More of them for each byte of the file: the record of a long run has at least 25 by step."""
@@ -52,18 +56,24 @@ class Room:
     """
 
     def __init__(self, size: int) -> None:
+        self.values = VALUES_MOST
         self.items = ITEMS_LEAST + int(size * ITEMS_BY_BYTE)
         self.text = TEXT_LEAST + 8 * size
 
-    def take(self, items: int) -> None:
-        """Note that so many values will be made.
+    def take(self, items: int = 0, values: int = 0) -> None:
+        """Note what will be made, before it is.
+
+        Args:
+            items: numbers of columns.
+            values: of JSON.
 
         Raises:
             Invalid: that is more than such a file can have in it by right.
         """
         self.items -= items
-        if self.items < 0:
-            raise Invalid("it has more values in it than the record of a run of this size")
+        self.values -= values
+        if self.items < 0 or self.values < 0:
+            raise Invalid("it unpacks to more values than the record of a run has")
 
     def inflated(self, packed: str, size: int | None = None) -> bytes:
         """What is packed in a text: deflated, then base64.
@@ -104,7 +114,7 @@ def parsed(raw: bytes, room: Room) -> Any:
     # Each value but the first follows one of these; in a text they may be as well, so that this
     # may be too many, but is never too few.
     brackets = raw.count(b"[") + raw.count(b"{")
-    room.take(brackets + raw.count(b","))
+    room.take(values=brackets + raw.count(b","))
     try:
         value = _DECODER.decode(raw.decode("utf-8"))
     except RecursionError:

@@ -189,8 +189,9 @@ def unequal(one: Seen, other: Seen) -> list[Unequal]:
     if [digest for _, digest in one.losses] != [digest for _, digest in other.losses]:
         found.append(Unequal("loss", (), (_shown(one), _shown(other))))
     for kind in KINDS:
-        both = kind in one.sums and kind in other.sums
-        if both and (one.sums[kind], one.names[kind]) != (other.sums[kind], other.names[kind]):
+        if (kind in one.sums) != (kind in other.sums):
+            found.append(Unequal(kind.removesuffix("s")))
+        elif kind in one.sums and (one.sums[kind], one.names[kind]) != (other.sums[kind], other.names[kind]):
             found.append(_unequal_tensors(kind, one, other))
     return found
 

@@ -19,6 +19,8 @@ def visible(value: str) -> str:
     direction of writing around are shown as their numbers. So two texts may look alike that are
     not: `told_apart`.
     """
+    if value.isprintable():
+        return value
     return "".join(
         char
         if char == "\n" or unicodedata.category(char) not in ("Cc", "Cf", "Cs")
