@@ -183,9 +183,7 @@ def test_a_list_of_processes_without_their_events_is_refused(
     assert told(whole) == ": it lists 2 processes and has the events of 1"
 
 
-def test_a_block_that_is_cut_is_refused(
-    whole: dict[str, Any], told: Callable[[Any], str]
-) -> None:
+def test_a_block_that_is_cut_is_refused(whole: dict[str, Any], told: Callable[[Any], str]) -> None:
     block = whole["trace"]["processes"][0]["blocks"][0]
     block["call"] = block["call"][:-8]
     assert told(whole).startswith(": the trace of process 0: what is packed in it is damaged")
