@@ -42,7 +42,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         help="run a command once and list what another run may not repeat",
         description="Run a command once, unmodified, and list by file and line:\n"
         f"{kinds}\n\nExit status 0: done. 1: something of a --fail-on kind was found. 2: the "
-        "command failed,\nor could not be started or observed. 4: done, but FILE or the output "
+        "command failed,\nor could not be started or observed. 5: done, but FILE or the output "
         "could not\nbe written; what cannot go to FILE goes to stdout.",
         epilog=EXAMPLE,
         formatter_class=argparse.RawDescriptionHelpFormatter,

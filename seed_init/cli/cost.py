@@ -42,7 +42,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         "each switch alone, in turn, and print the time of a step, peak memory, whether repeats "
         "were bit-identical, operators that warned or raised, and a recommendation. Each run is "
         "ended after its steps, before the program's own exit code: what it writes until then, it "
-        "writes. Exit status 0: measured. 2: it could not be. 4: measured, but the picture, or the "
+        "writes. Exit status 0: measured. 2: it could not be. 5: measured, but the picture, or the "
         "output, could not be written.",
         epilog=EXAMPLE,
         formatter_class=argparse.RawDescriptionHelpFormatter,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from seed_init import writing
 
-LOST = 4
+LOST = 5
 """Exit status of a command that did what it was to do, and could not write down all of it."""
 
 

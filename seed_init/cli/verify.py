@@ -27,7 +27,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         help="run a command several times and compare every training step, bit for bit",
         description="Run a command, unmodified, in fresh processes, and compare every training "
         "step, the final weights, the generators, standard output, exit status and files. Exit "
-        "status 0: identical. 1: not; the first difference is shown. 2: the command failed. 4: "
+        "status 0: identical. 1: not; the first difference is shown. 2: the command failed. 5: "
         "identical, but a record or the output could not be written.",
         epilog=EXAMPLE,
         formatter_class=argparse.RawDescriptionHelpFormatter,

@@ -104,16 +104,21 @@ def paired(a: list[Process], b: list[Process]) -> tuple[list[Pair], list[Process
     when they began. Command lines may have names of temporary files in them (a notebook's
     kernel does), so what is left then is paired by how they begin, and at last without them.
     """
-    pairs: list[Pair] = []
-    left = list(b)
+    found: dict[int, int] = {}  # place in a -> place in b
     for words in (_words, _outline, _nothing):
-        for one in [each for each in a if not any(each is pair[0] for pair in pairs)]:
-            match = next((each for each in left if _key(each, words) == _key(one, words)), None)
-            if match is not None:
-                left.remove(match)
-                pairs.append((one, match))
-    pairs.sort(key=lambda pair: a.index(pair[0]))
-    return pairs, [each for each in a if not any(each is pair[0] for pair in pairs)] + left
+        taken = set(found.values())
+        # By key and not by a search: a foreign record may have a hundred thousand processes.
+        waiting: dict[Any, list[int]] = {}
+        for number in reversed(range(len(b))):
+            if number not in taken:
+                waiting.setdefault(_key(b[number], words), []).append(number)
+        for number, one in enumerate(a):
+            if number not in found and (queue := waiting.get(_key(one, words))):
+                found[number] = queue.pop()
+    taken = set(found.values())
+    alone = [each for number, each in enumerate(a) if number not in found]
+    alone += [each for number, each in enumerate(b) if number not in taken]
+    return [(a[one], b[found[one]]) for one in sorted(found)], alone
 
 
 def _key(process: Process, words: Callable[[list[str]], list[str]]) -> tuple[Any, ...]:

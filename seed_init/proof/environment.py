@@ -109,8 +109,8 @@ def packages(paths: Iterable[str]) -> dict[str, str]:
     Args:
         paths: its `sys.path`. The first of two installations of one name is the one it imports.
     """
-    # Not at the top: it imports `random`, whose generator would then stand in the trace of a program
-    # that has none.
+    # Not at the top: it imports `random`, whose generator would then be in the trace of a program
+    # that does not use it.
     from importlib import metadata
 
     found: dict[str, str] = {}

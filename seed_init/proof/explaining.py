@@ -283,7 +283,8 @@ def _only(record: Record, other: Record) -> str | None:
     sets = [_at(each, "cpu", "instruction_sets") for each in (record, other)]
     if None in sets:
         return None
-    extra = ", ".join(name for name in sets[0] if name not in sets[1])
+    others = set(sets[1])
+    extra = ", ".join(name for name in sets[0] if name not in others)
     return f"with {extra}" if extra else "without"
 
 

@@ -76,9 +76,10 @@ class Journal:
             return False
         return (state.st_dev, state.st_ino) == self._identity
 
-    def _open(self) -> None:
-        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
-        self._handle = os.open(self._file, flags, 0o644)
+    def _open(self, more: int = 0) -> None:
+        # Other users may write to the directory: what they put there is not written through.
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
+        self._handle = os.open(self._file, flags | more, 0o644)
         state = os.fstat(self._handle)
         self._identity = state.st_dev, state.st_ino
 
@@ -87,9 +88,14 @@ class Journal:
         from seed_init.proof import redaction
 
         pid = os.getpid()
-        self._file = self.directory / f"{time.time_ns()}-{pid}.jsonl"
+        name = f"{time.time_ns()}-{pid}"
+        self._file = self.directory / f"{name}.jsonl"
         self._cut = False
-        self._open()
+        try:
+            self._open(os.O_EXCL)
+        except FileExistsError:  # the time stands still, or somebody has guessed the name
+            self._file = self.directory / f"{name}-{os.urandom(8).hex()}.jsonl"
+            self._open(os.O_EXCL)
         rank = processes.rank()
         self._put(
             {

@@ -382,9 +382,8 @@ def _cpu(run: dict[str, Any], torch: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def _gpu(processes: list[Process], here: bool) -> dict[str, Any]:
-    used: list[Any] = []
-    for each in processes:
-        used += [one for one in _facts(each, "end").get("devices", []) if one not in used]
+    devices = [one for each in processes for one in _facts(each, "end").get("devices", [])]
+    used = list({json.dumps(one, sort_keys=True): one for one in devices}.values())
     present = environment.gpus() if here else []
     driver = next((one["driver"] for one in present), None)
     return {"driver": driver, "used": used, "present": present}

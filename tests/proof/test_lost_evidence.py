@@ -49,7 +49,7 @@ def test_the_verdict_of_verify_outlives_its_records(
         place.write_text("the user's")
     directory = Path("/proc/records") if broken == "no such place" else place
     limit = 6 if broken == "a full disk" else None
-    for code, verdict, status in (("print(1)", "identical", 4), (NOISE, "different", 1)):
+    for code, verdict, status in (("print(1)", "identical", 5), (NOISE, "different", 1)):
         words = ("verify", "--records", directory, "--no-locate", "--no-perturb", "--json", "--")
         done = seed_init(python, *words, python, "-c", code, place=tmp_path, limit=limit)
         assert done.returncode == status, done.stderr
@@ -82,7 +82,7 @@ def test_what_audit_found_is_shown_where_its_file_cannot_be_written(
     python: Path, tmp_path: Path
 ) -> None:
     code = "import time, pathlib; time.time(); pathlib.Path('out.txt').write_text('theirs')"
-    for options, status in (((), 4), (("--fail-on", "clock"), 1)):
+    for options, status in (((), 5), (("--fail-on", "clock"), 1)):
         words = ("audit", *options, "-o", "out.txt", "--", python, "-c", code)
         done = seed_init(python, *words, place=tmp_path)
         assert done.returncode == status, done.stderr
@@ -117,7 +117,7 @@ def test_a_verdict_is_the_exit_status_though_nobody_can_read_it(
     for name, code in (("a", "import random"), ("b", "import random; random.random()")):
         words = ("record", "-o", f"{name}.json", "--", python, "-c", code)
         assert seed_init(python, *words, place=tmp_path).returncode == 0
-    for pair, status in ((("a", "a"), 4 if full else 0), (("a", "b"), 1)):
+    for pair, status in ((("a", "a"), 5 if full else 0), (("a", "b"), 1)):
         files = [f"{name}.json" for name in pair]
         done = seed_init(python, "compare", *files, place=tmp_path, to=to)
         assert done.returncode == status, done.stderr

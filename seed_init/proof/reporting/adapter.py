@@ -75,7 +75,7 @@ def report(files: Sequence[Path]) -> Report:
     """
     loaded = [_load(file, name) for file, name in zip(files, _names(files))]
     places = list(dict.fromkeys(place for each in loaded for place in each.traces))
-    names = {place: steps.label(place, places) for place in places}
+    names = steps.labels(places)
     comparisons = [_Comparison(loaded[0], other, names) for other in loaded[1:]]
     verdicts = [_own_verdict(each) for each in loaded]
     together = verdicts[0] is not None and all(
