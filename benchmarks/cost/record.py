@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import machine
+from seed_init import writing
 
 Result = dict[str, Any]
 """What one file holds: machine, settings, started, arms, models, profiles, startup."""
@@ -114,6 +115,4 @@ def write(file: Path, result: Result) -> None:
             for name, part in result.items()
         }
     file.parent.mkdir(parents=True, exist_ok=True)
-    beside = file.with_suffix(".json.new")
-    beside.write_text(json.dumps(result, indent=1) + "\n")
-    beside.replace(file)
+    writing.replace(file, json.dumps(result, indent=1) + "\n")

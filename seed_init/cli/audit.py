@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from seed_init.cli import printing, words
+from seed_init.cli import output, printing, words
 from seed_init.cli.tables import table
 from seed_init.proof import auditing, commands, journal, recording, redaction, temporary
 from seed_init.proof.auditing import KINDS, REMEDIES, Finding
@@ -40,7 +40,8 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         help="run a command once and list what another run may not repeat",
         description="Run a command once, unmodified, and list by file and line:\n"
         f"{kinds}\n\nExit status 0: done. 1: something of a --fail-on kind was found. 2: the "
-        "command failed,\nor could not be started or observed.",
+        "command failed,\nor could not be started or observed. 5: done, but FILE or the output "
+        "could not\nbe written; what cannot go to FILE goes to stdout.",
         epilog=EXAMPLE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -78,16 +79,14 @@ def _kinds(text: str) -> list[str]:
 
 def run(options: argparse.Namespace) -> int:
     """Run the command, print what was found; 0, 1 or 2 as the help says."""
-    if options.output is not None and options.output.is_file() and not options.force:
-        printing.error(
-            f"{options.output} is there already; give another FILE, or --force to overwrite it",
-            "audit",
-        )
+    problem = output.problem(options.output, options.force) if options.output else None
+    if problem:
+        printing.error(problem, "audit")
         return 2
     try:
         # The command may leave this directory, or remove it.
         place = Path.cwd()
-        output = place / options.output if options.output is not None else None
+        file = place / options.output if options.output is not None else None
         with temporary.results("audit") as own:
             status = _run(options, own)
             processes = journal.read(own / "trace")
@@ -104,16 +103,13 @@ def run(options: argparse.Namespace) -> int:
         if options.json
         else printing.as_text(as_lines(findings, not_seen, len(processes)))
     )
-    try:
-        _put(shown, output)
-    except OSError as error:
-        printing.error(f"cannot write {options.output}: {error.strerror}", "audit")
-        return 2
+    outcome = int(any(one.kind in options.fail_on for one in findings))
+    if status or not processes:
+        outcome = 2
+    outcome = _put(shown, file, options.force, outcome)
     if status:
         printing.error(f"the command ended with status {status}", "audit")
-    if status or not processes:
-        return 2
-    return int(any(one.kind in options.fail_on for one in findings))
+    return outcome
 
 
 def _why_nothing(status: int) -> str:
@@ -126,11 +122,16 @@ def _why_nothing(status: int) -> str:
     return NOTHING_OBSERVED
 
 
-def _put(text: str, file: "Path | None") -> None:
+def _put(text: str, file: "Path | None", force: bool, status: int) -> int:
+    """Print the result or write it; a run may have taken hours, so it is shown in any case."""
     if file is None:
-        print(text, flush=True)
-    else:
-        file.write_text(text + "\n", encoding="utf-8")
+        return output.tell(text, status)
+    try:
+        output.put(file, text + "\n", force)
+        return status
+    except OSError as error:
+        print(f"seed-init audit: cannot write {file}: {error.strerror}", file=sys.stderr)
+        return output.tell(text, status) or output.LOST
 
 
 def _run(options: argparse.Namespace, directory: Path) -> int:

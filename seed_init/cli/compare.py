@@ -2,12 +2,15 @@
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from seed_init.cli import printing
+from seed_init.cli import output, printing
 
 if TYPE_CHECKING:
     from seed_init.proof.comparison import Comparison
+
+STATUS = {"same": 0, "different": 1, "nothing in common": 3}
+"""Verdict to exit status."""
 
 EXPLAINED = 12
 """Explanations that are shown; --json has all."""
@@ -20,7 +23,8 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         help="compare two records step by step, and what could explain a difference",
         description="Compare the records of two runs: the first step at which they part, and the "
         "differences of environment that could explain it, likeliest first. Exit status 0: the "
-        "same. 1: not. 2: not a record.",
+        "same. 1: not. 2: not a record that can be read. 3: they have nothing in common that could "
+        "be compared: no step, no final weights, no generator.",
         epilog="example: seed-init compare laptop.json server.json",
     )
     for name in ("a", "b"):
@@ -37,33 +41,39 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
 def run(options: argparse.Namespace) -> int:
     """Compare, and print what came of it."""
     # Not at the top: `seed-init --help` needs none of it.
-    from seed_init.proof import comparison, journal, records
+    from seed_init.proof import comparison, records
 
     try:
         found = comparison.compare(options.a, options.b)
-    except (records.NotARecord, journal.Unreadable) as error:
+    except records.NotARecord as error:
         printing.error(str(error), "compare")
         return 2
-    if options.json:
-        printing.json_object(found.to_json())
-    else:
-        printing.lines(as_lines(found))
-    return int(not found.same)
+    text = printing.as_json(found.to_json()) if options.json else printing.as_text(as_lines(found))
+    return output.tell(text, STATUS[found.verdict])
 
 
 def as_lines(found: "Comparison") -> list[str]:
     """The comparison as a person reads it."""
-    lines = ["SAME" if found.same else "DIFFERENT", ""]
+    lines = [found.verdict.upper(), ""]
     if found.difference is not None:
         lines += [found.difference.first_observed, ""]
-    told = "what differs all the same:" if found.same else "what could explain it, likeliest first:"
+    parted = found.difference is not None
+    told = "what could explain it, likeliest first:" if parted else "what differs all the same:"
     if found.explanations:
         lines += [told, *(f"  {each}" for each in found.explanations[:EXPLAINED])]
         more = len(found.explanations) - EXPLAINED
         lines += [f"  and {more} more; --json has them"] if more > 0 else []
         lines.append("")
-    elif not found.same:
+    elif parted:
         lines += ["nothing in the records' environments explains it: repeat with verify", ""]
-    compared = found.compared
-    lines.append(f"compared: {compared['steps']} steps of {compared['processes']} process(es)")
+    lines.append(f"compared: {_coverage(found.compared)}")
     return lines + [f"not compared: {line}" for line in found.not_compared]
+
+
+def _coverage(compared: dict[str, Any]) -> str:
+    parts = [f"{compared['steps']} steps of {compared['processes']} process(es)"]
+    if compared["final_weights"]:
+        parts.append(f"{compared['final_weights']} final parameters")
+    if compared["generators"]:
+        parts.append(f"generators at the end: {', '.join(compared['generators'])}")
+    return "; ".join(parts)

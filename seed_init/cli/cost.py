@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from seed_init.cli import printing, words
+from seed_init.cli import output, printing, words
 from seed_init.cli.tables import table
 from seed_init.proof import commands, journal
 from seed_init.proof.cost import drawing, judging, measuring
@@ -41,7 +41,8 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         "each switch alone, in turn, and print the time of a step, peak memory, whether repeats "
         "were bit-identical, operators that warned or raised, and a recommendation. Each run is "
         "ended after its steps, before the program's own exit code: what it writes until then, it "
-        "writes. Exit status 0: measured. 2: it could not be.",
+        "writes. Exit status 0: measured. 2: it could not be. 5: measured, but the picture, or the "
+        "output, could not be written.",
         epilog=EXAMPLE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -81,7 +82,7 @@ def _choices(text: str) -> tuple[str, ...]:
 def run(options: argparse.Namespace) -> int:
     """Measure, and print what came of it."""
     if options.plot is not None:
-        problem = _not_writable(options.plot, options.force)
+        problem = output.problem(options.plot, options.force)
         if problem:
             # Now: nobody wants to hear of it after the last run.
             printing.error(problem, "cost")
@@ -105,28 +106,19 @@ def run(options: argparse.Namespace) -> int:
     except OSError as error:
         printing.error(f"nothing can be measured here: {error}", "cost")
         return 2
-    if options.json:
-        printing.json_object(result.to_json())
-    else:
-        printing.lines(as_lines(result))
+    reference = result.row(REFERENCE)
+    measured = reference is not None and reference.step is not None
+    text = (
+        printing.as_json(result.to_json()) if options.json else printing.as_text(as_lines(result))
+    )
+    status = output.tell(text, 0 if measured else 2)
     if plot is not None:
         try:
-            plot.write_text(drawing.picture(result), encoding="utf-8")
+            output.put(plot, drawing.picture(result), options.force)
         except OSError as error:
             printing.error(f"cannot write {plot}: {error.strerror}", "cost")
-            return 2
-    reference = result.row(REFERENCE)
-    return 0 if reference is not None and reference.step is not None else 2
-
-
-def _not_writable(file: Path, force: bool) -> str | None:
-    if file.is_dir():
-        return f"{file} is a directory; give a file"
-    if file.exists() and not force:
-        return f"{file} is there already; give another FILE, or --force to overwrite it"
-    if not file.parent.is_dir():
-        return f"{file} cannot be written: there is no directory {file.parent}; make it first"
-    return None
+            return status or output.LOST
+    return status
 
 
 def _measured(request: measuring.Request, line: Line) -> Judgement:

@@ -5,7 +5,8 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from seed_init.cli import printing
+from seed_init import writing
+from seed_init.cli import output, printing
 
 DEFAULT = Path("report.html")
 
@@ -58,8 +59,7 @@ def run(options: argparse.Namespace) -> int:
         _check_all(options.records)
         report = adapter.report(options.records)
         if options.json:
-            printing.json_object(report.as_json())
-            return 0
+            return output.tell(printing.as_json(report.as_json()), 0)
         write(target, page.render(report), options.force)
     except (Refused, records.NotARecord) as error:
         for line in error.args:
@@ -100,35 +100,12 @@ def write(target: Path, page: str, force: bool) -> None:
     Raises:
         Refused: it cannot be written, or without `force`, something is there by now.
     """
-    # The target of a link, so that the link stays one.
-    place = Path(os.path.realpath(target))
-    scratch = place.with_name(f".{place.name}.{os.getpid()}")
     try:
-        try:
-            with scratch.open("x", encoding="utf-8", errors="backslashreplace") as file:
-                file.write(page)
-            if force:
-                scratch.replace(place)
-            else:
-                _move(scratch, place)
-        finally:
-            scratch.unlink(missing_ok=True)
+        (writing.replace if force else writing.create)(target, page)
     except FileExistsError:
         raise Refused(f"{target} is there already; use --force to replace it") from None
     except OSError as error:
         raise Refused(f"cannot write {target}: {error.strerror}") from None
-
-
-def _move(scratch: Path, place: Path) -> None:
-    """Rename, but never over something."""
-    try:
-        os.link(scratch, place)
-    except FileExistsError:
-        raise
-    except OSError:  # a file system without hard links
-        if os.path.lexists(place):
-            raise FileExistsError from None
-        scratch.rename(place)
 
 
 def _check_all(paths: Sequence[Path]) -> None:

@@ -6,7 +6,7 @@ import stat
 import sys
 from pathlib import Path
 
-from seed_init import placement, refusals, startup
+from seed_init import placement, refusals, startup, writing
 from seed_init.cli import printing
 from seed_init.terminal import one_line
 
@@ -228,25 +228,9 @@ def write(path: Path, text: str) -> None:
     """
     # A link that leads to the file stays one.
     target = Path(os.path.realpath(path))
-    found = target.stat() if target.exists() else None
     make_folder(target.parent)
-    # Random, not numbered by the process: numbers of processes repeat from container to container.
-    scratch = target.with_name(f".{target.name}.{os.urandom(4).hex()}")
-    try:
-        with scratch.open("xb") as file:
-            # Whatever the umask: a user who cannot read the file is refused every Python.
-            mode = placement.READABLE_FILE
-            if found:
-                os.fchown(file.fileno(), found.st_uid, found.st_gid)
-                mode = stat.S_IMODE(found.st_mode)
-            os.fchmod(file.fileno(), mode)
-            file.write(os.fsencode(text))
-            file.flush()
-            os.fsync(file.fileno())
-        scratch.replace(target)
-    except BaseException:
-        scratch.unlink(missing_ok=True)
-        raise
+    # Whatever the umask: a user who cannot read the file is refused every Python.
+    writing.replace(target, os.fsencode(text), mode=placement.READABLE_FILE, durable=True)
 
 
 def make_folder(folder: Path) -> None:

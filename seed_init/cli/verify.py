@@ -1,10 +1,11 @@
 """`seed-init verify`: run a command several times and compare, bit for bit."""
 
 import argparse
+import os
 from pathlib import Path
 from typing import Any
 
-from seed_init.cli import printing, words
+from seed_init.cli import output, printing, words
 from seed_init.proof import commands, journal, outputs, verifying
 from seed_init.proof.progress import Line
 from seed_init.proof.secret_words import words_without_secrets
@@ -35,7 +36,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         "step, the final weights, the generators, standard output, exit status and files. Exit "
         "status 0: identical. 1: not; the first difference is shown. 2: the command failed. "
         "4: nothing that was seen differs, but an instrument failed, which is shown: nothing is "
-        "proven.",
+        "proven. 5: identical, but a record or the output could not be written.",
         epilog=EXAMPLE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -100,6 +101,9 @@ def run(options: argparse.Namespace) -> int:
         timeout=options.timeout,
         records=options.records,
     )
+    if options.records is not None and (problem := _no_records(options.records)):
+        # Now: nobody wants to hear of it after the last run only.
+        printing.error(f"there will be no records: {problem}", "verify")
     try:
         with Line() as line:
             result = verifying.verify(request, line if line.shown else None)
@@ -110,11 +114,23 @@ def run(options: argparse.Namespace) -> int:
         # Not as a traceback, whose status says that the runs differ.
         printing.error(f"the runs cannot be compared: {error}", "verify")
         return 2
-    if options.json:
-        printing.json_object(result.to_json())
-    else:
-        printing.lines(as_lines(result))
-    return STATUSES[result.verdict]
+    text = (
+        printing.as_json(result.to_json()) if options.json else printing.as_text(as_lines(result))
+    )
+    status = output.tell(text, STATUSES[result.verdict])
+    if result.lost:
+        printing.error(result.lost, "verify")
+        return status or output.LOST
+    return status
+
+
+def _no_records(directory: Path) -> str | None:
+    """Why a directory, which is made, can have no file; None where it seems that it can."""
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        return f"{directory}: {error.strerror}"
+    return None if os.access(directory, os.W_OK | os.X_OK) else f"{directory} cannot be written"
 
 
 def as_lines(result: verifying.Verification) -> list[str]:

@@ -3,6 +3,7 @@
 import struct
 from base64 import b64decode
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Any
 
@@ -13,6 +14,56 @@ from seed_init.proof.journal import UNREADABLE, Process
 Pair = tuple[Process, Process]
 ORDER = ("draw", "loss", "gradient", "parameter")
 """Of what differs at one step: what can only be a consequence of another one comes after it."""
+
+
+@dataclass(frozen=True)
+class InCommon:
+    """What two runs both have, so that it can be compared.
+
+    Attributes:
+        processes: pairs of processes that belong together.
+        steps: of the pair that has the most.
+        final_weights: parameters whose final digests both have, of all pairs.
+        generators: names of those whose last position both have, in some pair.
+        alone: processes that only one of the runs has.
+    """
+
+    processes: int
+    steps: int
+    final_weights: int
+    generators: tuple[str, ...]
+    alone: int
+
+    def __bool__(self) -> bool:
+        """False where no comparison can say anything, because nothing was looked at."""
+        return bool(self.steps or self.final_weights or self.generators)
+
+
+def in_common(a: list[Process], b: list[Process]) -> InCommon:
+    """What of two runs can be compared.
+
+    Args:
+        a: the processes of one run, as `journal.read` gives them, or a record's.
+        b: those of the other one.
+    """
+    pairs, alone = paired(a, b)
+    steps, weights, generators = [0], 0, set()
+    for one, other in pairs:
+        steps.append(min(len(one.of("step")), len(other.of("step"))))
+        ends = one.of("end"), other.of("end")
+        if all(ends):
+            x, y = ends[0][-1], ends[1][-1]
+            generators |= x["generators"].keys() & y["generators"].keys()
+            finals = [
+                {each["optimizer"]: each["digests"] for each in end["final"]} for end in (x, y)
+            ]
+            weights += sum(
+                # Of a tensor without contents there is no digest.
+                bool(digest and another)
+                for optimizer in finals[0].keys() & finals[1].keys()
+                for digest, another in zip(finals[0][optimizer], finals[1][optimizer])
+            )
+    return InCommon(len(pairs), max(steps), weights, tuple(sorted(generators)), len(alone))
 
 
 def first_difference(a: list[Process], b: list[Process]) -> Difference | None:
@@ -53,16 +104,21 @@ def paired(a: list[Process], b: list[Process]) -> tuple[list[Pair], list[Process
     when they began. Command lines may have names of temporary files in them (a notebook's
     kernel does), so what is left then is paired by how they begin, and at last without them.
     """
-    pairs: list[Pair] = []
-    left = list(b)
+    found: dict[int, int] = {}  # place in a -> place in b
     for words in (_words, _outline, _nothing):
-        for one in [each for each in a if not any(each is pair[0] for pair in pairs)]:
-            match = next((each for each in left if _key(each, words) == _key(one, words)), None)
-            if match is not None:
-                left.remove(match)
-                pairs.append((one, match))
-    pairs.sort(key=lambda pair: a.index(pair[0]))
-    return pairs, [each for each in a if not any(each is pair[0] for pair in pairs)] + left
+        taken = set(found.values())
+        # By key and not by a search: a foreign record may have a hundred thousand processes.
+        waiting: dict[Any, list[int]] = {}
+        for number in reversed(range(len(b))):
+            if number not in taken:
+                waiting.setdefault(_key(b[number], words), []).append(number)
+        for number, one in enumerate(a):
+            if number not in found and (queue := waiting.get(_key(one, words))):
+                found[number] = queue.pop()
+    taken = set(found.values())
+    alone = [each for number, each in enumerate(a) if number not in found]
+    alone += [each for number, each in enumerate(b) if number not in taken]
+    return [(a[one], b[found[one]]) for one in sorted(found)], alone
 
 
 def _key(process: Process, words: Callable[[list[str]], list[str]]) -> tuple[Any, ...]:
@@ -138,7 +194,7 @@ def _named(event: dict[str, Any]) -> str:
 
 def _generators(a: dict[str, str], b: dict[str, str], place: Any) -> Difference | None:
     # A library that only one run has imported by now is seen when it is drawn from.
-    for name in a.keys() & b.keys():
+    for name in sorted(a.keys() & b.keys()):
         if a[name] != b[name]:
             text = f"the generator of {name} stands elsewhere: draws in one run only, or others"
             return Difference("draw", text, generator=name, **place)
@@ -151,17 +207,23 @@ def _losses(a: list[Any], b: list[Any], place: Any) -> Difference | None:
     if len(a) != len(b):
         return Difference("loss", f"{len(a)} and {len(b)} backward passes", **place)
     one, other = next((x, y) for x, y in zip(a, b) if x[1] != y[1])
-    text = "the loss differs" if one[0] is None else f"the loss is {one[0]} and {other[0]}"
-    return Difference("loss", text, values=[one[0], other[0]], **place)
+    values: list[Any] = [one[0], other[0]]
+    if values[0] == values[1] and values[0] is not None:
+        # There is more than one nan.
+        values = [f"{value} (bits {digest})" for value, digest in (one, other)]
+    text = f"the loss is {values[0]} and {values[1]}" if None not in values else "the loss differs"
+    return Difference("loss", text, values=values, **place)
 
 
 def _tensors(
     kind: str, a: Any, b: Any, tables: dict[Any, list[str]], when: str, place: Any
 ) -> Difference | None:
+    level = kind.removesuffix("s")
+    if (kind in a) != (kind in b):
+        return Difference(level, f"only one of the runs has {kind}{when}", **place)
     if "short" in a or "short" in b:
         return _short_tensors(kind, a, b, tables, place)
-    one, other = numbers(a[kind]), numbers(b[kind])
-    level = kind.removesuffix("s")
+    one, other = (numbers(each.get(kind, "")) for each in (a, b))
     if len(one) != len(other):
         text = f"{len(one)} and {len(other)} {kind}{when}"
         return Difference(level, text, **place)
@@ -236,7 +298,7 @@ def _at_end(a: Process, b: Process) -> Difference | None:
             name = names[number] if number < len(names) else f"number {number}"
             text = f"the final parameter {name} differs"
             return Difference("parameter", text, tensor=name, optimizer=x["optimizer"])
-    for name in one["generators"].keys() & other["generators"].keys():
+    for name in sorted(one["generators"].keys() & other["generators"].keys()):
         if one["generators"][name] != other["generators"][name]:
             text = f"the generator of {name} stands elsewhere at the end"
             return Difference("generator", text, generator=name)

@@ -4,8 +4,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from seed_init.proof import comparing, explaining, journal, records, redaction
+from seed_init.proof import comparing, explaining, records, redaction
+from seed_init.proof.comparing import InCommon
 from seed_init.proof.differences import Difference
+from seed_init.proof.journal import Process
+
+SAME, DIFFERENT, NOTHING = "same", "different", "nothing in common"
 
 
 @dataclass(frozen=True)
@@ -13,23 +17,29 @@ class Comparison:
     """What came of it.
 
     Attributes:
-        same: True where everything that both have is equal.
-        difference: where they part first; None where they are the same.
+        verdict: `SAME` where everything that both have is equal, `DIFFERENT`, or `NOTHING` where
+            they have nothing in common that could be compared.
+        difference: where they part first; None where they are not different.
         explanations: differences of environment that could explain it, likeliest first.
         compared: what was compared, as counts and names.
         not_compared: what only one of them has, one line each.
     """
 
-    same: bool
+    verdict: str
     difference: Difference | None
     explanations: list[explaining.Difference]
     compared: dict[str, Any]
     not_compared: list[str]
 
+    @property
+    def same(self) -> bool:
+        return self.verdict == SAME
+
     def to_json(self) -> dict[str, Any]:
         """What `seed-init compare --json` prints."""
         return {
             "format": 1,
+            "verdict": self.verdict,
             "same": self.same,
             "difference": self.difference.to_json() if self.difference else None,
             "explanations": [asdict(each) for each in self.explanations],
@@ -48,40 +58,40 @@ def compare(a: Path, b: Path) -> Comparison:
     Raises:
         records.NotARecord: one of them is neither.
     """
-    loaded = records.load(a), records.load(b)
-    one, other = (_processes(path, record) for path, record in zip((a, b), loaded))
-    difference = comparing.first_difference(one, other) or _status(*loaded)
+    first, second = (records.read(path, whole=True) for path in (a, b))
+    difference = comparing.first_difference(first.processes, second.processes)
+    difference = difference or _status(first.content, second.content)
     if difference is not None:
         difference.runs = [str(a), str(b)]
-    pairs, _ = comparing.paired(one, other)
-    steps = [min(len(x.of("step")), len(y.of("step"))) for x, y in pairs]
-    compared = {"processes": len(pairs), "steps": max(steps, default=0)}
+    found = comparing.in_common(first.processes, second.processes)
     return Comparison(
-        difference is None,
+        DIFFERENT if difference is not None else SAME if found else NOTHING,
         difference,
-        explaining.explain(*map(redaction.record, loaded)),
-        compared,
-        _missing(steps, one + other),
+        explaining.explain(*map(redaction.record, (first.content, second.content))),
+        {
+            "processes": found.processes,
+            "steps": found.steps,
+            "final_weights": found.final_weights,
+            "generators": list(found.generators),
+        },
+        _missing(found, first.processes + second.processes),
     )
 
 
-def _processes(path: Path, record: dict[str, Any]) -> list[journal.Process]:
-    # A trace has all 64 bits of each tensor, a record of it only some.
-    return journal.read(path) if path.is_dir() else records.processes(record)
-
-
 def _status(a: dict[str, Any], b: dict[str, Any]) -> Difference | None:
-    statuses = [record.get("exit", {}).get("status") for record in (a, b)]
+    statuses = [record["exit"]["status"] for record in (a, b)]
     if None in statuses or statuses[0] == statuses[1]:
         return None
     text = f"the exit status is {statuses[0]} and {statuses[1]}"
     return Difference("status", text, values=statuses)
 
 
-def _missing(steps: list[int], processes: list[journal.Process]) -> list[str]:
+def _missing(found: InCommon, processes: list[Process]) -> list[str]:
     lines = []
-    if not any(steps):
+    if not found.steps:
         lines.append("training steps: the records have none in common")
     if not all(process.of("end") for process in processes):
         lines.append("the end of a process that was killed")
+    if found.alone:
+        lines.append(f"{found.alone} process(es) that only one of the records has")
     return lines

@@ -13,7 +13,6 @@ import time
 from collections.abc import Iterable
 from contextlib import suppress
 from hashlib import sha256
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -110,6 +109,10 @@ def packages(paths: Iterable[str]) -> dict[str, str]:
     Args:
         paths: its `sys.path`. The first of two installations of one name is the one it imports.
     """
+    # Not at the top: it imports `random`, whose generator would then be in the trace of a program
+    # that does not use it.
+    from importlib import metadata
+
     found: dict[str, str] = {}
     for each in metadata.distributions(path=list(paths)):
         name = each.metadata["Name"]

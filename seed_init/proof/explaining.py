@@ -5,12 +5,18 @@ versions of kernels, hardware that chooses other kernels, numbers of threads) co
 change them by way of the program (data, packages, variables).
 """
 
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from seed_init.proof.reporting.wording import told_apart
+
 MOST = 8
 """Lines of one kind (files, packages, variables); of what is beyond only the number is told."""
+
+SHORT = 12
+"""Digits of a digest that are shown, where they tell two apart."""
 
 Record = dict[str, Any]
 
@@ -50,8 +56,31 @@ def explain(first: Record, second: Record) -> list[Difference]:
 
 def _unlike(what: str, first: Any, second: Any, why: str) -> Iterator[Difference]:
     """A difference of two values, both of which are known."""
-    if first is not None and second is not None and first != second:
-        yield Difference(what, _shown(first), _shown(second), why)
+    if first is not None and second is not None and not _equal(first, second):
+        yield _told(what, first, second, why)
+
+
+def _equal(first: Any, second: Any) -> bool:
+    """As JSON has them: 1, 1.0 and true are three values."""
+    return json.dumps(first, sort_keys=True) == json.dumps(second, sort_keys=True)
+
+
+def _told(what: str, first: Any, second: Any, why: str, short: int | None = None) -> Difference:
+    """A difference of two values that does not show the same for both.
+
+    Args:
+        what: as in `Difference`.
+        first: a value, as JSON has it.
+        second: another one.
+        why: as in `Difference`.
+        short: characters of each that are shown, where these differ.
+    """
+    values = [first, second]
+    shown = [_shown(value) for value in values]
+    if short is not None and shown[0][:short] != shown[1][:short]:
+        shown = [text[:short] for text in shown]
+    one, other = told_apart(shown, values)
+    return Difference(what, one, other, why)
 
 
 def _shown(value: Any) -> str:
@@ -59,7 +88,10 @@ def _shown(value: Any) -> str:
         return ", ".join(map(_shown, value)) or "none"
     if isinstance(value, dict):
         return ", ".join(f"{name}={_shown(each)}" for name, each in value.items()) or "none"
-    return "not set" if value is None else str(value)
+    return _NOT_SET if value is None else str(value)
+
+
+_NOT_SET = "not set"
 
 
 def _by_name(
@@ -67,6 +99,7 @@ def _by_name(
     tables: Sequence[Mapping[str, Any]],
     why: str,
     order: Sequence[str] | None = None,
+    short: int | None = None,
 ) -> Iterator[Difference]:
     """Differences of two tables; a name that one does not have is "not set" there.
 
@@ -75,13 +108,25 @@ def _by_name(
         tables: of the first and of the second record.
         why: as in `Difference`.
         order: all names, the most telling first; by name if not given.
+        short: characters of a value that are shown.
     """
     first, second = tables
     names = order if order is not None else sorted({*first, *second})
-    differ = [name for name in names if first.get(name) != second.get(name)]
+    differ = [
+        name
+        for name in names
+        if (name in first) != (name in second) or not _equal(first.get(name), second.get(name))
+    ]
     for name in differ[:MOST]:
         label = f"{what} {name}".strip()
-        yield Difference(label, _shown(first.get(name)), _shown(second.get(name)), why)
+        if name in first and name in second:
+            yield _told(label, first[name], second[name], why, short)
+        else:
+            # Null is a value too: of a variable that the program took away.
+            shown = [_shown(table[name]) if name in table else _NOT_SET for table in tables]
+            if shown[0] == shown[1]:
+                shown = [json.dumps(table[name]) if name in table else _NOT_SET for table in tables]
+            yield Difference(label, shown[0], shown[1], why)
     if len(differ) > MOST:
         more = f"{len(differ) - MOST} more of {what}"
         yield Difference(more, "in the first record", "in the second", why)
@@ -110,17 +155,15 @@ def _look_at_seeds(first: Record, second: Record) -> Iterator[Difference]:
     one, two = _settings(first), _settings(second)
     if not (one and two):
         return
-    if one.get("SEED") != two.get("SEED"):
-        yield Difference(
-            "SEED", _shown(one.get("SEED")), _shown(two.get("SEED")), "every stream comes from it"
-        )
+    seeds = [{"SEED": each["SEED"]} if "SEED" in each else {} for each in (one, two)]
+    yield from _by_name("", seeds, "every stream comes from it")
     rest = [{name: value for name, value in each.items() if name != "SEED"} for each in (one, two)]
     yield from _by_name("", rest, "a setting that decides streams or algorithms")
     yield from _unlike(
         "PYTHONHASHSEED",
         # None is a value here: not in effect.
-        _shown(_at(first, "python", "hash_seed")) if first["python"] else None,
-        _shown(_at(second, "python", "hash_seed")) if second["python"] else None,
+        [_at(first, "python", "hash_seed")] if first["python"] else None,
+        [_at(second, "python", "hash_seed")] if second["python"] else None,
         "the order of sets of strings follows it",
     )
     yield from _by_name(
@@ -161,26 +204,27 @@ def _look_at_code(first: Record, second: Record) -> Iterator[Difference]:
     yield from _unlike(
         "commit", _at(first, "code", "commit"), _at(second, "code", "commit"), "other code"
     )
-    yield from _unlike(
-        "uncommitted changes",
-        _dirt(first["code"]),
-        _dirt(second["code"]),
-        "code that no commit has",
-    )
+    one, other = (_dirt(each["code"]) for each in (first, second))
+    if None not in (one, other) and one != other:
+        why = "code that no commit has"
+        yield _told("uncommitted changes", one, other, why, len("diff ") + SHORT)
     modules = [
         {each["path"]: each["sha256"] for each in record["code"]["modules"] if each["sha256"]}
         for record in (first, second)
     ]
     both = sorted(modules[0].keys() & modules[1].keys())
     if both:
-        short = [{name: each[name][:12] for name in both} for each in modules]
-        yield from _by_name("module", short, "other code")
+        tables = [{name: each[name] for name in both} for each in modules]
+        yield from _by_name("module", tables, "other code", short=SHORT)
 
 
 def _dirt(code: dict[str, Any]) -> str | None:
     if code["dirty"] is None:
         return None
-    return f"diff {code['diff_sha256'][:12]}" if code["dirty"] else "none"
+    if not code["dirty"]:
+        return "none"
+    # None where git did not say what was changed.
+    return f"diff {code['diff_sha256']}" if code["diff_sha256"] else "of unknown content"
 
 
 VERSIONS = {
@@ -239,7 +283,8 @@ def _only(record: Record, other: Record) -> str | None:
     sets = [_at(each, "cpu", "instruction_sets") for each in (record, other)]
     if None in sets:
         return None
-    extra = ", ".join(name for name in sets[0] if name not in sets[1])
+    others = set(sets[1])
+    extra = ", ".join(name for name in sets[0] if name not in others)
     return f"with {extra}" if extra else "without"
 
 
@@ -271,8 +316,8 @@ def _look_at_files(first: Record, second: Record) -> Iterator[Difference]:
         known = one[name], two[name]
         for table, digest in zip(tables, known):
             if None not in known:
-                table[name] = str(digest)[:12]
-    yield from _by_name("data file", tables, "other data")
+                table[name] = str(digest)
+    yield from _by_name("data file", tables, "other data", short=SHORT)
     if one and two:
         for own, others, label in ((one, two, "first"), (two, one, "second")):
             only = sorted(own.keys() - others.keys())

@@ -12,6 +12,7 @@ the last, which is skipped when read.
 import errno
 import json
 import os
+import stat
 import sys
 import time
 from collections.abc import Iterator
@@ -19,6 +20,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from seed_init import writing
 
 LOST = ".lost"
 
@@ -85,9 +88,10 @@ class Journal:
             return False
         return (state.st_dev, state.st_ino) == self._identity
 
-    def _open(self) -> None:
-        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
-        self._handle = os.open(self._file, flags, 0o644)
+    def _open(self, more: int = 0) -> None:
+        # Other users may write to the directory: what they put there is not written through.
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
+        self._handle = os.open(self._file, flags | more, 0o644)
         state = os.fstat(self._handle)
         self._identity = state.st_dev, state.st_ino
 
@@ -96,9 +100,14 @@ class Journal:
         from seed_init.proof import redaction
 
         pid = os.getpid()
-        self._file = self.directory / f"{time.time_ns()}-{pid}.jsonl"
+        name = f"{time.time_ns()}-{pid}"
+        self._file = self.directory / f"{name}.jsonl"
         self._cut = False
-        self._open()
+        try:
+            self._open(os.O_EXCL)
+        except FileExistsError:  # the time stands still, or somebody has guessed the name
+            self._file = self.directory / f"{name}-{os.urandom(8).hex()}.jsonl"
+            self._open(os.O_EXCL)
         rank = processes.rank()
         self._put(
             {
@@ -157,8 +166,11 @@ class Unreadable(Exception):
 def read(directory: Path) -> list[Process]:
     """Every process of a trace, in the order in which they began to write.
 
+    What is there is checked (`validation`): the directory may come from anywhere.
+
     Raises:
-        Unreadable: no such directory, or a file in it that no observer of this version wrote.
+        Unreadable: no such directory, or a file in it that no observer of this version wrote, or
+            that is damaged otherwise than by a disk that was full.
     """
     if not directory.is_dir():
         raise Unreadable(f"{directory} is not a trace: no such directory")
@@ -167,47 +179,69 @@ def read(directory: Path) -> list[Process]:
 
 
 def _read_file(file: Path) -> Process | None:
-    lines = _lines(file)
-    header = next(lines, None)
-    if header is None:
-        return None  # killed while it wrote the first line
-    if header.get("event") != "process" or header.get("format") != FORMAT:
-        raise Unreadable(f"{file} is not of this version's traces (format {FORMAT})")
-    return Process(header, file, list(lines))
+    # Not at the top: the observed process, which writes, needs none of it.
+    from seed_init.proof import validation
+
+    try:
+        if not stat.S_ISREG(file.stat().st_mode):
+            raise validation.Invalid("it is no regular file")
+        lines = _lines(file)
+        header = next(lines, None)
+        if header is None:
+            return None  # killed while it wrote the first line
+        if header.get("event") != "process" or header.get("format") != FORMAT:
+            raise Unreadable(f"{file} is not of this version's traces (format {FORMAT})")
+        return Process(header, file, list(lines))
+    except validation.Invalid as error:
+        raise Unreadable(f"{file} is no trace: {error}") from None
 
 
 def _lines(file: Path) -> Iterator[dict[str, Any]]:
+    from seed_init.proof import validation
+
     with file.open("rb") as content:
-        for line in content:
+        while line := content.readline(validation.FILE_MOST + 1):
+            if len(line) > validation.FILE_MOST:
+                raise validation.Invalid(
+                    f"a line of it has more than {validation.FILE_MOST >> 20} MiB"
+                )
             if not line.endswith(b"\n"):
                 return
             try:
-                event = json.loads(line)
-            except ValueError:
+                event = validation.parsed(line, validation.Room(len(line)))
+            except validation.NotJSON:
                 continue  # cut where the disk was full
-            if isinstance(event, dict):
-                yield event
+            yield validation.event(event)
 
 
 def read_plan(directory: Path) -> dict[str, Any]:
-    """The plan of a trace directory; the default one where there is none."""
+    """The plan of a trace directory; the default one where there is none.
+
+    Raises:
+        ValueError: what is there is no plan.
+        OSError: it cannot be read.
+    """
     try:
-        plan: dict[str, Any] = json.loads((directory / "plan.json").read_text())
-        return plan
+        plan: Any = json.loads((directory / "plan.json").read_text())
     except FileNotFoundError:
         return dict(DEFAULT_PLAN)
+    instruments = plan.get("instruments") if isinstance(plan, dict) else None
+    if not isinstance(instruments, list) or not all(isinstance(each, str) for each in instruments):
+        raise ValueError("its plan.json names no instruments")
+    checked: dict[str, Any] = plan
+    return checked
 
 
 def write_plan(directory: Path, plan: dict[str, Any]) -> None:
     """Make a trace directory with a plan."""
     directory.mkdir(parents=True, exist_ok=True)
-    (directory / "plan.json").write_text(json.dumps(plan, indent=2) + "\n")
+    writing.replace(directory / "plan.json", json.dumps(plan, indent=2) + "\n")
 
 
 def latest_step(directory: Path) -> int | None:
     """The number of the step that a run has reached, for a progress line; None before the first."""
     # The run goes on meanwhile: a file may vanish, a line may be half written.
-    with suppress(OSError, ValueError, IndexError):
+    with suppress(OSError, ValueError, LookupError, TypeError):
         file = sorted(directory.glob("*.jsonl"), key=lambda file: file.stat().st_size)[-1]
         with file.open("rb") as content:
             content.seek(max(0, content.seek(0, os.SEEK_END) - (1 << 16)))

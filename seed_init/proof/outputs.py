@@ -159,15 +159,19 @@ def _shown(one: Numbered | None, other: Numbered | None) -> Found:
     texts = [None if side is None else side[1] for side in (one, other)]
     lines = [text.removesuffix(b"\n") for text in texts if text is not None]
     only_end = len(lines) == 2 and lines[0] == lines[1]
-    shift = 0 if len(lines) < 2 or only_end else max(0, _common(*lines) - WIDTH // 2)
-    while shift and lines[0][shift] & 0xC0 == 0x80:  # within a character of UTF-8
-        shift -= 1
+    common = 0 if len(lines) < 2 or only_end else _common(*lines)
+    # What comes before the difference may fill the line when it is escaped, and bytes that are no
+    # text look like a text of their escapes: the first way in which the lines do not look the same.
+    before = _at_character(lines, max(0, common - WIDTH // 2))
+    ways = [(before, shown), (_at_character(lines, common), shown), (common, _bytes)]
+    unlike = (way for way in ways if len({way[1](line[way[0] :]) for line in lines}) == len(lines))
+    shift, show = (0, shown) if only_end else next(unlike, ways[-1])
     sides: list[Line | None] = []
     for side in (one, other):
         if side is None:
             sides.append(None)
             continue
-        text = shown(side[1].removesuffix(b"\n")[shift:])
+        text = show(side[1].removesuffix(b"\n")[shift:])
         if shift:
             text = f"...{text}"
         if only_end:
@@ -175,6 +179,18 @@ def _shown(one: Numbered | None, other: Numbered | None) -> Found:
             text += f" ({end} the end of the line)"
         sides.append(Line(side[0], text))
     return sides[0], sides[1]
+
+
+def _at_character(lines: list[bytes], shift: int) -> int:
+    """The place where the character of UTF-8 begins that is at a place of all lines."""
+    while shift and any(shift < len(line) and line[shift] & 0xC0 == 0x80 for line in lines):
+        shift -= 1
+    return shift
+
+
+def _bytes(line: bytes) -> str:
+    """A line as Python writes bytes, in which no two are alike."""
+    return repr(line[: WIDTH // 4])
 
 
 def _common(one: bytes, other: bytes) -> int:

@@ -17,14 +17,18 @@ one group that change by the same bits cancel in their column, but not in the su
 """
 
 import json
+import struct
 import zlib
 from array import array
 from base64 import b64decode, b64encode
+from collections import Counter
 from collections.abc import Iterator
 from hashlib import blake2b
 from typing import Any
 
+from seed_init.proof import validation
 from seed_init.proof.journal import Process
+from seed_init.proof.validation import Invalid, Room
 
 FORMAT = 1
 
@@ -40,8 +44,14 @@ COLUMNS_MOST = 300
 VECTORS = ("gradients", "parameters")
 _NAMED = {"event", "optimizer", "call", "rng", "loss", *VECTORS}
 
+CALL_MOST = 2**53
+"""No call of an optimizer has this number; a double holds every one below."""
 
-class Unpackable(Exception):
+ITEMS_A_STEP = 10
+"""Values that a step has besides its columns, losses and generators."""
+
+
+class Unpackable(Invalid):
     """Packed steps that this version cannot read. The text is one line for the user."""
 
 
@@ -63,18 +73,41 @@ def pack(processes: list[Process], left_out: frozenset[str] = frozenset()) -> di
     }
 
 
-def unpack(packed: dict[str, Any]) -> list[list[dict[str, Any]]]:
+def unpack(packed: dict[str, Any], room: Room | None = None) -> list[list[dict[str, Any]]]:
     """The events of each process, in order.
+
+    Args:
+        packed: what `pack` made, or what has the shape of it by the schema.
+        room: how much of it may be read; as much as a large record has if None.
 
     Raises:
         Unpackable: another version's.
+        Invalid: it is damaged, or unpacks to more than a record has.
     """
-    if packed.get("format") != FORMAT:
+    check_format({"trace": packed})
+    room = room or Room(validation.FILE_MOST)
+    made = []
+    for number, each in enumerate(packed["processes"]):
+        try:
+            made.append(_unpack(each, room))
+        except Invalid as error:
+            raise Invalid(f"the trace of process {number}: {error}") from None
+    return made
+
+
+def check_format(record: dict[str, Any]) -> None:
+    """Refuse the record of another version by the number of its format.
+
+    Raises:
+        Unpackable: it is another one.
+    """
+    trace = record.get("trace")
+    found = trace.get("format") if isinstance(trace, dict) else None
+    if isinstance(found, int) and found != FORMAT:
         raise Unpackable(
-            f"the steps are packed in format {packed.get('format')!r}, this version reads "
+            f"the steps are packed in format {str(found)[:20]}, this version reads "
             f"{FORMAT}; use the version of seed-init that wrote the record"
         )
-    return [_unpack(each) for each in packed["processes"]]
 
 
 def shorten(event: dict[str, Any], group: dict[str, int] | None = None) -> dict[str, Any]:
@@ -151,16 +184,41 @@ def _pack(process: Process, columns: int, left_out: frozenset[str]) -> dict[str,
     }
 
 
-def _unpack(packed: dict[str, Any]) -> list[dict[str, Any]]:
-    blocks = [_steps(block) for block in packed["blocks"]]
-    order = array("H", _unzipped(packed["order"]))
-    others = _untext(packed["others"])
+def _unpack(packed: dict[str, Any], room: Room) -> list[dict[str, Any]]:
+    # What takes no room in the file must not take any here: before anything is made of it.
+    total = sum(block["steps"] for block in packed["blocks"])
+    room.take(total * ITEMS_A_STEP)
+    order = _numbers("H", packed["order"], total, room)
+    counts = Counter(order)
+    if any(counts[number] != block["steps"] for number, block in enumerate(packed["blocks"])):
+        raise Invalid("the order of its steps has other steps than its blocks")
+    others = _others(packed["others"], total, room)
+    blocks = [_steps(block, room) for block in packed["blocks"]]
     events: list[dict[str, Any]] = []
+    next_other = 0
     for place, number in enumerate(order):
-        while others and others[0][0] <= place:
-            events.append(others.pop(0)[1])
+        while next_other < len(others) and others[next_other][0] <= place:
+            events.append(others[next_other][1])
+            next_other += 1
         events.append(next(blocks[number]))
-    return events + [event for _, event in others]
+    return events + [event for _, event in others[next_other:]]
+
+
+def _others(packed: str, steps: int, room: Room) -> list[tuple[int, dict[str, Any]]]:
+    """The events that are no steps, each with the number of steps before it."""
+    found = _untext(packed, room)
+    before, others = 0, []
+    for pair in _list(found):
+        if not isinstance(pair, list) or len(pair) != 2:
+            raise Invalid("an event does not say how many steps come before it")
+        place, event = pair
+        if type(place) is not int or not before <= place <= steps:
+            raise Invalid("an event does not say how many steps come before it")
+        before = place
+        if validation.event(event)["event"] == "step":
+            raise Invalid("a step is among the events that are none")
+        others.append((before, event))
+    return others
 
 
 def _layout(event: dict[str, Any]) -> tuple[Any, ...]:
@@ -213,17 +271,24 @@ class _Block:
         }
 
 
-def _steps(block: dict[str, Any]) -> Iterator[dict[str, Any]]:
+def _steps(block: dict[str, Any], room: Room) -> Iterator[dict[str, Any]]:
+    """The steps of a block, one by one; the block is checked when the first one is asked for."""
     steps, group = block["steps"], block["group"]
-    calls = array("q", _unzipped(block["call"]))
-    vectors = {kind: _rows(columns, steps) for kind, columns in block["vectors"].items()}
-    sums = {kind: _undigest(column, steps) for kind, column in block["sums"].items()}
-    rng = {name: _undigest(column, steps) for name, column in block["rng"].items()}
-    losses = _unlosses(block["loss"], steps)
-    rest = _untext(block["rest"]) if block["rest"] else [{}] * steps
+    if group & (group - 1) or group > CALL_MOST:
+        raise Invalid(f"{group} tensors share a column, which is no power of 2")
+    if block["vectors"].keys() != block["sums"].keys():
+        raise Invalid("it has sums without columns, or columns without sums")
+    calls = _numbers("q", block["call"], steps, room)
+    vectors = {kind: _rows(columns, steps, room) for kind, columns in block["vectors"].items()}
+    sums = {kind: _undigest(column, steps, room) for kind, column in block["sums"].items()}
+    rng = {name: _undigest(column, steps, room) for name, column in block["rng"].items()}
+    losses = _unlosses(block["loss"], steps, room)
+    rest = _rest(block["rest"], steps, room)
     call = 0
     for place in range(steps):
         call += calls[place]
+        if not 0 <= call < CALL_MOST:
+            raise Invalid(f"a step has the number {call}")
         yield {
             "event": "step",
             "optimizer": block["optimizer"],
@@ -235,6 +300,16 @@ def _steps(block: dict[str, Any]) -> Iterator[dict[str, Any]]:
             "sums": {kind: digests[place] for kind, digests in sums.items()},
             "short": {"bits": 16, "group": dict.fromkeys(vectors, group)},
         }
+
+
+def _rest(packed: str | None, steps: int, room: Room) -> list[dict[str, Any]]:
+    if packed is None:
+        return [{}] * steps
+    rest = _list(_untext(packed, room), steps)
+    for each in rest:
+        if not isinstance(each, dict) or not each.keys().isdisjoint((*_NAMED, "sums", "short")):
+            raise Invalid("what else a step has takes the place of what it has")
+    return rest
 
 
 def _differences(numbers: list[int]) -> bytes:
@@ -251,8 +326,10 @@ def _columns(rows: "list[array[int]]") -> dict[str, Any]:
     return {"columns": width, "data": _zipped(by_column)}
 
 
-def _rows(packed: dict[str, Any], steps: int) -> list[list[int]]:
-    columns = array("H", _unzipped(packed["data"]))
+def _rows(packed: dict[str, Any], steps: int, room: Room) -> list[list[int]]:
+    width = packed["columns"]
+    room.take(width * steps)
+    columns = _numbers("H", packed["data"], width * steps, room)
     return [list(columns[step::steps]) for step in range(steps)]
 
 
@@ -272,12 +349,15 @@ def _is_hex(text: str) -> bool:
     return not text.strip("0123456789abcdef")
 
 
-def _undigest(packed: dict[str, Any], steps: int) -> list[str]:
+def _undigest(packed: dict[str, Any], steps: int, room: Room) -> list[str]:
+    room.take(steps)
     if packed["kind"] == "text":
-        texts: list[str] = _untext(packed["data"])
-        return texts
+        given = _list(_untext(packed["data"], room), steps)
+        if not all(isinstance(text, str) for text in given):
+            raise Invalid("a column of texts has something else in it")
+        return given
     number, texts = 0, []
-    for change in array("Q", _unzipped(packed["data"])):
+    for change in _numbers("Q", packed["data"], steps, room):
         number ^= change
         texts.append(f"{number:016x}")
     return texts
@@ -307,40 +387,48 @@ def _is_plain(pair: Any) -> bool:
         isinstance(digest, str)
         and len(digest) == 16
         and _is_hex(digest)
-        and (value is None or _value(digest) == value)
+        and (value is None or validation.shown(digest) == value)
     )
 
 
-def _value(digest: str) -> float | str:
-    """The number of some bits as the journal has it: as text where JSON has no such number."""
-    number: float = array("d", bytes.fromhex(digest)[::-1])[0]
-    return number if number - number == 0 else str(number)
-
-
-def _unlosses(packed: dict[str, Any], steps: int) -> list[Any]:
+def _unlosses(packed: dict[str, Any], steps: int, room: Room) -> list[Any]:
     if packed["kind"] == "text":
-        losses: list[Any] = _untext(packed["data"])
-        return losses
-    flat, numbers = _unzipped(packed["data"]), _unzipped(packed["numbers"])
-    count = len(numbers)
+        given = _list(_untext(packed["data"], room), steps)
+        for each in given:
+            validation.losses(each)
+        return given
+    counts = _numbers("H", packed["counts"], steps, room)
+    count = sum(counts)
+    room.take(3 * count)
+    numbers = room.inflated(packed["numbers"], count)
+    flat = room.inflated(packed["data"], 8 * count)
     digests = [flat[place::count].hex() for place in range(count)]
     pairs = iter(
-        [[_value(digest) if number else None, digest] for digest, number in zip(digests, numbers)]
+        [
+            [validation.shown(digest) if number else None, digest]
+            for digest, number in zip(digests, numbers)
+        ]
     )
-    return [[next(pairs) for _ in range(n)] for n in array("H", _unzipped(packed["counts"]))]
+    return [[next(pairs) for _ in range(n)] for n in counts]
 
 
 def _text(values: list[Any]) -> str:
     return _zipped(json.dumps(values, separators=(",", ":")).encode())
 
 
-def _untext(packed: str) -> Any:
-    return json.loads(_unzipped(packed))
+def _untext(packed: str, room: Room) -> Any:
+    return validation.parsed(room.inflated(packed), room)
+
+
+def _list(value: Any, length: int | None = None) -> list[Any]:
+    if not isinstance(value, list) or length not in (None, len(value)):
+        raise Invalid("a column has another length than there are steps")
+    return value
+
+
+def _numbers(code: str, packed: str, count: int, room: Room) -> "array[int]":
+    return array(code, room.inflated(packed, count * struct.calcsize(f"={code}")))
 
 
 def _zipped(content: bytes) -> str:
     return b64encode(zlib.compress(content, 6)).decode()
-
-
-def _unzipped(text: str) -> bytes:
-    return zlib.decompress(b64decode(text))

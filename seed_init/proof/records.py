@@ -9,12 +9,14 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 import seed_init
-from seed_init.proof import data_files, environment, journal, packing, redaction
+from seed_init import writing
+from seed_init.proof import data_files, environment, journal, packing, redaction, validation
 from seed_init.proof.journal import Process
 
 FORMAT = 1
@@ -30,8 +32,25 @@ KEPT_ELSEWHERE = frozenset({"facts", "file", "files"})
 """Kinds of events that have a section of their own."""
 
 
+FILES_MOST = 100_000
+"""Files of each kind that a record lists, of all processes; the others are counted."""
+
+
 class NotARecord(Exception):
     """A file or directory is no record that can be read. The text is one line for the user."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """A record that was read and checked.
+
+    Attributes:
+        content: its sections, as the schema describes them.
+        processes: its processes and their events.
+    """
+
+    content: dict[str, Any]
+    processes: list[Process]
 
 
 def begin(
@@ -40,6 +59,7 @@ def begin(
     recorder: str,
     whole: bool = False,
     started: float | None = None,
+    before: Iterable[str] = (),
 ) -> dict[str, Any]:
     """Write down what is known when a run begins, so that it survives whatever happens.
 
@@ -50,6 +70,7 @@ def begin(
         whole: ask git, too, what is not committed; otherwise that is asked at the end, because
             it takes a moment and a program of the user's is waiting.
         started: when it began, in seconds since the epoch; now if None.
+        before: files of former runs that are in the directory.
     """
     facts: dict[str, Any] = {
         # Not from `random`, which is the user's.
@@ -58,6 +79,9 @@ def begin(
         "argv": redaction.words(argv),
         "cwd": redaction.text(str(Path.cwd())),
         "started": time.time() if started is None else started,
+        # Of the system and never set, unlike the time of day: for how long it ran.
+        "clock": time.monotonic(),
+        "before": sorted(before),
         "environment": redaction.variables(os.environ),
         "directory": str(Path.cwd()),
         "code": environment.code(Path.cwd()) if whole else environment.commit(Path.cwd()),
@@ -73,13 +97,9 @@ def write(path: Path, content: dict[str, Any]) -> None:
 
     Raises:
         OSError: it cannot be written; what was at `path` is as it was.
+        ValueError: it has what JSON cannot hold.
     """
-    fresh = _write_beside(path, content)
-    try:
-        fresh.replace(path)
-    except OSError:
-        fresh.unlink(missing_ok=True)
-        raise
+    writing.replace(path, _text(content), durable=True)
 
 
 def write_new(path: Path, content: dict[str, Any]) -> Path:
@@ -87,70 +107,98 @@ def write_new(path: Path, content: dict[str, Any]) -> Path:
 
     Returns:
         The file: `path`, or `name-2.json`, `name-3.json`, ... beside it.
+
+    Raises:
+        OSError: it cannot be written.
+        ValueError: it has what JSON cannot hold.
     """
-    fresh = _write_beside(path, content)
-    try:
-        number = 1
-        while True:
-            target = path if number == 1 else path.with_name(f"{path.stem}-{number}{path.suffix}")
-            try:
-                # Unlike a rename it fails where another process was faster.
-                os.link(fresh, target)
-                return target
-            except FileExistsError:
-                number += 1
-            except OSError:  # a file system without hard links
-                if not target.exists():
-                    fresh.rename(target)
-                    return target
-                number += 1
-    finally:
-        fresh.unlink(missing_ok=True)
+    text = _text(content)
+    number, target = 1, path
+    while True:
+        try:
+            writing.create(target, text, durable=True)
+            return target
+        except FileExistsError:
+            number += 1
+            target = path.with_name(f"{path.stem}-{number}{path.suffix}")
 
 
-def _write_beside(path: Path, content: dict[str, Any]) -> Path:
-    fresh = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with fresh.open("w", encoding="utf-8") as file:
-            # Bit patterns that JSON has no number for are text in our events already.
-            json.dump(content, file, indent=1, allow_nan=False)
-            file.write("\n")
-            file.flush()
-            os.fsync(file.fileno())
-    except (OSError, ValueError):
-        fresh.unlink(missing_ok=True)
-        raise
-    return fresh
+def _text(content: dict[str, Any]) -> str:
+    # Bit patterns that JSON has no number for are text in our events already.
+    return json.dumps(content, indent=1, allow_nan=False) + "\n"
 
 
 def load(path: Path) -> dict[str, Any]:
-    """A record, from its file or from the trace directory of a run that could not write it.
+    """The sections of a record: `read` says of what.
 
     Raises:
-        NotARecord: neither, or of another format.
+        NotARecord: it is none that can be read.
     """
-    if path.is_dir():
-        try:
-            record = assemble(path)
-        except journal.Unreadable as error:
-            raise NotARecord(str(error)) from None
-        if not record["processes"]:
-            raise NotARecord(
-                f"{path} has no trace in it; give a record (a .json file) or a trace directory"
-            )
-        return record
+    return read(path).content
+
+
+def read(path: Path, whole: bool = False) -> Record:
+    """Read a record, from its file or from the trace directory of a run that could not write it.
+
+    All that readers rely on is checked here (`validation`).
+
+    Args:
+        path: the file or the directory.
+        whole: give the steps of a directory with all their bits, and not as a record has them.
+
+    Raises:
+        NotARecord: it is neither, of another version, damaged, or larger than any record.
+    """
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        return _read_directory(path, whole) if path.is_dir() else _read_file(path)
     except OSError as error:
-        raise NotARecord(f"cannot read {path}: {error.strerror}") from None
-    except ValueError:
-        raise NotARecord(f"{path} is no record: it is not JSON") from None
-    if not isinstance(content, dict) or content.get("schema") != SCHEMA:
-        found = content.get("schema") if isinstance(content, dict) else None
+        raise NotARecord(f"cannot read {_named(path)}: {error.strerror}") from None
+    except journal.Unreadable as error:
+        raise NotARecord(str(error)) from None
+    except validation.Invalid as error:
+        raise NotARecord(f"{_named(path)} is no record: {error}") from None
+
+
+def _read_file(path: Path) -> Record:
+    raw, room = validation.read(path)
+    content = validation.parsed(raw, room)
+    found = content.get("schema") if isinstance(content, dict) else None
+    if found != SCHEMA:
+        told = ascii(found) if isinstance(found, str) and len(found) < 80 else "another one"
         raise NotARecord(
-            f"{path} is no record of this version: its schema is {found!r}, not {SCHEMA!r}"
+            f"{_named(path)} is no record of this version: its schema is "
+            f"{'None' if found is None else told}, not {SCHEMA!r}"
         )
-    return content
+    _check(content)
+    return Record(content, _unpacked(content, room))
+
+
+def _read_directory(path: Path, whole: bool) -> Record:
+    traced = journal.read(path)
+    if not traced:
+        raise NotARecord(
+            f"{_named(path)} has no trace in it; give a record (a .json file) or a trace directory"
+        )
+    content = assemble(path, traced)
+    _check(content)
+    if whole:
+        return Record(content, traced)
+    size = sum(process.file.stat().st_size for process in traced)
+    return Record(content, _unpacked(content, validation.Room(size)))
+
+
+def _check(content: dict[str, Any]) -> None:
+    # First, because a record of another format has another shape as well.
+    packing.check_format(content)
+    validation.record(content)
+
+
+def _unpacked(content: dict[str, Any], room: validation.Room) -> list[Process]:
+    events = packing.unpack(content["trace"], room)
+    return [
+        Process({"event": "process", **header}, Path(), of)
+        for header, of in zip(content["processes"], events)
+    ]
 
 
 def processes(record: dict[str, Any]) -> list[Process]:
@@ -159,46 +207,59 @@ def processes(record: dict[str, Any]) -> list[Process]:
     Their steps are short, see `packing`; events that the record keeps elsewhere are not among
     theirs.
 
+    Args:
+        record: its sections; they are checked.
+
     Raises:
-        NotARecord: the steps are packed in another format.
+        NotARecord: they are not those of a record, or the steps are packed in another format.
     """
     try:
-        events = packing.unpack(record["trace"])
-    except packing.Unpackable as error:
+        _check(record)
+        return _unpacked(record, validation.Room(validation.FILE_MOST))
+    except validation.Invalid as error:
         raise NotARecord(str(error)) from None
-    return [
-        Process({"event": "process", **header}, Path(), of)
-        for header, of in zip(record["processes"], events)
-    ]
+
+
+def _named(path: Path) -> str:
+    """A path in a line for the user: one line, whatever is in it."""
+    text = str(path)
+    return text if text.isprintable() else ascii(text)
 
 
 def assemble(
     directory: Path,
+    traced: list[Process] | None = None,
     *,
     ended: float | None = None,
     status: int | None = None,
     how: str = "unknown",
     budget: int = data_files.BUDGET,
     here: bool = False,
-    since: float = 0.0,
+    seconds: float | None = None,
 ) -> dict[str, Any]:
     """Make the record of a run from its trace.
 
     Args:
         directory: the trace directory.
+        traced: what `journal.read` gives of it; it is read if None.
         ended: when the run ended, in seconds since the epoch; None if that is not known.
         status: its exit status, 128 + n where signal n ended it; None if that is not known.
         how: "exit", "exception" or "signal", or "unknown".
         budget: bytes of data files that may be read for their fingerprints.
         here: whether it ran on this machine, just now. Otherwise nothing is asked of it: it is
             not the run's, and its files may be others.
-        since: processes that began before are not of this run, in seconds since the epoch.
+        seconds: how long it ran; from `begin` until now if None, where it ran here.
 
     Raises:
-        journal.Unreadable: the trace is not of this version.
+        journal.Unreadable: the trace is not of this version, or damaged.
     """
-    processes = [each for each in journal.read(directory) if each.header["started"] >= since]
     run = _run_facts(directory)
+    processes = journal.read(directory) if traced is None else traced
+    if here:
+        # A directory of the user's may have former runs in it.
+        processes = [each for each in processes if each.file.name not in run.get("before", ())]
+        # Not by the time of day, which may have been set meanwhile.
+        seconds = time.monotonic() - run["clock"] if seconds is None and "clock" in run else seconds
     main = _main(processes)
     start, torch, end = (_facts(main, moment) for moment in ("start", "torch", "end"))
     path = end.get("path") or torch.get("path") or start.get("python", {}).get("path", [])
@@ -213,7 +274,7 @@ def assemble(
         "times": {
             "started": _utc(started),
             "ended": _utc(ended),
-            "seconds": None if None in (started, ended) else round(ended - started, 3),  # type: ignore[operator]
+            "seconds": None if seconds is None else round(seconds, 3),
         },
         "exit": {"status": status, "how": _how(how, processes), "raised": end.get("raised")},
         "code": _code(run, end, here),
@@ -241,11 +302,13 @@ def assemble(
 
 
 def _run_facts(directory: Path) -> dict[str, Any]:
+    file = directory / RUN_FACTS
     try:
-        facts: dict[str, Any] = json.loads((directory / RUN_FACTS).read_text())
-        return facts
-    except (OSError, ValueError):
+        return validation.run(validation.parsed(*validation.read(file)))
+    except OSError:
         return {}
+    except validation.Invalid as error:
+        raise journal.Unreadable(f"{_named(file)} is not of a trace: {error}") from None
 
 
 def _main(processes: list[Process]) -> Process | None:
@@ -319,9 +382,8 @@ def _cpu(run: dict[str, Any], torch: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def _gpu(processes: list[Process], here: bool) -> dict[str, Any]:
-    used: list[Any] = []
-    for each in processes:
-        used += [one for one in _facts(each, "end").get("devices", []) if one not in used]
+    devices = [one for each in processes for one in _facts(each, "end").get("devices", [])]
+    used = list({json.dumps(one, sort_keys=True): one for one in devices}.values())
     present = environment.gpus() if here else []
     driver = next((one["driver"] for one in present), None)
     return {"driver": driver, "used": used, "present": present}
@@ -423,16 +485,20 @@ def _files(processes: list[Process], reader: data_files.Reader, here: bool) -> d
         for event in process.of("files"):
             more = {mode: more[mode] + event["more"][mode] for mode in more}
     names = set(written)
+    # What it has written itself is no input, though it may read it again.
+    inputs = [path for path in read if path not in names]
+    # What is gone was temporary, and has another name each time.
+    kept = [path for path in dict.fromkeys(written) if not here or Path(path).is_file()]
+    more["read"] += max(0, len(inputs) - FILES_MOST)
+    more["written"] += max(0, len(kept) - FILES_MOST)
     described = [
-        {"path": path, **reader.describe(Path(path), event["size"], event["changed"])}
-        # What it has written itself is no input, though it may read it again.
-        for path, event in read.items()
-        if path not in names
+        {"path": path, **reader.describe(Path(path), event.get("size"), event.get("changed"))}
+        for path in inputs[:FILES_MOST]
+        for event in [read[path]]
     ]
     return {
         "read": described,
-        # What is gone was temporary, and has another name each time.
-        "written": [path for path in dict.fromkeys(written) if not here or Path(path).is_file()],
+        "written": kept[:FILES_MOST],
         "not_listed": more,
         "whole_up_to": data_files.WHOLE,
         "samples": data_files.SAMPLES,

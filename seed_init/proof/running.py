@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
+from seed_init import writing
 from seed_init.proof import (
     arms,
     commands,
@@ -390,7 +391,7 @@ class _Job:
         done.failures += [pump.lost for pump in self._pumps if pump.lost]
         if command.notebook is not None:
             if command.notebook.is_file():
-                done.stdout_file.write_text(notebooks.outputs(command.notebook), encoding="utf-8")
+                writing.replace(done.stdout_file, notebooks.outputs(command.notebook))
             elif status == 0:
                 done.failures.append(
                     "jupyter execute wrote no notebook, so that the outputs of its cells are not "

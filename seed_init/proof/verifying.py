@@ -128,6 +128,7 @@ class Verification:
         difference: where they part; None where they do not.
         reason: why the command failed, or nothing is proven; None otherwise.
         failures: what failed of what should have looked, and where.
+        lost: why a record that was asked for is not there; None where all are.
     """
 
     verdict: str
@@ -140,6 +141,7 @@ class Verification:
     difference: Difference | None = None
     reason: str | None = None
     failures: list[Failure] = field(default_factory=list)
+    lost: str | None = None
 
     @property
     def identical(self) -> bool:
@@ -159,6 +161,7 @@ class Verification:
             "difference": self.difference.to_json() if self.difference else None,
             "reason": self.reason,
             "failures": [asdict(each) for each in self.failures],
+            "lost": self.lost,
         }
         shown: dict[str, Any] = redaction.deep(found, names=False)
         return shown
@@ -182,12 +185,9 @@ def verify(
         commands.CannotStart: there is no such command.
         outputs.BadPattern: `ignore_output` has one that is no regular expression.
         running.Ended: a signal came.
-        OSError: there is no place for traces or records.
+        OSError: there is no place for traces.
     """
     outputs.patterns(request.ignore_output)
-    if request.records is not None:
-        # Now: nobody wants to hear of it after the last run.
-        request.records.mkdir(parents=True, exist_ok=True)
     with temporary.results("verify") as own:
         return _Verifier(request, progress, keep or own).result()
 
@@ -236,11 +236,16 @@ class _Verifier:
         made.compared = self._compared(base)
         made.not_compared = _not_compared(self.outcomes, self.request, self.environment)
         if self.request.records is not None:
-            self._write_records(self.request.records, made)
+            try:
+                self._write_records(self.request.records, made)
+            except (OSError, ValueError, journal.Unreadable) as error:
+                # Hours may have led to the verdict: what becomes of the records changes nothing.
+                made.lost = f"not all records are in {self.request.records}: {_reason(error)}"
         return made
 
     def _write_records(self, directory: Path, made: Verification) -> None:
         """The record of each run that was observed from its beginning to its end."""
+        directory.mkdir(parents=True, exist_ok=True)
         for outcome in self.outcomes:
             if not outcome.run.arm.observed or outcome.closer:
                 continue
@@ -257,6 +262,7 @@ class _Verifier:
                 status=outcome.run.status,
                 how="exit",
                 here=True,
+                seconds=outcome.run.seconds,
             )
             record["verdict"] = redaction.deep(made.to_json())
             records.write_new(directory / f"{outcome.name.replace(' ', '-')}.json", record)
@@ -490,6 +496,10 @@ class _Verifier:
             "files": sorted(base.files),
             "generators": sorted(generators),
         }
+
+
+def _reason(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error)
 
 
 def _without_steps(processes: list[Process]) -> list[Process]:

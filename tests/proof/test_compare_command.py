@@ -46,7 +46,8 @@ def compare(python: Path, *words: Path | str) -> Completed:
 def as_json(python: Path, *words: Path | str) -> dict[str, Any]:
     done = compare(python, "--json", *words)
     result: dict[str, Any] = json.loads(done.stdout)
-    assert done.returncode == int(not result["same"])
+    assert done.returncode == {"same": 0, "different": 1, "nothing in common": 3}[result["verdict"]]
+    assert result["same"] == (result["verdict"] == "same")
     assert done.stderr == ""
     return result
 
@@ -57,7 +58,12 @@ pytestmark = pytest.mark.torch
 def test_two_records_of_one_training_are_the_same(python: Path, of: dict[str, str]) -> None:
     done = compare(python, of["one"], of["again"])
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout == "SAME\n\ncompared: 2 steps of 1 process(es)\n"
+    verdict, _, told = done.stdout.splitlines()
+    assert (verdict, told) == (
+        "SAME",
+        "compared: 2 steps of 1 process(es); 4 final parameters; generators at the end: numpy, "
+        "random, torch",
+    )
 
 
 def test_another_seed_is_the_first_explanation(python: Path, of: dict[str, str]) -> None:
@@ -76,10 +82,16 @@ def test_json_is_one_object_with_the_difference_and_all_explanations(
     same = as_json(python, of["one"], of["again"])
     assert same == {
         "format": 1,
+        "verdict": "same",
         "same": True,
         "difference": None,
         "explanations": [],
-        "compared": {"processes": 1, "steps": 2},
+        "compared": {
+            "processes": 1,
+            "steps": 2,
+            "final_weights": 4,
+            "generators": ["numpy", "random", "torch"],
+        },
         "not_compared": [],
     }
     other = as_json(python, of["one"], of["seed"])

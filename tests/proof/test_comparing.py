@@ -48,7 +48,7 @@ def step(call: int, optimizer: int = 0) -> Event:
         "gradients": vector(*(100 * call + number for number in range(4))),
         "parameters": vector(*(1000 * call + number for number in range(4))),
         "rng": {"random": "aa", "torch": f"{call:02x}"},
-        "loss": [[0.5, "3fe0"]],
+        "loss": [[0.5, "3fe0000000000000"]],
     }
 
 
@@ -104,7 +104,7 @@ def found(a: Process | list[Process], b: Process | list[Process]) -> Difference:
 
 OTHER_STEP: dict[str, Any] = {
     "rng": {"random": "aa", "torch": "ee"},
-    "loss": [[0.75, "3fe8"]],
+    "loss": [[0.75, "3fe8000000000000"]],
     "gradients": vector(200, 9, 9, 203),
     "parameters": vector(2000, 9, 9, 2003),
 }
@@ -168,7 +168,7 @@ def test_losses_of_equal_value_and_other_bits_differ() -> None:
 
 
 def test_another_number_of_backward_passes_or_of_tensors_is_a_difference() -> None:
-    twice = but(trained(), 1, loss=[[0.5, "3fe0"], [0.5, "3fe0"]])
+    twice = but(trained(), 1, loss=[[0.5, "3fe0000000000000"], [0.5, "3fe0000000000000"]])
     assert found(trained(), twice).level == "loss"
     fewer = but(trained(), 1, gradients=vector(100, 101))
     difference = found(trained(), fewer)

@@ -57,6 +57,24 @@ def test_bytes_that_are_no_text_compare_and_are_shown_escaped() -> None:
     assert done.first == (Line(1, "\\xff\\x1b[31m"), Line(1, "\\xfe\\x1b[31m"))
 
 
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (b"\xff", b"\\xff"),  # a byte, and a text of four characters
+        (b"\x01" * 150 + b"1", b"\x01" * 150 + b"2"),
+        ("\u202e".encode() * 90 + b"1", "\u202e".encode() * 90 + b"2"),
+        (b"x" * 300 + b"\x80" * 300, b"x" * 300 + b"\x80" * 299 + b"\x81"),
+        (b"x" * 300 + b"\xe2\x82\xac", b"x" * 300 + b"\xe2\x82\xad"),
+        (b"x" * 300, b"x" * 301),
+    ],
+)
+def test_lines_that_differ_are_never_shown_as_equal(first: bytes, second: bytes) -> None:
+    [one, other] = outputs.compare(first, second).first or ()
+    assert one is not None and other is not None
+    assert one.text != other.text
+    assert one.text.isprintable() and len(one.text) < 2 * outputs.WIDTH
+
+
 def test_a_long_line_is_shown_where_it_differs_within_a_character_or_not() -> None:
     same = "ä" * 5000
     done = outputs.compare(f"{same}1{same}".encode(), f"{same}2{same}".encode())

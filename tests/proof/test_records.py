@@ -14,7 +14,7 @@ import pytest
 from hook.conftest import fresh
 from hook.support import output, stdlib_of
 
-from seed_init.proof import data_files, journal, packing, records, redaction
+from seed_init.proof import data_files, journal, packing, records, redaction, validation
 
 from . import recorded
 
@@ -94,10 +94,11 @@ def test_packed_events_are_read_back_as_they_were_but_for_shorter_vectors() -> N
     assert read == [packing.shorten(e) if e["event"] == "step" else e for e in events]
 
 
-def test_losses_that_are_not_numbers_of_64_bits_are_kept_as_they_are() -> None:
-    events = [step(Random(2), 0, 1) | {"loss": [[1.5, "not hexadecimal"]]}]
-    [read] = packing.unpack(packing.pack([process(events)]))
-    assert read[0]["loss"] == [[1.5, "not hexadecimal"]]
+@pytest.mark.parametrize("loss", [[1.5, "not hexadecimal"], [1.5, "3ff0000000000000"]])
+def test_a_loss_that_is_not_what_its_bits_say_is_refused(loss: list[Any]) -> None:
+    events = [step(Random(2), 0, 1) | {"loss": [loss]}]
+    with pytest.raises(validation.Invalid, match="a loss"):
+        packing.unpack(packing.pack([process(events)]))
 
 
 @pytest.mark.parametrize("bit", [0, 17, 31, 47, 63])
@@ -539,10 +540,12 @@ def test_a_record_that_cannot_be_written_is_refused_at_the_start(
 def test_a_run_that_cannot_write_its_record_at_the_end_says_so_and_keeps_its_parts(
     python: Path, tmp_path: Path
 ) -> None:
-    code = f"import os; os.mkdir({str(tmp_path / '.r.json.')!r} + str(os.getpid()))"
+    # As if the disk were full.
+    code = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (1, 1))"
     done = recorded.by_variable(python, tmp_path / "r.json", "-c", code)
     assert done.returncode == 0
-    assert "the run record is not written (IsADirectoryError" in done.stderr
+    assert "the run record is not written (OSError: [Errno 27] File too large" in done.stderr
+    assert [path.suffix for path in tmp_path.iterdir()] == [".parts"]
     [parts] = tmp_path.glob("*.parts")
     assert records.load(parts)["processes"]
 
@@ -709,6 +712,36 @@ def test_what_is_no_record_is_refused_in_one_line(tmp_path: Path) -> None:
         with pytest.raises(records.NotARecord, match=reason) as refused:
             records.load(tmp_path / name)
         assert "\n" not in str(refused.value)
+
+
+def test_a_record_overwrites_no_file_under_its_temporary_name(python: Path, tmp_path: Path) -> None:
+    theirs, file = tmp_path / "theirs", tmp_path / "r.json"
+    theirs.write_text("theirs")
+    # The name that was taken once: that of the record and the number of the process.
+    code = (
+        f"import os; os.symlink({str(theirs)!r}, {str(tmp_path)!r} + f'/.r.json.{{os.getpid()}}')"
+    )
+    done = recorded.by_variable(python, file, "-c", code)
+    assert (done.returncode, theirs.read_text()) == (0, "theirs")
+    recorded.valid(file)
+
+
+def test_a_clock_that_is_set_back_makes_no_negative_time(python: Path, tmp_path: Path) -> None:
+    """Only the time of day is set back, as an administrator or NTP does."""
+    trace = tmp_path / "trace"
+    recorded.by_variable(
+        python, tmp_path / "0.json", "-c", "0", env={"SEED_INIT_TRACE": str(trace)}
+    )
+    code = "import time; now = time.time; time.time = lambda: now() - 3600; time.sleep(0.1)"
+    words = ("-c", f"{code}; import os; os.fork()")
+    for name, env in (("own", {}), ("kept", {"SEED_INIT_TRACE": str(trace)})):
+        done = recorded.by_variable(python, tmp_path / f"{name}.json", *words, env=env)
+        assert done.returncode == 0, done.stderr
+        record = recorded.valid(tmp_path / f"{name}.json")
+        assert 0.1 <= record["times"]["seconds"] < 60
+        assert record["times"]["ended"] < record["times"]["started"]
+        # Nor is a process of this run taken for one of a former run.
+        assert len(record["processes"]) == 2
 
 
 def test_a_failed_write_leaves_what_was_there(tmp_path: Path) -> None:

@@ -24,11 +24,10 @@ class Owner:
     Args:
         record: the file that is wanted.
         parts: the trace directory of the run.
-        began: seconds since the epoch.
     """
 
-    def __init__(self, record: Path, parts: Path, began: float) -> None:
-        self.record, self.parts, self.began = record, parts, began
+    def __init__(self, record: Path, parts: Path) -> None:
+        self.record, self.parts = record, parts
         self.pid = os.getpid()
 
     def finish(self, signal_number: int | None = None) -> None:
@@ -65,8 +64,6 @@ class Owner:
         options: dict[str, Any] = {}
         if signal_number is not None:
             options["budget"] = data_files.BUDGET_IN_A_HURRY
-        if not _is_ours(self.parts, self.record):
-            options["since"] = self.began  # a directory of the user's, with former runs in it
         return records.assemble(
             self.parts, ended=time.time(), status=status, how=how, here=True, **options
         )
@@ -89,13 +86,14 @@ def begin(wanted: str, trace: str | None) -> Owner:
         Refusal: it cannot be written there.
     """
     record = _named(Path(wanted).absolute())
-    began = time.time()
     # A program that replaces itself by another one with exec is that run's owner still.
     if os.environ.get(recording.RECORDER) == str(os.getpid()) and trace is not None:
-        return Owner(record, Path(trace), began)
+        return Owner(record, Path(trace))
     try:
         parts = recording.parts_of(record) if trace is None else _prepared(Path(trace).absolute())
-        records.begin(parts, sys.orig_argv, "variable")
+        # A directory of the user's may have former runs in it.
+        before = [file.name for file in parts.glob("*.jsonl")]
+        records.begin(parts, sys.orig_argv, "variable", before=before)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise Refusal(
@@ -105,7 +103,7 @@ def begin(wanted: str, trace: str | None) -> Owner:
         ) from None
     os.environ["SEED_INIT_TRACE"] = str(parts)
     os.environ[recording.RECORDER] = str(os.getpid())
-    return Owner(record, parts, began)
+    return Owner(record, parts)
 
 
 def _named(record: Path) -> Path:

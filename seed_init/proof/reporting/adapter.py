@@ -7,14 +7,14 @@ that it holds, if it was made by a verification.
 import json
 import math
 import shlex
-import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from seed_init.proof import records, redaction
+from seed_init.proof import comparing, records, redaction
+from seed_init.proof.journal import Process
 from seed_init.proof.reporting import steps
 from seed_init.proof.reporting.model import (
     DIFFERENT,
@@ -35,7 +35,7 @@ from seed_init.proof.reporting.model import (
     Verdict,
 )
 from seed_init.proof.reporting.steps import Place, Trace, Unequal
-from seed_init.proof.reporting.wording import counted
+from seed_init.proof.reporting.wording import counted, told_apart
 
 _DISTANCE_FLOOR = 1e-300  # below, a distance is drawn as none: a logarithmic axis ends somewhere
 
@@ -52,6 +52,7 @@ class Loaded:
         name: of it in this report.
         file: its path as given.
         content: the record.
+        processes: its processes.
         traces: its steps.
         ends: what its processes left.
     """
@@ -59,6 +60,7 @@ class Loaded:
     name: str
     file: str
     content: Mapping[str, Any]
+    processes: list[Process]
     traces: dict[Place, Trace]
     ends: Ends
     failed: bool  # an instrument did, of this run or of the verification that it was one of
@@ -75,7 +77,7 @@ def report(files: Sequence[Path]) -> Report:
     """
     loaded = [_load(file, name) for file, name in zip(files, _names(files))]
     places = list(dict.fromkeys(place for each in loaded for place in each.traces))
-    names = {place: steps.label(place, places) for place in places}
+    names = steps.labels(places)
     comparisons = [_Comparison(loaded[0], other, names) for other in loaded[1:]]
     verdicts = [_own_verdict(each) for each in loaded]
     together = verdicts[0] is not None and all(
@@ -203,9 +205,10 @@ class _Comparison:
         found = []
         pair = (self.base, self.other)
         one, two = (_status(each) for each in pair)
-        if one != two:
+        # A process that wrote its own record does not know its status.
+        if None not in (one, two) and one != two:
             found.append(("exit status", str(one), str(two)))
-        finals, others = (_finals(each) for each in pair)
+        finals, others = _finals(pair)
         found += [
             (f"final {name}", finals[name], others[name])
             for name in finals
@@ -247,6 +250,10 @@ class _Comparison:
         trail = [before, *(self._told(place, call, each) for each in parts)]
         return Difference(f"{at}: {parts[0].words}", tuple(where), tuple(trail), values=values)
 
+    def in_common(self) -> bool:
+        """Whether there is anything in both that could be compared: as `seed-init compare` says."""
+        return bool(comparing.in_common(self.base.processes, self.other.processes))
+
     def _pair(self) -> str:
         return f"{self.base.name} and {self.other.name}"
 
@@ -269,14 +276,17 @@ def _verdict(loaded: Sequence[Loaded], comparisons: Sequence[_Comparison]) -> Ve
     parted = [each for each in comparisons if each.earliest() or each.endings()]
     common = [place for place in names if all(place in each.traces for each in loaded)]
     number = sum(len(loaded[0].traces[place].steps) for place in common)
-    finals = set.intersection(*(set(_finals(each)) for each in loaded))
+    finals = set.intersection(*map(set, _finals(loaded)))
+    strangers = [each.other.name for each in comparisons if not each.in_common()]
     if ran_badly:
         word = FAILED
         sentence = "; ".join(f"{each.name} ended with {_trouble(each)}" for each in ran_badly)
         sentence += (
-            (". The records differ all the same." if parted else ". Nothing else differs.")
-            if number or finals
+            ". The records differ all the same."
+            if parted
             else "."
+            if strangers
+            else ". Nothing else differs."
         )
     elif parted:
         word = DIFFERENT
@@ -284,14 +294,20 @@ def _verdict(loaded: Sequence[Loaded], comparisons: Sequence[_Comparison]) -> Ve
         sentence += f"{'differs' if len(parted) == 1 else 'differ'} from {loaded[0].name}"
         step = min((found[1] for each in parted if (found := each.earliest())), default=None)
         sentence += f", first at step {step:,}." if step is not None else ", at the end."
-    elif (number or finals) and any(each.failed for each in loaded):
+    elif strangers:
+        word = ONE_RUN
+        sentence = (
+            "The records have nothing in common that could be compared."
+            if len(strangers) == len(comparisons)
+            else f"{' and '.join(strangers)} {'has' if len(strangers) == 1 else 'have'} nothing in "
+            f"common with {loaded[0].name} that could be compared."
+        )
+    elif any(each.failed for each in loaded):
         word = UNPROVEN
         sentence = "Nothing that was seen differs, but an instrument failed: not all was seen."
-    elif number or finals:
+    else:
         word = IDENTICAL
         sentence = f"The {len(loaded)} records are equal, bit for bit, in all that they share."
-    else:
-        word, sentence = ONE_RUN, "The records share nothing that could be compared."
     compared = []
     if number:
         ranks = {place.rank for place in common if place.rank >= 0}
@@ -550,40 +566,39 @@ def _shown(value: Any) -> str:
 
 
 def _load(file: Path, name: str) -> Loaded:
-    try:
-        return _read(file, name)
-    except (LookupError, TypeError, ValueError, AttributeError, zlib.error) as error:
-        raise records.NotARecord(
-            f"{file} is no whole record: {type(error).__name__}: {error}"
-        ) from None
-
-
-def _read(file: Path, name: str) -> Loaded:
-    content = records.load(file)
-    processes = [(each.header, each.events) for each in records.processes(content)]
+    record = records.read(file)
+    processes = [(each.header, each.events) for each in record.processes]
     ended = [(header, each[-1]) for header, each in processes if each and _is_end(each[-1])]
     places = steps.places([header for header, _ in ended])
     ends: Ends = {place: event for place, (_, event) in zip(places, ended)}
     failed = any(event["event"] == "failed" for _, each in processes for event in each)
-    failed |= bool((content.get("verdict") or {}).get("failures"))
-    clean = redaction.record(content)
-    return Loaded(name, str(file), clean, steps.traces(processes), ends, failed)
+    failed |= bool((record.content.get("verdict") or {}).get("failures"))
+    clean = redaction.record(record.content)
+    traces = steps.traces(processes)
+    return Loaded(name, str(file), clean, record.processes, traces, ends, failed)
 
 
 def _is_end(event: Mapping[str, Any]) -> bool:
     return bool(event["event"] == "end")
 
 
-def _finals(loaded: Loaded) -> dict[str, str]:
-    """What the processes of a run left: name and digest."""
+def _finals(loaded: Sequence[Loaded]) -> list[dict[str, str]]:
+    """What the processes of each run left: name and digest."""
+    # With the same names in all of them.
+    several = any(len(each.ends) > 1 for each in loaded)
+    return [_finals_of(each, several) for each in loaded]
+
+
+def _finals_of(loaded: Loaded, several: bool) -> dict[str, str]:
     found: dict[str, str] = {}
     for place, event in loaded.ends.items():
-        of = "" if len(loaded.ends) == 1 else f", {_process(place)}"
+        of = f", {_process(place)}" if several else ""
         for generator, position in (event.get("generators") or {}).items():
             found[f"generator {generator}{of}"] = str(position)
         for final in event.get("final") or ():
             optimizer = f" of optimizer {final['optimizer']}" if final["optimizer"] else ""
-            found[f"parameters{optimizer}{of}"] = ", ".join(final["digests"])
+            if any(final["digests"]):
+                found[f"parameters{optimizer}{of}"] = ", ".join(final["digests"])
     return found
 
 
@@ -632,7 +647,7 @@ def _facts(loaded: Loaded) -> tuple[tuple[str, str], ...]:
 def _commit(code: Mapping[str, Any]) -> str:
     if not code.get("commit"):
         return ""
-    state = {True: ", with changes", False: "", None: ""}[code.get("dirty")]
+    state = ", with changes" if code.get("dirty") else ""
     return f"{str(code['commit'])[:12]}{state}"
 
 
@@ -673,10 +688,26 @@ def _environment(loaded: Sequence[Loaded]) -> Iterator[Fact]:
     for section in _SECTIONS:
         rows = [table.get(section, {}) for table in tables]
         for name in dict.fromkeys(name for each in rows for name in each):
-            yield Fact(section, name, tuple(each.get(name) for each in rows))
+            # What a record does not have is shown as "none", which may be a value as well.
+            cells = [row.get(name, _Value("none", None)) for row in rows]
+            texts = told_apart([each.shown for each in cells], [each.exact for each in cells])
+            values = [text if name in row else None for text, row in zip(texts, rows)]
+            yield Fact(section, name, tuple(values))
 
 
-def _tables(content: Mapping[str, Any]) -> dict[str, dict[str, str]]:
+class _Value(NamedTuple):
+    """A cell of the table.
+
+    Attributes:
+        shown: as a reader wants it.
+        exact: what it stands for, as JSON has it.
+    """
+
+    shown: str
+    exact: Any
+
+
+def _tables(content: Mapping[str, Any]) -> dict[str, dict[str, _Value]]:
     """Section -> name -> value. What is different in each run by nature is not among it."""
     flags, code = content.get("flags") or {}, content.get("code") or {}
     variables, files = content.get("environment") or {}, content.get("files") or {}
@@ -689,7 +720,7 @@ def _tables(content: Mapping[str, Any]) -> dict[str, dict[str, str]]:
     tables = {name: _rows(content.get(name)) for name in _SECTIONS}
     tables |= {
         "settings": {
-            str(row["name"]): f"{_shown(row['value'])} ({_shown(row['origin'])})"
+            row["name"]: _Value(f"{row['value']} ({row['origin']})", row)
             for row in content.get("settings") or ()
             if row["name"] not in _OF_THE_RECORD
         },
@@ -718,20 +749,23 @@ def _tables(content: Mapping[str, Any]) -> dict[str, dict[str, str]]:
         ),
         "code": _rows({name: code[name] for name in code if name not in ("modules", "note")})
         | {
-            f"module {module['path']}": _digest(module.get("sha256"))
+            f"module {module['path']}": _Value(_digest(module["sha256"]), module["sha256"])
             for module in code.get("modules") or ()
         },
         "environment": _rows({**(variables.get("start") or {}), **later}),
-        "files read": {str(file["path"]): _file(file) for file in files.get("read") or ()},
+        "files read": {
+            file["path"]: _Value(_file(file), [file[name] for name in ("size", "sha256", "method")])
+            for file in files.get("read") or ()
+        },
     }
     return tables
 
 
-def _seeds(content: Mapping[str, Any]) -> dict[str, str]:
+def _seeds(content: Mapping[str, Any]) -> dict[str, _Value]:
     """What seeded each process and what it left unseeded."""
     places = steps.places(content.get("processes") or ())
     found = (content.get("seeds") or {}).get("processes") or ()
-    rows: dict[str, str] = {}
+    rows: dict[str, _Value] = {}
     for each in found:
         told = {name: each[name] for name in each if name not in ("process", "path", "restart")}
         # By rank and not by number: which process was first is chance.
@@ -739,7 +773,7 @@ def _seeds(content: Mapping[str, Any]) -> dict[str, str]:
     return rows
 
 
-def _rows(value: Any, name: str = "") -> dict[str, str]:
+def _rows(value: Any, name: str = "") -> dict[str, _Value]:
     """Nested values as rows with dotted names; none for what is empty or not known."""
     if value is None or value in ({}, []):
         return {}
@@ -748,18 +782,19 @@ def _rows(value: Any, name: str = "") -> dict[str, str]:
     elif isinstance(value, list) and any(isinstance(each, dict) for each in value):
         items = {str(index): each for index, each in enumerate(value)}.items()
     else:
-        return {name: _shown(value)} if name else {}
-    rows: dict[str, str] = {}
+        return {name: _Value(_shown(value), value)} if name else {}
+    rows: dict[str, _Value] = {}
     for key, each in items:
         rows |= _rows(each, f"{name}.{key}" if name else str(key))
     return rows
 
 
-def _change(change: Mapping[str, Any], several: bool) -> tuple[str, str]:
+def _change(change: Mapping[str, Any], several: bool) -> tuple[str, _Value]:
     values = ", ".join(f"{name}={_shown(value)}" for name, value in change["values"].items())
     process = f"process {change['process']}, " if several else ""
     place = change.get("place") or "place not known"
-    return f"{process}after {counted(change['steps_before'], 'step')}", f"{values} at {place}"
+    when = f"{process}after {counted(change['steps_before'], 'step')}"
+    return when, _Value(f"{values} at {place}", [change["values"], change["place"]])
 
 
 def _file(file: Mapping[str, Any]) -> str:

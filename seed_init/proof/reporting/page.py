@@ -40,6 +40,9 @@ _ROWS = 300
 _LONGEST = 2_000
 """Characters of a value that is shown."""
 
+_CONTEXT = 100
+"""Characters before the first difference of two values that are longer."""
+
 _SIGNS = {
     IDENTICAL: "M4 11l5 5L20 5",
     DIFFERENT: "M5 5l14 14M19 5L5 19",
@@ -223,20 +226,31 @@ def _runs(report: Report) -> str:
     rows = [_row("file", *(f"<code>{text(run.file)}</code>" for run in report.runs))]
     for name in names:
         found = [dict(run.facts).get(name) for run in report.runs]
-        rows.append(_row(text(name), *(_value(each) for each in found)))
+        rows.append(_row(text(name), *_values(found)))
     several = len(report.runs) > 1
     head = ["", *(text(run.name) for run in report.runs)] if several else ["", "value"]
     title = "Records" if several else "Record"
     return f"<h2>{title}</h2>" + _table(head, rows, "facts")
 
 
-def _value(value: str | None) -> str:
+def _values(values: Sequence[str | None]) -> list[str]:
+    """The cells of a row. Of values that are too long, a part by which they differ is shown."""
+    found = {value for value in values if value is not None}
+    alike = 0
+    if len({value[:_LONGEST] for value in found}) < len(found):
+        pairs = enumerate(zip(*found))
+        alike = next((place for place, chars in pairs if len(set(chars)) > 1), _LONGEST)
+    return [_value(value, max(0, alike - _CONTEXT)) for value in values]
+
+
+def _value(value: str | None, begin: int) -> str:
     if value is None:
         return '<span class="faint">none</span>'
-    left = len(value) - _LONGEST
-    if left > 0:
-        value = f"{value[:_LONGEST]}… and {counted(left, 'character')} more"
-    return text(value)
+    shown = value[begin : begin + _LONGEST]
+    left = len(value) - begin - len(shown)
+    before = f"{counted(begin, 'character')} and then …" if begin else ""
+    after = f"… and {counted(left, 'character')} more" if left else ""
+    return text(f"{before}{shown}{after}")
 
 
 def _coverage(verdict: Verdict) -> str:
@@ -443,9 +457,7 @@ def _facts(
         rows.append(_across(text(section), len(columns) + 1))
         all_facts = list(group)
         for fact in all_facts[:_ROWS]:
-            rows.append(
-                _row(text(fact.name), *(_value(each) for each in fact.values[: len(columns)]))
-            )
+            rows.append(_row(text(fact.name), *_values(fact.values[: len(columns)])))
         if len(all_facts) > _ROWS:
             rows.append(
                 _row(f"and {len(all_facts) - _ROWS:,} more", *["see --json"] * len(columns))

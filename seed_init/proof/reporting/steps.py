@@ -157,25 +157,33 @@ def _number(value: Any) -> float | None:
     return None if value is None else float(value)
 
 
-def label(place: Place, places: Sequence[Place]) -> str:
-    """What a reader calls a place: nothing more than tells it from the others.
+def labels(places: Sequence[Place]) -> dict[Place, str]:
+    """What a reader calls each place: nothing more than tells it from the others.
 
     Args:
-        place: one of them.
         places: all of the report.
     """
-    parts = []
-    if place.rank >= 0:
-        parts.append(f"rank {place.rank}")
-    if any(other.path != place.path for other in places if other.rank == place.rank):
-        where = ".".join(map(str, place.path))
-        parts.append(f"child {where}" if where else "main process")
-    beside = [other for other in places if other[:2] == place[:2]]
-    if any(other.turn for other in beside):
-        parts.append(f"process {place.turn + 1}")
-    if any(other.optimizer for other in beside):
-        parts.append(f"optimizer {place.optimizer}")
-    return ", ".join(parts) or "all steps"
+    paths: dict[int, set[tuple[str, ...]]] = {}
+    beside: dict[tuple[int, tuple[str, ...]], list[Place]] = {}
+    for place in places:
+        paths.setdefault(place.rank, set()).add(place.path)
+        beside.setdefault((place.rank, place.path), []).append(place)
+    turns = {key: any(each.turn for each in those) for key, those in beside.items()}
+    optimizers = {key: any(each.optimizer for each in those) for key, those in beside.items()}
+    found = {}
+    for place in places:
+        parts = []
+        if place.rank >= 0:
+            parts.append(f"rank {place.rank}")
+        if len(paths[place.rank]) > 1:
+            where = ".".join(map(str, place.path))
+            parts.append(f"child {where}" if where else "main process")
+        if turns[place.rank, place.path]:
+            parts.append(f"process {place.turn + 1}")
+        if optimizers[place.rank, place.path]:
+            parts.append(f"optimizer {place.optimizer}")
+        found[place] = ", ".join(parts) or ALL
+    return found
 
 
 def unequal(one: Seen, other: Seen) -> list[Unequal]:
@@ -189,8 +197,12 @@ def unequal(one: Seen, other: Seen) -> list[Unequal]:
     if [digest for _, digest in one.losses] != [digest for _, digest in other.losses]:
         found.append(Unequal("loss", (), (_shown(one), _shown(other))))
     for kind in KINDS:
-        both = kind in one.sums and kind in other.sums
-        if both and (one.sums[kind], one.names[kind]) != (other.sums[kind], other.names[kind]):
+        if (kind in one.sums) != (kind in other.sums):
+            found.append(Unequal(kind.removesuffix("s")))
+        elif kind in one.sums and (one.sums[kind], one.names[kind]) != (
+            other.sums[kind],
+            other.names[kind],
+        ):
             found.append(_unequal_tensors(kind, one, other))
     return found
 
