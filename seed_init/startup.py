@@ -25,6 +25,13 @@ LIBRARIES = {
     "torch": "torch",
     "numba": "numba",
     "cupy": "cupy",
+    "cv2": "opencv",
+    "leidenalg": "leidenalg",
+    "PIL.Image": "libc",
+    "polars": "polars",
+    "sentencepiece": "sentencepiece",
+    "tensorflow": "tensorflow",
+    "webdataset": "webdataset",
 }
 """Module whose import is waited for -> the file in `libraries/` that knows it.
 
