@@ -8,12 +8,13 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from seed_init.cli import words
 from seed_init.cli.tables import table
+from seed_init.libraries.uncovered import REMEDIES as REMEDY_OF
 from seed_init.proof import auditing, commands, journal, recording
 from seed_init.proof.auditing import KINDS, REMEDIES, Finding
 
@@ -102,10 +103,14 @@ def run(options: argparse.Namespace) -> int:
         return 2
     findings = auditing.relative(auditing.collect(processes), place)
     not_seen = auditing.not_seen(processes) if processes else [NOTHING_OBSERVED]
+    libraries = auditing.covered(processes), auditing.indirect(processes)
     shown = (
-        json.dumps(as_json(options.command, status, len(processes), findings, not_seen), indent=2)
+        json.dumps(
+            as_json(options.command, status, len(processes), findings, not_seen, *libraries),
+            indent=2,
+        )
         if options.json
-        else as_text(findings, not_seen, len(processes))
+        else as_text(findings, not_seen, len(processes), *libraries)
     )
     try:
         _put(shown, output)
@@ -186,6 +191,8 @@ def as_json(
     processes: int,
     findings: "Sequence[Finding]",
     not_seen: "Sequence[str]",
+    covered: "Sequence[str]",
+    indirect: "Mapping[str, str]",
 ) -> dict[str, Any]:
     """The result as one object.
 
@@ -195,6 +202,8 @@ def as_json(
         processes: how many were observed.
         findings: in order.
         not_seen: what could not be watched.
+        covered: imported libraries with generators that follow SEED.
+        indirect: those with generators that do not -> the library that imported them.
     """
     kinds = {one.kind for one in findings}
     return {
@@ -205,10 +214,18 @@ def as_json(
         "findings": [one.to_json() for one in findings],
         "remedies": {kind: REMEDIES[kind] for kind in KINDS if kind in kinds},
         "not_seen": list(not_seen),
+        "covered": list(covered),
+        "indirect": dict(indirect),
     }
 
 
-def as_text(findings: "Sequence[Finding]", not_seen: "Sequence[str]", processes: int) -> str:
+def as_text(
+    findings: "Sequence[Finding]",
+    not_seen: "Sequence[str]",
+    processes: int,
+    covered: "Sequence[str]" = (),
+    indirect: "Mapping[str, str] | None" = None,
+) -> str:
     """The result as a person reads it: by kind, a line for each place."""
     blocks = []
     for kind, what in KINDS.items():
@@ -218,6 +235,14 @@ def as_text(findings: "Sequence[Finding]", not_seen: "Sequence[str]", processes:
             blocks.append(f"{kind}: {what}\n{lines}\n  remedy: {REMEDIES[kind]}")
     if not blocks and processes:
         blocks.append(f"nothing found in {processes} process{'es' if processes > 1 else ''}")
+    about = [f"{name}: has a generator of its own, which follows SEED" for name in covered]
+    about += [
+        f"{name}: imported by {by or 'a library'}; has a generator of its own, which SEED does not "
+        f"reach ({REMEDY_OF[name]})"
+        for name, by in (indirect or {}).items()
+    ]
+    if about:
+        blocks.append("\n".join(f"library {line}" for line in about))
     if not_seen:
         blocks.append("\n".join(f"not seen: {line}" for line in not_seen))
     return "\n\n".join(blocks)

@@ -114,6 +114,20 @@ def test_no_library_is_imported_for_it(python: Path) -> None:
     assert output(python, "-c", code, env={"SEED": "7"}) == "['numpy.random', 'random']"
 
 
+def test_children_are_seeded_where_random_is_not_imported(python: Path) -> None:
+    code = """
+import os, sys
+from PIL import Image
+assert "random" not in sys.modules
+for _ in "123":
+    if _ == "3" or os.fork() == 0:
+        print(Image.effect_noise((4, 2), 50).tobytes().hex(), flush=True); break
+    os.wait()
+"""
+    one, two = (output(python, "-c", code, env={"SEED": "7"}).split() for _ in "12")
+    assert one == two and distinct(one) == 3
+
+
 class TestOwnSeeds:
     """A program that seeds such a library by itself."""
 
