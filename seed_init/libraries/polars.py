@@ -1,30 +1,9 @@
-"""Polars, whose sampling and shuffling take their seeds from one generator in Rust."""
+"""Polars, whose sampling and shuffling take their seeds from one generator in Rust.
 
-import sys
+To seed that generator starts no thread pool.
+"""
 
-from seed_init import reseeding
+from seed_init.libraries.one_call import OneCall
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Any
-
-_set: "Callable[[int], None] | None" = None  # polars.set_random_seed itself
-
-
-def seed(value: int) -> None:
-    """Seed the process's generator, as `polars.set_random_seed` does; no thread pool is started.
-
-    Args:
-        value: 0...4294967295.
-    """
-    (_set or sys.modules["polars"].set_random_seed)(value)
-
-
-def watch() -> None:
-    """Have `polars.set_random_seed` ask us."""
-    global _set
-    if _set is None:
-        polars: Any = sys.modules["polars"]
-        _set = polars.set_random_seed
-        polars.set_random_seed = reseeding.asking("polars.set_random_seed", _set)
+_polars = OneCall("polars", "set_random_seed")
+seed, watch = _polars.seed, _polars.watch

@@ -4,7 +4,6 @@ docs/libraries.md has the whole list, with what was tried and what was read.
 """
 
 REMEDIES = {
-    "dgl": "call dgl.seed(n) where the program starts and in each worker",
     "duckdb": "SELECT setseed(x) on each connection for random(); USING SAMPLE … REPEATABLE (n), "
     "with SET threads = 1",
     "fasttext": "thread=1; its seed is fixed, so that SEED has no effect",

@@ -228,3 +228,54 @@ class TestUnknownReleases:
             f"seed_init: {name} is not seeded: {tmp_path / name}.py is no release "
         )
         assert line.endswith("; seed it in your code")
+
+
+class TestDGL:
+    """DGL seeds a generator for each of its threads; only old releases run with this torch."""
+
+    CODE = """
+import json, os, dgl, torch
+def draw():
+    start = torch.arange(10000)
+    edges = start % 1000, (start * 7919 + start // 1000) % 1000
+    return dgl.sampling.random_walk(dgl.graph(edges), torch.arange(50), length=4)[0].tolist()
+told = []
+for _ in "12":
+    ours, theirs = os.pipe()
+    if os.fork() == 0:
+        torch.set_num_threads(1); dgl.utils.set_num_threads(1)
+        os.write(theirs, json.dumps(draw()).encode()); os._exit(0)
+    told.append(json.loads(os.read(ours, 10**6))); os.wait()
+told += [draw(), draw()]
+dgl.seed(5); told.append(draw())
+print(json.dumps(told))
+"""
+
+    @pytest.fixture(autouse=True)
+    def installed(self, python: Path) -> None:
+        if run(python, "-c", "import dgl", env={"DGLBACKEND": "pytorch"}).returncode:
+            pytest.skip("no DGL that runs with this torch is installed: pip install dgl==1.1.3")
+
+    def test_draws_from_seed_here_and_in_children(self, python: Path, tmp_path: Path) -> None:
+        env = {"DGLBACKEND": "pytorch", "HOME": str(tmp_path)}
+        one, two, other = (
+            answer(python, "-c", self.CODE, env={**env, "SEED": seed}) for seed in "778"
+        )
+        assert one == two and distinct(one) == 5
+        assert distinct([*one, *other]) == 9 and one[4] == other[4]
+
+
+OTHERS = {
+    "networkit": "networkit.generators.ErdosRenyiGenerator(99, 0.1).generate().numberOfEdges()",
+    "mlx.core": "mlx.core.random.normal((4,)).tolist()",
+}
+"""Libraries that no lock of ours has -> a draw."""
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_other_libraries_where_they_are_installed(python: Path, name: str) -> None:
+    code = f"import {name}; print([{OTHERS[name]} for _ in range(9)])"
+    if run(python, "-c", code).returncode:
+        pytest.skip(f"{name} is not installed")
+    one, two, other = (output(python, "-c", code, env={"SEED": seed}) for seed in "778")
+    assert one == two != other
