@@ -132,8 +132,9 @@ def imported(name: str) -> None:
     if seed is not None:
         if name in PROMISED:
             _watch(library)
-        seeded[name] = seed
-        debug(f"{name} seeded with {seed}")
+        if name not in not_seeded:
+            seeded[name] = seed
+            debug(f"{name} seeded with {seed}")
     configure = getattr(library, "configure", None)
     settings = contract.current()
     if configure is not None and settings is not None:

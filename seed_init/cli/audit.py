@@ -237,8 +237,8 @@ def as_text(
         blocks.append(f"nothing found in {processes} process{'es' if processes > 1 else ''}")
     about = [f"{name}: has a generator of its own, which follows SEED" for name in covered]
     about += [
-        f"{name}: imported by {by or 'a library'}; has a generator of its own, which SEED does not "
-        f"reach ({REMEDY_OF[name]})"
+        f"{name}: {f'imported by {by}; ' if by else ''}has a generator of its own, which SEED does "
+        f"not reach ({REMEDY_OF[name]})"
         for name, by in (indirect or {}).items()
     ]
     if about:

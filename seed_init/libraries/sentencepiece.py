@@ -23,6 +23,7 @@ generators do (absl/random/internal/salted_seed_seq.h): nothing repeats there in
 
 _lock = allocate_lock()  # from a seed to the draws from it, in which other threads run
 _watching = False
+_said = False
 _by_user = False  # whether the program has seeded it by itself
 
 
@@ -43,6 +44,11 @@ def watch() -> None:
     names = encode.__code__.co_varnames[2 : encode.__code__.co_argcount]
     names.index("num_threads")  # a release without threads is not known here
     salted = _is_salted(module.__version__)
+    if salted:
+        seeding.not_seeded["sentencepiece"] = (
+            f"release {module.__version__} mixes entropy of the operating system into every seed; "
+            "its sampling repeats with sentencepiece<0.2.2"
+        )
 
     @callers.like(encode)
     def Encode(self: "Any", input: "Any", *arguments: "Any", **keywords: "Any") -> "Any":
@@ -50,7 +56,9 @@ def watch() -> None:
         asked = keywords.get("enable_sampling")
         if asked is None:
             asked = self._enable_sampling
-        value = _entropy(module.__version__ if salted else "") if asked and not _by_user else None
+        if asked and salted:
+            _say_once()
+        value = _entropy() if asked and not salted and not _by_user else None
         if value is None:
             return encode(self, input, **keywords)
         keywords["num_threads"] = 1
@@ -82,22 +90,19 @@ def _is_salted(version: str) -> bool:
     return numbers >= SALTED
 
 
-def _entropy(salted: str) -> int | None:
-    """A seed for one call; None, and a line for the user, where none has an effect.
-
-    Args:
-        salted: the release, if it is one that cannot be seeded.
-    """
+def _entropy() -> int | None:
     frame = callers.caller("sentencepiece", "transformers")
-    if not salted:
-        return unseeded.entropy("sentencepiece", "sentencepiece sampling", frame)
-    if "sentencepiece" not in seeding.not_seeded:
-        why = f"release {salted} mixes entropy of the operating system into every seed; "
-        why += "its sampling repeats with sentencepiece<0.2.2"
-        seeding.not_seeded["sentencepiece"] = why
-        seeding.seeded.pop("sentencepiece", None)
-        seeding.say(f"sentencepiece samples at {callers.place(frame)}, and is not seeded: {why}")
-    return None
+    return unseeded.entropy("sentencepiece", "sentencepiece sampling", frame)
+
+
+def _say_once() -> None:
+    """At the first call that samples: who does not sample need not know."""
+    global _said
+    if not _said:
+        _said = True
+        place = callers.place(callers.caller("sentencepiece", "transformers"))
+        why = seeding.not_seeded.get("sentencepiece")
+        seeding.say(f"sentencepiece samples at {place} and is not seeded: {why}")
 
 
 def _renew_lock() -> None:

@@ -5,7 +5,10 @@ from typing import Any
 
 import pytest
 
-from .support import answer, once, output, program, run
+from seed_init import seeding, startup
+from seed_init.libraries import uncovered
+
+from .support import REPOSITORY, answer, once, output, program, run
 
 SMALL = ("cv2", "PIL.Image", "polars", "leidenalg", "sentencepiece")
 """Libraries that import no torch; they share a process."""
@@ -99,6 +102,12 @@ class TestInLoaderWorkers:
     def test_workers_and_epochs_have_streams_of_their_own(self, loader: Runs, name: str) -> None:
         told = loader("7")
         assert distinct([told["main"][name], *workers_of(told, name)]) == 1 + 2 * 2 + 2
+
+    def test_an_epoch_is_repeated_where_torchs_state_is_restored(
+        self, loader: Runs, name: str
+    ) -> None:
+        drawn = [worker[name] for worker in loader("7")["fork"]]
+        assert drawn[4:] == drawn[:2]
 
     def test_another_run_draws_the_same(self, loader: Runs, name: str) -> None:
         one, two = loader("7"), loader("7", 2)
@@ -279,3 +288,10 @@ def test_other_libraries_where_they_are_installed(python: Path, name: str) -> No
         pytest.skip(f"{name} is not installed")
     one, two, other = (output(python, "-c", code, env={"SEED": seed}) for seed in "778")
     assert one == two != other
+
+
+def test_the_page_names_every_library() -> None:
+    page = (REPOSITORY / "docs/libraries.md").read_text().lower()
+    shown = {"cv2": "opencv", "PIL.Image": "pillow", "mlx.core": "mlx", "paddle": "paddlepaddle"}
+    names = (startup.LIBRARIES.keys() - set(seeding.PROMISED)) | uncovered.REMEDIES.keys()
+    assert [name for name in names if f"{shown.get(name, name)}".lower() not in page] == []

@@ -1,7 +1,8 @@
 """Print as JSON what libraries with generators of their own draw, here and in workers.
 
 usage: libraries.py processes METHODS NAME...   in multiprocessing children, by each start method
-       libraries.py loader METHODS NAME...      in DataLoader workers; forked ones in two epochs
+       libraries.py loader METHODS NAME...      in DataLoader workers; forked ones in two epochs,
+                                                and in the first once more, as a resumed run
 
 METHODS are joined by commas. A program's own process draws last: what has started the threads of
 Polars cannot be forked.
@@ -136,14 +137,18 @@ def in_processes(method, names):
 
 def in_loader(method, names):
     """What each of two workers draws."""
+    import torch
     from torch.utils.data import DataLoader
 
     loader = DataLoader(
         Draws(names), batch_size=None, num_workers=2, multiprocessing_context=method
     )
-    # Spawned workers import torch anew, each.
-    epochs = 2 if method == "fork" else 1
-    return [drawn for _ in range(epochs) for drawn in loader]
+    if method != "fork":
+        return list(loader)  # each worker imports torch anew
+    before = torch.get_rng_state()
+    drawn = [*loader, *loader]
+    torch.set_rng_state(before)
+    return [*drawn, *loader]
 
 
 if __name__ == "__main__":

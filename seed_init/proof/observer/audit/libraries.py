@@ -20,8 +20,10 @@ def start() -> None:
 
 def _covered(name: str) -> Any:
     def write() -> None:
+        if name in seeding.not_seeded:
+            observer.journal.write("uncovered", library=name, by="")
         # With SEED=off it is imported and set up, but not seeded.
-        if seeding.base_seed() is not None:
+        elif seeding.base_seed() is not None:
             observer.journal.write("covered", library=name)
 
     return write
@@ -31,7 +33,7 @@ class _Finder:
     """Finds nothing, but sees what is looked for."""
 
     def __init__(self) -> None:
-        self.waiting = set(uncovered.REMEDIES)
+        self.waiting = uncovered.REMEDIES.keys() - startup.LIBRARIES.keys()
 
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> None:
         """Note the first import of a library of the table."""
