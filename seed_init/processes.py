@@ -377,7 +377,11 @@ def _announced() -> "tuple[int, Fork | tuple[int, int | None] | None] | None":
 
 def after_fork_in_child() -> None:
     """In the child, where `random` is not imported: take the place that the parent numbered."""
-    _take_fork()
+    # Pillow, for instance, is imported without `random`.
+    if seeding.imported_libraries():
+        seed_forked_child()
+    else:
+        _take_fork()
 
 
 def follow_random() -> None:

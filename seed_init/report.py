@@ -102,6 +102,7 @@ def not_covered(settings: contract.Settings | None) -> list[str]:
         lines.append(
             f"{name} was imported past the hook and is not seeded; seed_init.reseed() does"
         )
+    lines += [f"{name} is not seeded: {why}" for name, why in seeding.not_seeded.items()]
     warning = seeding.cublas_warning(settings)
     if warning:
         lines.append(warning)

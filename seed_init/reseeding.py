@@ -1,9 +1,12 @@
 """User code that seeds a library by itself: obeyed and noted, or mixed with SEED."""
 
+import operator
+
 from seed_init import callers, seeding, settings, streams
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import FrameType
     from typing import Any
 
@@ -40,6 +43,36 @@ def seed_for(
     used = streams.mix(seed, given) if mixes and seed is not None else None
     _note(function, given, used, callers.place(frame))
     return used
+
+
+def asking(
+    name: str, original: "Callable[..., Any]", give: "Callable[[int], Any] | None" = None
+) -> "Callable[..., Any]":
+    """A stand-in for a library's function that seeds: it asks `seed_for`, then calls the function.
+
+    Args:
+        name: the function, as the user calls it.
+        original: that function; it takes the seed, a whole number, as its only argument.
+        give: called with a seed that is not the user's, 0...4294967295; `original` if None.
+    """
+
+    @callers.like(original)
+    def stand_in(*arguments: "Any", **keywords: "Any") -> "Any":
+        given = arguments[0] if arguments else next(iter(keywords.values()), None)
+        used = seed_for(name, _whole(given))
+        return original(*arguments, **keywords) if used is None else (give or original)(used)
+
+    return stand_in
+
+
+def _whole(given: "Any") -> int | None:
+    """A seed as a number of 64 bits; None where it is none, and the library says so itself."""
+    try:
+        number = operator.index(given)
+    except TypeError:
+        return None
+    # As torch takes them: negative numbers stand for those beyond 63 bits.
+    return number % 2**64 if -(2**63) <= number < 2**64 else None
 
 
 def _note(function: str, given: object, used: int | None, place: str) -> None:

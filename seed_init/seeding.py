@@ -18,6 +18,16 @@ after_import: "dict[str, list[Callable[[], None]]]" = {}
 seeded: dict[str, int] = {}
 """Library (the module name in `startup.LIBRARIES`) -> the seed it was last given here."""
 
+PROMISED = ("random", "numpy.random", "torch")
+"""Libraries whose numbers every run is about: a process that cannot seed one of them ends.
+
+Another one that cannot be seeded, because its release or a program's own module of that name has
+not the function, is named in one line, and the program goes on.
+"""
+
+not_seeded: dict[str, str] = {}
+"""Library, none of `PROMISED` -> why it could not be seeded here."""
+
 NONE: frozenset[str] = frozenset()
 
 locked = NONE
@@ -85,6 +95,18 @@ def process_seed(*branch: str | int) -> int | None:
     return None if seed is None else streams.derive(seed, processes.path + branch)
 
 
+def library_seed() -> int | None:
+    """The seed of the libraries' default generators here; None where nothing is seeded.
+
+    It is that of the process; in a DataLoader worker it follows the seed that PyTorch gives it.
+    """
+    unseeded = sys.modules.get("seed_init.unseeded")
+    seed = job_seed()
+    if unseeded is None or seed is None:
+        return process_seed()
+    return streams.derive(seed, unseeded.here())
+
+
 def imported(name: str) -> None:
     """Seed and set up the library that has just been imported.
 
@@ -99,21 +121,30 @@ def imported(name: str) -> None:
 
         copies.watch(name)
         return
-    seed = process_seed()
+    seed = library_seed()
     try:
         library = _library(name)
         if seed is not None:
             library.seed(seed)
-    except AttributeError:
+            if name not in PROMISED:
+                _watch(library)
+    except Exception as error:
+        if name not in PROMISED:
+            _cannot_seed(name, error)
+            return
+        if not isinstance(error, AttributeError):
+            raise
         raise _not_the_library(name) from None
     if (name, library) not in _imported:
         _imported.append((name, library))
     if name == "random":
         processes.follow_random()
     if seed is not None:
-        _watch(library)
-        seeded[name] = seed
-        debug(f"{name} seeded with {seed}")
+        if name in PROMISED:
+            _watch(library)
+        if name not in not_seeded:
+            seeded[name] = seed
+            debug(f"{name} seeded with {seed}")
     configure = getattr(library, "configure", None)
     settings = contract.current()
     if configure is not None and settings is not None:
@@ -138,6 +169,27 @@ def _not_the_library(name: str) -> Exception:
     )
 
 
+def _cannot_seed(name: str, error: Exception) -> None:
+    """Go on without a library that is none of `PROMISED`, and say so."""
+    file = getattr(sys.modules.get(name), "__file__", None)
+    not_seeded[name] = f"{file} is no release of it that is known here ({error})"
+    seeded.pop(name, None)
+    say(f"{name} is not seeded: {not_seeded[name]}; seed it in your code")
+
+
+def _seed(name: str, library: "ModuleType", seed: int) -> None:
+    try:
+        library.seed(seed)
+        if startup.finder is not None:
+            _watch(library)
+    except Exception as error:
+        if name in PROMISED:
+            raise
+        _cannot_seed(name, error)
+    else:
+        seeded[name] = seed
+
+
 def reseed_libraries() -> None:
     """Start this process's stream over in every library that is imported."""
     seed = process_seed()
@@ -145,10 +197,17 @@ def reseed_libraries() -> None:
         return
     for name, library in libraries_here():
         if name not in locked:
-            library.seed(seed)
-            if startup.finder is not None:
-                _watch(library)
-            seeded[name] = seed
+            _seed(name, library, seed)
+
+
+def seed_in_loader_worker() -> None:
+    """In a DataLoader worker: seed what PyTorch does not seed there by itself."""
+    seed = library_seed()
+    if seed is None:
+        return
+    for name, library in _imported:
+        if name not in PROMISED and name not in locked:
+            _seed(name, library, seed)
 
 
 def _watch(library: "ModuleType") -> None:
@@ -222,7 +281,14 @@ def seed_in_fork(seed: int) -> None:
     """In a forked child: seed every library that is imported and whose lock can be had."""
     for name, library in _imported:
         if name not in locked:
-            if getattr(library, "seed_in_fork", library.seed)(seed) is False:
+            try:
+                given = getattr(library, "seed_in_fork", library.seed)(seed)
+            except Exception as error:
+                if name in PROMISED:
+                    raise
+                _cannot_seed(name, error)
+                continue
+            if given is False:
                 _give_up(name)
             else:
                 seeded[name] = seed

@@ -30,6 +30,16 @@ LIBRARIES = {
     "torch": "torch",
     "numba": "numba",
     "cupy": "cupy",
+    "cv2": "opencv",
+    "dgl": "dgl",
+    "leidenalg": "leidenalg",
+    "mlx.core": "mlx",
+    "networkit": "networkit",
+    "PIL.Image": "libc",
+    "polars": "polars",
+    "sentencepiece": "sentencepiece",
+    "tensorflow": "tensorflow",
+    "webdataset": "webdataset",
 }
 """Module whose import is waited for -> the file in `libraries/` that knows it.
 

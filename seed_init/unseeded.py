@@ -101,7 +101,7 @@ def entropy(library: str, what: str, frame: "FrameType | None") -> int | None:
     label: tuple[str, ...] = (named,)
     if callers.during_import(frame):
         label = (*label, "import")
-    return streams.derive_entropy(seed, (*_origin(), *_numbered(library, *label)))
+    return streams.derive_entropy(seed, (*here(), *_numbered(library, *label)))
 
 
 def _is_of_copy(module: str, names: tuple[str, ...]) -> bool:
@@ -135,7 +135,8 @@ def _tell_once(line: str) -> None:
         seeding.say(line)
 
 
-def _origin() -> streams.Path:
+def here() -> streams.Path:
+    """Where the streams of this process start: its place; in a loader's worker, its torch seed."""
     from seed_init import processes
 
     if _loader is not None and _loader[0] == processes.path:
@@ -144,7 +145,7 @@ def _origin() -> streams.Path:
 
 
 def _numbered(*label: str) -> streams.Path:
-    origin = (_origin(), seeding.rounds[-1])
+    origin = (here(), seeding.rounds[-1])
     if origin not in _counts.made:
         _forget_ended_rounds()
         _counts.made[origin] = _thread(origin), {}
@@ -183,7 +184,7 @@ def _thread(origin: Origin) -> streams.Path:
 
 def made() -> dict[str, int]:
     """Library -> how many generators of it this process has made without a seed."""
-    origin = (_origin(), seeding.rounds[-1])
+    origin = (here(), seeding.rounds[-1])
     return {library: number for (of, library), number in list(_made.items()) if of == origin}
 
 
@@ -213,7 +214,7 @@ def adopt() -> None:
     seed = seeding.job_seed()
     if seed is None or not seeding.any_unseeded:
         return
-    origin = _origin()
+    origin = here()
 
     def stream(*label: str | int) -> int:
         return streams.derive_entropy(seed, (*origin, "held", *label))
@@ -224,7 +225,7 @@ def adopt() -> None:
 
 
 def enter_loader_worker(seed: int) -> None:
-    """In a DataLoader worker: follow the seed that PyTorch gives it.
+    """In a DataLoader worker: follow the seed that PyTorch gives it, in every library.
 
     That seed comes from torch's generator, so it differs from epoch to epoch, and a resumed run
     that restores torch's state gets the streams that an uninterrupted one would have got.
@@ -237,4 +238,5 @@ def enter_loader_worker(seed: int) -> None:
     global _loader
     if settings.value("SEED_INIT_CHILDREN") != "inherit":
         _loader = processes.path, ("loader", seed)
+        seeding.seed_in_loader_worker()
         adopt()

@@ -6,12 +6,13 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from seed_init.cli import output, printing, words
 from seed_init.cli.tables import table
+from seed_init.libraries.uncovered import REMEDIES as REMEDY_OF
 from seed_init.proof import auditing, commands, journal, recording, redaction, temporary
 from seed_init.proof.auditing import KINDS, REMEDIES, Finding
 
@@ -98,10 +99,13 @@ def run(options: argparse.Namespace) -> int:
         return 2
     findings = auditing.relative(auditing.collect(processes), place)
     not_seen = auditing.not_seen(processes) if processes else [_why_nothing(status)]
+    libraries = auditing.covered(processes), auditing.indirect(processes)
     shown = (
-        printing.as_json(as_json(options.command, status, len(processes), findings, not_seen))
+        printing.as_json(
+            as_json(options.command, status, len(processes), findings, not_seen, *libraries)
+        )
         if options.json
-        else printing.as_text(as_lines(findings, not_seen, len(processes)))
+        else printing.as_text(as_lines(findings, not_seen, len(processes), *libraries))
     )
     outcome = int(any(one.kind in options.fail_on for one in findings))
     if status or not processes:
@@ -130,7 +134,7 @@ def _put(text: str, file: "Path | None", force: bool, status: int) -> int:
         output.put(file, text + "\n", force)
         return status
     except OSError as error:
-        print(f"seed-init audit: cannot write {file}: {error.strerror}", file=sys.stderr)
+        printing.error(f"cannot write {file}: {error.strerror}", "audit")
         return output.tell(text, status) or output.LOST
 
 
@@ -194,6 +198,8 @@ def as_json(
     processes: int,
     findings: "Sequence[Finding]",
     not_seen: "Sequence[str]",
+    covered: "Sequence[str]",
+    indirect: "Mapping[str, str]",
 ) -> dict[str, Any]:
     """The result as one object.
 
@@ -203,6 +209,8 @@ def as_json(
         processes: how many were observed.
         findings: in order.
         not_seen: what could not be watched.
+        covered: imported libraries with generators that follow SEED.
+        indirect: those with generators that do not -> the library that imported them.
     """
     kinds = {one.kind for one in findings}
     found = {
@@ -213,12 +221,20 @@ def as_json(
         "findings": [one.to_json() for one in findings],
         "remedies": {kind: REMEDIES[kind] for kind in KINDS if kind in kinds},
         "not_seen": list(not_seen),
+        "covered": list(covered),
+        "indirect": dict(indirect),
     }
     shown: dict[str, Any] = redaction.deep(found, names=False)
     return shown
 
 
-def as_lines(findings: "Sequence[Finding]", not_seen: "Sequence[str]", processes: int) -> list[str]:
+def as_lines(
+    findings: "Sequence[Finding]",
+    not_seen: "Sequence[str]",
+    processes: int,
+    covered: "Sequence[str]" = (),
+    indirect: "Mapping[str, str] | None" = None,
+) -> list[str]:
     """The result as a person reads it: by kind, a line for each place."""
     blocks = []
     for kind, what in KINDS.items():
@@ -228,6 +244,14 @@ def as_lines(findings: "Sequence[Finding]", not_seen: "Sequence[str]", processes
             blocks.append([f"{kind}: {what}", *listed, f"  remedy: {REMEDIES[kind]}"])
     if not blocks and processes:
         blocks.append([f"nothing found in {processes} process{'es' if processes > 1 else ''}"])
+    about = [f"{name}: has a generator of its own, which follows SEED" for name in covered]
+    about += [
+        f"{name}: {f'imported by {by}; ' if by else ''}has a generator of its own, which SEED does "
+        f"not reach ({REMEDY_OF[name]})"
+        for name, by in (indirect or {}).items()
+    ]
+    if about:
+        blocks.append([f"library {line}" for line in about])
     if not_seen:
         blocks.append([f"not seen: {line}" for line in not_seen])
     return [line for block in blocks for line in ("", *block)][1:]

@@ -14,6 +14,7 @@ PLAN = {"instruments": ["auditing"]}
 KINDS = {
     "unseeded": "generators made without a seed",
     "reseeding": "explicit seeding that overrides SEED",
+    "library": "libraries with generators of their own that SEED does not reach",
     "flag": "determinism flags changed after the start",
     "operator": "nondeterministic operators",
     "listing": "directory listings whose order is used",
@@ -27,6 +28,7 @@ REMEDIES = {
     "unseeded": "give it a seed: seed_init.generator(), or a number derived from SEED; what is "
     "derived from SEED repeats here, and nowhere that seed_init is not installed",
     "reseeding": "remove the call, pass it the value of SEED, or set SEED_INIT_RESEED=mix",
+    "library": "as each line says; docs/libraries.md of seed_init has the list",
     "flag": "remove the change, or choose the flags with DETERMINISM and its variables",
     "operator": "set DETERMINISM=warn or strict for a deterministic version; where there is none, "
     "compute it in another way, or on the CPU",
@@ -121,6 +123,26 @@ _FIELDS = ("kind", "what", "detail", "file", "line", "function", "text")
 
 def _key(event: dict[str, Any]) -> tuple[Any, ...]:
     return tuple(event[name] for name in _FIELDS[:5])
+
+
+def covered(processes: "Sequence[Process]") -> list[str]:
+    """The imported libraries with generators of their own that follow SEED, by name.
+
+    Args:
+        processes: as `journal.read` gives them.
+    """
+    events = (event for process in processes for event in process.of("covered"))
+    return sorted({event["library"] for event in events})
+
+
+def indirect(processes: "Sequence[Process]") -> dict[str, str]:
+    """Library that SEED does not reach -> the library that imported it; no finding by itself.
+
+    Args:
+        processes: as `journal.read` gives them.
+    """
+    events = (event for process in processes for event in process.of("uncovered"))
+    return dict(sorted((event["library"], event["by"]) for event in events))
 
 
 def not_seen(processes: "Sequence[Process]") -> list[str]:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hook.support import Completed, run
 
+from seed_init.libraries import uncovered
 from seed_init.proof.observer.audit import nondeterministic, operators
 
 PROGRAMS = Path(__file__).parent / "programs"
@@ -139,6 +140,24 @@ def test_workers_that_draw_from_the_same_state_are_found(python: Path, tmp_path:
 
 
 @pytest.mark.torch
+def test_libraries_with_generators_of_their_own_are_listed(python: Path, tmp_path: Path) -> None:
+    audited = result(python, tmp_path, "audit_libraries.py")
+    assert found(audited) == expected("audit_libraries.py")
+    assert audited["covered"] == ["cv2"] and audited["indirect"] == {}
+    assert details(audited, "library") == {uncovered.REMEDIES["tokenizers"]}
+    assert result(python, tmp_path, "audit_libraries.py", SEED="off")["covered"] == []
+
+
+def test_a_library_that_another_library_imports_is_no_finding(python: Path, tmp_path: Path) -> None:
+    helper = tmp_path / "site-packages/helper.py"
+    helper.parent.mkdir()
+    helper.write_text("import tokenizers\n")
+    words = ("--fail-on", "any", "--", str(python), "-c", "import helper")
+    done = audit(python, *words, PYTHONPATH=str(helper.parent))
+    assert done.returncode == 0, done.stderr
+    assert "library tokenizers: imported by helper; has a generator of its own" in done.stdout
+
+
 def test_ranks_are_merged(python: Path, tmp_path: Path) -> None:
     launch = ("-m", "torch.distributed.run", "--nproc-per-node", "2", "audit_torch.py")
     # torchrun gives each rank one thread, with which no operator of this program is shared out.

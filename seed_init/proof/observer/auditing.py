@@ -8,6 +8,7 @@ from seed_init.proof.observer.audit import (
     findings,
     flags,
     generators,
+    libraries,
     listings,
     operators,
     readings,
@@ -19,6 +20,6 @@ def start() -> None:
     """Start each part. One that fails is reported, and the others go on."""
     observer.guarded(findings.start)()
     asked = observer.plan.get("audit")
-    for part in (generators, flags, operators, listings, readings, workers):
+    for part in (generators, libraries, flags, operators, listings, readings, workers):
         if asked is None or part.__name__.rpartition(".")[2] in asked:
             observer.guarded(part.start)()

@@ -1,6 +1,7 @@
 """The parts of the audit, one kind of finding each; `observer.auditing` starts them.
 
     generators  made without a seed; explicit seeding that overrides SEED
+    libraries   imported, with generators of their own
     flags       determinism flags that are changed after the start
     operators   nondeterministic operators of PyTorch (`nondeterministic` is their table)
     listings    directory listings whose order is used (`ordering` looks at the source)

@@ -5,7 +5,7 @@ import sys
 from types import FrameType
 from typing import Any
 
-from seed_init import callers, reseeding, seeding, unseeded
+from seed_init import callers, reseeding, seeding, startup, unseeded
 from seed_init.proof import observer
 from seed_init.proof.observer.audit import findings, places, replacing
 
@@ -36,7 +36,7 @@ def start() -> None:
             _reseeded(function, sys._getframe(1))
 
     reseeding._note = told
-    for name in ("random", "numpy.random", "torch"):
+    for name in startup.LIBRARIES:
         observer.after_import(name, _watcher(name))
     observer.after_import("torch", _watch_generator)
 

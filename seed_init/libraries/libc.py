@@ -1,0 +1,18 @@
+"""The C library's `rand`, from which compiled extensions draw: Pillow's noise and spread.
+
+Nobody seeds it, so it starts from a constant (srand(3)), and forked children repeat each other.
+"""
+
+import ctypes
+
+_srand = ctypes.CDLL(None).srand
+_srand.argtypes, _srand.restype = [ctypes.c_uint], None
+
+
+def seed(value: int) -> None:
+    """Seed the process's generator, as `srand` does.
+
+    Args:
+        value: 0...4294967295. glibc takes 0 for 1 (stdlib/random_r.c, __srandom_r).
+    """
+    _srand(value)

@@ -1,0 +1,6 @@
+"""MLX, whose functions draw from one sequence of keys where they are given none."""
+
+from seed_init.libraries.one_call import OneCall
+
+_mlx = OneCall("mlx.core", "random.seed")
+seed, watch = _mlx.seed, _mlx.watch

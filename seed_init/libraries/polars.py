@@ -1,0 +1,9 @@
+"""Polars, whose sampling and shuffling take their seeds from one generator in Rust.
+
+To seed that generator starts no thread pool.
+"""
+
+from seed_init.libraries.one_call import OneCall
+
+_polars = OneCall("polars", "set_random_seed")
+seed, watch = _polars.seed, _polars.watch
