@@ -12,8 +12,11 @@ import os
 import shutil
 import sys
 import sysconfig
+import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from seed_init import writing
 
 PACKAGE = Path(__file__).parent
 KEPT = "_seed_init_kept_sitecustomize"
@@ -247,8 +250,8 @@ def _install_package(placement: Placement, source: Path, report: Report) -> None
     target = placement.package
     if source.resolve() == target.resolve() or _same_package(source, target):
         return
-    fresh = target.with_name(f".seed_init-{os.getpid()}")
-    old = target.with_name(f".seed_init-old-{os.getpid()}")
+    scratch = Path(tempfile.mkdtemp(prefix=".seed_init-", dir=target.parent))
+    fresh, old = scratch / "new", scratch / "old"
     try:
         shutil.copytree(source, fresh, ignore=shutil.ignore_patterns("__pycache__"))
         (fresh / MARKER).write_text("seed-init uninstall removes this directory.\n")
@@ -259,8 +262,7 @@ def _install_package(placement: Placement, source: Path, report: Report) -> None
             target.rename(old)
         fresh.rename(target)
     finally:
-        shutil.rmtree(fresh, ignore_errors=True)
-        shutil.rmtree(old, ignore_errors=True)
+        shutil.rmtree(scratch, ignore_errors=True)
     for file in sorted(target.rglob("*.py")):
         _compile(file, file.read_text(encoding="utf-8"))
     for path in target.rglob("__pycache__"):
@@ -342,10 +344,7 @@ def _write(path: Path, text: str, report: Report, startup: str = "") -> None:
     """
     if _up_to_date(path, text, startup):
         return
-    fresh = path.with_name(f".{path.name}-{os.getpid()}")
-    fresh.write_text(text, encoding="ascii")
-    fresh.chmod(READABLE_FILE)
-    fresh.replace(path)
+    _replace(path, text)
     if path.suffix == ".py":
         _compile(path, text, startup, optimize=2)
     report.say(f"installed {path}")
@@ -410,10 +409,13 @@ def _compile(path: Path, text: str, startup: str = "", optimize: int = 0) -> Non
     content = importlib.util.MAGIC_NUMBER + flags + _hash(text, startup) + marshal.dumps(code)
     compiled = _compiled(path)
     compiled.parent.mkdir(exist_ok=True)
-    fresh = compiled.with_name(f".{compiled.name}-{os.getpid()}")
-    fresh.write_bytes(content)
-    fresh.chmod(READABLE_FILE)
-    fresh.replace(compiled)
+    _replace(compiled, content)
+
+
+def _replace(path: Path, content: str | bytes) -> None:
+    """Write a file that every user can read, also where one is that they cannot."""
+    writing.replace(path, content, mode=READABLE_FILE)
+    path.chmod(READABLE_FILE)
 
 
 def _hash(text: str, startup: str) -> bytes:

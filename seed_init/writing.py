@@ -110,7 +110,11 @@ def _beside(
     # Nobody else may read what goes to a file of a mode that is not known yet.
     narrow = keep is not None or mode is not None
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-    handle = os.open(fresh, flags, 0o600 if narrow else 0o666)
+    try:
+        handle = os.open(fresh, flags, 0o600 if narrow else 0o666)
+    except OSError as error:
+        error.filename = str(path)  # the random name says nothing to a user
+        raise
     try:
         with os.fdopen(handle, "wb") as file:
             if keep is not None:
