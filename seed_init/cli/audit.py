@@ -89,7 +89,10 @@ def run(options: argparse.Namespace) -> int:
         # The command may leave this directory, or remove it.
         place = Path.cwd()
         output = place / options.output if options.output is not None else None
-        with tempfile.TemporaryDirectory(prefix="seed-init-audit-") as name:
+        # A worker of the command may outlive it, and write while the directory is removed.
+        with tempfile.TemporaryDirectory(
+            prefix="seed-init-audit-", ignore_cleanup_errors=True
+        ) as name:
             status = _run(options, Path(name))
             processes = journal.read(Path(name, "trace"))
     except (commands.CannotStart, journal.Unreadable) as error:
