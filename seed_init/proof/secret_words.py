@@ -35,7 +35,8 @@ _USER_AND_PASSWORD = re.compile(r"\A((?:--[a-z-]+=)?[^\s:]+):(?!\d+\Z)(?!//).+",
 _SHELL_WORD = re.compile(
     r"\s+|(?:<redacted>|[^\s'\"\\;&|()<>]|\\.|'[^']*'|\"(?:[^\"\\]|\\.)*\")+|[;&|()<>]", re.DOTALL
 )
-_SUBSTITUTION = re.compile(r"`|\$\(|<<")
+# What is substituted, a document, and a sign that stands alone: words are not what they seem.
+_NOT_BY_WORDS = re.compile(r"`|\$\(|<<|\s:?=\s")
 
 _SHOWN, _ONE_HIDDEN, _ALL_HIDDEN, _MORE_HIDDEN = range(4)
 """What becomes of the next word: shown; hidden, and no other; hidden, and those behind as well that
@@ -67,7 +68,8 @@ class _CommandLine:
 
     def _note_program(self, before: str, word: str) -> None:
         name = word.rpartition("/")[2]
-        self.is_shell = self.is_shell or name in _SHELLS
+        if not word.startswith("-"):
+            self.is_shell = name in _SHELLS
         self.short += _SHORT_OPTIONS.get(name, "")
         self.glued += _GLUED_OPTIONS.get(name, "")
         if word == "login" and before in ("docker", "podman", "nerdctl", "registry"):
@@ -87,8 +89,9 @@ class _CommandLine:
         sign, name, assigned = found.groups()
         if sign or assigned:
             return _ALL_HIDDEN if is_secret(name, behind) else _SHOWN
-        is_name = before not in _OF_A_VARIABLE and secret_names.is_certain(name)
-        return _ONE_HIDDEN if is_name else _SHOWN
+        if before in _OF_A_VARIABLE or not secret_names.is_certain(name):
+            return _SHOWN
+        return _ALL_HIDDEN if behind in ("=", ":", ":=") else _ONE_HIDDEN
 
     def _shown(self, before: str, word: str) -> str:
         is_code = re.fullmatch(r"-[a-z]*c", before) is not None
@@ -114,7 +117,7 @@ def _is_hidden(word: str, state: int) -> bool:
 def _script(given: str) -> str:
     """A shell's command, word by word; where it is none that can be split, as one text."""
     pieces = _SHELL_WORD.findall(given)
-    if "".join(pieces) != given or _SUBSTITUTION.search(given):
+    if "".join(pieces) != given or _NOT_BY_WORDS.search(given):
         return without_secrets(given, is_word=True)
     shown = iter(words_without_secrets(piece for piece in pieces if not piece.isspace()))
     return "".join(piece if piece.isspace() else next(shown) for piece in pieces)

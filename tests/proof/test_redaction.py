@@ -122,6 +122,9 @@ NAMED: list[list[str]] = [
     ["sh", "-c", f"HF_TOKEN={S} python train.py"],
     ["bash", "-lc", f'export PASSWORD="two {S}"; python train.py --lr 3'],
     ["bash", "-c", f"PASSWORD=$(echo {S}) python train.py"],
+    ["bash", "-c", f"PASSWORD = {S}"],
+    ["bash", "x.sh", "&&", "python", "-c", f"a.b['HF_TOKEN'] = '{S}'"],
+    ["password", "=", S],
     ["bash", "-c", f"train --password {S}; echo"],
     # Users of URLs.
     [f"https://me:{S}@example.org/a.git"],

@@ -9,7 +9,7 @@ from html import escape
 
 from seed_init.proof.cost.judging import Judgement, Row, percent
 from seed_init.proof.secret_words import words_without_secrets
-from seed_init.terminal import one_line  # XML has no control characters
+from seed_init.terminal import one_line
 
 ROW = 26
 """Height of a line, in pixels."""
@@ -52,11 +52,11 @@ def picture(result: Judgement) -> str:
     width, height = LEFT + WIDTH + RIGHT, bottom + BOTTOM
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" '
-        f'height="{height}" role="img" aria-label="{escape(_title(result), quote=True)}">',
+        f'height="{height}" role="img" aria-label="{_text(_title(result))}">',
         f"<style>{STYLE}</style>",
         f'<rect class="back" width="{width}" height="{height}"/>',
-        f'<text class="title" x="16" y="24">{escape(_title(result))}</text>',
-        f'<text class="small" x="16" y="44">{escape(_subtitle(result))}</text>',
+        f'<text class="title" x="16" y="24">{_text(_title(result))}</text>',
+        f'<text class="small" x="16" y="44">{_text(_subtitle(result))}</text>',
     ]
     for tick in _ticks(low, high):
         x = across(tick)
@@ -67,11 +67,11 @@ def picture(result: Judgement) -> str:
     for number, row in enumerate(rows):
         y = TOP + ROW * number + ROW / 2
         parts.append(
-            f'<text x="{LEFT - 12}" y="{y + 4}" text-anchor="end">{escape(row.choice.name)}</text>'
+            f'<text x="{LEFT - 12}" y="{y + 4}" text-anchor="end">{_text(row.choice.name)}</text>'
         )
         parts += _mark(row, y, across)
         parts.append(
-            f'<text class="small" x="{LEFT + WIDTH + 14}" y="{y + 4}">{escape(_words(row))}</text>'
+            f'<text class="small" x="{LEFT + WIDTH + 14}" y="{y + 4}">{_text(_words(row))}</text>'
         )
     parts.append(
         f'<text class="small" x="{LEFT}" y="{bottom + 36}">time a step, as a multiple of that '
@@ -80,8 +80,13 @@ def picture(result: Judgement) -> str:
     return "\n".join([*parts, "</svg>\n"])
 
 
+def _text(value: str) -> str:
+    """Text as XML, which has no control characters."""
+    return escape(one_line(value), quote=True)
+
+
 def _title(result: Judgement) -> str:
-    command = one_line(" ".join(words_without_secrets(result.measurements.request.command)))
+    command = " ".join(words_without_secrets(result.measurements.request.command))
     return f"What determinism costs: {command if len(command) < 80 else command[:77] + '...'}"
 
 
