@@ -351,6 +351,19 @@ def test_where_nothing_differs_but_an_instrument_failed_nothing_is_proven(
     result = by_function(python, tmp_path, "-c", FULL, perturb=False)
     assert (result.verdict, result.identical) == ("unproven", False)
     assert result.failures[0].runs == ["run 1"]
+    assert result.not_compared[0] == (
+        "training steps and generators: what was written of them is lost"
+    )
+
+
+def test_a_trace_that_the_command_removed_proves_nothing(python: Path, tmp_path: Path) -> None:
+    code = "import os, shutil; shutil.rmtree(os.path.dirname(os.environ['TMPDIR']))"
+    result = by_function(python, tmp_path, "-c", code, perturb=False)
+    assert result.verdict == "unproven"
+    [failure] = result.failures
+    assert str(failure) == (
+        "the trace is lost: the command removed the directory TMPDIR is in, in run 1, run 2, run 3"
+    )
 
 
 @pytest.mark.torch
