@@ -356,16 +356,6 @@ def test_where_nothing_differs_but_an_instrument_failed_nothing_is_proven(
     )
 
 
-def test_a_trace_that_the_command_removed_proves_nothing(python: Path, tmp_path: Path) -> None:
-    code = "import os, shutil; shutil.rmtree(os.path.dirname(os.environ['TMPDIR']))"
-    result = by_function(python, tmp_path, "-c", code, perturb=False)
-    assert result.verdict == "unproven"
-    [failure] = result.failures
-    assert str(failure) == (
-        "the trace is lost: the command removed the directory TMPDIR is in, in run 1, run 2, run 3"
-    )
-
-
 @pytest.mark.torch
 def test_what_one_run_did_not_see_is_no_difference_and_what_could_not_be_read_is_named(
     python: Path, tmp_path: Path
