@@ -212,7 +212,7 @@ def _keep(trace: Path, kept: Path, lost: list[str]) -> None:
             for file in trace.iterdir():
                 shutil.move(file, kept / file.name)
         except FileNotFoundError:
-            lost.append("its trace: the command removed the directory that TMPDIR is in")
+            lost.append("the trace is lost: the command removed the directory TMPDIR is in")
 
 
 class _Job:

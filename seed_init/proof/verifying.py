@@ -548,13 +548,15 @@ def _how_failed(run: running.Run) -> str:
     return f"the command failed: {how}" + (f"; its last line on stderr: {said}" if said else "")
 
 
-def _why_nothing(run: running.Run, given: Mapping[str, str]) -> str:
-    """Why no process of a run wrote anything; `given` is its environment."""
+def _why_nothing(base: Outcome, given: Mapping[str, str]) -> str:
+    """Why there is nothing that a process of a run wrote; `given` is its environment."""
     if given.get("SEED_INIT", "").strip() == "0":
         return "SEED_INIT=0 switches the hook off"
-    cut = run.cut_short()
+    cut = base.run.cut_short()
     if cut is not None:
         return f"no Python of this command had written any: {cut}"
+    if _failures([base]):
+        return "what was written of them is lost"
     return (
         "no Python of this command ran the hook; run 'seed-init install' with it (one that ends "
         "by os._exit or exec before its first step writes nothing either)"
@@ -565,7 +567,7 @@ def _not_compared(outcomes: list[Outcome], request: Request, given: Mapping[str,
     """What could not be compared, one line each; `given` is the environment of the runs."""
     base, lines = outcomes[0], []
     if not base.processes:
-        lines.append(f"training steps and generators: {_why_nothing(base.run, given)}")
+        lines.append(f"training steps and generators: {_why_nothing(base, given)}")
     elif not any(process.of("step") for process in base.processes):
         lines.append("training steps: no optimizer of torch.optim made a step")
     elif any(_is_cut(process) for outcome in outcomes for process in outcome.processes):

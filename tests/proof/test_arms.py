@@ -19,16 +19,20 @@ SENSITIVE = """
 import json, os, random, sys, tempfile, time
 from pathlib import Path
 
-def siblings():
-    # What runs beside this process, started by the same one.
-    count = 0
+def parents():
+    found = {}
     for pid in filter(str.isdecimal, os.listdir("/proc")):
         try:
             stat = Path("/proc", pid, "stat").read_text().rpartition(")")[2].split()
         except OSError:
             continue
-        count += int(stat[1]) == os.getppid() and int(pid) != os.getpid()
-    return count
+        found[int(pid)] = int(stat[1])
+    return found
+
+def siblings():
+    # What runs beside this process's keeper, started by the same one.
+    found = parents()
+    return list(found.values()).count(found[os.getppid()]) - 1
 
 def hours():
     # How far the clock is from the one of the file system, which nothing can change here.

@@ -351,6 +351,9 @@ def test_where_nothing_differs_but_an_instrument_failed_nothing_is_proven(
     result = by_function(python, tmp_path, "-c", FULL, perturb=False)
     assert (result.verdict, result.identical) == ("unproven", False)
     assert result.failures[0].runs == ["run 1"]
+    assert result.not_compared[0] == (
+        "training steps and generators: what was written of them is lost"
+    )
 
 
 @pytest.mark.torch

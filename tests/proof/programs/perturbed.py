@@ -12,16 +12,15 @@ from pathlib import Path
 
 
 def siblings() -> int:
-    """What runs beside this process, started by the same one."""
-    count = 0
+    """What runs beside this process's keeper, started by the same one."""
+    parents = {}
     for entry in Path("/proc").iterdir():
         try:
             stat = (entry / "stat").read_text().rpartition(")")[2].split()
         except OSError:
             continue
-        if entry.name.isdecimal() and int(entry.name) != os.getpid():
-            count += int(stat[1]) == os.getppid()
-    return count
+        parents[entry.name] = stat[1]
+    return list(parents.values()).count(parents[str(os.getppid())]) - 1
 
 
 def hours() -> int:
