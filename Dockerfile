@@ -155,6 +155,7 @@ RUN apt-get update \
     && rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/log/apt /var/log/dpkg.log
 
 COPY --chmod=755 entrypoint/seed-init-ssh /usr/local/bin/
+COPY --chmod=644 entrypoint/ssh_keys.py /usr/local/share/seed_init/
 
 # Where the first start puts the host key. A new volume takes owner and mode from here, and
 # group 0 may write, because an arbitrary --user is in it.
