@@ -13,7 +13,7 @@ export SEED DETERMINISM JUPYTER_PORT
 PYTHON_FILES := seed_init image tests benchmarks examples entrypoint/seed-init-healthcheck \
 	entrypoint/ssh_keys.py
 SHELL_FILES := tools/*.sh tests/standin/*.sh entrypoint/seed-init-entrypoint \
-	entrypoint/seed-init-notebook entrypoint/seed-init-ssh image/seed-init image/login.sh \
+	entrypoint/seed-init-notebook entrypoint/seed-init-ssh image/seed-init image/login.sh image/root.sh \
 	examples/team/*.sh .ci/run
 
 .PHONY: help
