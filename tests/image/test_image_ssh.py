@@ -547,6 +547,7 @@ def test_the_service_is_seeded_and_keeps_its_host_key_for_the_next_user(
 ) -> None:
     client = up(project, key, tmp_path, SEED="7")
     assert json.loads(client.python(DRAWS).stdout) == recipe(7)
+    assert client.ssh("grep NoNewPrivs /proc/self/status").stdout == "NoNewPrivs:\t1\n"
     before = host_key(client)
     project.compose("--profile=ssh", "down", "--timeout=1")
     # accept-new: the client would refuse another host key.
