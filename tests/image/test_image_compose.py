@@ -17,6 +17,7 @@ OF_ONE_SERVICE = {
         "JUPYTER_TOKEN",
         "JUPYTER_HASHED_PASSWORD",
         "JUPYTER_NO_AUTH",
+        "JUPYTER_ALLOWED_HOSTS",
         "NB_PREFIX",
     },
     "ssh": {"SSH_PORT", "SSH_AUTHORIZED_KEYS"},
