@@ -41,6 +41,7 @@ RUN --mount=type=bind,source=seed_init,target=/tmp/hook/seed_init \
 
 COPY image/defaults /etc/seed_init/defaults
 COPY --chmod=755 image/seed-init entrypoint/seed-init-entrypoint /usr/local/bin/
+COPY --chmod=644 image/root.sh /usr/local/share/seed_init/
 
 # Debian's /etc/profile sets PATH anew: a login shell (JupyterLab's terminals are) would lose
 # the base's Python.
@@ -48,6 +49,12 @@ COPY --chmod=755 image/seed-init entrypoint/seed-init-entrypoint /usr/local/bin/
 RUN bin=$(dirname "$(command -v python)") \
     && echo "case :\$PATH: in *:$bin:*) ;; *) PATH=$bin:\$PATH ;; esac" \
         > /etc/profile.d/seed-init.sh
+
+# Root's home comes before all that is read or asked from a home: bash looks for ~/.bashrc and
+# ~/.profile after these files.
+RUN root='[ ! -r /usr/local/share/seed_init/root.sh ] || . /usr/local/share/seed_init/root.sh' \
+    && echo "$root" >> /etc/profile.d/seed-init.sh \
+    && sed -i "1i $root" /etc/bash.bashrc
 
 # A person at a shell sees which seed holds. Login shells say it from profile.d, after PATH: for a
 # user without a passwd entry /etc/profile does not read bash.bashrc (bash then takes itself for
@@ -155,6 +162,7 @@ RUN apt-get update \
     && rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/log/apt /var/log/dpkg.log
 
 COPY --chmod=755 entrypoint/seed-init-ssh /usr/local/bin/
+COPY --chmod=644 entrypoint/ssh_keys.py /usr/local/share/seed_init/
 
 # Where the first start puts the host key. A new volume takes owner and mode from here, and
 # group 0 may write, because an arbitrary --user is in it.

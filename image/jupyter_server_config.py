@@ -9,6 +9,7 @@ if importlib.util.find_spec("seed_init"):
     from seed_init.notebook import server
 
     chosen = server.settings()
+    c.ServerApp.port = chosen.port
     # The container's own address; docker-compose.yml publishes it on 127.0.0.1 only.
     c.ServerApp.ip = "0.0.0.0"
     c.ServerApp.root_dir = chosen.root_dir
@@ -22,7 +23,7 @@ else:
     # The Jupyter of another Python than the image's. Nothing there sees to it that a server
     # without a token does not start: it stays on loopback.
     c.ServerApp.jpserver_extensions = {"seed_init.notebook.server": False}
-c.ServerApp.port = int(os.environ.get("JUPYTER_PORT") or 8888)
+    c.ServerApp.port = int(os.environ.get("JUPYTER_PORT") or 8888)
 # Another port would be one that nobody published: say that it is taken and stop.
 c.ServerApp.port_retries = 0
 c.ServerApp.open_browser = False

@@ -57,6 +57,8 @@ no_gpu() {
 
 compose() {
     # Files that a job writes into this folder belong to its owner.
+    [[ -n ${CONTAINER_UID:-} || ! -O . || $EUID != 0 ]] \
+        || say 'the container runs as root, because this folder belongs to root; to change that: chown -R 1000 .'
     CONTAINER_UID=${CONTAINER_UID:-$(stat -c %u .)} docker compose "${files[@]}" "$@"
 }
 

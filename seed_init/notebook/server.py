@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from seed_init.notebook import hosts
 from seed_init.refusals import Refusal, end, listed, shown
 
 ARGON2 = re.compile(r"argon2:\$argon2(id|i|d)\$v=\d+\$m=\d+,t=\d+,p=\d+\$[\w+/]+\$[\w+/]+", re.A)
@@ -26,7 +27,11 @@ _STEP = r"(%[0-9A-Fa-f]{2}|[\w@~-])(%[0-9A-Fa-f]{2}|[\w@~.-])*"
 PREFIX = re.compile(rf"/|/?{_STEP}(/{_STEP})*/?", re.A)
 
 WORKSPACE = "/workspace"
-CREDENTIALS = ("JUPYTER_TOKEN", "JUPYTER_TOKEN_FILE", "JUPYTER_HASHED_PASSWORD")
+TOKENS = ("JUPYTER_TOKEN", "JUPYTER_TOKEN_FILE")
+CREDENTIALS = (*TOKENS, "JUPYTER_HASHED_PASSWORD")
+
+HOST = re.compile(r"\*|\.?(?:[a-z0-9_-]+\.)*[a-z0-9_-]+")
+"""A name in JUPYTER_ALLOWED_HOSTS: one host, with a point in front all below it, or any."""
 
 
 @dataclass(frozen=True)
@@ -34,12 +39,14 @@ class Settings:
     """What the environment says about the server; None where it says nothing.
 
     Attributes:
+        port: the TCP port to listen on, 1 to 65535.
         base_url: the path that everything is below.
         root_dir: the folder that the file browser shows.
         hashed_password: as `jupyter_server.auth.passwd` returns it.
         token: "" for no token.
     """
 
+    port: int
     base_url: str | None
     root_dir: str
     hashed_password: str | None
@@ -48,6 +55,10 @@ class Settings:
 
 def settings() -> Settings:
     """What this process's environment says; a value that is not accepted ends it, status 78."""
+    # Jupyter would take a blank for the token, and nobody could enter it.
+    for name in TOKENS:
+        if not _given(os.environ, name):
+            os.environ.pop(name, None)
     try:
         return read(os.environ)
     except Refusal as refusal:
@@ -61,18 +72,32 @@ def read(environment: Mapping[str, str]) -> Settings:
         Refusal: a value is not accepted.
     """
     # The Hub says all of it: the path, and who may come in.
-    if environment.get("JUPYTERHUB_API_TOKEN"):
-        return Settings(None, _root(environment), None, None)
+    if _given(environment, "JUPYTERHUB_API_TOKEN"):
+        return Settings(_port(environment), None, _root(environment), None, None)
+    allowed_hosts(environment)
     return Settings(
+        port=_port(environment),
         base_url=_prefix(environment),
         root_dir=_root(environment),
         hashed_password=_hashed_password(environment),
-        token="" if _no_auth(environment) else None,
+        token="" if _no_auth(environment) else _token(environment),
     )
 
 
+def _given(environment: Mapping[str, str], name: str) -> str:
+    """A variable without the white space around it; "" where it is unset."""
+    return environment.get(name, "").strip()
+
+
+def _port(environment: Mapping[str, str]) -> int:
+    given = environment.get("JUPYTER_PORT", "").strip()
+    if given and not (re.fullmatch(r"[0-9]{1,5}", given) and 1 <= int(given) <= 65535):
+        raise Refusal(f"JUPYTER_PORT={shown(given)} is not accepted; use a port from 1 to 65535")
+    return int(given or 8888)
+
+
 def _prefix(environment: Mapping[str, str]) -> str | None:
-    prefix = environment.get("NB_PREFIX", "").strip()
+    prefix = _given(environment, "NB_PREFIX")
     if prefix and not PREFIX.fullmatch(prefix):
         raise Refusal(
             f"NB_PREFIX={shown(prefix)} is not accepted; use a path such as /notebook/team/name"
@@ -82,14 +107,14 @@ def _prefix(environment: Mapping[str, str]) -> str | None:
 
 def _root(environment: Mapping[str, str]) -> str:
     """Home is the volume that these two keep for a user; files elsewhere go with the container."""
-    kept_at_home = environment.get("JUPYTERHUB_API_TOKEN") or environment.get("NB_PREFIX")
+    kept_at_home = _given(environment, "JUPYTERHUB_API_TOKEN") or _given(environment, "NB_PREFIX")
     if kept_at_home and not Path(WORKSPACE).is_mount():
         return str(Path.home())
     return WORKSPACE
 
 
 def _hashed_password(environment: Mapping[str, str]) -> str | None:
-    hashed = environment.get("JUPYTER_HASHED_PASSWORD", "").strip()
+    hashed = _given(environment, "JUPYTER_HASHED_PASSWORD")
     if hashed and not is_hash(hashed):
         # Not shown: it may be the password.
         raise Refusal(
@@ -107,11 +132,43 @@ def is_hash(text: str) -> bool:
     return len(digest[3]) == 2 * hashlib.new(digest[1]).digest_size
 
 
+def _token(environment: Mapping[str, str]) -> str | None:
+    """The token that is given; "" for an empty file of it, which is no authentication."""
+    token = _given(environment, "JUPYTER_TOKEN")
+    path = _given(environment, "JUPYTER_TOKEN_FILE")
+    if token or not path:
+        return token or None
+    try:
+        # An editor, or echo, has put a line's end behind the token.
+        return Path(path).read_text().strip()
+    except (OSError, UnicodeError) as error:
+        reason = getattr(error, "strerror", None) or "no text"
+        raise Refusal(
+            f"cannot read JUPYTER_TOKEN_FILE={shown(path)}: {reason}; repair or unset it"
+        ) from None
+
+
+def allowed_hosts(environment: Mapping[str, str]) -> list[str]:
+    """The names in JUPYTER_ALLOWED_HOSTS, in lower case.
+
+    Raises:
+        Refusal: one is no name of a host.
+    """
+    given = _given(environment, "JUPYTER_ALLOWED_HOSTS")
+    names = given.lower().replace(",", " ").split()
+    if not all(HOST.fullmatch(name) for name in names):
+        raise Refusal(
+            f"JUPYTER_ALLOWED_HOSTS={shown(given)} is not accepted; use the names of hosts without "
+            "https:// and port: notebooks.example.org, .example.org for all below it, * for any"
+        )
+    return names
+
+
 def _no_auth(environment: Mapping[str, str]) -> bool:
-    given = environment.get("JUPYTER_NO_AUTH", "").strip()
+    given = _given(environment, "JUPYTER_NO_AUTH")
     if given not in ("", "1"):
         raise Refusal(f"JUPYTER_NO_AUTH={shown(given)} is not accepted; use {listed(('1',))}")
-    also = [name for name in CREDENTIALS if environment.get(name)]
+    also = [name for name in CREDENTIALS if _given(environment, name)]
     if given and also:
         raise Refusal(f"JUPYTER_NO_AUTH=1 and {also[0]} are both set; unset one of them")
     return bool(given)
@@ -134,7 +191,7 @@ def _load_jupyter_server_extension(app: Any) -> None:
         app: the `ServerApp`.
     """
     try:
-        line = warning(app)
+        line = protect(app)
     except Exception as error:
         # Jupyter would only log it, and start.
         end(
@@ -146,23 +203,51 @@ def _load_jupyter_server_extension(app: Any) -> None:
         print(f"seed_init: {line}", file=sys.stderr, flush=True)
 
 
-def warning(app: Any) -> str | None:
-    """The line for a server that lets anybody in; None for any other.
+def protect(app: Any) -> str | None:
+    """See to it that not anybody comes in; the line for a server that asks nobody, else None.
 
     Raises:
         Refusal: it must not start.
     """
-    # A UNIX socket has no address; the mode of its file says who may come in.
+    # A Hub's provider has no token of its own.
+    token = getattr(app.identity_provider, "token", "")
+    if token != token.strip():
+        raise Refusal(
+            "the token begins or ends with white space, which nobody could enter: not starting "
+            "the server; set JUPYTER_TOKEN or IdentityProvider.token without it"
+        )
+    # A UNIX socket has no address; the mode of its file says who may come in. On loopback
+    # Jupyter checks the hosts by itself.
     if app.identity_provider.auth_enabled or app.sock or is_loopback(app.ip):
         return None
-    if os.environ.get("JUPYTER_NO_AUTH", "").strip() != "1":
+    if _given(os.environ, "JUPYTER_NO_AUTH") != "1":
         raise Refusal(
             f"no token and no password for a server on {app.ip or 'every address'}: not starting "
             "it; set JUPYTER_TOKEN or JUPYTER_HASHED_PASSWORD, or JUPYTER_NO_AUTH=1 where a "
             "gateway checks who comes in"
         )
-    return (
+    reached = (
         f"JUPYTER_NO_AUTH=1: whoever reaches port {app.port} of this container can run code in it"
+    )
+    names = own_hosts(app)
+    if "*" in names:
+        return f"{reached}, and so can any web page, by DNS rebinding: every host is allowed"
+    hosts.guard(app.web_app, names)
+    return (
+        f"{reached}; requests for other hosts than {', '.join(names)} and addresses are refused, "
+        "a gateway's own name has to be in JUPYTER_ALLOWED_HOSTS"
+    )
+
+
+def own_hosts(app: Any) -> list[str]:
+    """The names under which the server `app` may be asked for; "*" in it for any."""
+    # Jupyter's own ways to say it. It allows every host by itself where the server is not on
+    # loopback, so only what somebody has set counts.
+    if app.config.ServerApp.get("allow_remote_access") is True:
+        return ["*"]
+    names = [*app.local_hostnames, socket.gethostname(), app.ip, *allowed_hosts(os.environ)]
+    return list(
+        dict.fromkeys(name.lower() for name in names if name and not hosts.is_address(name))
     )
 
 

@@ -1,11 +1,13 @@
 """What the notebook image's server takes from its environment, without the image."""
 
 import hashlib
+import os
+from pathlib import Path
 
 import pytest
 from jupyter_server.auth import passwd
 
-from seed_init.notebook import server
+from seed_init.notebook import hosts, server
 from seed_init.refusals import Refusal
 
 
@@ -50,6 +52,103 @@ def test_a_path_is_a_prefix(prefix: str) -> None:
 def test_what_is_no_plain_path_is_no_prefix(prefix: str) -> None:
     with pytest.raises(Refusal, match="NB_PREFIX="):
         server.read({"NB_PREFIX": prefix})
+
+
+BLANKS = ["JUPYTER_TOKEN", "JUPYTER_TOKEN_FILE", "JUPYTER_HASHED_PASSWORD", "JUPYTER_NO_AUTH",
+          "JUPYTER_PORT", "NB_PREFIX", "JUPYTER_ALLOWED_HOSTS", "JUPYTERHUB_API_TOKEN"]  # fmt: skip
+
+
+@pytest.mark.parametrize("blank", ["", " ", "\t\n"])
+def test_blank_counts_as_unset(blank: str) -> None:
+    assert server.read(dict.fromkeys(BLANKS, blank)) == server.read({})
+    # Beside a variable that excludes it, too.
+    assert server.read({"JUPYTER_NO_AUTH": " 1 ", "JUPYTER_TOKEN": blank}).token == ""
+
+
+def test_a_blank_token_is_hidden_from_jupyter(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("JUPYTER_TOKEN", "JUPYTER_TOKEN_FILE"):
+        monkeypatch.setenv(name, " ")
+    server.settings()
+    assert not {"JUPYTER_TOKEN", "JUPYTER_TOKEN_FILE"} & set(os.environ)
+
+
+def test_white_space_around_a_token_is_no_part_of_it(tmp_path: Path) -> None:
+    file = tmp_path / "token"
+    file.write_text("of the file\n")
+    assert server.read({"JUPYTER_TOKEN_FILE": f"{file} "}).token == "of the file"
+    both = {"JUPYTER_TOKEN": " mine\n", "JUPYTER_TOKEN_FILE": str(file)}
+    assert server.read(both).token == "mine"
+    file.write_text("\n")
+    assert server.read({"JUPYTER_TOKEN_FILE": str(file)}).token == ""  # refused later: no token
+
+
+@pytest.mark.parametrize("content", [None, b"\xff\xfe"])
+def test_a_token_file_that_cannot_be_read_is_refused(tmp_path: Path, content: bytes | None) -> None:
+    file = tmp_path / "token"
+    if content is not None:
+        file.write_bytes(content)
+    with pytest.raises(Refusal, match="cannot read JUPYTER_TOKEN_FILE="):
+        server.read({"JUPYTER_TOKEN_FILE": str(file)})
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "https://a.example",
+        "a.example:443",
+        "a.example/team",
+        "*.example",
+        "a..b",
+        ".",
+        "größe.example",
+    ],
+)
+def test_what_is_no_name_of_a_host_is_refused(given: str) -> None:
+    with pytest.raises(Refusal, match="JUPYTER_ALLOWED_HOSTS="):
+        server.read({"JUPYTER_ALLOWED_HOSTS": f"good.example,{given}"})
+
+
+NAMES = ["localhost", "gateway.example.org", ".apps.example.org"]
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "localhost",
+        "jupyter.localhost",
+        "127.0.0.1",
+        "10.1.2.3",
+        "[::1]",
+        "[2001:db8::1]",
+        "Gateway.Example.org.",
+        "ann.apps.example.org",
+        "a.b.apps.example.org",
+    ],
+)
+def test_addresses_and_names_that_are_allowed_are_the_servers_own(host: str) -> None:
+    assert hosts.is_own(host, NAMES)
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "",
+        ".",
+        "rebound.example",
+        "apps.example.org",
+        "evilapps.example.org",
+        "gateway.example.org.rebound.example",
+        "localhost.rebound.example",
+        "notlocalhost",
+        "127.0.0.1.rebound.example",
+        "127.0.0.1,rebound.example",
+        "10.1.2",
+        "0x7f.1",
+        "rebound.example@127.0.0.1",
+    ],
+)
+def test_any_other_host_is_foreign(host: str) -> None:
+    assert not hosts.is_own(host, NAMES)
 
 
 def test_under_a_hub_the_hub_decides_path_and_authentication() -> None:

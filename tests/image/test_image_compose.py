@@ -17,6 +17,7 @@ OF_ONE_SERVICE = {
         "JUPYTER_TOKEN",
         "JUPYTER_HASHED_PASSWORD",
         "JUPYTER_NO_AUTH",
+        "JUPYTER_ALLOWED_HOSTS",
         "NB_PREFIX",
     },
     "ssh": {"SSH_PORT", "SSH_AUTHORIZED_KEYS"},
@@ -55,6 +56,15 @@ def test_the_cpu_file_takes_every_gpu_away_and_nothing_else(project: Project) ->
             del service["deploy"]
         assert with_gpu[name]["ulimits"].pop("memlock") == -1
         assert without[name] == with_gpu[name]
+
+
+def test_no_service_gets_more_rights_than_its_user(project: Project) -> None:
+    found = services(project, cpu=True)
+    assert {name: found[name]["security_opt"] for name in SERVICES} == {
+        name: ["no-new-privileges:true"] for name in SERVICES
+    }
+    done = project.compose("run", "--rm", "train", "grep", "NoNewPrivs", "/proc/self/status")
+    assert done.stdout == "NoNewPrivs:\t1\n"
 
 
 def test_the_port_is_published_on_127_0_0_1(project: Project) -> None:

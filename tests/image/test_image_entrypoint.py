@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from containers import Container, Containers, derived_image, docker, until
+from containers import Container, Containers, command, derived_image, docker, until
 
 pytestmark = pytest.mark.image
 
@@ -252,6 +252,98 @@ def test_where_home_is_writable_it_is_kept(
     script = 'touch "$HOME/written" && echo "$HOME"'
     done = container.run(images.runtime, "bash", "-c", script, options=options)
     assert (done.stdout, done.stderr) == ("/home/jovyan\n", "")
+
+
+# --- root, from outside -------------------------------------------------------------------
+
+PLANT = r"""
+import os, pathlib, site
+home, packages = pathlib.Path.home(), pathlib.Path(site.getusersitepackages())
+packages.mkdir(parents=True)
+touch = "import os; open('/tmp/ran-{}-%s' % os.geteuid(), 'w')\n"
+(packages / "planted.pth").write_text(touch.format("pth"))
+(packages / "usercustomize.py").write_text(touch.format("usercustomize"))
+for name in ("json", "seed_init", "torch"):
+    pathlib.Path(f"/workspace/{name}.py").write_text(touch.format(name))
+for name in (".bashrc", ".bash_profile", ".profile", ".bash_logout"):
+    (home / name).write_text(f"touch /tmp/ran-{name}-$(id -u)\n")
+(home / ".bash_history").unlink(missing_ok=True)
+(home / ".bash_history").symlink_to("/etc/planted")
+"""
+"""What a user may leave in the home and the working directory for somebody else to run."""
+
+ROOTS_COMMANDS = [
+    "seed-init status",
+    "seed-init status --check",
+    "seed-init doctor --cpu",
+    "seed-init set-default SEED=43",
+    "seed-init verify --runs 2 -- python -I -c 1",
+    "seed-init-healthcheck",
+]
+
+
+@pytest.fixture
+def planted(container: Containers, images) -> Container:
+    running = container.start(images.notebook, "sleep", "infinity")
+    running.exec("python", "-c", PLANT)
+    # What is planted does run, in a shell of the user's own.
+    running.exec("bash", "-ic", "python -c 'import json'")
+    assert ran(running) == {"ran-pth-1000", "ran-usercustomize-1000", "ran-.bashrc-1000",
+                            "ran-json-1000"}  # fmt: skip
+    return running
+
+
+def ran(running: Container) -> set[str]:
+    return set(running.exec("bash", "-c", "cd /tmp; ls -d ran-* || true").stdout.split())
+
+
+def test_roots_commands_run_nothing_that_the_user_has_left(planted: Container) -> None:
+    before = ran(planted)
+    for line in ROOTS_COMMANDS:
+        # No server runs: the health check fails after it has looked.
+        status = 1 if line == "seed-init-healthcheck" else None
+        planted.exec(*line.split(), options=["--user=0"], status=status)
+        assert ran(planted) == before, line
+    planted.exec("seed-init", "status", "--check", options=["--user=0", "--env=SEED=7"])
+
+
+def test_roots_shells_have_roots_home(planted: Container) -> None:
+    before = ran(planted)
+    typed = "echo $HOME $USER\npython -P -c 'import json'\nexit\n"
+    for shell in ("bash -i", "bash -il", "sh -l", "sh -il"):
+        words = ["docker", "exec", "--interactive", "--user=0", planted.name, *shell.split()]
+        done = command(*words, typed=typed, status=None)
+        assert "/root root" in done.stdout.splitlines(), shell
+        assert ran(planted) == before, shell
+    planted.exec("test", "!", "-e", "/etc/planted")
+
+
+def test_in_a_container_of_roots_the_home_is_the_images(container: Containers, images) -> None:
+    running = container.start(images.runtime, "sleep", "infinity", options=["--user=0"])
+    assert running.exec("bash", "-lc", "echo $HOME").stdout == "/home/jovyan\n"
+
+
+@pytest.mark.parametrize("link", [True, False], ids=["a link", "somebody else's"])
+def test_a_home_that_somebody_else_has_made_is_not_used(
+    container: Containers, images, link: bool
+) -> None:
+    of_his_own = "mkdir own; chown 12345 own; ln -s own home-12345"
+    make = of_his_own if link else "mkdir -m 777 home-12345"
+    volume = docker("volume", "create").stdout.strip()
+    try:
+        # A folder that two containers share, as /dev/shm with --ipc=host.
+        shared = f"--volume={volume}:/dev/shm"
+        prepare = f"cd /dev/shm; chmod 1777 .; {make}"
+        container.run(images.runtime, "sh", "-c", prepare, options=[shared, "--user=0"])
+        options = [shared, "--user=12345:12345", "--env=TMPDIR=/dev/shm"]
+        done = container.run(images.runtime, "bash", "-c", "echo $HOME", options=options)
+    finally:
+        docker("volume", "rm", volume)
+    assert done.stdout == "/home/jovyan\n"
+    assert done.lines == [
+        "seed_init: home /home/jovyan is not writable, and /dev/shm/home-12345 is a link or "
+        "another user's; mount a volume or a tmpfs on /home/jovyan"
+    ]
 
 
 # --- a team's hooks -----------------------------------------------------------------------

@@ -3,6 +3,7 @@
 The fakes on PATH stand for software that is missing or old; everything else is real.
 """
 
+import os
 import shutil
 import socket
 from pathlib import Path
@@ -52,6 +53,16 @@ def test_without_a_gpu_it_runs_in_a_container_on_the_cpu(project: Project, tmp_p
     assert "weights sha256: " in done.stdout
     metrics = project.folder / "metrics.json"
     assert metrics.stat().st_uid == project.folder.stat().st_uid
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder to root")
+def test_a_container_that_runs_as_root_is_said_to(project: Project) -> None:
+    os.chown(project.folder, 0, 0)
+    as_root = "seed-init: the container runs as root, because this folder belongs to root; "
+    # A bad seed: nothing has to be trained for this.
+    for user, said in (("", True), ("0", False), ("1000", False)):
+        done = project.command("tools/run.sh", "train", status=78, SEED="seven", CONTAINER_UID=user)
+        assert any(line.startswith(as_root) for line in done.lines) == said, user
 
 
 def test_with_a_gpu_but_without_nvidias_runtime_it_says_what_to_install(

@@ -10,7 +10,7 @@ import requests
 import websocket
 from containers import Container, Containers, check_quiet, free_port, until
 from jupyter_server.auth import passwd
-from servers import ANSWER_S, READY_S, Server
+from servers import ALLOWED, ANSWER_S, READY_S, Server
 
 pytestmark = pytest.mark.image
 
@@ -84,6 +84,19 @@ def machine(container: Containers, images) -> Container:
             "use a path such as /notebook/team/name",
             id="prefix",
         ),
+        pytest.param(
+            {"JUPYTER_ALLOWED_HOSTS": "https://example.org"},
+            "JUPYTER_ALLOWED_HOSTS='https://example.org' is not accepted; use the names of hosts "
+            "without https:// and port: notebooks.example.org, .example.org for all below it, "
+            "* for any",
+            id="hosts",
+        ),
+        pytest.param(
+            {"JUPYTER_TOKEN_FILE": "/no/such/file"},
+            "cannot read JUPYTER_TOKEN_FILE='/no/such/file': No such file or directory; "
+            "repair or unset it",
+            id="a token file that is missing",
+        ),
     ],
 )
 def test_a_variable_that_is_not_accepted_is_refused_in_one_line(
@@ -140,17 +153,131 @@ def test_a_server_without_authentication_does_not_start_however_it_lost_it(
         assert last.endswith("or JUPYTER_NO_AUTH=1 where a gateway checks who comes in")
 
 
-def test_no_authentication_at_all_needs_a_variable_and_says_so(
+@pytest.mark.parametrize(
+    "option", ["--IdentityProvider.token=' '", "--IdentityProvider.token='secret '"]
+)
+def test_a_token_that_nobody_could_enter_is_refused(machine: Container, option: str) -> None:
+    way = f"seed-init-notebook {option}"
+    done = machine.exec("python", "-c", WATCH, "bash", "-c", way)
+    status, came_in, output = json.loads(done.stdout)
+    assert (status, came_in) == (78, 0), output
+    assert output.splitlines()[-1].startswith("seed_init: the token begins or ends with white ")
+
+
+# --- by DNS rebinding -----------------------------------------------------------------------
+
+FOREIGN = ["rebound.example", "localhost.rebound.example", "gateway.example.org.rebound.example"]
+PATHS = ["/lab", "/api", "/api/kernels", "/static/favicons/favicon.ico", "/metrics", "/no/such"]
+
+
+def status_for(server: Server, host: str, path: str, method: str = "GET") -> int:
+    """The status for a request by a browser that takes the server for `host`."""
+    headers = {**server.headers, "Host": host, "Origin": f"http://{host}"}
+    return requests.request(method, server.url + path, headers=headers, timeout=ANSWER_S,
+                            allow_redirects=False).status_code  # fmt: skip
+
+
+def websocket_opens(server: Server, host: str, path: str) -> bool:
+    headers = server.headers
+    try:
+        websocket.create_connection(
+            f"ws{server.url.removeprefix('http')}{path}",
+            host=host,
+            origin=f"http://{host}",
+            header=headers,
+            timeout=ANSWER_S,
+        ).close()
+    except websocket.WebSocketBadStatusException as error:
+        assert error.status_code == 403
+        return False
+    return True
+
+
+@pytest.mark.parametrize(
+    ("variables", "allowed", "foreign"),
+    [
+        pytest.param({}, [], [*FOREIGN, "gateway.example.org"], id="no gateway"),
+        pytest.param(
+            {
+                "NB_PREFIX": "/team",
+                "JUPYTER_ALLOWED_HOSTS": "Gateway.example.org, .apps.example.org",
+            },
+            ["gateway.example.org", "ann.apps.example.org:443"],
+            [*FOREIGN, "apps.example.org", "example.org"],
+            id="a gateway",
+        ),
+    ],
+)
+def test_without_authentication_only_known_hosts_are_served_and_the_log_says_so(
+    container: Containers,
+    images,
+    variables: dict[str, str],
+    allowed: list[str],
+    foreign: list[str],
+) -> None:
+    prefix = variables.get("NB_PREFIX", "")
+    server = start(container, images.notebook, prefix=prefix, JUPYTER_NO_AUTH="1", **variables)
+    server.wait_for_page()
+    kernel = f"/api/kernels/{server.start_kernel()}/channels?session_id=a"
+    terminal = f"/terminals/websocket/{server.ask('POST', '/api/terminals').json()['name']}"
+    own = server.container.exec("hostname").stdout.strip()
+    for host in ["localhost", f"127.0.0.1:{server.port}", "[::1]:1", "10.1.2.3", own, *allowed]:
+        assert status_for(server, host, "/api/kernels") == 200, host
+        assert websocket_opens(server, host, kernel), host
+    for host in foreign:
+        assert {status_for(server, host, path) for path in PATHS} == {403}, host
+        assert status_for(server, host, "/api/kernels", "POST") == 403, host
+        assert not websocket_opens(server, host, kernel), host
+        assert not websocket_opens(server, host, terminal), host
+    given = variables.get("JUPYTER_ALLOWED_HOSTS", "").lower().replace(",", " ").split()
+    log = server.log()
+    assert [line for line in log.splitlines() if line.startswith("seed_init:")] == [
+        f"seed_init: JUPYTER_NO_AUTH=1: whoever reaches port {server.port} of this container can "
+        f"run code in it; requests for other hosts than {', '.join(['localhost', own, *given])} "
+        "and addresses are refused, a gateway's own name has to be in JUPYTER_ALLOWED_HOSTS",
+        *(
+            "seed_init: this server asks nobody for a token, so it answers no request for the "
+            f"host '{host}'; if that is your gateway, add it to JUPYTER_ALLOWED_HOSTS"
+            for host in foreign
+        ),
+    ]
+    check_quiet(log, [*ALLOWED, *NO_AUTHENTICATION, " 403 "])
+    assert server.container.exec("seed-init-healthcheck").status == 0
+
+
+def test_every_host_is_served_where_that_is_asked_for_and_the_log_says_what_it_means(
     container: Containers, images
 ) -> None:
-    server = start(container, images.notebook, JUPYTER_NO_AUTH="1").wait_for_answer()
-    assert server.ask("GET", "/api/kernels").json() == []
-    log = server.log()
-    check_quiet(log, NO_AUTHENTICATION)
-    assert [line for line in log.splitlines() if line.startswith("seed_init:")] == [
-        f"seed_init: JUPYTER_NO_AUTH=1: whoever reaches port {server.port} of this container "
-        "can run code in it"
+    server = start(container, images.notebook, JUPYTER_NO_AUTH="1", JUPYTER_ALLOWED_HOSTS="*")
+    server.wait_for_answer()
+    assert status_for(server, "rebound.example", "/api/kernels") == 200
+    assert [line for line in server.log().splitlines() if line.startswith("seed_init:")] == [
+        f"seed_init: JUPYTER_NO_AUTH=1: whoever reaches port {server.port} of this container can "
+        "run code in it, and so can any web page, by DNS rebinding: every host is allowed"
     ]
+
+
+def test_a_token_keeps_a_page_elsewhere_out_under_any_name(container: Containers, images) -> None:
+    # Blank around it, as a file of secrets leaves it.
+    server = start(container, images.notebook, JUPYTER_TOKEN=" chosen\n").wait_for_answer()
+    server.token = "chosen"
+    assert status_for(server, "lab.example.org", "/api/kernels") == 200
+    kernel = f"/api/kernels/{server.start_kernel()}/channels"
+    assert websocket_opens(server, "lab.example.org", kernel)
+    server.token = ""
+    assert status_for(server, "rebound.example", "/api/kernels") == 403
+    assert not websocket_opens(server, "rebound.example", kernel)
+
+
+BLANKS = ("JUPYTER_TOKEN", "JUPYTER_TOKEN_FILE", "JUPYTER_HASHED_PASSWORD", "JUPYTER_NO_AUTH",
+          "NB_PREFIX", "JUPYTER_ALLOWED_HOSTS", "JUPYTERHUB_API_TOKEN")  # fmt: skip
+
+
+def test_variables_that_are_blank_count_as_unset(container: Containers, images) -> None:
+    server = start(container, images.notebook, **dict.fromkeys(BLANKS, " "))
+    server.wait_for_link()
+    server.save("saved.txt", "kept")
+    assert server.container.exec("cat", "/workspace/saved.txt").stdout == "kept"
 
 
 @pytest.mark.parametrize(

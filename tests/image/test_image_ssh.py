@@ -1,12 +1,14 @@
 """The target and the service ssh: logins with a key, and with the container's environment."""
 
 import json
+import re
 import socket
 import subprocess
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import public_keys
 import pytest
 from containers import (
     DRAWS,
@@ -322,6 +324,102 @@ def test_a_key_that_is_added_later_logs_in(start: Start, tmp_path: Path) -> None
     Client(client.port, later, client.known).ssh("true")
 
 
+CHECK = """
+import json, subprocess, sys
+words = ["python", "-I", "-S", "/usr/local/share/seed_init/ssh_keys.py", "NAME", "/tmp/checked"]
+for text in json.load(sys.stdin):
+    with open("/tmp/checked", "w") as file:
+        file.write(text)
+    done = subprocess.run(words, capture_output=True, text=True)
+    print(json.dumps([done.returncode, done.stdout, done.stderr]))
+"""
+"""Run the check of seed-init-ssh on each text: status, stdout, stderr."""
+
+
+@pytest.fixture(scope="module")
+def keys(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Mapping[str, str]]:
+    """The folder of keys of every kind, and their texts."""
+    folder = tmp_path_factory.mktemp("keys")
+    return folder, public_keys.make(folder)
+
+
+def checked(server: Container, texts: list[str]) -> list[list]:
+    words = ["docker", "exec", "--interactive", server.name, "python", "-c", CHECK]
+    done = command(*words, typed=json.dumps(texts))
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def let_in(client: Client, key: Path, text: str) -> bool:
+    """Whether sshd lets in who has `key`, with `text` in the file that it reads at each login."""
+    client.ssh("mkdir -p .ssh && cat > .ssh/authorized_keys", typed=text)
+    return Client(client.port, key, client.known).ssh("true", status=None).status == 0
+
+
+def test_a_line_that_is_accepted_lets_in(
+    client: Client, server: Container, keys: tuple[Path, Mapping[str, str]]
+) -> None:
+    folder, texts = keys
+    lines = [line.format(**texts) for line in public_keys.LETS_IN.values()]
+    assert checked(server, lines) == [[0, "", ""]] * len(lines)
+    for (name, line), text in zip(public_keys.LETS_IN.items(), lines):
+        key = re.search(r"\{(\w+)", line)[1]
+        assert let_in(client, folder / key, f"# a comment\n\n{text}\n"), name
+
+
+@pytest.mark.parametrize(
+    "line", ["cert-authority {rsa}", 'cert-authority,principals="jovyan" {rsa}']
+)
+def test_the_key_of_a_ca_lets_in_who_has_a_certificate_of_it(
+    client: Client, server: Container, keys: tuple[Path, Mapping[str, str]], line: str
+) -> None:
+    folder, texts = keys
+    text = line.format(**texts)
+    assert checked(server, [text]) == [[0, "", ""]]
+    assert let_in(client, folder / "ed25519", text)  # ssh finds the certificate beside it
+    assert not let_in(client, folder / "rsa", text)
+
+
+def test_a_line_that_is_refused_lets_nobody_in_and_is_named(
+    client: Client, server: Container, keys: tuple[Path, Mapping[str, str]]
+) -> None:
+    folder, texts = keys
+    lines = [line.format(**texts) for line, _ in public_keys.REFUSED.values()]
+    # Behind a good line, and one that a splitting by Python would count as two.
+    before = f"{texts['rsa']}\n# \x0b \x85\n\n"
+    found = checked(server, [f"{before}{line}\n{texts['rsa']}" for line in lines])
+    private = texts["private"].split()[4:-4]
+    for (name, (_, said)), (status, stdout, stderr) in zip(public_keys.REFUSED.items(), found):
+        assert (status, stdout, stderr.count("\n")) == (78, "", 1), name
+        assert stderr.startswith("seed_init: NAME, line 4 "), name
+        assert said in stderr, name
+        assert not any(piece[:16] in stderr for piece in private), name
+    assert not let_in(client, folder / "ed25519", "\n".join(lines))
+    assert not let_in(client, folder / "rsa", "\n".join(lines))
+
+
+def test_a_second_key_in_a_line_is_refused_instead_of_lost(
+    client: Client, server: Container, keys: tuple[Path, Mapping[str, str]]
+) -> None:
+    folder, texts = keys
+    lines = [line.format(**texts) for line in public_keys.LOSES_A_KEY.values()]
+    two = "has a second key behind the first; write each on a line of its own"
+    assert checked(server, lines) == [[78, "", f"seed_init: NAME, line 1 {two}\n"]] * len(lines)
+    assert not let_in(client, folder / "rsa", "\n".join(lines))
+
+
+def test_a_key_whose_time_is_over_is_named_and_does_not_stop_the_others(
+    client: Client, server: Container, keys: tuple[Path, Mapping[str, str]]
+) -> None:
+    folder, texts = keys
+    expired = public_keys.EXPIRED.format(**texts)
+    alone, with_another = checked(server, [expired, f"{expired}\n{texts['rsa']}\n"])
+    over = "NAME, line 1: nobody logs in with this key, its expiry-time 20200101 is over\n"
+    assert with_another == [0, over, ""]
+    assert alone[:2] == [78, over]
+    assert alone[2].startswith("seed_init: no public key may log in; ")
+    assert not let_in(client, folder / "ed25519", expired)
+
+
 @pytest.mark.parametrize(
     "options",
     [
@@ -352,23 +450,29 @@ def test_any_user_and_any_root_file_system_will_do(
     ("options", "variables", "line"),
     [
         ([], {}, "no public key may log in; set SSH_AUTHORIZED_KEYS to "),
+        ([], {"SSH_AUTHORIZED_KEYS": " "}, "no public key may log in; set "),
         ([], {"SSH_AUTHORIZED_KEYS": " \n# a comment\n"}, "no public key may log in; set "),
         (
             [],
             {"SSH_AUTHORIZED_KEYS": "\nssh-ed25519 AAAA me"},
-            "SSH_AUTHORIZED_KEYS, line 2: 'ssh-ed25519 AAAA me' is not a public key; use ",
+            "SSH_AUTHORIZED_KEYS, line 2 has an ssh-ed25519 key that is cut short or damaged; use ",
+        ),
+        (
+            [],
+            {"SSH_AUTHORIZED_KEYS": "github.com ssh-ed25519 AAAA"},
+            "SSH_AUTHORIZED_KEYS, line 1 begins with 'github.com', which is no option of sshd's ",
         ),
         (
             [],
             {"SSH_AUTHORIZED_KEYS": "-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1r"},
-            "SSH_AUTHORIZED_KEYS, line 1: '-----BEGIN OPENSSH PRIVATE KEY' is not a public key; ",
+            "SSH_AUTHORIZED_KEYS, line 1 is a private key, ",
         ),
         (
             ["--tmpfs=/etc/seed_init/authorized_keys"],
             {},
             "cannot read /etc/seed_init/authorized_keys as a file and as user 1000",
         ),
-        ([], {"SSH_PORT": "70000"}, "SSH_PORT=70000 is not accepted; use a port from 1 to 65535"),
+        ([], {"SSH_PORT": " 70000 "}, "SSH_PORT=70000 is not accepted; use a port from 1 to 65535"),
         ([], {"SSH_PORT": "a b"}, "SSH_PORT=a\\ b is not accepted; use a port from 1 to 65535"),
         (["--user=0"], {}, "root does not log in here, "),
         ([], {"SEED": "seven"}, "SEED='seven' is not accepted; use "),
@@ -443,6 +547,7 @@ def test_the_service_is_seeded_and_keeps_its_host_key_for_the_next_user(
 ) -> None:
     client = up(project, key, tmp_path, SEED="7")
     assert json.loads(client.python(DRAWS).stdout) == recipe(7)
+    assert client.ssh("grep NoNewPrivs /proc/self/status").stdout == "NoNewPrivs:\t1\n"
     before = host_key(client)
     project.compose("--profile=ssh", "down", "--timeout=1")
     # accept-new: the client would refuse another host key.
