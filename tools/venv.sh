@@ -193,13 +193,49 @@ main() {
 # The image's hook and the image's defaults, so that a job here is seeded as it is there.
 install_hook() {
     .venv/bin/python seed_init install > "$log" 2>&1 || die "$(tail -n 1 "$log")"
+    install_command
     if [[ ! -e .venv/etc/seed_init/defaults ]]; then
         mkdir -p .venv/etc/seed_init
         cp image/defaults .venv/etc/seed_init/defaults
     fi
-    mkdir -p .venv/etc/ipython .venv/etc/jupyter/labconfig
+    # A terminal of JupyterLab's: the user's own, with this environment, and which seed holds.
+    cp image/login.sh .venv/etc/seed_init/
+    cat > .venv/etc/seed_init/bashrc <<SCRIPT
+[ ! -r ~/.bashrc ] || . ~/.bashrc
+. $(printf %q "$PWD/.venv/bin/activate")
+. $(printf %q "$PWD/.venv/etc/seed_init/login.sh")
+SCRIPT
+    # The image's Jupyter and IPython; Jupyter reads PREFIX/etc as it reads /etc.
+    local jupyter=.venv/etc/jupyter
+    mkdir -p .venv/etc/ipython "$jupyter"/{labconfig,jupyter_server_config.d}
     cp image/ipython_config.py .venv/etc/ipython/
-    cp image/page_config.json image/default_setting_overrides.json .venv/etc/jupyter/labconfig/
+    cp image/jupyter_server_config.py "$jupyter"/
+    cp image/server_extensions.json "$jupyter"/jupyter_server_config.d/seed_init.json
+    cp image/page_config.json image/default_setting_overrides.json "$jupyter"/labconfig/
+}
+
+# By hand and not by pip: the hook is a copy that `seed_init install` keeps in step with this
+# checkout, and where pip has put the package, install leaves it to pip.
+install_command() {
+    # Removed first: what is written must not go through a link into another environment.
+    rm -f .venv/bin/seed-init
+    cat > .venv/bin/seed-init <<SCRIPT
+#!/bin/bash
+# The command seed-init of this virtual environment.
+exec $(printf %q "$PWD/.venv/bin/python") -c '
+import sys
+if sys.path[0] == "":
+    del sys.path[0]  # a folder named seed_init in the working directory is not ours
+try:
+    from seed_init.cli import main
+except ModuleNotFoundError:
+    sys.exit("seed-init: the hook is not installed in " + sys.prefix + "; make train installs it")
+except KeyboardInterrupt:
+    print("seed-init: interrupted", file=sys.stderr)
+    sys.exit(130)
+sys.exit(main())' "\$@"
+SCRIPT
+    chmod 755 .venv/bin/seed-init
 }
 
 main "$@"

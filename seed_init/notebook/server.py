@@ -34,12 +34,14 @@ class Settings:
     """What the environment says about the server; None where it says nothing.
 
     Attributes:
+        port: the TCP port to listen on, 1 to 65535.
         base_url: the path that everything is below.
         root_dir: the folder that the file browser shows.
         hashed_password: as `jupyter_server.auth.passwd` returns it.
         token: "" for no token.
     """
 
+    port: int
     base_url: str | None
     root_dir: str
     hashed_password: str | None
@@ -62,13 +64,21 @@ def read(environment: Mapping[str, str]) -> Settings:
     """
     # The Hub says all of it: the path, and who may come in.
     if environment.get("JUPYTERHUB_API_TOKEN"):
-        return Settings(None, _root(environment), None, None)
+        return Settings(_port(environment), None, _root(environment), None, None)
     return Settings(
+        port=_port(environment),
         base_url=_prefix(environment),
         root_dir=_root(environment),
         hashed_password=_hashed_password(environment),
         token="" if _no_auth(environment) else None,
     )
+
+
+def _port(environment: Mapping[str, str]) -> int:
+    given = environment.get("JUPYTER_PORT", "").strip()
+    if given and not (re.fullmatch(r"[0-9]{1,5}", given) and 1 <= int(given) <= 65535):
+        raise Refusal(f"JUPYTER_PORT={shown(given)} is not accepted; use a port from 1 to 65535")
+    return int(given or 8888)
 
 
 def _prefix(environment: Mapping[str, str]) -> str | None:

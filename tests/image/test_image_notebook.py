@@ -237,7 +237,7 @@ def test_a_port_that_is_none_is_refused_in_one_line(
     done = container.run(images.notebook, status=78, JUPYTER_PORT=port)
     assert not done.stdout
     assert done.lines == [
-        f"seed_init: JUPYTER_PORT={port} is not accepted; use a port from 1 to 65535"
+        f"seed_init: JUPYTER_PORT={port!r} is not accepted; use a port from 1 to 65535"
     ]
 
 
