@@ -131,7 +131,7 @@ COPY image/server_extensions.json /etc/jupyter/jupyter_server_config.d/seed_init
 # a page ask, in every new container again, whether to look for news; the packages are pinned.
 COPY image/page_config.json image/default_setting_overrides.json /etc/jupyter/labconfig/
 COPY image/ipython_config.py /etc/ipython/
-COPY examples/welcome.ipynb /usr/local/share/seed_init/examples/
+COPY image/welcome.ipynb /usr/local/share/seed_init/examples/
 COPY --chmod=755 entrypoint/seed-init-notebook entrypoint/seed-init-healthcheck /usr/local/bin/
 
 USER 1000:0

@@ -33,6 +33,7 @@ image: ## build the images: runtime, notebook and ssh
 	docker build --target runtime --tag $(TAG) $(BUILD_ARGS) .
 	docker build --target notebook --tag $(TAG)-notebook $(BUILD_ARGS) .
 	docker build --target ssh --tag $(TAG)-ssh $(BUILD_ARGS) .
+	@docker image ls --filter 'reference=$(TAG)*' --format '{{.Repository}}:{{.Tag}}: {{.Size}}'
 
 # Build arguments from the environment, as docker-compose.yml takes them, and the revision.
 BUILD_ARGS := $(foreach name,BASE_IMAGE BASE_DIGEST EXPECT_TORCH EXPECT_CUDA EXPECT_CUDNN,\

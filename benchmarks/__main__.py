@@ -1,5 +1,6 @@
 """Run the benchmarks named on the command line, all of them by default."""
 
+import signal
 import sys
 
 from benchmarks import (
@@ -41,9 +42,13 @@ def main() -> int:
         print(f"benchmarks: no part {unknown[0]!r}; there are {', '.join(PARTS)}", file=sys.stderr)
         return 2
     print(machine.description())
-    for name in names:
-        print()
-        PARTS[name]()
+    try:
+        for name in names:
+            print()
+            PARTS[name]()
+    except KeyboardInterrupt:
+        print("benchmarks: interrupted", file=sys.stderr)
+        return 128 + signal.SIGINT
     return 0
 
 

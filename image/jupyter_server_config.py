@@ -1,7 +1,12 @@
-"""JupyterLab in the container: system-wide settings, below the user's own and the command's."""
+"""JupyterLab in the container, and of `make notebook` without one: below the user's own settings.
+
+In the image this file is in /etc/jupyter; tools/venv.sh puts it into the virtual environment.
+"""
 
 import importlib.util
 import os
+import sys
+from pathlib import Path
 
 c = get_config()  # noqa: F821  # traitlets defines it in a configuration file
 
@@ -10,9 +15,18 @@ if importlib.util.find_spec("seed_init"):
 
     chosen = server.settings()
     c.ServerApp.port = chosen.port
-    # The container's own address; docker-compose.yml publishes it on 127.0.0.1 only.
-    c.ServerApp.ip = "0.0.0.0"
-    c.ServerApp.root_dir = chosen.root_dir
+    # Outside a container Jupyter's own hold: loopback, and the folder that it is started in.
+    if __file__.startswith("/etc/jupyter/"):
+        # The container's own address; docker-compose.yml publishes it on 127.0.0.1 only.
+        c.ServerApp.ip = "0.0.0.0"
+        c.ServerApp.root_dir = chosen.root_dir
+    else:
+        # No login shell, because Debian's /etc/profile sets PATH anew; and in bash the environment
+        # is activated after the user's own start-up file, which may put another Python in front.
+        shell = [os.environ.get("SHELL") or "/bin/sh"]
+        if Path(shell[0]).name == "bash":
+            shell += ["--rcfile", f"{sys.prefix}/etc/seed_init/bashrc"]
+        c.ServerApp.terminado_settings = {"shell_command": shell}
     if chosen.base_url is not None:
         c.ServerApp.base_url = chosen.base_url
     if chosen.hashed_password is not None:

@@ -14,7 +14,12 @@ if __package__ in (None, ""):
     for name in [name for name in sys.modules if name.partition(".")[0] == "seed_init"]:
         del sys.modules[name]
 
-from seed_init.cli import main
-
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        from seed_init.cli import main
+
+        status = main()
+    except KeyboardInterrupt:  # while the modules are imported
+        print("seed-init: interrupted", file=sys.stderr)
+        status = 130
+    sys.exit(status)

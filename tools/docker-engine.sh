@@ -4,7 +4,7 @@
 # Ubuntu). Sourced, it only defines its functions.
 set -euo pipefail
 
-# The first Compose with "!reset", which docker-compose.cpu.yml takes the GPU away with.
+# Older ones are not tried.
 readonly compose_needed=2.24
 # One of the places where every docker command looks for its plugins.
 readonly plugin_dir=/usr/local/lib/docker/cli-plugins

@@ -14,6 +14,7 @@ at_least() { [[ $(printf '%s\n' "$1" "$2" | sort -V | head -n 1) == "$1" ]]; }
 
 # Why Compose cannot be used here, in words; nothing where it can.
 no_compose() {
+    trap 'exit 130' INT
     command -v docker > /dev/null || { echo 'there is no docker command'; return; }
     docker info > /dev/null 2>&1 || { echo 'no Docker engine answers'; return; }
     local version
@@ -56,13 +57,16 @@ no_gpu() {
 }
 
 compose() {
-    # Files that a job writes into this folder belong to its owner.
-    [[ -n ${CONTAINER_UID:-} || ! -O . || $EUID != 0 ]] \
-        || say 'the container runs as root, because this folder belongs to root; to change that: chown -R 1000 .'
-    CONTAINER_UID=${CONTAINER_UID:-$(stat -c %u .)} docker compose "${files[@]}" "$@"
+    local folder=${SEED_INIT_WORKSPACE:-.}
+    trap 'exit 130' INT
+    [[ -n ${CONTAINER_UID:-} || ! -O $folder || $EUID != 0 ]] \
+        || say "the container runs as root, because the folder $folder belongs to root; to change that: chown -R 1000 $folder"
+    # Files that a job writes into the folder belong to the folder's owner.
+    CONTAINER_UID=${CONTAINER_UID:-$(stat -c %u -- "$folder")} docker compose "${files[@]}" "$@"
 }
 
 with_compose() {
+    trap 'exit 130' INT
     case $1 in
         train) compose run --rm train ;;
         notebook) compose up notebook ;;
@@ -71,37 +75,49 @@ with_compose() {
 
 # A bad setting is told before anything is installed, by the package itself.
 check_settings() {
-    local python=.venv/bin/python status=0
+    local python=.venv/bin/python
     [[ -x $python ]] || python=${PYTHON:-python3}
-    "$python" seed_init status > /dev/null 2>&1 || status=$?
-    ((status != 78)) || "$python" seed_init status > /dev/null || exit 78
+    refuse_if_78 "$python" seed_init status
+    [[ $1 != notebook ]] \
+        || refuse_if_78 env PYTHONPATH="$PWD" "$python" -c 'from seed_init.notebook import server; server.settings()'
+}
+
+refuse_if_78() {
+    local status=0
+    "$@" > /dev/null 2>&1 || status=$?
+    ((status != 78)) || "$@" > /dev/null || exit 78
 }
 
 locally() {
-    check_settings
-    tools/venv.sh local
+    check_settings "$1"
+    trap 'exit 130' INT
+    tools/venv.sh local || exit
     local python=$PWD/.venv/bin/python
+    # The commands of the environment, seed-init among them, for all that is started from here.
+    export VIRTUAL_ENV=$PWD/.venv PATH=$PWD/.venv/bin:$PATH
     # An interpreter reads it before the hook can; the image has it in its environment.
     export PYTHONHASHSEED=${PYTHONHASHSEED:-0}
     case $1 in
         train) exec "$python" examples/digits/train.py ;;
         notebook)
-            local options=(--no-browser --ServerApp.port_retries=0 --port "${JUPYTER_PORT:-8888}" --KernelManager.transport=ipc)
-            # Jupyter refuses root unless told that it is meant; there is no other user here.
-            ((EUID == 0)) && options+=(--allow-root)
-            exec "$python" -m jupyter lab "${options[@]}" ;;
+            # Git ignores the copy; running it leaves the checkout clean.
+            [[ -e examples/welcome.ipynb ]] || cp image/welcome.ipynb examples/ 2> /dev/null || true
+            exec "$python" -m jupyterlab ;;
     esac
 }
 
 check_port() {
     if ! [[ $1 =~ ^[0-9]{1,5}$ ]] || ((10#$1 < 1 || 10#$1 > 65535)); then
-        die "JUPYTER_PORT=$1 is not accepted; use a port from 1 to 65535"
+        say "JUPYTER_PORT='$1' is not accepted; use a port from 1 to 65535"
+        exit 78
     elif (exec 3<> "/dev/tcp/127.0.0.1/$1") 2> /dev/null; then
         die "port $1 is in use; choose another: make notebook JUPYTER_PORT=8889"
     fi
 }
 
 main() {
+    # Programs that this starts have a line of their own.
+    trap 'say interrupted; exit 130' INT
     local service=${1:-}
     [[ $service == notebook || $service == train ]] || die 'usage: run.sh notebook|train'
     local reason
@@ -114,9 +130,9 @@ main() {
     files=(-f docker-compose.yml)
     reason=$(no_gpu)
     if [[ -n $reason ]]; then
-        files+=(-f docker-compose.cpu.yml)
         say "$service runs in a container on the CPU, because $reason"
     else
+        files+=(-f docker-compose.gpu.yml)
         say "$service runs in a container with all GPUs"
     fi
     with_compose "$service"

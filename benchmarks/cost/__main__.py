@@ -1,6 +1,7 @@
 """Measure what determinism costs on this machine, and write it down with the machine's name."""
 
 import argparse
+import signal
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -36,6 +37,9 @@ def main() -> int:
         arms = ways.chosen(options.arms)
         with tempfile.TemporaryDirectory() as place:
             file = measure(options, arms, make_interpreters(Path(place), packages()))
+    except KeyboardInterrupt:
+        say("benchmarks.cost: interrupted")
+        return 128 + signal.SIGINT
     except (Failed, record.Unreadable, ValueError) as error:
         say(f"benchmarks.cost: {error}")
         return 2

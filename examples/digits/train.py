@@ -31,6 +31,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
+
+def one_line_for_ctrl_c(kind: type[BaseException], error: BaseException, trace: object) -> None:
+    """Answer Ctrl-C with a line and not a traceback; the exit status stays the signal's, 130."""
+    if issubclass(kind, KeyboardInterrupt):
+        print(f"{Path(__file__).name}: interrupted", file=sys.stderr)
+    else:
+        sys.__excepthook__(kind, error, trace)
+
+
+sys.excepthook = one_line_for_ctrl_c  # before the imports below, which take seconds
+
 import numpy as np
 import torch
 from sklearn.datasets import load_digits
@@ -45,6 +56,7 @@ DARKEST = 16.0  # the file's pixel values run from 0 (paper) to 16 (ink)
 TEST_DIGITS = 360  # of the 1,797, that is a fifth
 TRAIN_DIGITS = 1797 - TEST_DIGITS
 NOISE = 0.1  # standard deviation of the pixel noise; the ink itself is 0 to 1
+DEFAULT_OUT = Path("metrics.json")
 
 
 # --- Data -----------------------------------------------------------------------------------
@@ -224,7 +236,7 @@ def train(options: argparse.Namespace) -> dict[str, object]:
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, options.lr, total_steps=steps)
 
     history = []
-    # disable=None: no bar where stderr is no terminal (a log file, a CI job).
+    # disable=None: no bar where stderr is no terminal (a log file, a CI job), but a line per epoch.
     with tqdm(total=steps, unit="batch", disable=None, dynamic_ncols=True) as bar:
         for epoch in range(1, options.epochs + 1):
             bar.set_description(f"epoch {epoch}/{options.epochs}")
@@ -234,6 +246,9 @@ def train(options: argparse.Namespace) -> dict[str, object]:
             test_accuracy = accuracy(model, test_x, test_y)
             history.append({"epoch": epoch, "train_loss": loss, "test_accuracy": test_accuracy})
             bar.set_postfix(loss=f"{loss:.3f}", test=f"{test_accuracy:.2%}")
+            if bar.disable:
+                line = f"epoch {epoch}/{options.epochs}: loss {loss:.3f}, test {test_accuracy:.2%}"
+                print(line, file=sys.stderr, flush=True)
 
     # Neither times nor dates: two runs with equal bits then write equal files.
     return {
@@ -362,15 +377,36 @@ def parse_options(arguments: list[str] | None = None) -> argparse.Namespace:
         help="DataLoader processes; 0 loads in the main process",
     )
     parser.add_argument(
-        "--out", type=writable_file, default="metrics.json", metavar="FILE", help="results, as JSON"
+        "--out",
+        type=writable_file,
+        default=DEFAULT_OUT,
+        metavar="FILE",
+        help="results, as JSON",
     )
-    return parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
+    if options.out is DEFAULT_OUT:
+        options.out = default_out()
+    return options
+
+
+def default_out() -> Path | None:
+    """Return where the results go if nobody said it; None, with a line, where they cannot go there.
+
+    A folder that belongs to another user is no reason to refuse a training that nobody asked to
+    write anything: what it shows is on stdout.
+    """
+    try:
+        return writable_file(str(DEFAULT_OUT))
+    except argparse.ArgumentTypeError as error:
+        print(f"{Path(__file__).name}: {error}; training without it", file=sys.stderr)
+        return None
 
 
 def main() -> None:
     options = parse_options()
     metrics = train(options)
-    write_metrics(options.out, metrics)
+    if options.out is not None:
+        write_metrics(options.out, metrics)
     print(f"test accuracy: {100 * metrics['accuracy']:.2f} %")
     print(f"weights sha256: {metrics['weights_sha256']}")
 

@@ -18,8 +18,20 @@ import argparse
 import hashlib
 import os
 import random
+import sys
 from pathlib import Path
 from typing import NoReturn
+
+
+def one_line_for_ctrl_c(kind: type[BaseException], error: BaseException, trace: object) -> None:
+    """Answer Ctrl-C with a line and not a traceback; the exit status stays the signal's, 130."""
+    if issubclass(kind, KeyboardInterrupt):
+        print(f"{Path(__file__).name}: interrupted", file=sys.stderr)
+    else:
+        sys.__excepthook__(kind, error, trace)
+
+
+sys.excepthook = one_line_for_ctrl_c  # before the imports below, which take seconds
 
 import numpy as np
 import torch

@@ -148,8 +148,9 @@ def _gpu_cause() -> str | None:
         if driver:
             return (
                 "the host has a GPU and its driver, but this container was started without the "
-                "NVIDIA runtime; install the NVIDIA Container Toolkit and use docker-compose.yml, "
-                "or docker run --gpus all"
+                "NVIDIA runtime; install the NVIDIA Container Toolkit and add "
+                "-f docker-compose.yml -f docker-compose.gpu.yml after docker compose, or "
+                "--gpus all after docker run"
             )
         if in_machine:
             return "the machine has an NVIDIA GPU but no driver is loaded; install it on the host"

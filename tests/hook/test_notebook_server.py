@@ -180,3 +180,14 @@ def test_under_a_hub_the_hub_decides_path_and_authentication() -> None:
 )
 def test_loopback_is_what_only_this_machine_reaches(host: str, loopback: bool) -> None:
     assert server.is_loopback(host) is loopback
+
+
+@pytest.mark.parametrize(("given", "port"), [("", 8888), (" 80 ", 80), ("08888", 8888)])
+def test_a_number_from_1_to_65535_is_a_port(given: str, port: int) -> None:
+    assert server.read({"JUPYTER_PORT": given}).port == port
+
+
+@pytest.mark.parametrize("given", ["abc", "-1", "0", "65536", "8888x", "８８８８", "1_0"])
+def test_anything_else_is_none(given: str) -> None:
+    with pytest.raises(Refusal, match="JUPYTER_PORT="):
+        server.read({"JUPYTER_PORT": given})

@@ -263,13 +263,13 @@ class Project:
     def compose(
         self,
         *words: str,
-        cpu: bool = True,
+        gpu: bool = False,
         status: int | None = 0,
         timeout: float = TIMEOUT,
         **variables: str,
     ) -> Done:
-        """docker compose, with the CPU's file unless a test is about the other one alone."""
-        files = ["-f", "docker-compose.yml", *(["-f", "docker-compose.cpu.yml"] if cpu else [])]
+        """docker compose, as README.md has it; with the GPU's file where a test is about that."""
+        files = ["-f", "docker-compose.yml", "-f", "docker-compose.gpu.yml"] if gpu else []
         return self.command("docker", "compose", *files, *words,
                             status=status, timeout=timeout, **variables)  # fmt: skip
 

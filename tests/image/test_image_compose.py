@@ -1,7 +1,11 @@
 """The compose files: what they ask of the engine."""
 
 import json
+import os
+import random
+import shutil
 import socket
+from pathlib import Path
 
 import pytest
 from containers import Project, docker
@@ -27,8 +31,8 @@ OF_ONE_SERVICE = {
 """The variables that nobody else may see, or has a use for."""
 
 
-def services(project: Project, cpu: bool) -> dict[str, dict]:
-    done = project.compose("--profile=*", "config", "--format=json", cpu=cpu)
+def services(project: Project, gpu: bool = False) -> dict[str, dict]:
+    done = project.compose("--profile=*", "config", "--format=json", gpu=gpu)
     assert not done.stderr
     found: dict[str, dict] = json.loads(done.stdout)["services"]
     return found
@@ -39,8 +43,8 @@ def reserved_devices(service: dict) -> list[dict]:
     return found
 
 
-def test_the_main_file_reserves_all_gpus_for_every_service(project: Project) -> None:
-    found = services(project, cpu=False)
+def test_the_gpu_file_reserves_all_gpus_for_every_service(project: Project) -> None:
+    found = services(project, gpu=True)
     assert tuple(sorted(found)) == SERVICES
     for name in SERVICES:
         (device,) = reserved_devices(found[name])
@@ -48,18 +52,16 @@ def test_the_main_file_reserves_all_gpus_for_every_service(project: Project) -> 
         assert device["count"] == -1  # what Compose makes of `all`
 
 
-def test_the_cpu_file_takes_every_gpu_away_and_nothing_else(project: Project) -> None:
-    with_gpu, without = services(project, cpu=False), services(project, cpu=True)
+def test_the_gpu_file_adds_the_gpus_and_nothing_else(project: Project) -> None:
+    with_gpu, without = services(project, gpu=True), services(project)
     for name in SERVICES:
-        assert reserved_devices(without[name]) == []
-        for service in (with_gpu[name], without[name]):
-            del service["deploy"]
+        del with_gpu[name]["deploy"]
         assert with_gpu[name]["ulimits"].pop("memlock") == -1
         assert without[name] == with_gpu[name]
 
 
 def test_no_service_gets_more_rights_than_its_user(project: Project) -> None:
-    found = services(project, cpu=True)
+    found = services(project)
     assert {name: found[name]["security_opt"] for name in SERVICES} == {
         name: ["no-new-privileges:true"] for name in SERVICES
     }
@@ -67,8 +69,13 @@ def test_no_service_gets_more_rights_than_its_user(project: Project) -> None:
     assert done.stdout == "NoNewPrivs:\t1\n"
 
 
+def test_the_env_example_adds_the_gpu_file_to_every_command(project: Project) -> None:
+    shutil.copy(project.folder / ".env.example", project.folder / ".env")
+    assert services(project) == services(project, gpu=True)
+
+
 def test_the_port_is_published_on_127_0_0_1(project: Project) -> None:
-    found = services(project, cpu=False)
+    found = services(project)
     (port,) = found["notebook"]["ports"]
     assert port["host_ip"] == "127.0.0.1"
     assert (port["published"], port["target"]) == (str(project.port), project.port)
@@ -79,20 +86,20 @@ def test_the_port_is_published_on_127_0_0_1(project: Project) -> None:
 
 
 def test_the_notebook_has_a_health_check_and_a_job_has_none(project: Project) -> None:
-    found = services(project, cpu=False)
+    found = services(project)
     assert found["notebook"]["healthcheck"]["test"] == ["CMD", "seed-init-healthcheck"]
     assert "healthcheck" not in found["train"]
     assert "healthcheck" not in found["verify"]
 
 
 def test_no_registry_is_asked_for_the_image(project: Project) -> None:
-    for name, service in services(project, cpu=False).items():
+    for name, service in services(project).items():
         assert service["pull_policy"] == "never"
         assert service["build"]["target"] == ("ssh" if name == "ssh" else "notebook")
 
 
 def test_there_is_room_for_data_loader_workers(project: Project) -> None:
-    for name, service in services(project, cpu=False).items():
+    for name, service in services(project).items():
         assert int(service["shm_size"]) >= 1 << 30, name
 
 
@@ -101,9 +108,9 @@ def test_a_job_gets_the_shared_memory_of_the_compose_file(project: Project) -> N
     assert int(project.train("bash", "-c", script).stdout) == 8 << 30
 
 
-@pytest.mark.parametrize("cpu", [False, True], ids=["GPU", "CPU"])
-def test_no_service_gets_the_secrets_of_another(project: Project, cpu: bool) -> None:
-    found = services(project, cpu)
+@pytest.mark.parametrize("gpu", [False, True], ids=["CPU", "GPU"])
+def test_no_service_gets_the_secrets_of_another(project: Project, gpu: bool) -> None:
+    found = services(project, gpu)
     common = set.intersection(*(set(found[name]["environment"]) for name in SERVICES))
     assert {"SEED", "DETERMINISM", "SEED_INIT_RECORD"} <= common
     for name, own in OF_ONE_SERVICE.items():
@@ -118,6 +125,49 @@ def test_a_job_gets_what_the_host_has_of_its_variables_and_no_more(project: Proj
     names = {line.partition("=")[0] for line in lines}
     assert not names & set.union(*OF_ONE_SERVICE.values())
     assert not names & {"DETERMINISM", "SEED_INIT", "SEED_INIT_LOG", "CUBLAS_WORKSPACE_CONFIG"}
+
+
+def test_a_project_elsewhere_is_the_workspace_where_the_host_says_so(
+    project: Project, tmp_path: Path
+) -> None:
+    elsewhere = tmp_path / "a project"
+    elsewhere.mkdir()
+    if os.geteuid() == 0:
+        os.chown(elsewhere, 1000, 0)
+    (elsewhere / "my.py").write_text(
+        "import random; open('drawn', 'w').write(str(random.random()))"
+    )
+    project.train("python", "my.py", SEED="7", SEED_INIT_WORKSPACE=str(elsewhere))
+    assert (elsewhere / "drawn").read_text() == str(random.Random(7).random())
+
+    missing = tmp_path / "mistyped"
+    done = project.compose(
+        "run", "--rm", "train", "true", status=1, SEED_INIT_WORKSPACE=str(missing)
+    )
+    assert f"bind source path does not exist: {missing}" in done.stderr
+    assert not missing.exists()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder to another user")
+def test_in_a_folder_of_another_user_a_job_runs_and_says_what_to_type(
+    project: Project, all_cores: None
+) -> None:
+    for path in (project.folder, *project.folder.rglob("*")):
+        os.chown(path, 1001, 1001)
+    job = ("python", "examples/digits/train.py", "--epochs=1", "--workers=0")
+    done = project.train(*job, CONTAINER_UID="1000")  # what holds where nobody sets it
+    (line,) = (line for line in done.lines if "belongs to" in line)
+    assert line.startswith("seed_init: /workspace belongs to user 1001 and this container runs as ")
+    assert "CONTAINER_UID=1001 docker compose" in line
+    assert "train.py: cannot write 'metrics.json': Permission denied; training without it" in (
+        done.lines
+    )
+    assert "weights sha256: " in done.stdout
+    assert not (project.folder / "metrics.json").exists()
+
+    done = project.train("touch", "written", CONTAINER_UID="1001")
+    assert "belongs to" not in done.stderr
+    assert (project.folder / "written").stat().st_uid == 1001
 
 
 def test_a_port_in_use_is_named(project: Project) -> None:

@@ -466,3 +466,14 @@ def test_a_hook_may_have_a_seed_drawn_for_the_whole_container(run_with_hooks: Ca
 def test_a_hook_may_choose_the_seed(run_with_hooks: Callable) -> None:
     done = run_with_hooks({"10-seed.sh": "export SEED=7\n"}, "python", "-c", DRAW)
     assert done.stdout == f"{random.Random(7).random()}\n"
+
+
+# --- the folder -------------------------------------------------------------------------
+
+
+def test_a_folder_that_is_mounted_to_be_read_only_is_meant_so(
+    container: Containers, images, tmp_path: Path
+) -> None:
+    tmp_path.chmod(0o700)  # and not even searched: the command starts all the same
+    done = container.run(images.runtime, "echo", "x", options=mounted(tmp_path, "/workspace"))
+    assert (done.stdout, done.stderr) == ("x\n", "")

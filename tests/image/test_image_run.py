@@ -155,9 +155,9 @@ def test_a_port_in_use_ends_it_with_one_line(local: Project) -> None:
 
 @pytest.mark.parametrize("port", ["abc", "-1", "0", "65536", "8888x"])
 def test_a_port_that_is_none_ends_it_with_one_line(local: Project, port: str) -> None:
-    done = local.command("tools/run.sh", "notebook", status=1, JUPYTER_PORT=port)
+    done = local.command("tools/run.sh", "notebook", status=78, JUPYTER_PORT=port)
     assert done.lines == [
-        f"seed-init: JUPYTER_PORT={port} is not accepted; use a port from 1 to 65535"
+        f"seed-init: JUPYTER_PORT={port!r} is not accepted; use a port from 1 to 65535"
     ]
 
 

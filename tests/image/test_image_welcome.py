@@ -6,13 +6,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from containers import REPOSITORY, Container, Containers, free_port
+from containers import REPOSITORY, Container, Containers, command, copy_checkout, free_port
 from servers import Server
 
 pytestmark = pytest.mark.image
 
 PLACE = "/workspace/examples/welcome.ipynb"
-WELCOME = REPOSITORY / "examples/welcome.ipynb"
+WELCOME = REPOSITORY / "image/welcome.ipynb"
 
 
 def code_cells(notebook: str) -> list[dict]:
@@ -87,6 +87,28 @@ def test_it_is_never_put_over_a_file_of_the_users(
         start(f"--mount=type=bind,src={folder},dst=/workspace")
     assert (mine / "examples/welcome.ipynb").read_text() == "mine"
     assert [file.name for file in (link / "examples").iterdir()] == ["welcome.ipynb"]
+
+
+def test_a_project_of_the_users_gets_no_file_that_nobody_asked_for(
+    start: Callable[..., Container], tmp_path: Path
+) -> None:
+    tmp_path.chmod(0o777)
+    (tmp_path / "my.py").touch()
+    start(f"--mount=type=bind,src={tmp_path},dst=/workspace")
+    assert [file.name for file in tmp_path.iterdir()] == ["my.py"]
+
+
+def test_running_it_leaves_the_checkout_clean(
+    start: Callable[..., Container], tmp_path: Path
+) -> None:
+    copy_checkout(tmp_path)
+    git = ("git", "-c", "safe.directory=*", "-C", tmp_path)
+    command(*git, "init", "--quiet")
+    running = start(f"--mount=type=bind,src={tmp_path},dst=/workspace")
+    assert running.exec("cat", PLACE).stdout == WELCOME.read_text()
+    running.exec("bash", "-c", f"echo changed > {PLACE}")
+    listed = command(*git, "ls-files", "-co", "--exclude-standard").stdout.splitlines()
+    assert PLACE.removeprefix("/workspace/") not in listed
 
 
 def test_a_server_starts_without_a_word_where_it_cannot_be_put(
