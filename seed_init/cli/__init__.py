@@ -47,7 +47,8 @@ class _Parser(argparse.ArgumentParser):
     """A parser whose errors are one line that says where help is."""
 
     def error(self, message: str) -> NoReturn:
-        from seed_init.proof.secret_texts import without_secrets  # `--help` needs none of it
+        # Not at the top: `--help` needs none of it.
+        from seed_init.proof.secret_texts import without_secrets
 
         # It repeats words of the command line, which may be those of the user's program.
         shown = one_line(without_secrets(message))
