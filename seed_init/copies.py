@@ -39,6 +39,8 @@ def watch(name: str) -> None:
     """
     module, package = sys.modules[name], name.rpartition(".")[0]
     if not _is_copy(module):
+        if processes.look_again():
+            seeding.reseed_libraries()
         return
     processes.modules[package] = module
     processes.COUNTERS[f"{name}:_process_counter"] = 1

@@ -125,13 +125,18 @@ def _first_place() -> streams.Path:
     """
     package, name = _started()
     module = f"{package}.{name}".lstrip(".")
-    # Any copy of multiprocessing imports its module `process` before all others.
-    is_strange = name == "spawn" and not hasattr(
-        sys.modules.get(f"{package}.process"), "BaseProcess"
-    )
-    if inherits or not (is_strange or module in WORKERS):
+    if inherits or not (module in WORKERS or (name == "spawn" and _is_strange(package))):
         return root()
     return (*root(), *STRANGE, module, _any_number())
+
+
+def _is_strange(package: str) -> bool:
+    """True for what starts processes as multiprocessing does, but is no copy of it.
+
+    A copy imports its module `process` before all others. Before it has come, nobody knows.
+    """
+    process = sys.modules.get(f"{package}.process")
+    return package in sys.modules and not hasattr(process, "BaseProcess")
 
 
 def _any_number() -> int:
@@ -144,6 +149,34 @@ path: streams.Path = _first_place()
 
 _ends_with_any = path != root()
 """Whether the last part of the place is `_any_number`."""
+
+
+def look_again() -> bool:
+    """Where it was too early to tell: find out whether anybody will tell this process its place.
+
+    Returns:
+        Whether it has another place now.
+    """
+    global path, _ends_with_any
+    if path != root() or is_forked:
+        return False
+    path = _first_place()
+    _ends_with_any = path != root()
+    return _ends_with_any
+
+
+def _wait_for_more() -> None:
+    package, name = _started()
+    if name == "spawn" and package not in sys.modules and startup.finder is not None:
+        startup.finder.waiting.add(f"{package}.{name}")
+
+
+_wait_for_more()
+
+
+def known_place() -> streams.Path:
+    """The place of this process, without a number that is another one in every run."""
+    return path[:-1] if _ends_with_any else path
 
 
 def leave_strange_place(package: str) -> bool:

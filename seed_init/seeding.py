@@ -111,8 +111,7 @@ def imported(name: str) -> None:
     """Seed and set up the library that has just been imported.
 
     Args:
-        name: its module name: a key of `startup.LIBRARIES`, or a module `process` such as
-            multiprocessing has.
+        name: its module name: a key of `startup.LIBRARIES`, or what multiprocessing is known by.
     """
     from seed_init import processes
 

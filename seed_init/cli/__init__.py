@@ -26,6 +26,7 @@ from seed_init.cli import (
     status,
     verify,
 )
+from seed_init.proof.secret_texts import without_secrets
 from seed_init.terminal import one_line
 
 COMMANDS = (
@@ -47,8 +48,6 @@ class _Parser(argparse.ArgumentParser):
     """A parser whose errors are one line that says where help is."""
 
     def error(self, message: str) -> NoReturn:
-        from seed_init.proof.secret_texts import without_secrets  # `--help` needs none of it
-
         # It repeats words of the command line, which may be those of the user's program.
         shown = one_line(without_secrets(message))
         self.exit(2, f"{self.prog}: {shown}; see {self.prog} --help\n")

@@ -115,7 +115,7 @@ class Journal:
                 "format": FORMAT,
                 "pid": pid,
                 "parent": os.getppid(),
-                "path": list(processes.path),
+                "path": list(processes.known_place()),
                 "rank": rank[0] if rank else None,
                 "world": rank[1] if rank else None,
                 "argv": redaction.words(sys.orig_argv),

@@ -183,16 +183,36 @@ class TestWorkersOfLibrariesThatTellThemNothing:
     )
     def test_no_two_draw_alike(self, python: Path, tmp_path: Path, command: tuple[str]) -> None:
         """Their numbers are others in every run, as without the hook."""
-        for package, module in (("anyio", "to_process"), ("strange", "spawn")):
-            (tmp_path / package).mkdir()
-            (tmp_path / package / "__init__.py").touch()
-            (tmp_path / package / f"{module}.py").write_text(WORKER + "def spawn_main(**_): pass")
-        (tmp_path / "ppft.py").write_text(WORKER)
+        for file in ("anyio/to_process.py", "strange/spawn.py", "ppft.py"):
+            (tmp_path / file).parent.mkdir(exist_ok=True)
+            (tmp_path / file).with_name("__init__.py").touch()
+            (tmp_path / file).write_text(WORKER)
+        (tmp_path / "strange/spawn.py").write_text(f"def spawn_main(**_): exec({WORKER!r})")
         env = {"SEED": "7", "PYTHONPATH": str(tmp_path)}
-        told = [answer(python, *command, env=env) for _ in "12"]
+        traced = {**env, "SEED_INIT_TRACE": str(tmp_path / "trace")}
+        told = [answer(python, *command, env=each) for each in (env, traced)]
         told.append(answer(python, "-c", WORKER, env=env))
         assert len({drawn for drawn, _ in told}) == 3
         assert [is_main for _, is_main in told] == [False, False, True]
+
+    @pytest.mark.parametrize(
+        ("command", "place"),
+        [
+            (("-c", "from multiprocessing.spawn import spawn_main; import random"), []),
+            (("-m", "anyio.to_process"), ["worker", "anyio.to_process"]),
+        ],
+    )
+    def test_a_trace_names_a_place_that_is_the_same_in_every_run(
+        self, python: Path, tmp_path: Path, command: tuple[str], place: list[str]
+    ) -> None:
+        """`verify` pairs the processes of two runs by it."""
+        (tmp_path / "anyio").mkdir()
+        (tmp_path / "anyio/__init__.py").touch()
+        (tmp_path / "anyio/to_process.py").write_text(WORKER)
+        env = {"SEED": "7", "PYTHONPATH": str(tmp_path), "SEED_INIT_TRACE": str(tmp_path / "trace")}
+        output(python, *command, env=env)
+        (file,) = (tmp_path / "trace").glob("*.jsonl")
+        assert json.loads(file.read_text().splitlines()[0])["path"] == place
 
     @pytest.mark.parametrize(
         "command",

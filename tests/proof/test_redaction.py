@@ -212,7 +212,7 @@ def test_what_is_no_secret_stays() -> None:
         assert hidden == [redaction.REDACTED] * ("x" in words and "--password" in words), words
     # In code, `key` is mostly something else.
     assert redaction.text("key = self.key(x)") == "key = self.key(x)"
-    assert redaction.text("PWD=/work and $PWD:/data") == "PWD=/work and $PWD:/data"
+    assert redaction.text("PWD=/srv/x and $PWD:/data") == "PWD=/srv/x and $PWD:/data"
 
 
 MOST_FALSE = 0
