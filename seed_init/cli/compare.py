@@ -9,7 +9,7 @@ from seed_init.cli import output, printing
 if TYPE_CHECKING:
     from seed_init.proof.comparison import Comparison
 
-STATUS = {"same": 0, "different": 1, "nothing in common": 3}
+STATUS = {"same": 0, "different": 1, "nothing in common": 3, "unproven": 4}
 """Verdict to exit status."""
 
 EXPLAINED = 12
@@ -24,7 +24,8 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         description="Compare the records of two runs: the first step at which they part, and the "
         "differences of environment that could explain it, likeliest first. Exit status 0: the "
         "same. 1: not. 2: not a record that can be read. 3: they have nothing in common that could "
-        "be compared: no step, no final weights, no generator.",
+        "be compared: no step, no final weights, no generator. 4: nothing differs, but an instrument "
+        "failed in one of the runs, so that nothing is proven.",
         epilog="example: seed-init compare laptop.json server.json",
     )
     for name in ("a", "b"):
@@ -67,7 +68,8 @@ def as_lines(found: "Comparison") -> list[str]:
     elif parted:
         lines += ["nothing in the records' environments explains it: repeat with verify", ""]
     lines.append(f"compared: {_coverage(found.compared)}")
-    return lines + [f"not compared: {line}" for line in found.not_compared]
+    lines += [f"not compared: {line}" for line in found.not_compared]
+    return lines + [f"failed: {line}" for line in found.failures]
 
 
 def _coverage(compared: dict[str, Any]) -> str:

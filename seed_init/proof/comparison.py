@@ -10,6 +10,7 @@ from seed_init.proof.differences import Difference
 from seed_init.proof.journal import Process
 
 SAME, DIFFERENT, NOTHING = "same", "different", "nothing in common"
+UNPROVEN = "unproven"
 
 
 @dataclass(frozen=True)
@@ -17,12 +18,14 @@ class Comparison:
     """What came of it.
 
     Attributes:
-        verdict: `SAME` where everything that both have is equal, `DIFFERENT`, or `NOTHING` where
-            they have nothing in common that could be compared.
+        verdict: `SAME` where everything that both have is equal, `DIFFERENT`, `NOTHING` where
+            they have nothing in common that could be compared, or `UNPROVEN` where nothing
+            differs, but an instrument failed in one of the runs, so that not all was seen.
         difference: where they part first; None where they are not different.
         explanations: differences of environment that could explain it, likeliest first.
         compared: what was compared, as counts and names.
         not_compared: what only one of them has, one line each.
+        failures: what failed of what should have looked, one line each.
     """
 
     verdict: str
@@ -30,6 +33,7 @@ class Comparison:
     explanations: list[explaining.Difference]
     compared: dict[str, Any]
     not_compared: list[str]
+    failures: list[str]
 
     @property
     def same(self) -> bool:
@@ -45,6 +49,7 @@ class Comparison:
             "explanations": [asdict(each) for each in self.explanations],
             "compared": self.compared,
             "not_compared": self.not_compared,
+            "failures": self.failures,
         }
 
 
@@ -64,8 +69,14 @@ def compare(a: Path, b: Path) -> Comparison:
     if difference is not None:
         difference.runs = [str(a), str(b)]
     found = comparing.in_common(first.processes, second.processes)
+    failures = [
+        f"{path}: {event['what']}"
+        for path, record in ((a, first), (b, second))
+        for process in record.processes
+        for event in process.of("failed")
+    ]
     return Comparison(
-        DIFFERENT if difference is not None else SAME if found else NOTHING,
+        _verdict(difference, found, failures),
         difference,
         explaining.explain(*map(redaction.record, (first.content, second.content))),
         {
@@ -75,7 +86,16 @@ def compare(a: Path, b: Path) -> Comparison:
             "generators": list(found.generators),
         },
         _missing(found, first.processes + second.processes),
+        failures,
     )
+
+
+def _verdict(difference: Difference | None, found: InCommon, failures: list[str]) -> str:
+    if difference is not None:
+        return DIFFERENT
+    if not found:
+        return NOTHING
+    return UNPROVEN if failures else SAME
 
 
 def _status(a: dict[str, Any], b: dict[str, Any]) -> Difference | None:

@@ -1,6 +1,7 @@
 """`seed-init compare`: two runs by their records, or by their traces."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +94,7 @@ def test_json_is_one_object_with_the_difference_and_all_explanations(
             "generators": ["numpy", "random", "torch"],
         },
         "not_compared": [],
+        "failures": [],
     }
     other = as_json(python, of["one"], of["seed"])
     assert (other["same"], other["difference"]["step"]) == (False, 0)
@@ -120,6 +122,21 @@ def test_a_record_compares_with_a_trace_directory(python: Path, of: dict[str, st
         result = as_json(python, *(of[name] for name in pair))
         assert (result["same"], result["compared"]["steps"]) == (True, 2), result
     assert as_json(python, of["trace"], of["seed"])["difference"]["step"] == 0
+
+
+def test_where_an_instrument_failed_equal_runs_are_unproven(
+    python: Path, of: dict[str, str], tmp_path: Path
+) -> None:
+    trace = tmp_path / "trace"
+    shutil.copytree(of["trace"], trace)
+    (journal,) = trace.glob("*.jsonl")
+    *lines, end = journal.read_text().splitlines(keepends=True)
+    failed = json.dumps({"event": "failed", "what": "steps failed with OSError"}) + "\n"
+    journal.write_text("".join([*lines, failed, end]))
+    done = compare(python, of["one"], trace)
+    assert (done.returncode, done.stdout.splitlines()[0]) == (4, "UNPROVEN")
+    assert done.stdout.splitlines()[-1] == f"failed: {trace}: steps failed with OSError"
+    assert compare(python, of["seed"], trace).returncode == 1
 
 
 def changed(of: dict[str, str], file: Path, **sections: Any) -> Path:
