@@ -2,6 +2,6 @@
 
 Each file has `seed(value)` and, as far as its library needs them, the functions that
 docs/libraries.md describes. It may import its library, since it is loaded only after the library's
-own import. `startup.LIBRARIES` names the files. `one_call` is what several of them share; `uncovered` is
-the table of the libraries that SEED does not reach.
+own import. `startup.LIBRARIES` names the files. `one_call` is what several of them share;
+`uncovered` is the table of the libraries that SEED does not reach.
 """
