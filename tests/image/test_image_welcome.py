@@ -6,7 +6,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from containers import REPOSITORY, Container, Containers, command, copy_checkout, free_port
+from containers import (
+    REPOSITORY,
+    TRAINING_TIMEOUT,
+    Container,
+    Containers,
+    command,
+    copy_checkout,
+    free_port,
+)
 from servers import Server
 
 pytestmark = pytest.mark.image
@@ -27,7 +35,9 @@ def test_its_four_cells_show_what_they_say(container: Containers, images, all_co
     words = ("jupyter", "nbconvert", "--execute", "--to=notebook", "--stdout")
     image_copy = "/usr/local/share/seed_init/examples/welcome.ipynb"
     over_tcp = ["Kernel is running over TCP without encryption"]
-    done = container.run(images.notebook, *words, image_copy, allowed=over_tcp, SEED="7")
+    done = container.run(
+        images.notebook, *words, image_copy, allowed=over_tcp, timeout=TRAINING_TIMEOUT, SEED="7"
+    )
     seed, twice, off, proof = code_cells(done.stdout)
 
     (table,) = ("".join(output["data"]["text/html"]) for output in seed["outputs"])

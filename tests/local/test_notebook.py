@@ -57,12 +57,12 @@ def test_jupyter_started_by_hand_refuses_it_too(checkout: Checkout) -> None:
 
 
 def test_the_command_is_in_the_environment_and_takes_no_folder_for_its_package(
-    checkout: Checkout,
+    checkout: Checkout, tmp_path: Path
 ) -> None:
-    (checkout.folder / "elsewhere/seed_init").mkdir(parents=True)
-    (checkout.folder / "elsewhere/seed_init/__init__.py").write_text("raise SystemExit('mine')")
+    (tmp_path / "seed_init").mkdir()
+    (tmp_path / "seed_init/__init__.py").write_text("raise SystemExit('mine')")
     command = checkout.folder / ".venv/bin/seed-init"
-    script = f'cd elsewhere && "{command}" --version && "{command}" verify --runs x -- true'
+    script = f'cd "{tmp_path}" && "{command}" --version && "{command}" verify --runs x -- true'
     done = checkout.run("bash", "-c", script, status=2)
     assert done.stdout.startswith("seed-init ")
     assert done.stderr.startswith("seed-init verify: ")
