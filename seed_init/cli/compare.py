@@ -24,8 +24,8 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         description="Compare the records of two runs: the first step at which they part, and the "
         "differences of environment that could explain it, likeliest first. Exit status 0: the "
         "same. 1: not. 2: not a record that can be read. 3: they have nothing in common that could "
-        "be compared: no step, no final weights, no generator. 4: nothing differs, but an instrument "
-        "failed in one of the runs, so that nothing is proven.",
+        "be compared: no step, no final weights, no generator. 4: nothing differs, but an "
+        "instrument failed in one of the runs, so that nothing is proven.",
         epilog="example: seed-init compare laptop.json server.json",
     )
     for name in ("a", "b"):

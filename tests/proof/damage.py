@@ -387,7 +387,7 @@ def read_by_all(a: Path, b: Path) -> str:
     from seed_init.proof.reporting import adapter, page
 
     found = comparison.compare(a, b)
-    text = compare.as_text(found) + json.dumps(found.to_json())
+    text = "".join(compare.as_lines(found)) + json.dumps(found.to_json())
     made = adapter.report([a, b])
     text += page.render(made) + json.dumps(made.as_json(), allow_nan=False)
     return text + json.dumps(adapter.report([b]).as_json())

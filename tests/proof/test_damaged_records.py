@@ -100,7 +100,8 @@ def test_whole_records_and_traces_are_read_by_all(folder: Path) -> None:
         for a in (f"{name}.json", name):
             for b in (f"{name}.json", name):
                 damage.read_by_all(folder / a, folder / b)
-                assert comparison.compare(folder / a, folder / b).verdict == "same"
+                # An instrument failed in the runs that these are like.
+                assert comparison.compare(folder / a, folder / b).verdict == "unproven"
 
 
 # --- the schema and the check -------------------------------------------------------------
