@@ -71,13 +71,15 @@ def watch(name: str) -> None:
 
 
 def _is_copy(module: "ModuleType") -> bool:
-    base = getattr(module, "BaseProcess", None)
+    names = vars(module)
+    base = names.get("BaseProcess")
     return (
         isinstance(base, type)
         # Loky, for one, takes the class of multiprocessing.
         and base.__module__ == module.__name__
         and {"start", "_bootstrap"} <= vars(base).keys()
-        and callable(getattr(module, "current_process", None))
+        # A program may have such a class of its own; what numbers its processes is a copy.
+        and {"current_process", "_process_counter"} <= names.keys()
     )
 
 

@@ -136,7 +136,7 @@ def _is_strange(package: str) -> bool:
     A copy imports its module `process` before all others. Before it has come, nobody knows.
     """
     process = sys.modules.get(f"{package}.process")
-    return package in sys.modules and not hasattr(process, "BaseProcess")
+    return package in sys.modules and "BaseProcess" not in getattr(process, "__dict__", ())
 
 
 def _any_number() -> int:

@@ -137,13 +137,19 @@ def find_spec(
     return spec
 
 
+def __reduce_ex__(protocol: int) -> "tuple[Any, ...]":
+    """Pickle and copy this module, which is a finder, by its name, as the finders beside it are."""
+    return __import__, (__name__, None, None, ("finder",))
+
+
 def imported(name: str) -> None:
     """Call for a module that has just been imported, unless that was done before, and for a copy
     of multiprocessing."""
     if name in waiting:
         waiting.remove(name)
         call(name)
-    elif name.endswith(COPIES) and hasattr(sys.modules.get(name), "BaseProcess"):
+    # Not hasattr(): a module may import what it is asked for, and fail.
+    elif name.endswith(COPIES) and "BaseProcess" in getattr(sys.modules.get(name), "__dict__", ()):
         call(name)
 
 

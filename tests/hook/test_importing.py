@@ -367,6 +367,45 @@ def test_a_copied_meta_path_still_has_the_hook(python: Path, packages: Path) -> 
     assert out_armed(python, packages, code) == "fakepkg fakepkg.sub"
 
 
+def test_the_meta_path_can_be_pickled_and_deeply_copied(
+    python: Path, bare: Path, packages: Path
+) -> None:
+    code = """
+        import copy, pickle
+        print(copy.deepcopy(sys.meta_path) == sys.meta_path)
+        print(pickle.loads(pickle.dumps(sys.meta_path)) == sys.meta_path)
+    """
+    assert check_same_without_us(python, bare, packages, code).stdout == "True\nTrue\n"
+
+
+def test_a_module_named_process_is_not_asked_for_what_it_would_import(
+    python: Path, bare: Path, packages: Path
+) -> None:
+    text = "def __getattr__(name):\n    raise ImportError(name)\n"
+    write(packages, "fakepkg/process.py", text)
+    code = "import fakepkg.process; print('imported')"
+    assert check_same_without_us(python, bare, packages, code).stdout == "imported\n"
+
+
+def test_a_program_may_have_processes_of_its_own_in_such_a_module(
+    python: Path, bare: Path, packages: Path
+) -> None:
+    text = """
+        class BaseProcess:
+            def start(self):
+                self._bootstrap()
+
+            def _bootstrap(self):
+                print("started")
+
+        def current_process():
+            return None
+    """
+    write(packages, "fakepkg/process.py", text)
+    code = "from fakepkg.process import BaseProcess; BaseProcess().start()"
+    assert check_same_without_us(python, bare, packages, code).stdout == "started\n"
+
+
 # Beside other hooks.
 
 
