@@ -358,8 +358,11 @@ def _up_to_date(path: Path, text: str, startup: str) -> bool:
         if path.suffix != ".py":
             return True
         # Python does not compare them, see `_compile`; an interrupted update may have.
-        return _compiled(path).read_bytes()[8:16] == _hash(text, startup)
-    except (OSError, UnicodeDecodeError):
+        compiled = _compiled(path).read_bytes()
+        marshal.loads(compiled[16:])
+        return compiled[8:16] == _hash(text, startup)
+    # The last three: it is damaged.
+    except (OSError, UnicodeDecodeError, EOFError, ValueError, TypeError):
         return False
 
 

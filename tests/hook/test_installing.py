@@ -210,7 +210,7 @@ def test_uninstall_leaves_no_compiled_file_that_would_run_instead(
     assert output(python, "-c", "pass", env={"SEED": "7"}) == "theirs"
 
 
-@pytest.mark.parametrize("how", ["stale", "unreadable"])
+@pytest.mark.parametrize("how", ["stale", "damaged", "unreadable"])
 def test_install_repairs_what_an_interrupted_update_left(fresh: Fresh, how: str) -> None:
     python = fresh("hooked")
     hook = stdlib_of(python) / "sitecustomize.py"
@@ -224,7 +224,9 @@ def test_install_repairs_what_an_interrupted_update_left(fresh: Fresh, how: str)
         compiled = Path(importlib.util.cache_from_source(str(hook), optimization=""))
         old = compiled.read_bytes()
         compiled.unlink()
-        compiled.write_bytes(old[:8] + b"12345678" + old[16:])
+        compiled.write_bytes(
+            old[: len(old) // 2] if how == "damaged" else old[:8] + b"12345678" + old[16:]
+        )
     assert seed_init(python, "install").stdout == f"installed {hook}\n"
     assert hook.stat().st_mode & 0o777 == 0o644
     assert output(python, "-c", DRAW, env={"SEED": "7"}) == SEEDED_7
