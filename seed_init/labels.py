@@ -49,7 +49,7 @@ def of_thread(name: str, *numbers: int | None) -> str:
 
     Args:
         name: as `threading` has it.
-        numbers: the thread's own, which may be part of its name.
+        numbers: of this thread and of those that it may be named after.
     """
     if not _has_digits(name):
         return name

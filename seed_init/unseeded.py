@@ -174,12 +174,23 @@ def _thread(origin: Origin) -> streams.Path:
     if here == threading.main_thread().ident:
         return ()
     # Not current_thread(): it would register threads that `threading` did not start.
-    thread = next((one for one in threading.enumerate() if one.ident == here), None)
+    threads = threading.enumerate()
+    thread = next((one for one in threads if one.ident == here), None)
     name = ""
     if thread is not None:
-        name = labels.of_thread(thread.name, here, getattr(thread, "native_id", None))
+        # It may be named after the thread that started it.
+        numbers = (getattr(thread, "native_id", None), *(one.ident for one in threads))
+        name = labels.of_thread(_name_of(thread), *numbers)
     # One step each under the interpreter's lock: two threads never get one number.
     return ("thread", name, next(_threads.setdefault((origin, name), count(1))))
+
+
+def _name_of(thread: "Any") -> str:
+    # A class of the user's may have an attribute or a property of that name.
+    try:
+        return str(thread.name)
+    except Exception:
+        return ""
 
 
 def made() -> dict[str, int]:

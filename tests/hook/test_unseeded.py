@@ -266,6 +266,7 @@ for number in range(2):
     in_thread(f"Dask's {number}", f"0-Dask-Default-Threads-{os.getpid()}-{number}")
     in_thread(f"by process {number}", f"worker-{os.getpid()}_{number}")
     in_thread(f"by parent {number}", f"of {os.getppid()}: {number}")
+    in_thread(f"by starter {number}", f"of {threading.get_ident()}: {number}")
     in_thread(f"by address {number}", f"<Reader object at {hex(id(object()))}>")
     in_thread(f"by uuid {number}", f"subshell-{uuid.uuid4()}")
     in_thread(f"by hexadecimals {number}", f"job-{uuid.uuid4().hex}")
@@ -288,7 +289,22 @@ print(json.dumps(told))
         eight = answer(python, "-c", self.NAMED, env={"SEED": "8"})
         unseeded = [answer(bare, "-c", self.NAMED) for _ in "12"]
         runs = (one, eight, *unseeded)
-        assert len({value for told in runs for value in told.values()}) == 4 * len(one) == 64
+        assert len({value for told in runs for value in told.values()}) == 4 * len(one) == 72
+
+    def test_a_thread_without_a_name_that_can_be_read_has_a_stream(
+        self, python: Path, bare: Path
+    ) -> None:
+        code = """
+import random, threading
+class Odd(threading.Thread):
+    name = property(lambda self: self.names[self], lambda self, name: None)
+class Bare(threading.Thread):
+    name = None
+for kind in (Odd, Bare):
+    thread = kind(target=lambda: print(random.Random().random())); thread.start(); thread.join()
+"""
+        one, two = (output(python, "-c", code, env=SEVEN).split() for _ in "12")
+        assert one == two and len(set(one)) == len(output(bare, "-c", code).split()) == 2
 
     def test_a_number_of_the_users_is(self, python: Path) -> None:
         """Whatever number the process happens to have."""
