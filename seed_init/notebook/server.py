@@ -137,15 +137,26 @@ def _token(environment: Mapping[str, str]) -> str | None:
     token = _given(environment, "JUPYTER_TOKEN")
     path = _given(environment, "JUPYTER_TOKEN_FILE")
     if token or not path:
-        return token or None
+        return _enterable("JUPYTER_TOKEN", token) or None
     try:
         # An editor, or echo, has put a line's end behind the token.
-        return Path(path).read_text().strip()
+        return _enterable("JUPYTER_TOKEN_FILE", Path(path).read_text().strip())
     except (OSError, UnicodeError) as error:
         reason = getattr(error, "strerror", None) or "no text"
         raise Refusal(
             f"cannot read JUPYTER_TOKEN_FILE={shown(path)}: {reason}; repair or unset it"
         ) from None
+
+
+def _enterable(name: str, token: str) -> str:
+    """The token, if it can be typed: Jupyter fails on bytes that are no text when it prints it."""
+    if not token.isprintable():
+        # Not shown: it is a secret.
+        raise Refusal(
+            f"{name} is not accepted, the token has a character that nobody could enter, such as a "
+            "line's end; use letters, digits and signs"
+        )
+    return token
 
 
 def allowed_hosts(environment: Mapping[str, str]) -> list[str]:

@@ -82,6 +82,17 @@ def test_white_space_around_a_token_is_no_part_of_it(tmp_path: Path) -> None:
     assert server.read({"JUPYTER_TOKEN_FILE": str(file)}).token == ""  # refused later: no token
 
 
+@pytest.mark.parametrize("token", ["two\nlines", "no text \udcff", "bell \a"])
+def test_a_token_that_nobody_could_enter_is_refused_unseen(tmp_path: Path, token: str) -> None:
+    with pytest.raises(Refusal, match=r"^JUPYTER_TOKEN is not accepted") as refused:
+        server.read({"JUPYTER_TOKEN": token})
+    assert token not in str(refused.value)
+    file = tmp_path / "token"
+    file.write_text("two\nlines\n")
+    with pytest.raises(Refusal, match=r"^JUPYTER_TOKEN_FILE is not accepted"):
+        server.read({"JUPYTER_TOKEN_FILE": str(file)})
+
+
 @pytest.mark.parametrize("content", [None, b"\xff\xfe"])
 def test_a_token_file_that_cannot_be_read_is_refused(tmp_path: Path, content: bytes | None) -> None:
     file = tmp_path / "token"
