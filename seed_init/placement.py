@@ -347,6 +347,8 @@ def _write(path: Path, text: str, report: Report, startup: str = "") -> None:
     _replace(path, text)
     if path.suffix == ".py":
         _compile(path, text, startup, optimize=2)
+        # Distributions compile for -O as well, perhaps without a time stamp: that would stay.
+        _remove_compiled(path, but=_compiled(path))
     report.say(f"installed {path}")
 
 
@@ -374,11 +376,12 @@ def _remove(path: Path, report: Report) -> None:
     report.say(f"removed {path}")
 
 
-def _remove_compiled(source: Path) -> None:
+def _remove_compiled(source: Path, but: Path | None = None) -> None:
     # Every one: a stale file that Python does not compare would run in place of what is put
     # back, and a process with -O has written one of its own.
     for compiled in source.parent.glob(f"__pycache__/{source.stem}.*.pyc"):
-        compiled.unlink()
+        if compiled != but:
+            compiled.unlink()
 
 
 def _compiled(source: Path) -> Path:
