@@ -140,6 +140,44 @@ def test_a_record_that_cannot_be_written_leaves_its_parts_and_another_status(
     assert all(records.read(path).processes for path in tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("status", [0, 7])
+def test_record_ends_as_its_command_though_that_removed_what_was_recorded(
+    python: Path, tmp_path: Path, status: int
+) -> None:
+    for removing, left in (("rm -r", "nothing of it is left"), ("touch", "the parts are in ")):
+        script = f'{removing} "$SEED_INIT_TRACE"; echo "{{}}" > "$SEED_INIT_TRACE/1-2.jsonl"; '
+        words = ("record", "-o", "r.json", "--", "/bin/sh", "-c", f"{script} exit {status}")
+        done = seed_init(python, *words, place=tmp_path)
+        assert done.returncode == (status or 2)
+        line = done.stderr.splitlines()[-1]
+        assert line.startswith(f"seed-init record: cannot write {tmp_path}/r.json: ")
+        assert left in line
+
+
+@pytest.mark.parametrize(("status", "told"), [(0, 5), (7, 7)])
+def test_record_ends_as_its_command_though_its_output_cannot_be_written(
+    python: Path, tmp_path: Path, status: int, told: int
+) -> None:
+    words = ("record", "-o", "r.json", "--json", "--", "/bin/sh", "-c", f"exit {status}")
+    done = seed_init(python, *words, place=tmp_path, to="> /dev/full")
+    assert done.returncode == told
+    assert done.stderr.endswith("cannot write the output: No space left on device\n")
+    assert records.load(tmp_path / "r.json")["exit"]["status"] == status
+
+
+def test_a_name_that_is_too_long_is_said_in_one_line(python: Path, tmp_path: Path) -> None:
+    name = "x" * 300
+    for words in (
+        ("report", name),
+        ("record", "-o", name, "--", "/bin/true"),
+        ("compare", name, name),
+    ):
+        done = seed_init(python, *words, place=tmp_path)
+        assert done.returncode == 2
+        assert done.stderr.count("\n") == 1
+        assert "File name too long" in done.stderr
+
+
 def test_a_stale_temporary_file_is_not_taken_for_the_report(python: Path, tmp_path: Path) -> None:
     words = ("record", "-o", "r.json", "--", python, "-c", "import random")
     assert seed_init(python, *words, place=tmp_path).returncode == 0

@@ -17,6 +17,9 @@ UPPER = "Q7ZX" * 5
 MARKS = (S, "0badc0de", "Q7ZX")
 
 NAMED: list[list[str]] = [
+    # Arguments of a function of Python's.
+    ["-c", f"os.environ.setdefault('HF_TOKEN', '{S}')"],
+    ["-c", f'os.putenv("DB_PASSWORD","{S}")'],
     # An option, its name as people write it, its value behind it or after a sign.
     ["--password", S],
     [f"--password={S}"],
@@ -257,6 +260,8 @@ def test_no_recorded_variable_has_the_name_of_a_secret() -> None:
         "a:",
         "-----BEGIN ",
         "eyJ",
+        "sk-",
+        "gsk_",
         "<a ",
         "'",
         '"',
