@@ -67,6 +67,22 @@ def test_the_verdict_of_verify_outlives_its_records(
         assert list(place.iterdir()) == []
 
 
+def test_runs_that_differ_do_so_though_the_closer_look_fails(python: Path, tmp_path: Path) -> None:
+    # The first run of the closer look leaves something that is no trace.
+    script = """
+        echo >> runs; n=$(wc -l < runs); echo "$n"
+        if [ "$n" -ge 3 ]; then echo '{}' > "$SEED_INIT_TRACE/1-1.jsonl"; fi
+    """
+    words = ("verify", "--json", "--", "/bin/sh", "-c", script)
+    done = seed_init(python, *words, place=tmp_path)
+    assert done.returncode == 1, done.stderr
+    found = json.loads(done.stdout)
+    assert found["verdict"] == "different"
+    assert found["difference"]["values"] == ["1", "2"]
+    [seen] = found["difference"]["trail"]
+    assert seen.startswith("no closer look: ")
+
+
 def test_a_failure_of_the_command_is_no_success_with_lost_records(
     python: Path, tmp_path: Path
 ) -> None:
