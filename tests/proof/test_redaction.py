@@ -17,9 +17,6 @@ UPPER = "Q7ZX" * 5
 MARKS = (S, "0badc0de", "Q7ZX")
 
 NAMED: list[list[str]] = [
-    # Arguments of a function of Python's.
-    ["-c", f"os.environ.setdefault('HF_TOKEN', '{S}')"],
-    ["-c", f'os.putenv("DB_PASSWORD","{S}")'],
     # An option, its name as people write it, its value behind it or after a sign.
     ["--password", S],
     [f"--password={S}"],
@@ -152,6 +149,9 @@ NAMED: list[list[str]] = [
     ["redis-cli", "-a", S],
     ["docker", "login", "-p", S],
     ["wandb", "login", HEX],
+    # Arguments of a function of Python's.
+    ["-c", f"os.environ.setdefault('HF_TOKEN', '{S}')"],
+    ["-c", f'os.putenv("DB_PASSWORD","{S}")'],
 ]
 
 KNOWN = [

@@ -573,7 +573,7 @@ def test_where_nothing_is_seeded_that_is_the_first_remedy(
     assert causes[0] == "  may be: nothing is seeded: SEED is not set, or off"
     assert "    then: SEED=7 seed-init verify -- CMD" in done.stdout
     # A program whose runs agree needs no seed.
-    same = told(by_command(python, tmp_path, "--json", "--", "true", env={"SEED": seed}))
+    same = told(by_command(python, tmp_path, "--json", "--", "pwd", env={"SEED": seed}))
     assert (same["verdict"], same["seed"]) == ("identical", seed)
 
 
