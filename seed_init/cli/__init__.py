@@ -97,7 +97,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     except OSError as error:
         if error.filename is not None:
-            raise
+            # A name that is too long, or a directory that nobody may look into.
+            name = without_secrets(str(error.filename), is_word=True)
+            printing.error(f"cannot use {name}: {error.strerror}; give another name")
+            return 2
         sys.stdout = None
         printing.error(f"cannot write the output: {error.strerror}")
         return 1

@@ -6,6 +6,7 @@ import signal
 import time
 from pathlib import Path
 
+from seed_init.cli import output as outputs
 from seed_init.cli import printing
 
 TYPE_CHECKING = False
@@ -19,7 +20,8 @@ example:
 
 The exit status is the command's; 128+N where signal N ended it; 127 where there is no such
 command and 126 where it cannot be executed, as in a shell, and then there is no record; 2 for a
-usage error, and where the record cannot be written.
+usage error, and where the record cannot be written; 5 where the command succeeded and what --json
+prints cannot be written.
 """
 
 NOT_WRITTEN = 2
@@ -97,13 +99,16 @@ def _record(argv: list[str], output: Path, parts: Path, options: argparse.Namesp
     except KeyboardInterrupt:
         printing.error(f"interrupted; the parts are in {parts}", "record")
         return 128 + signal.SIGINT
-    except (OSError, ValueError) as error:
-        _failed(f"cannot write {output}: {error}; the parts are in {parts}")
+    except (OSError, ValueError, journal.Unreadable) as error:
+        # The last where the command has removed what was written of it, as `git clean` does.
+        left = f"the parts are in {parts}" if parts.exists() else "nothing of it is left"
+        _failed(f"cannot write {output}: {error}; {left}")
         return ended.status or NOT_WRITTEN
     recording.remove(parts)
     printing.error(str(where), "record")
     if options.json:
-        printing.json_object({"record": str(where), "status": ended.status}, indent=None)
+        told = {"record": str(where), "status": ended.status}
+        return outputs.tell(printing.as_json(told, indent=None), ended.status)
     return ended.status
 
 

@@ -65,8 +65,7 @@ def run(options: argparse.Namespace) -> int:
         for line in error.args:
             printing.error(line, "report")
         return 2
-    printing.lines([f"{target}: {report.verdict.word}"])
-    return 0
+    return output.tell(printing.as_text([f"{target}: {report.verdict.word}"]), 0)
 
 
 def check_target(target: Path, records: Sequence[Path], force: bool) -> None:

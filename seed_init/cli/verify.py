@@ -35,8 +35,9 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         description="Run a command, unmodified, in fresh processes, and compare every training "
         "step, the final weights, the generators, standard output, exit status and files. Exit "
         "status 0: identical. 1: not; the first difference is shown. 2: the command failed. "
-        "4: nothing that was seen differs, but an instrument failed, which is shown: nothing is "
-        "proven. 5: identical, but a record or the output could not be written.",
+        "4: nothing that was seen differs, but an instrument failed, which is shown, or nothing "
+        "was seen but the exit status: nothing is proven. 5: identical, but a record or the "
+        "output could not be written.",
         epilog=EXAMPLE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

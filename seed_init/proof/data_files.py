@@ -1,5 +1,6 @@
 """Fingerprints of data files: SHA-256 of the whole, or of samples where that is too much."""
 
+import stat
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -38,8 +39,10 @@ class Reader:
         """
         try:
             now = path.stat()
-            method, digest = self._fingerprint(path, now.st_size)
-        except OSError:
+            # To open a pipe would wait for its writer; a trace may name anything.
+            plain = stat.S_ISREG(now.st_mode)
+            method, digest = self._fingerprint(path, now.st_size) if plain else ("none", None)
+        except (OSError, ValueError):  # the latter for a path that no file has
             return {"size": size, "sha256": None, "method": "gone", "changed_since": None}
         return {
             "size": now.st_size,

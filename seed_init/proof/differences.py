@@ -122,6 +122,8 @@ def source_of(event: dict[str, Any]) -> Source | None:
 
 def _text(file: Path, line: int) -> str:
     try:
+        if not file.is_file():
+            return ""  # such as /dev/stdin, which is read once
         return file.read_text(errors="replace").splitlines()[line - 1].strip()
-    except (OSError, IndexError):
+    except (OSError, ValueError, IndexError):
         return ""

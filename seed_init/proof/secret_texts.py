@@ -14,7 +14,8 @@ REDACTED = "<redacted>"
 
 # What services make their secrets recognisable by. Names of the kinds: detect-secrets' plugins, and
 # the services' own documentation. A digit is asked for where the beginning is a word, too.
-_LONG = r"(?=[A-Za-z_.-]*\d)[\w.-]{16,}"
+# Bounded, because it is tried at each place of a text.
+_LONG = r"(?=[A-Za-z_.-]{0,200}\d)[\w.-]{16,}"
 _KNOWN = re.compile(
     r"(?<![A-Za-z0-9])(?:"
     # Source code and packages.
@@ -26,8 +27,8 @@ _KNOWN = re.compile(
     r"|GOCSPX-[\w-]{10,}|do[opr]_v1_\w{16,}|HRKU-[\w-]{16,}|hv[sbr]\.[\w-]{16,}|\w{3}\dQ~[\w~.-]{30,}"
     r"|\w{10,16}\.atlasv1\.[\w-]{16,}|tskey-[\w-]{8,}|dapi[0-9a-f]{32}|AGE-SECRET-KEY-1\w{16,}"
     # Models and experiments.
-    r"|hf_(?:(?=[A-Za-z]*\d)[A-Za-z0-9]{10,}|[A-Za-z0-9]{30,})|wandb_v\d_\w{16,}|nvapi-[\w-]{16,}"
-    r"|sk-(?:(?:proj|ant|or|svcacct|admin|lf)-[\w-]{8,}|(?=[A-Za-z_-]*\d)[\w-]{12,})"
+    r"|hf_(?:(?=[A-Za-z]{0,200}\d)[A-Za-z0-9]{10,}|[A-Za-z0-9]{30,})|wandb_v\d_\w{16,}|nvapi-[\w-]{16,}"
+    r"|sk-(?:(?:proj|ant|or|svcacct|admin|lf)-[\w-]{8,}|(?=[A-Za-z_-]{0,200}\d)[\w-]{12,})"
     rf"|(?:r8_|gsk_|pplx-|xai-|lsv2_|ls__|fw_|tvly-|jina_|sess-|a[ks]-){_LONG}|sk_[0-9a-f]{{32,}}"
     # Payments, messages and the rest.
     r"|(?:sk|rk|pk)_(?:live|test)_\w{8,}|whsec_[\w+/=]{16,}|sq0[a-z]{3}-[\w-]{16,}|EAAA[\w-]{40,}"
@@ -53,6 +54,8 @@ _CLOSING = r"(?:[\\'\"\])}]|%2[27]|\[[^\]\s]{0,40}\]|&quot;)*"
 _SEPARATOR = re.compile(
     rf"{_CLOSING}\s*(?::=|=>|=|:(?!//)|%3[ADad])\s*|\s*\(\s*(?=['\"])|(?<=login)\s*\(\s*(?=['\"])"
 )
+# os.environ.setdefault("HF_TOKEN", "x"): of a variable's name only, as lists have names as well.
+_ARGUMENT = re.compile(r"(?<=[A-Z0-9_])\\?['\"]\s*,\s*(?=\\?[rbuf]?\\?['\"])")
 # Data of those has paths with an @ in them, and no user.
 _STORES = frozenset({"s3", "s3a", "gs", "gcs", "az", "hf", "file", "hdfs", "dbfs", "docker", "oci"})
 _SCHEME = re.compile(r"([A-Za-z][\w+.-]{0,40})://")
@@ -103,6 +106,8 @@ def _value_of(given: str, name: "re.Match[str]", is_word: bool) -> int | None:
     """Where the value begins of a name that is a secret's; None where it is none, or has none."""
     is_option = name[0].startswith("-")
     found = _SEPARATOR.match(given, name.end())
+    if found is None and name[0].isupper():
+        found = _ARGUMENT.match(given, name.end())
     if found is None and (is_option or name[0].lower() in _PASSWORD_ALONE):
         found = _BLANK.match(given, name.end())
     if found is None or found.end() == len(given):

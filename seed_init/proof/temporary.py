@@ -8,6 +8,7 @@ was in: so the next command can tell what nobody uses any more, and clears it aw
 import contextlib
 import fcntl
 import os
+import re
 import shutil
 import stat
 import tempfile
@@ -20,8 +21,14 @@ from seed_init.proof import interrupting
 YOUNG = 60
 """Seconds in which a directory may have been made and not yet locked."""
 
+_NAME = re.compile(r"seed-init-\d+-(?:\d{1,3}|[a-z]+-[a-z0-9_]{8})")
+"""Of the directories that are made here: the user may have others that begin so."""
+
 MOST = 1000
 """How many runs may go on at once below one directory."""
+
+TRIES = 10
+"""How often a new directory may be cleared away by another command before it is locked."""
 
 
 @contextlib.contextmanager
@@ -42,7 +49,7 @@ def directory() -> Iterator[Path]:
         if handle is not None:
             break
     else:
-        raise OSError(f"{base} has {MOST} directories of runs: remove seed-init-* there")
+        raise _unusable(base, f"it has {MOST} directories of runs (seed-init-*), or")
     with _used(path, handle):
         yield path
 
@@ -60,10 +67,16 @@ def results(purpose: str) -> Iterator[Path]:
         OSError: none can be made.
     """
     clear()
-    handle = None
-    while handle is None:  # None where another one has just cleared it, before it was locked
+    for _ in range(TRIES):
         path = Path(tempfile.mkdtemp(prefix=f"{_prefix()}{purpose}-")).absolute()
         handle = _take(path)
+        if handle is not None:
+            break
+        # Another one has just cleared it, or nobody can lock it.
+        with contextlib.suppress(OSError):
+            path.rmdir()
+    else:
+        raise _unusable(path.parent)
     with _used(path, handle):
         yield path
 
@@ -72,12 +85,20 @@ def clear() -> None:
     """Remove the directories of this user that nobody uses any more. Follows no links."""
     with contextlib.suppress(OSError):
         for path in Path(tempfile.gettempdir()).absolute().glob(f"{_prefix()}*"):
-            if time.time() - path.lstat().st_mtime < YOUNG:
+            if not _NAME.fullmatch(path.name) or time.time() - path.lstat().st_mtime < YOUNG:
                 continue
             handle = _lock(path)
             if handle is not None:
                 shutil.rmtree(path, ignore_errors=True)
                 os.close(handle)
+
+
+def _unusable(base: Path, why: str = "") -> OSError:
+    """What to say where directories cannot be locked (flock), or are open to others (vfat)."""
+    return OSError(
+        f"no directory of one's own in {base}: {why + ' ' if why else ''}its file system has no "
+        "locks or no permissions; set TMPDIR to another one"
+    )
 
 
 def _prefix() -> str:

@@ -118,7 +118,7 @@ class Verification:
 
     Attributes:
         verdict: "identical", "different", "failed" (the command itself failed) or "unproven"
-            (nothing that was seen differs, but an instrument failed).
+            (nothing that was seen differs, but an instrument failed, or nothing was seen).
         command: its words.
         seed: SEED as it was given; None where it was not.
         runs: every run, in order.
@@ -193,6 +193,13 @@ def verify(
 
 
 NOTHING_PROVEN = "nothing that was seen differs, but not everything was seen"
+NOTHING_SEEN = (
+    "nothing was seen of the command but its exit status; let it print what must be the same, or "
+    "name a file that it writes with --file"
+)
+
+EVIDENCE = ("steps", "tensors", "generators", "stdout_lines", "files")
+"""What of `compared` can say that two runs are the same: their exit status alone cannot."""
 
 
 class _Parted(Exception):
@@ -225,7 +232,12 @@ class _Verifier:
             self._prove()
         except _Parted as parted:
             made.verdict = DIFFERENT
-            made.difference = self._explained(parted)
+            try:
+                made.difference = self._explained(parted)
+            except (OSError, journal.Unreadable, running.CannotStart) as error:
+                # That they differ is known, and may have taken hours: a full disk changes nothing.
+                made.difference = parted.difference
+                made.difference.trail.append(f"no closer look: {_reason(error)}")
             made.broke_equality = self.broke
         except _Failed as failed:
             made.verdict, made.reason = FAILED, str(failed)
@@ -234,6 +246,8 @@ class _Verifier:
             made.verdict, made.reason = UNPROVEN, NOTHING_PROVEN
         base = self.outcomes[0]
         made.compared = self._compared(base)
+        if made.verdict == IDENTICAL and not any(made.compared[kind] for kind in EVIDENCE):
+            made.verdict, made.reason = UNPROVEN, NOTHING_SEEN
         made.not_compared = _not_compared(self.outcomes, self.request, self.environment)
         if self.request.records is not None:
             try:

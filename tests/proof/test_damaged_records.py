@@ -235,6 +235,21 @@ def test_values_that_differ_are_never_shown_as_equal(
     assert shown in (None, differing.values)
 
 
+def test_of_the_files_that_a_foreign_trace_names_none_is_opened(
+    folder: Path, tmp_path: Path
+) -> None:
+    trace, pipe = tmp_path / "trace", tmp_path / "pipe"
+    os.mkfifo(pipe)  # to open it would wait for ever
+    trace.mkdir()
+    for file in (folder / "plain").iterdir():
+        text = file.read_text().replace("/workspace/a.bin", str(pipe))
+        more = '{"event": "file", "mode": "read", "path": "/\\ud800", "size": 4, "changed": 17}\n'
+        (trace / file.name).write_text(text + more if file.suffix == ".jsonl" else text)
+    read = records.load(trace)["files"]["read"]
+    found = {one["path"]: (one["method"], one["sha256"]) for one in read}
+    assert found == {str(pipe): ("none", None), "/\ud800": ("gone", None)}
+
+
 # --- bombs --------------------------------------------------------------------------------
 
 

@@ -67,6 +67,22 @@ def test_the_verdict_of_verify_outlives_its_records(
         assert list(place.iterdir()) == []
 
 
+def test_runs_that_differ_do_so_though_the_closer_look_fails(python: Path, tmp_path: Path) -> None:
+    # The first run of the closer look leaves something that is no trace.
+    script = """
+        echo >> runs; n=$(wc -l < runs); echo "$n"
+        if [ "$n" -ge 3 ]; then echo '{}' > "$SEED_INIT_TRACE/1-1.jsonl"; fi
+    """
+    words = ("verify", "--json", "--", "/bin/sh", "-c", script)
+    done = seed_init(python, *words, place=tmp_path)
+    assert done.returncode == 1, done.stderr
+    found = json.loads(done.stdout)
+    assert found["verdict"] == "different"
+    assert found["difference"]["values"] == ["1", "2"]
+    [seen] = found["difference"]["trail"]
+    assert seen.startswith("no closer look: ")
+
+
 def test_a_failure_of_the_command_is_no_success_with_lost_records(
     python: Path, tmp_path: Path
 ) -> None:
@@ -138,6 +154,44 @@ def test_a_record_that_cannot_be_written_leaves_its_parts_and_another_status(
         assert done.stderr.startswith(line)
     assert {path.suffix for path in tmp_path.iterdir()} == {".parts"}
     assert all(records.read(path).processes for path in tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("status", [0, 7])
+def test_record_ends_as_its_command_though_that_removed_what_was_recorded(
+    python: Path, tmp_path: Path, status: int
+) -> None:
+    for removing, left in (("rm -r", "nothing of it is left"), ("touch", "the parts are in ")):
+        script = f'{removing} "$SEED_INIT_TRACE"; echo "{{}}" > "$SEED_INIT_TRACE/1-2.jsonl"; '
+        words = ("record", "-o", "r.json", "--", "/bin/sh", "-c", f"{script} exit {status}")
+        done = seed_init(python, *words, place=tmp_path)
+        assert done.returncode == (status or 2)
+        line = done.stderr.splitlines()[-1]
+        assert line.startswith(f"seed-init record: cannot write {tmp_path}/r.json: ")
+        assert left in line
+
+
+@pytest.mark.parametrize(("status", "told"), [(0, 5), (7, 7)])
+def test_record_ends_as_its_command_though_its_output_cannot_be_written(
+    python: Path, tmp_path: Path, status: int, told: int
+) -> None:
+    words = ("record", "-o", "r.json", "--json", "--", "/bin/sh", "-c", f"exit {status}")
+    done = seed_init(python, *words, place=tmp_path, to="> /dev/full")
+    assert done.returncode == told
+    assert done.stderr.endswith("cannot write the output: No space left on device\n")
+    assert records.load(tmp_path / "r.json")["exit"]["status"] == status
+
+
+def test_a_name_that_is_too_long_is_said_in_one_line(python: Path, tmp_path: Path) -> None:
+    name = "x" * 300
+    for words in (
+        ("report", name),
+        ("record", "-o", name, "--", "/bin/true"),
+        ("compare", name, name),
+    ):
+        done = seed_init(python, *words, place=tmp_path)
+        assert done.returncode == 2
+        assert done.stderr.count("\n") == 1
+        assert "File name too long" in done.stderr
 
 
 def test_a_stale_temporary_file_is_not_taken_for_the_report(python: Path, tmp_path: Path) -> None:

@@ -149,6 +149,9 @@ NAMED: list[list[str]] = [
     ["redis-cli", "-a", S],
     ["docker", "login", "-p", S],
     ["wandb", "login", HEX],
+    # Arguments of a function of Python's.
+    ["-c", f"os.environ.setdefault('HF_TOKEN', '{S}')"],
+    ["-c", f'os.putenv("DB_PASSWORD","{S}")'],
 ]
 
 KNOWN = [
@@ -257,6 +260,8 @@ def test_no_recorded_variable_has_the_name_of_a_secret() -> None:
         "a:",
         "-----BEGIN ",
         "eyJ",
+        "sk-",
+        "gsk_",
         "<a ",
         "'",
         '"',

@@ -1,5 +1,6 @@
 """One run of the user's command: what it is started with, what it leaves, and that it ends."""
 
+import errno
 import json
 import os
 import shutil
@@ -379,6 +380,19 @@ def test_a_directory_that_a_killed_run_left_is_emptied_and_used_again(tmp_path: 
         assert not left.exists()
     finally:
         kill(with_variable(str(tmp_path)))
+
+
+def test_without_locks_no_directory_is_made_and_the_reason_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def not_there(handle: int, operation: int) -> None:
+        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
+
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(temporary.fcntl, "flock", not_there)
+    for directory in (lambda: temporary.results("verify"), temporary.directory):
+        with pytest.raises(OSError, match="no locks or no permissions; set TMPDIR"), directory():
+            pass
 
 
 def test_what_killed_commands_have_left_is_cleared_and_nothing_else(

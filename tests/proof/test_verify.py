@@ -312,9 +312,22 @@ def test_a_notebook_is_executed_and_its_output_compared(python: Path, tmp_path: 
 
 def test_every_run_reads_the_file_of_stdin_from_its_beginning(python: Path, tmp_path: Path) -> None:
     (tmp_path / "given").write_text("one\ntwo\n")
-    for options, lines in ((("--stdin", "given"), 2), ((), 0)):
-        result = told(by_command(python, tmp_path, "--json", *options, "--", "cat"))
+    command = ("sh", "-c", "cat; echo end")
+    for options, lines in ((("--stdin", "given"), 3), ((), 1)):
+        result = told(by_command(python, tmp_path, "--json", *options, "--", *command))
         assert (result["verdict"], result["compared"]["stdout_lines"]) == ("identical", lines)
+
+
+def test_runs_of_which_nothing_was_seen_are_not_the_same(python: Path, tmp_path: Path) -> None:
+    # With no hook in it, this might be a Python that trains and writes its weights.
+    (tmp_path / "silent.sh").write_text("head -c 8 /dev/urandom > weights; echo same > log\n")
+    for options, verdict in (((), "unproven"), (("--file", "log"), "identical")):
+        done = by_command(python, tmp_path, "--json", *options, "--", "sh", "silent.sh")
+        result = told(done)
+        assert (done.returncode, result["verdict"]) == (4 if not options else 0, verdict)
+    silent = by_command(python, tmp_path, "--ignore-output", "", "--", "echo", "unlike")
+    assert silent.returncode == 4
+    assert "nothing was seen of the command but its exit status" in silent.stdout
 
 
 # What failed of what looks
@@ -560,7 +573,7 @@ def test_where_nothing_is_seeded_that_is_the_first_remedy(
     assert causes[0] == "  may be: nothing is seeded: SEED is not set, or off"
     assert "    then: SEED=7 seed-init verify -- CMD" in done.stdout
     # A program whose runs agree needs no seed.
-    same = told(by_command(python, tmp_path, "--json", "--", "true", env={"SEED": seed}))
+    same = told(by_command(python, tmp_path, "--json", "--", "pwd", env={"SEED": seed}))
     assert (same["verdict"], same["seed"]) == ("identical", seed)
 
 

@@ -123,7 +123,8 @@ def _watch_torch() -> None:
 
 
 def _note(generator: str, given: Any) -> None:
-    if not observer.here.observing:
+    # The number first: after the last one that is written, a seed costs nothing.
+    if _written < MOST and not observer.here.observing:
         _write(generator, given, sys._getframe(2))
 
 
@@ -136,8 +137,6 @@ def _write(generator: str, given: Any, frame: Any) -> None:
     if user is None:
         return
     _written += 1
-    if _written > MOST:
-        return
     from seed_init.proof.observer import batches, window
 
     observer.journal.write(
