@@ -139,6 +139,59 @@ def test_workers_that_draw_from_the_same_state_are_found(python: Path, tmp_path:
     assert details(audited, "clones") == {"the same state in 2 of 2 workers"}
 
 
+COPIES = ("billiard", "multiprocess", "multiprocessing")
+METHODS = ("fork", "spawn", "forkserver")
+
+PROCESS = "process.start()"
+POOL = "pool = there.Pool(2, initializer, (there.Barrier(2), numbers))"
+
+
+def clones(
+    python: Path, to: Path, method: str, cases: str, **env: str | None
+) -> set[tuple[str, str, str]]:
+    """What is found in two children of each copy: the generator, the detail, the line's text."""
+    command = ("audit_children.py", method, ",".join(COPIES), cases)
+    audited = result(python, to, *command, **env)
+    assert audited["not_seen"] == []
+    found = [one for one in audited["findings"] if one["kind"] == "clones"]
+    return {(one["what"], one["detail"], one["text"]) for one in found}
+
+
+def in_all(what: str) -> tuple[str, str, str]:
+    """The finding where the children of all copies began in one state."""
+    children = f"{2 * len(COPIES)} children of {', '.join(COPIES)}"
+    return what, f"the same state in {children}", PROCESS
+
+
+def in_each_pool(what: str) -> set[tuple[str, str, str]]:
+    return {(what, f"the same state in 2 children of {package}", POOL) for package in COPIES}
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_children_that_draw_from_the_same_state_are_found(
+    python: Path, tmp_path: Path, method: str
+) -> None:
+    held = ("argument choice", "argument noise['train']", "__main__.shared")
+    expected = {*map(in_all, held), *in_each_pool("random"), *in_each_pool("__main__.own")}
+    assert clones(python, tmp_path, method, "held,alike") == expected
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_children_with_streams_of_their_own_are_no_finding(
+    python: Path, tmp_path: Path, method: str
+) -> None:
+    assert clones(python, tmp_path, method, "untouched,seeded,alone,apart,repeating") == set()
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn"])
+def test_children_that_inherit_are_found_but_for_those_that_seed(
+    python: Path, tmp_path: Path, method: str
+) -> None:
+    inheriting = {"SEED_INIT_CHILDREN": "inherit"}
+    expected = set(map(in_all, ("random", "numpy.random", "__main__.unseeded")))
+    assert clones(python, tmp_path, method, "untouched,seeded,apart", **inheriting) == expected
+
+
 @pytest.mark.torch
 def test_libraries_with_generators_of_their_own_are_listed(python: Path, tmp_path: Path) -> None:
     audited = result(python, tmp_path, "audit_libraries.py")
