@@ -185,13 +185,14 @@ class _Child:
 
     def _held(self) -> "Iterator[tuple[str, held.Reader]]":
         yield from held.of_libraries()
+        seen = held.ids_of_libraries()
         for root, one in self._roots.items():
-            for name, _, read in held.below(root, one):
+            for name, _, read in held.below(root, one, seen):
                 yield name, read
         for variables in self._scopes:
             # The main module of a spawned child (multiprocessing/spawn.py).
             module = str(variables.get("__name__")).replace("__mp_main__", "__main__")
-            yield from held.of_globals(module, variables)
+            yield from held.of_globals(module, variables, seen)
 
     def look(self) -> None:
         """Write which generators were drawn from, each once."""

@@ -51,14 +51,22 @@ def _of_libraries() -> "Iterator[tuple[str, Any]]":
         yield "numpy.random", modules["numpy.random"].mtrand._rand
 
 
-def below(root: str, held_by: Any) -> "Iterator[tuple[str, tuple[type, str], Reader]]":
+def ids_of_libraries() -> "set[int]":
+    """The ids of the generators of libraries: what `below` and `of_globals` can begin with."""
+    return {id(generator) for _, generator in _of_libraries()}
+
+
+def below(
+    root: str, held_by: Any, seen: "set[int] | None" = None
+) -> "Iterator[tuple[str, tuple[type, str], Reader]]":
     """The generators that an object holds: name, (class, attribute), and its reader.
 
     Args:
         root: what to call the object.
         held_by: the object.
+        seen: ids of objects that are not looked at; what is looked at is added.
     """
-    seen: set[int] = set()
+    seen = set() if seen is None else seen
     todo = [(root, (type(held_by), ""), held_by, 0)]
     for name, owner, one, depth in todo:
         if id(one) in seen or len(seen) > OBJECTS_MAX:
@@ -74,17 +82,20 @@ def below(root: str, held_by: Any) -> "Iterator[tuple[str, tuple[type, str], Rea
             ]
 
 
-def of_globals(module: str, variables: "dict[str, Any]") -> "Iterator[tuple[str, Reader]]":
-    """The generators that are global variables, but for those of the libraries.
+def of_globals(
+    module: str, variables: "dict[str, Any]", seen: "set[int]"
+) -> "Iterator[tuple[str, Reader]]":
+    """The generators that are global variables.
 
     Args:
         module: what to call the module.
         variables: its own, or those that a function of it has.
+        seen: as in `below`.
     """
-    known = {id(generator) for _, generator in _of_libraries()}
     for variable, value in list(variables.items()):
-        read = reader(value) if id(value) not in known else None
+        read = reader(value) if id(value) not in seen else None
         if read is not None:
+            seen.add(id(value))
             yield f"{module}.{variable}", read
 
 
@@ -107,25 +118,29 @@ def _inner(one: Any) -> "Iterator[tuple[str, Any]]":
 
 
 def _class(module: str, name: str) -> "tuple[type, ...]":
-    """A class where its module is imported to its end, for isinstance."""
+    """A class in a tuple, for issubclass; none where its module is not imported to its end."""
     found = getattr(sys.modules.get(module), name, None)
     return () if found is None else (found,)
 
 
 def reader(one: Any) -> "Reader | None":
     """What reads the state of a generator; None for what is none, or on another device."""
-    kinds = set(type(one).__mro__)
-    if not kinds.isdisjoint(_class("numpy.random", "Generator")):
+    # Not issubclass, which runs code of the classes: the program may have classes of any kind.
+    kinds = {id(base) for base in type(one).__mro__}
+
+    def is_a(module: str, name: str) -> bool:
+        return any(id(found) in kinds for found in _class(module, name))
+
+    if is_a("numpy.random", "Generator"):
         return lambda: _plain(one.bit_generator.state)
-    if not kinds.isdisjoint(_class("numpy.random", "RandomState")):
+    if is_a("numpy.random", "RandomState"):
         return lambda: _plain(one._bit_generator.state)
-    if not kinds.isdisjoint(_class("numpy.random", "BitGenerator")):
+    if is_a("numpy.random", "BitGenerator"):
         return lambda: _plain(one.state)
-    random: Any = sys.modules.get("random")
-    from_system = not kinds.isdisjoint(_class("random", "SystemRandom"))
-    if not from_system and not kinds.isdisjoint(_class("random", "Random")):
+    if is_a("random", "Random") and not is_a("random", "SystemRandom"):
+        random: Any = sys.modules["random"]
         return lambda: random.Random.getstate(one)[1]
-    if not kinds.isdisjoint(_class("torch", "Generator")) and one.device.type == "cpu":
+    if is_a("torch", "Generator") and one.device.type == "cpu":
         return lambda: (one.initial_seed(), one.get_state().numpy().tobytes())
     return None
 
