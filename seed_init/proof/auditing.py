@@ -20,7 +20,7 @@ KINDS = {
     "listing": "directory listings whose order is used",
     "clock": "wall clocks read",
     "entropy": "entropy of the operating system read",
-    "clones": "generators in the same state in several DataLoader workers",
+    "clones": "generators in the same state in several workers that draw from them",
 }
 """Kind of finding -> what it is."""
 
@@ -35,7 +35,8 @@ REMEDIES = {
     "listing": "put sorted() around it",
     "clock": "keep it to log lines and file names: take no seed, decision or number from it",
     "entropy": "keep it to names and secrets; take numbers from a seeded generator",
-    "clones": "make the generator in the worker, from torch.utils.data.get_worker_info().seed",
+    "clones": "make the generator in the worker: in a DataLoader's from "
+    "torch.utils.data.get_worker_info().seed, in others without a seed of its own",
 }
 """Kind of finding -> what to do about it."""
 

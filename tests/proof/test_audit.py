@@ -1,15 +1,17 @@
 """`seed-init audit`: what another run may not repeat, with its line and how often."""
 
 import json
+import random
 import re
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hook.support import Completed, run
 
 from seed_init.libraries import uncovered
-from seed_init.proof.observer.audit import nondeterministic, operators
+from seed_init.proof.observer.audit import held, nondeterministic, operators
 
 PROGRAMS = Path(__file__).parent / "programs"
 
@@ -137,6 +139,106 @@ def test_workers_that_draw_from_the_same_state_are_found(python: Path, tmp_path:
     audited = result(python, tmp_path, "audit_workers.py")
     assert found(audited) == expected("audit_workers.py")
     assert details(audited, "clones") == {"the same state in 2 of 2 workers"}
+
+
+COPIES = ("billiard", "multiprocess", "multiprocessing")
+METHODS = ("fork", "spawn", "forkserver")
+
+PROCESS = "process.start()"
+POOL = "pool = there.Pool(2, initializer, (there.Barrier(2), numbers))"
+
+
+def clones(
+    python: Path, to: Path, method: str, cases: str, **env: str | None
+) -> set[tuple[str, str, str]]:
+    """What is found in two children of each copy: the generator, the detail, the line's text."""
+    command = ("audit_children.py", method, ",".join(COPIES), cases)
+    audited = result(python, to, *command, **env)
+    assert audited["not_seen"] == []
+    found = [one for one in audited["findings"] if one["kind"] == "clones"]
+    return {(one["what"], one["detail"], one["text"]) for one in found}
+
+
+def in_all(what: str) -> tuple[str, str, str]:
+    """The finding where the children of all copies began in one state."""
+    children = f"{2 * len(COPIES)} children of {', '.join(COPIES)}"
+    return what, f"the same state in {children}", PROCESS
+
+
+def in_each_pool(what: str) -> set[tuple[str, str, str]]:
+    return {(what, f"the same state in 2 children of {package}", POOL) for package in COPIES}
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_children_that_draw_from_the_same_state_are_found(
+    python: Path, tmp_path: Path, method: str
+) -> None:
+    held = ("argument choice", "argument noise['train']", "__main__.shared")
+    expected = {*map(in_all, held), *in_each_pool("random"), *in_each_pool("__main__.own")}
+    assert clones(python, tmp_path, method, "held,alike") == expected
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_children_with_streams_of_their_own_are_no_finding(
+    python: Path, tmp_path: Path, method: str
+) -> None:
+    assert clones(python, tmp_path, method, "untouched,alone,repeating") == set()
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn"])
+def test_children_that_inherit_are_found_but_for_those_that_seed(
+    python: Path, tmp_path: Path, method: str
+) -> None:
+    inheriting = {"SEED_INIT_CHILDREN": "inherit"}
+    expected = set(map(in_all, ("random", "numpy.random", "__main__.unseeded")))
+    assert clones(python, tmp_path, method, "untouched,seeded,apart", **inheriting) == expected
+
+
+def test_forked_children_without_a_seed_are_found(python: Path, tmp_path: Path) -> None:
+    """They are clones without the hook, too; `random` is seeded in each by Python."""
+    expected = set(map(in_all, ("numpy.random", "__main__.unseeded")))
+    assert clones(python, tmp_path, "fork", "untouched,seeded", SEED="off") == expected
+
+
+BITS = (np.random.MT19937, np.random.PCG64, np.random.PCG64DXSM, np.random.Philox)
+
+
+@pytest.mark.parametrize("kind", BITS)
+def test_a_generator_is_drawn_from_or_seeded(kind: type[np.random.BitGenerator]) -> None:
+    generator = np.random.Generator(kind(1))
+    read = held.reader(generator)
+    assert read is not None
+    before = read()
+    assert not held.is_drawn(before, read())
+    generator.integers(2, dtype=np.uint32)
+    assert held.is_drawn(before, read())
+    generator.random(100_000)
+    assert held.is_drawn(before, read())
+    generator.bit_generator.state = kind(2).state
+    assert not held.is_drawn(before, read())
+    generator.bit_generator.state = kind(1).jumped().state
+    assert not held.is_drawn(before, read())
+
+
+def test_the_generator_of_random_is_drawn_from_or_seeded() -> None:
+    generator = random.Random(1)
+    read = held.reader(generator)
+    assert read is not None
+    before = read()
+    generator.random()
+    assert held.is_drawn(before, read())
+    generator.randbytes(10_000_000)
+    assert held.is_drawn(before, read())
+    generator.seed(2)
+    assert not held.is_drawn(before, read())
+
+
+def test_even_increments_of_pcg_do_not_keep_us_looking() -> None:
+    bits = np.random.PCG64(1)
+    before = bits.state
+    numbers = {**before["state"], "inc": 2}
+    later = {**before, "state": {**numbers, "state": numbers["state"] ^ 1}}
+    assert not held.is_drawn({**before, "state": numbers}, later)
 
 
 @pytest.mark.torch

@@ -5,6 +5,7 @@
 import copy
 import logging
 import os
+import pickle
 import random
 import sys
 import tempfile
@@ -51,11 +52,17 @@ def listings(place: Path) -> None:
 
 def libraries() -> None:
     """What libraries read for themselves is none of the user's findings."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
+    logging.getLogger("x").addHandler(handler)
     logging.getLogger("x").warning("a line with a time")
+    record = logging.makeLogRecord({"msg": "a line with a time"})
+    print(len(handler.format(record)) > 0)
     with tempfile.TemporaryDirectory() as name:
         print(len(name) > 0)
     time.localtime(0)
     time.sleep(0)
+    assert pickle.loads(pickle.dumps(time.time)) is time.time
 
 
 def workers() -> None:

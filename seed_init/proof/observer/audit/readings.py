@@ -45,14 +45,18 @@ _in_date = False  # date.today asks time.time (Modules/_datetimemodule.c)
 def start() -> None:
     """Replace the functions."""
     for name in CLOCKS:
-        replacing.function(time, name, _clock(f"time.{name}", None))
+        _replace(time, name, _clock(f"time.{name}", None))
     for name, position in CONVERTING.items():
-        replacing.function(time, name, _clock(f"time.{name}", position))
+        _replace(time, name, _clock(f"time.{name}", position))
     for name in ("urandom", "getrandom"):
-        replacing.function(os, name, _entropy(f"os.{name}"))
+        _replace(os, name, _entropy(f"os.{name}"))
     observer.after_import("random", _watch_random)
     replacing.after_import("datetime", _watch_dates)
     replacing.after_import("uuid", _watch_uuid)
+
+
+def _replace(owner: Any, name: str, make: "Callable[..., Any]") -> None:
+    replacing.function(owner, name, replacing.unbound(make))
 
 
 def _clock(what: str, position: "int | None") -> "Callable[..., Any]":

@@ -24,6 +24,26 @@ def function(owner: Any, name: str, make: "Callable[[Function], Function]") -> N
         setattr(owner, name, callers.like(original)(make(original)))
 
 
+def unbound(make: "Callable[[Function], Function]") -> "Callable[[Function], Function]":
+    """Have what takes the place of a function of C stay what it is in a class, as that does.
+
+    `logging.Formatter.converter` is time.localtime (Lib/logging/__init__.py): a function of
+    Python's would be called there with the formatter as its first argument.
+
+    Args:
+        make: as in `function`. No frame comes between what it makes and who calls that.
+    """
+
+    def made(original: Function) -> Function:
+        function, name = make(original), original.__name__
+        call = staticmethod(callers.like(original)(function))
+        kind = type(name, (), {"__call__": call, "__reduce__": lambda self: name})
+        one: Function = kind()
+        return one
+
+    return made
+
+
 def in_type(kind: type, name: str, value: Any) -> Any:
     """Replace a method of a type that is written in C, which setattr refuses.
 

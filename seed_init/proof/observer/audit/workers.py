@@ -7,23 +7,15 @@ reads the trace compares (`seed_init.proof.auditing`). A worker has done all tha
 """
 
 import ast
-import hashlib
 import os
 import sys
-from collections.abc import Callable, Iterator
-from itertools import count, islice
+from collections.abc import Callable
+from itertools import count
 from typing import Any
 
 from seed_init.proof import observer
+from seed_init.proof.observer.audit import held as generators
 from seed_init.proof.observer.audit import places
-
-DEPTH = 4
-"""How deep generators are looked for below the dataset."""
-
-ITEMS_MAX = 100
-"""Items of one list or dictionary that are looked at."""
-
-OBJECTS_MAX = 10_000
 
 _numbers = count()
 
@@ -69,10 +61,10 @@ def _started(fetcher: Any, dataset: Any) -> None:
     information = sys.modules["torch.utils.data"].get_worker_info()
     if information is None:
         return  # the loader has no workers
-    held = dict(_global_generators())
+    held = {name: _digest_of(read) for name, read in generators.of_libraries()}
     owners: dict[str, tuple[type, str]] = {}
-    for name, owner, generator in _generators(dataset):
-        held[name], owners[name] = generator, owner
+    for name, owner, read in generators.below("dataset", dataset):
+        held[name], owners[name] = _digest_of(read), owner
     states = {name: digest() for name, digest in held.items()}
     loader = [os.getppid(), information.seed - information.id, next(_numbers)]
     observer.journal.write(
@@ -84,6 +76,10 @@ def _started(fetcher: Any, dataset: Any) -> None:
         places={name: _assigned(*owner) for name, owner in owners.items()},
     )
     _watch_draws(fetcher, loader, information.id, held, states)
+
+
+def _digest_of(read: generators.Reader) -> "Callable[[], str]":
+    return lambda: generators.digest(read())
 
 
 def _watch_draws(
@@ -113,86 +109,6 @@ def _watch_draws(
             fetcher.fetch = fetch
 
     fetcher.fetch = fetching
-
-
-def _global_generators() -> "Iterator[tuple[str, Callable[[], str]]]":
-    modules: Any = sys.modules
-    here: list[tuple[str, Any]] = [("torch", modules["torch"].default_generator)]
-    if "random" in modules:
-        here.append(("random", modules["random"]._inst))
-    if "numpy.random" in modules:
-        here.append(("numpy.random", modules["numpy.random"].mtrand._rand))
-    for name, generator in here:
-        digest = _digest_of(generator)
-        if digest is not None:
-            yield name, digest
-
-
-def _generators(dataset: Any) -> "Iterator[tuple[str, tuple[type, str], Callable[[], str]]]":
-    """The generators that a dataset holds: name, (class, attribute), and what digests each."""
-    seen: set[int] = set()
-    todo = [("dataset", (type(dataset), ""), dataset, 0)]
-    for name, owner, one, depth in todo:
-        if id(one) in seen or len(seen) > OBJECTS_MAX:
-            continue
-        seen.add(id(one))
-        digest = _digest_of(one)
-        if digest is not None:
-            yield name, owner, digest
-        elif depth < DEPTH:
-            todo += [
-                (name + part, (type(one), part[1:]) if part[0] == "." else owner, inner, depth + 1)
-                for part, inner in islice(_inner(one), ITEMS_MAX)
-            ]
-
-
-def _inner(one: Any) -> "Iterator[tuple[str, Any]]":
-    """What an object holds, without running any code of its own."""
-    kind = type(one)
-    if kind is dict:
-        for key, value in list(one.items()):
-            yield f"[{key!r}]" if type(key) in (str, int) else "[...]", value
-    elif kind in (list, tuple):
-        for number, value in enumerate(one[:ITEMS_MAX]):
-            yield f"[{number}]", value
-    elif not issubclass(kind, (type, type(sys), sys.modules["torch"].Tensor)):
-        try:
-            attributes = object.__getattribute__(one, "__dict__")
-        except AttributeError:
-            return
-        for key, value in list(attributes.items()):
-            yield f".{key}", value
-
-
-def _digest_of(one: Any) -> "Callable[[], str] | None":
-    """What digests the state of a generator; None for what is none, or on another device."""
-    kinds = type(one).__mro__
-    numpy_random: Any = sys.modules.get("numpy.random")
-    if numpy_random is not None:
-        if numpy_random.Generator in kinds:
-            return lambda: _hash(_plain(one.bit_generator.state))
-        if numpy_random.RandomState in kinds:
-            return lambda: _hash(_plain(one._bit_generator.state))
-        if numpy_random.BitGenerator in kinds:
-            return lambda: _hash(_plain(one.state))
-    random: Any = sys.modules.get("random")
-    if random is not None and random.Random in kinds and random.SystemRandom not in kinds:
-        return lambda: _hash(random.Random.getstate(one)[1])
-    if sys.modules["torch"].Generator in kinds and one.device.type == "cpu":
-        return lambda: _hash(one.get_state().numpy().tobytes())
-    return None
-
-
-def _plain(state: Any) -> Any:
-    """A state of NumPy's as what its repr shows in full."""
-    if isinstance(state, dict):
-        return {key: _plain(value) for key, value in state.items()}
-    return state.tolist() if hasattr(state, "tolist") else state
-
-
-def _hash(state: Any) -> str:
-    data = state if isinstance(state, bytes) else repr(state).encode()
-    return hashlib.sha256(data).hexdigest()[:16]
 
 
 def _assigned(owner: type, attribute: str) -> "dict[str, Any] | None":

@@ -1,0 +1,231 @@
+"""The generators that a process holds, their states, and whether a state comes of another by draws.
+
+No code of the user's is run, and nothing is drawn from a generator of theirs.
+"""
+
+import hashlib
+import sys
+from collections.abc import Callable, Iterator
+from itertools import islice
+from typing import Any
+
+Reader = Callable[[], Any]
+"""Gives the state of one generator, as what can be compared and its repr shows in full."""
+
+DEPTH = 4
+"""How deep generators are looked for below an object."""
+
+ITEMS_MAX = 100
+"""Items of one list or dictionary that are looked at."""
+
+OBJECTS_MAX = 10_000
+
+DRAWS_MAX = 1 << 24
+"""Numbers of 32 bits: how far one state of a Mersenne Twister is looked for behind another one."""
+
+STEPS_MAX = 1 << 48
+"""How far a generator that can be advanced is so by draws; a program advances by more."""
+
+MULTIPLIERS = {
+    "PCG64": 0x2360ED051FC65DA44385DF649FCCF645,
+    "PCG64DXSM": 0xDA942042E4DD58B5,
+}
+"""Of PCG's steps (numpy/random/src/pcg64/pcg64.h)."""
+
+
+def of_libraries() -> "Iterator[tuple[str, Reader]]":
+    """The generators that the functions of imported libraries draw from: name, and its reader."""
+    for name, generator in _of_libraries():
+        read = reader(generator)
+        if read is not None:
+            yield name, read
+
+
+def _of_libraries() -> "Iterator[tuple[str, Any]]":
+    modules: Any = sys.modules
+    if "torch" in modules and hasattr(modules["torch"], "default_generator"):
+        yield "torch", modules["torch"].default_generator
+    if "random" in modules:
+        yield "random", modules["random"]._inst
+    if "numpy.random" in modules:
+        yield "numpy.random", modules["numpy.random"].mtrand._rand
+
+
+def ids_of_libraries() -> "set[int]":
+    """The ids of the generators of libraries: what `below` and `of_globals` can begin with."""
+    return {id(generator) for _, generator in _of_libraries()}
+
+
+def below(
+    root: str, held_by: Any, seen: "set[int] | None" = None
+) -> "Iterator[tuple[str, tuple[type, str], Reader]]":
+    """The generators that an object holds: name, (class, attribute), and its reader.
+
+    Args:
+        root: what to call the object.
+        held_by: the object.
+        seen: ids of objects that are not looked at; what is looked at is added.
+    """
+    seen = set() if seen is None else seen
+    todo = [(root, (type(held_by), ""), held_by, 0)]
+    for name, owner, one, depth in todo:
+        if id(one) in seen or len(seen) > OBJECTS_MAX:
+            continue
+        seen.add(id(one))
+        read = reader(one)
+        if read is not None:
+            yield name, owner, read
+        elif depth < DEPTH:
+            todo += [
+                (name + part, (type(one), part[1:]) if part[0] == "." else owner, inner, depth + 1)
+                for part, inner in islice(_inner(one), ITEMS_MAX)
+            ]
+
+
+def of_globals(
+    module: str, variables: "dict[str, Any]", seen: "set[int]"
+) -> "Iterator[tuple[str, Reader]]":
+    """The generators that are global variables.
+
+    Args:
+        module: what to call the module.
+        variables: its own, or those that a function of it has.
+        seen: as in `below`.
+    """
+    for variable, value in list(variables.items()):
+        read = reader(value) if id(value) not in seen else None
+        if read is not None:
+            seen.add(id(value))
+            yield f"{module}.{variable}", read
+
+
+def _inner(one: Any) -> "Iterator[tuple[str, Any]]":
+    """What an object holds, without running any code of its own."""
+    kind = type(one)
+    if kind is dict:
+        for key, value in list(one.items()):
+            yield f"[{key!r}]" if type(key) in (str, int) else "[...]", value
+    elif kind in (list, tuple):
+        for number, value in enumerate(one[:ITEMS_MAX]):
+            yield f"[{number}]", value
+    elif not issubclass(kind, (type, type(sys), *_class("torch", "Tensor"))):
+        try:
+            attributes = object.__getattribute__(one, "__dict__")
+        except AttributeError:
+            return
+        for key, value in list(attributes.items()):
+            yield f".{key}", value
+
+
+def _class(module: str, name: str) -> "tuple[type, ...]":
+    """A class in a tuple, for issubclass; none where its module is not imported to its end."""
+    found = getattr(sys.modules.get(module), name, None)
+    return () if found is None else (found,)
+
+
+def reader(one: Any) -> "Reader | None":
+    """What reads the state of a generator; None for what is none, or on another device."""
+    # Not issubclass, which runs code of the classes: the program may have classes of any kind.
+    kinds = {id(base) for base in type(one).__mro__}
+
+    def is_a(module: str, name: str) -> bool:
+        return any(id(found) in kinds for found in _class(module, name))
+
+    if is_a("numpy.random", "Generator"):
+        return lambda: _plain(one.bit_generator.state)
+    if is_a("numpy.random", "RandomState"):
+        return lambda: _plain(one._bit_generator.state)
+    if is_a("numpy.random", "BitGenerator"):
+        return lambda: _plain(one.state)
+    if is_a("random", "Random") and not is_a("random", "SystemRandom"):
+        random: Any = sys.modules["random"]
+        return lambda: random.Random.getstate(one)[1]
+    if is_a("torch", "Generator") and one.device.type == "cpu":
+        return lambda: (one.initial_seed(), one.get_state().numpy().tobytes())
+    return None
+
+
+def _plain(state: Any) -> Any:
+    """A state of NumPy's as what its repr shows in full."""
+    if isinstance(state, dict):
+        return {key: _plain(value) for key, value in state.items()}
+    return state.tolist() if hasattr(state, "tolist") else state
+
+
+def digest(state: Any) -> str:
+    """A short text that only this state has."""
+    return hashlib.sha256(repr(state).encode()).hexdigest()[:16]
+
+
+def is_drawn(before: Any, after: Any) -> bool:
+    """Whether a generator came from one state to the other by draws, and was not seeded between.
+
+    Args:
+        before: its state, as a reader gives it.
+        after: another one of it.
+
+    Returns:
+        False where that cannot be told as well: of a Mersenne Twister after `DRAWS_MAX` numbers,
+        of SFC64 and of what is not known here.
+    """
+    if before == after:
+        return False
+    if isinstance(before, dict):
+        kind, one, other = before["bit_generator"], before["state"], after.get("state")
+        if kind != after.get("bit_generator"):
+            return False
+        if kind == "MT19937":
+            return _follows((*one["key"], one["pos"]), (*other["key"], other["pos"]))
+        if kind in MULTIPLIERS:
+            return bool(
+                one["inc"] == other["inc"]
+                and _steps(one["state"], other["state"], MULTIPLIERS[kind], one["inc"]) < STEPS_MAX
+            )
+        if kind == "Philox":
+            begin, end = _number(one["counter"]), _number(other["counter"])
+            return bool(one["key"] == other["key"] and (end - begin) % (1 << 256) < STEPS_MAX)
+        return False
+    if isinstance(before[-1], bytes):  # torch's, which has the seed first
+        return bool(before[0] == after[0])
+    return _follows(before, after)
+
+
+def _follows(before: "tuple[int, ...]", after: "tuple[int, ...]") -> bool:
+    """Whether one state of a Mersenne Twister comes soon after another one.
+
+    The numbers that come next after the later state are looked for among those after the other.
+    """
+    from random import Random
+
+    first, then = Random(0), Random(0)
+    first.setstate((3, before, None))
+    then.setstate((3, after, None))
+    wanted, end = then.randbytes(32), b""
+    for _ in range(DRAWS_MAX >> 16):
+        numbers = end + first.randbytes(4 << 16)
+        if wanted in numbers:
+            return True
+        end = numbers[-len(wanted) + 1 :]
+    return False
+
+
+def _steps(before: int, after: int, multiplier: int, increment: int) -> int:
+    """How many steps a linear congruential generator with 128 bits makes between two states.
+
+    Bit by bit: a step that is made 2**k times over changes no bit below bit k.
+    """
+    steps, bit, most = 0, 1, (1 << 128) - 1
+    while before != after:
+        if bit > most:  # not reached: the program has set the increment to an even number
+            return most
+        if (before ^ after) & bit:
+            before = (before * multiplier + increment) & most
+            steps |= bit
+        increment = (multiplier + 1) * increment & most
+        multiplier = multiplier * multiplier & most
+        bit <<= 1
+    return steps
+
+
+def _number(words: "list[int]") -> int:
+    return sum(word << (64 * place) for place, word in enumerate(words))
