@@ -15,8 +15,9 @@ EXCEPTIONS = [program for program in PROGRAMS if program.exception]
 
 @pytest.mark.parametrize("program", ABLE, ids=lambda program: program.name)
 def test_repeats_under_one_seed_and_only_there(program: Program, python: Path) -> None:
-    answers = [answer(program, python, "7") for _ in range(3)]
-    assert len({each.result for each in answers}) == 1
+    # Two runs here; `python -m benchmarks programs` makes three.
+    answers = [answer(program, python, "7") for _ in range(2)]
+    assert answers[0].result == answers[1].result
     assert bool(answers[0].workers) == program.workers
     assert not answers[0].has_clones
 
