@@ -744,6 +744,22 @@ def test_a_clock_that_is_set_back_makes_no_negative_time(python: Path, tmp_path:
         assert len(record["processes"]) == 2
 
 
+def test_a_trace_is_not_written_through_a_link_that_waits_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    theirs, trace = tmp_path / "theirs", tmp_path / "trace"
+    theirs.write_text("theirs")
+    trace.mkdir()
+    monkeypatch.setattr(journal.time, "time_ns", lambda: 17)
+    (trace / f"17-{os.getpid()}.jsonl").symlink_to(theirs)
+    writing = journal.Journal(trace)
+    writing.write("failed", what="nothing")
+    assert theirs.read_text() == "theirs"
+    (trace / f"17-{os.getpid()}.jsonl").unlink()
+    [process] = journal.read(trace)
+    assert [event["what"] for event in process.of("failed")] == ["nothing"]
+
+
 def test_a_failed_write_leaves_what_was_there(tmp_path: Path) -> None:
     file = tmp_path / "record.json"
     file.write_text("before")

@@ -153,18 +153,6 @@ def test_a_working_directory_that_is_gone_is_a_usage_error(
     assert done.stderr.startswith(f"seed-init {command}: ")
 
 
-def test_records_that_cannot_be_written_are_told_before_the_first_run(
-    python: Path, tmp_path: Path
-) -> None:
-    (tmp_path / "mine").write_text("mine")
-    words = ("--records", "mine", "--", "touch", "ran")
-    done = run(python, "-m", "seed_init", "verify", *words, cwd=tmp_path)
-    assert done.returncode == 2
-    assert len(done.stderr.splitlines()) == 1
-    assert not (tmp_path / "ran").exists()
-    assert (tmp_path / "mine").read_text() == "mine"
-
-
 def test_audit_does_not_overwrite_a_file(python: Path, tmp_path: Path) -> None:
     (tmp_path / "mine").write_text("mine")
     words = ("-o", "mine", "--", str(python), "-c", "pass")
