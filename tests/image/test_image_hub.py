@@ -1,5 +1,7 @@
 """A real JupyterHub starts the image as a user's server, behind a real proxy, in a container."""
 
+import ipaddress
+import json
 import os
 import shutil
 import subprocess
@@ -102,9 +104,11 @@ def start_hub(images, proxy: str, tmp_path: Path) -> Iterator[Callable[..., Hub]
     """Starts a Hub; the argument is the command of its servers, "" for the image's own."""
     running: list[subprocess.Popen] = []
     hub = Hub(free_port(), Container(unique("seed-init-test-hub")), tmp_path / "hub.log")
-    gateway = docker(
-        "network", "inspect", "-f", "{{(index .IPAM.Config 0).Gateway}}", "bridge"
-    ).stdout.strip()
+    bridge = docker("network", "inspect", "-f", "{{json (index .IPAM.Config 0)}}", "bridge")
+    addresses = json.loads(bridge.stdout)
+    # Some engines (20.10) leave out a gateway that they have chosen: the first address.
+    first = next(ipaddress.ip_network(addresses["Subnet"]).hosts())
+    gateway = addresses.get("Gateway") or str(first)
 
     def start(words: str = "") -> Hub:
         variables = environment(
