@@ -105,9 +105,15 @@ SUITES = (
 # Where they can be had: tools/peer-suites.sh brings them from Debian.
 PYTORCH = Suite(
     "pytorch",
-    ("test/test_dataloader.py", "test/test_multiprocessing.py"),
+    ("test/test_dataloader.py", "test/test_fx.py", "test/test_multiprocessing.py"),
     package="pytorch",
+    # PyTorch's conftest.py is for pytest 7, and these tests use nothing of it.
+    options=("--noconftest",),
 )
 
-EXPECTED: dict[str, str] = {}
+EXPECTED: dict[str, str] = {
+    ".TestFunctionalTracing::test_nn_functional_pad": "it fails without the hook as well where "
+    "deterministic algorithms are on: torch.nn.functional.pad then asks the traced input for its "
+    "device (torch/nn/functional.py), which a trace into that function cannot answer",
+}
 """Tests that fail under the hook and are right to: their name, and why that is no harm."""
