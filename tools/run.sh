@@ -60,7 +60,7 @@ compose() {
     local folder=${SEED_INIT_WORKSPACE:-.}
     trap 'exit 130' INT
     [[ -n ${CONTAINER_UID:-} || ! -O $folder || $EUID != 0 ]] \
-        || say "the container runs as root, because the folder $folder belongs to root; to change that: chown -R 1000 $folder"
+        || say "the container runs as root, because ${SEED_INIT_WORKSPACE:-this folder} belongs to root; to change that: chown -R 1000 $folder"
     # Files that a job writes into the folder belong to the folder's owner.
     CONTAINER_UID=${CONTAINER_UID:-$(stat -c %u -- "$folder")} docker compose "${files[@]}" "$@"
 }

@@ -296,8 +296,8 @@ def test_a_folder_named_seed_init_and_a_pythonpath_do_not_get_in_the_way(
 
 
 def test_the_distributions_own_lines_are_kept(running: Callable[..., Container], base) -> None:
-    """One line is added to bash.bashrc, behind what the distribution has."""
+    """Two lines are added to bash.bashrc, in front of what the distribution has and behind it."""
     ours = running().exec("cat", "/etc/bash.bashrc").stdout.splitlines()
-    assert [line for line in ours if "seed_init" in line] == ours[-1:]
+    assert [line for line in ours if "seed_init" in line] == [ours[0], ours[-1]]
     assert len(ours) > 10
     assert "/etc/bash.bashrc" in (REPOSITORY / "Dockerfile").read_text()
