@@ -46,8 +46,8 @@ def with_packages(python: Path) -> Path:
     """
     prefix = python.parent.parent
     [place] = prefix.glob("lib/python3*/site-packages")
-    # Not in the prefix: a file that appears in a directory of packages moves the objects of programs
-    # that are compared meanwhile, because the import system holds its listing.
+    # Not in the prefix: a file that appears in a directory of packages moves the objects of
+    # programs that are compared meanwhile, because the import system holds its listing.
     with prefix.with_name(f"{prefix.name}-packages.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         wanted = "".join(f"{each}\n" for each in packages())
