@@ -12,7 +12,6 @@ import os
 import shutil
 import sys
 import sysconfig
-import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -250,6 +249,8 @@ def _install_package(placement: Placement, source: Path, report: Report) -> None
     target = placement.package
     if source.resolve() == target.resolve() or _same_package(source, target):
         return
+    import tempfile  # loads `random`, which the status of a process must not
+
     scratch = Path(tempfile.mkdtemp(prefix=".seed_init-", dir=target.parent))
     fresh, old = scratch / "new", scratch / "old"
     try:
