@@ -607,7 +607,10 @@ def test_a_terminal_has_a_line_of_progress_that_is_gone_at_the_end(
 ) -> None:
     ours, theirs = pty.openpty()
     done = subprocess.run(
-        [python, "-m", "seed_init", "verify", "--no-perturb", "--json", "--", "sleep", "0.5"],
+        [
+            *(python, "-m", "seed_init", "verify", "--no-perturb", "--json"),
+            *("--", "sh", "-c", "sleep 0.5; echo done"),
+        ],
         env=environment_of(python, {"SEED": "7", "COLUMNS": "60"}),
         cwd=tmp_path,
         stdin=subprocess.DEVNULL,
