@@ -10,12 +10,15 @@ die() { say "$*"; exit 1; }
 readonly programs=(
     ssh:openssh-client # logs into the target ssh
     npm:npm            # installs the dev container command line
+    gcc:gcc            # builds the CUDA runtime that computes nothing (tests/nullcuda)
 )
 
 lacking=()
 for pair in "${programs[@]}"; do
     command -v "${pair%%:*}" > /dev/null || lacking+=("${pair#*:}")
 done
+# The C library's headers, which gcc only recommends.
+[[ -e /usr/include/stdlib.h ]] || lacking+=(libc6-dev)
 ((${#lacking[@]})) || exit 0
 
 [[ $EUID -eq 0 ]] || die "missing: ${lacking[*]} (installing needs root)"

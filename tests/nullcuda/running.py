@@ -1,7 +1,12 @@
 """Run Python processes that see CUDA devices which compute nothing."""
 
+import os
 import subprocess
+import sys
+import sysconfig
 from pathlib import Path
+
+import pytest
 
 RUNTIME = Path(__file__).parent / "runtime"
 
@@ -20,10 +25,11 @@ class NullCuda:
         self,
         *,
         devices: int = 2,
-        log: "Path | None" = None,
-        kernel_ns: "int | None" = None,
-        capability: "int | None" = None,
+        log: Path | None = None,
+        kernel_ns: int | None = None,
+        capability: int | None = None,
         name: str = "",
+        driver: int | None = None,
     ) -> dict[str, str]:
         """The variables with which a Python sees the devices.
 
@@ -33,26 +39,46 @@ class NullCuda:
             kernel_ns: nanoseconds for which a kernel keeps its stream busy.
             capability: of the devices, such as 90.
             name: of the devices.
+            driver: version of the driver, such as 11040 for CUDA 11.4.
         """
-        env = {
-            "LD_PRELOAD": str(self.place / "libnullcudart.so"),
-            "LD_LIBRARY_PATH": str(self.place / "lib"),
-            "FAKECUDA_DEVICES": str(devices),
+        given = {
+            "DEVICES": devices,
+            "LOG": log,
+            "KERNEL_NS": kernel_ns,
+            "CAPABILITY": capability,
+            "NAME": name or None,
+            "DRIVER": driver,
         }
-        given = {"LOG": log, "KERNEL_NS": kernel_ns, "CC": capability, "NAME": name or None}
-        return env | {f"FAKECUDA_{key}": str(value) for key, value in given.items() if value}
+        libraries = [str(self.place / "lib")]
+        if any(
+            Path(sys.base_prefix, "lib").glob("libpython*.so*")
+        ):  # a Python that was built shared
+            libraries.append(str(Path(sys.base_prefix, "lib")))
+        return {
+            "LD_PRELOAD": str(self.place / "libnullcuda.so"),
+            "LD_LIBRARY_PATH": os.pathsep.join(libraries),
+            **{f"NULLCUDA_{key}": str(value) for key, value in given.items() if value is not None},
+        }
 
 
-def build(place: Path, include: Path) -> NullCuda:
-    """Build the runtime.
+def cpu_only() -> str:
+    """Why these tests cannot run: the torch of the tests is not one for CUDA. Empty: it is."""
+    place = Path(sysconfig.get_path("purelib"))
+    if not (place / "torch").exists() or (place / "torch/lib/libtorch_cuda.so").exists():
+        return ""
+    return f"the torch in {place} is for the CPU; make test-torch VERSION=2.6.0 brings one for CUDA"
+
+
+def build(place: Path) -> NullCuda:
+    """Build the runtime for the torch of this Python.
 
     Args:
         place: gets the libraries.
-        include: the directory of the CUDA headers that came with torch.
     """
-    subprocess.run(
-        [RUNTIME / "build.sh", place],
-        check=True,
-        env={"PATH": "/usr/bin:/bin", "CUDA12_INCLUDE": str(include)},
+    done = subprocess.run(
+        [sys.executable, RUNTIME / "build.py", place], capture_output=True, text=True
     )
+    if done.returncode:
+        # Not a skip: a machine that lacks the compiler would never know.
+        pytest.fail(f"the null CUDA runtime cannot be built: {done.stderr}", pytrace=False)
     return NullCuda(place)
