@@ -59,7 +59,7 @@ int cudnnGetStream(const void *handle, cudaStream_t *stream) {
 }
 
 #define WORDS(name) \
-    const char *name(int error) { return "an error of the null runtime"; }
+    const char *name(int error) { return error ? "an error of the null runtime" : "success"; }
 WORDS(cublasGetStatusString)
 WORDS(cublasGetStatusName)
 WORDS(cudnnGetErrorString)
@@ -95,6 +95,7 @@ int ncclGetVersion(int *version) {
 // cuDNN's graphs: the heuristics find one engine, of which nothing else is known. Numbers from
 // cudnn_graph.h, which does not come with every wheel.
 #define CUDNN_TYPE_INT64 3
+#define CUDNN_TYPE_INT32 23
 #define CUDNN_ATTR_ENGINEHEUR_RESULTS 202
 
 int cudnnBackendCreateDescriptor(int type, void **descriptor) { return make(descriptor); }
@@ -103,8 +104,8 @@ int cudnnBackendGetAttribute(void *descriptor, int name, int type, long long ask
                              long long *count, void *values) {
     if (count)
         *count = name == CUDNN_ATTR_ENGINEHEUR_RESULTS;
-    if (values && type == CUDNN_TYPE_INT64)
-        memset(values, 0, asked * sizeof(long long));
+    if (values && (type == CUDNN_TYPE_INT64 || type == CUDNN_TYPE_INT32))
+        memset(values, 0, asked * (type == CUDNN_TYPE_INT64 ? 8 : 4)); // sizes of memory
     return 0;
 }
 
