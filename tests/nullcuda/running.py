@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 RUNTIME = Path(__file__).parent / "runtime"
+PROGRAMS = Path(__file__).parent / "programs"
 
 
 class NullCuda:
