@@ -49,6 +49,11 @@ test: lint ## run every test that this machine can run (installs into .venv)
 test-gpu: $(if $(PYTHON),,venv) ## run the tests that need a GPU; skipped, with the reason, where there is none
 	@SEED_INIT=0 $(or $(PYTHON),.venv/bin/python) -m pytest -n 0 tests/gpu $(PYTEST_ARGS)
 
+# The lane's venv is its own: torch without NVIDIA's libraries, on tests/nullcuda's runtime.
+.PHONY: test-torch
+test-torch: ## run the hook's tests, and CUDA's host side, with another torch: VERSION=2.9.1 or newest
+	@tools/test-torch.sh "$(VERSION)" $(PYTEST_ARGS)
+
 .PHONY: test-peers
 test-peers: venv ## run CPython's, NumPy's and others' own tests with and without the hook (PEERS=…)
 	@tools/peer-suites.sh PYTORCH
@@ -77,5 +82,5 @@ bench-cost: venv ## measure what determinism costs, beside its peers; writes doc
 
 .PHONY: clean
 clean: ## remove .venv and caches; images stay
-	rm -rf .venv .venv-peers .cache .mypy_cache .pytest_cache .ruff_cache build dist *.egg-info
+	rm -rf .venv .venv-peers .venv-torch-* .cache .mypy_cache .pytest_cache .ruff_cache build dist *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -24,6 +24,13 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         pytest.skip(reason)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark every test of this directory: they are of no use without torch."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker("torch")
+
+
 @pytest.fixture(scope="session")
 def null_cuda(prefixes: Path) -> NullCuda:
     """The runtime, built once for all of pytest's processes."""

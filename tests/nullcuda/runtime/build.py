@@ -1,6 +1,6 @@
 """Build the CUDA runtime that computes nothing, for an installed torch.
 
-    python3 build.py PLACE [--site-packages DIRECTORY] [--compiler gcc]
+    python3 build.py PLACE [--site-packages DIRECTORY] [--compiler gcc] [--complete]
 
 One library, PLACE/libnullcuda.so, has the functions of the sources beside this file, and a
 function that does nothing for every other one that torch's libraries expect from NVIDIA's: their
@@ -49,9 +49,17 @@ def main() -> int:
         help="where torch and NVIDIA's headers are installed (default: this Python's)",
     )
     parser.add_argument("--compiler", default="gcc")
+    parser.add_argument(
+        "--complete",
+        action="store_true",
+        help="also put what torch is linked with and lacks beside torch's own libraries, so that "
+        "it can be imported without NVIDIA's; without PLACE/run it then sees no device",
+    )
     options = parser.parse_args()
     try:
         build(options.place, options.site_packages, options.compiler)
+        if options.complete:
+            complete(options.place, options.site_packages)
     except CannotBuild as why:
         print(f"build.py: {why}", file=sys.stderr)
         return 1
@@ -73,29 +81,48 @@ def build(place: Path, site_packages: Path, compiler: str = "gcc") -> None:
         raise CannotBuild(
             f"no C compiler {compiler!r}; on Debian and Ubuntu: apt-get install gcc libc6-dev"
         )
-    flags = include_flags(find_headers(site_packages)) + version_flags(site_packages)
+    options = include_flags(find_headers(site_packages)) + version_flags(site_packages)
     expected, libraries = read_torch(site_packages)
     (place / "lib").mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as name:
         work = Path(name)
-        objects = compile_all(compiler, sorted(HERE.glob("*.c")), flags, work)
+        objects = compile_all(compiler, sorted(HERE.glob("*.c")), options, work)
         written = set().union(*(Elf(each).defined for each in objects))
         generated = work / "generated.c"
         generated.write_text(generate(sorted(expected - written)))
-        objects += compile_all(compiler, [generated], flags, work)
+        objects += compile_all(compiler, [generated], options, work)
         link(compiler, place / "libnullcuda.so", "libnullcuda.so", objects)
         empty = work / "empty.c"
         empty.write_text("")
         for library in sorted({*libraries, *OPENED}):
             # With the runtime as its dependency: dlsym on the empty library finds what is there.
             path = place / "lib" / library
-            link(compiler, path, library, [empty, place / "libnullcuda.so"], "-Wl,--no-as-needed")
+            flags = ("-Wl,--no-as-needed", "-Wl,-rpath,$ORIGIN:$ORIGIN/..")
+            link(compiler, path, library, [empty, place / "libnullcuda.so"], *flags)
     (place / "generated.txt").write_text(
         "".join(f"{each}\n" for each in sorted(expected - written))
     )
     run = place / "run"
     run.write_text(RUN.format(place=place.resolve()))
     run.chmod(0o755)
+
+
+def complete(place: Path, site_packages: Path) -> None:
+    """Let a torch without NVIDIA's libraries be imported, as on a machine without a GPU.
+
+    torch's libraries look in their own directory as well (their RPATH ends with $ORIGIN). The
+    CUDA runtime itself comes with its headers; it finds no driver.
+
+    Args:
+        place: what `build` has built.
+        site_packages: has the torch.
+    """
+    there = {each.name for each in (site_packages / "nvidia").rglob("lib*.so.*")}
+    target = site_packages / "torch/lib"
+    for library in (place / "lib").iterdir():
+        if library.name not in there and library.name not in OPENED:
+            shutil.copy2(library, target)
+    shutil.copy2(place / "libnullcuda.so", target)
 
 
 RUN = """\
