@@ -56,7 +56,7 @@ class NullCuda:
         ):  # a Python that was built shared
             libraries.append(str(Path(sys.base_prefix, "lib")))
         return {
-            "LD_PRELOAD": str(self.place / "libnullcuda.so"),
+            "LD_PRELOAD": str(self.place / "libnullcudart.so"),
             "LD_LIBRARY_PATH": os.pathsep.join(libraries),
             **{f"NULLCUDA_{key}": str(value) for key, value in given.items() if value is not None},
         }

@@ -2,7 +2,7 @@
 
     python3 build.py PLACE [--site-packages DIRECTORY] [--compiler gcc] [--complete]
 
-One library, PLACE/libnullcuda.so, has the functions of the sources beside this file, and a
+One library, PLACE/libnullcudart.so, has the functions of the sources beside this file, and a
 function that does nothing for every other one that torch's libraries expect from NVIDIA's: their
 names are read from torch's own symbol tables, so that the same sources serve each release. In
 PLACE/lib is an empty library for each of NVIDIA's that torch is linked with, and PLACE/run starts
@@ -70,7 +70,7 @@ def build(place: Path, site_packages: Path, compiler: str = "gcc") -> None:
     """Build the runtime for the torch of a directory.
 
     Args:
-        place: gets `libnullcuda.so`, `lib` and `run`.
+        place: gets `libnullcudart.so`, `lib` and `run`.
         site_packages: has torch and NVIDIA's headers.
         compiler: the C compiler's command.
 
@@ -91,14 +91,14 @@ def build(place: Path, site_packages: Path, compiler: str = "gcc") -> None:
         generated = work / "generated.c"
         generated.write_text(generate(sorted(expected - written)))
         objects += compile_all(compiler, [generated], options, work)
-        link(compiler, place / "libnullcuda.so", "libnullcuda.so", objects)
+        link(compiler, place / "libnullcudart.so", "libnullcudart.so", objects)
         empty = work / "empty.c"
         empty.write_text("")
         for library in sorted({*libraries, *OPENED}):
             # With the runtime as its dependency: dlsym on the empty library finds what is there.
             path = place / "lib" / library
             flags = ("-Wl,--no-as-needed", "-Wl,-rpath,$ORIGIN:$ORIGIN/..")
-            link(compiler, path, library, [empty, place / "libnullcuda.so"], *flags)
+            link(compiler, path, library, [empty, place / "libnullcudart.so"], *flags)
     (place / "generated.txt").write_text(
         "".join(f"{each}\n" for each in sorted(expected - written))
     )
@@ -122,13 +122,13 @@ def complete(place: Path, site_packages: Path) -> None:
     for library in (place / "lib").iterdir():
         if library.name not in there and library.name not in OPENED:
             shutil.copy2(library, target)
-    shutil.copy2(place / "libnullcuda.so", target)
+    shutil.copy2(place / "libnullcudart.so", target)
 
 
 RUN = """\
 #!/bin/sh
 # run PYTHON ARGUMENT...: a Python that sees CUDA devices which compute nothing
-export LD_PRELOAD={place}/libnullcuda.so
+export LD_PRELOAD={place}/libnullcudart.so
 export LD_LIBRARY_PATH={place}/lib${{LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}}
 exec "$@"
 """
