@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from hook.conftest import bare, fresh, kept, prefixes, python
 
-from .running import NullCuda, build, cpu_only
+from .running import CannotBuild, NullCuda, build, cpu_only
 
 __all__ = ["bare", "fresh", "kept", "prefixes", "python"]
 
@@ -37,4 +37,10 @@ def null_cuda(prefixes: Path) -> NullCuda:
     place = prefixes.parent / "null-cuda"
     with place.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        return NullCuda(place) if (place / "run").exists() else build(place)
+        if (place / "run").exists():
+            return NullCuda(place)
+        try:
+            return build(place)
+        except CannotBuild as why:
+            # Not a skip: a machine that lacks the compiler would never know.
+            pytest.fail(f"the null CUDA runtime cannot be built: {why}", pytrace=False)

@@ -6,8 +6,6 @@ import sys
 import sysconfig
 from pathlib import Path
 
-import pytest
-
 RUNTIME = Path(__file__).parent / "runtime"
 PROGRAMS = Path(__file__).parent / "programs"
 
@@ -70,16 +68,23 @@ def cpu_only() -> str:
     return f"the torch in {place} is for the CPU; make test-torch VERSION=2.6.0 brings one for CUDA"
 
 
-def build(place: Path) -> NullCuda:
+class CannotBuild(OSError):
+    """What is missing, and what to do."""
+
+
+def build(place: Path, include: Path | None = None) -> NullCuda:
     """Build the runtime for the torch of this Python.
 
     Args:
         place: gets the libraries.
+        include: the directory of the CUDA headers, where they are not beside torch.
+
+    Raises:
+        CannotBuild: a compiler, the headers or a torch for CUDA is missing.
     """
-    done = subprocess.run(
-        [sys.executable, RUNTIME / "build.py", place], capture_output=True, text=True
-    )
+    words = [sys.executable, RUNTIME / "build.py", place]
+    words += [] if include is None else ["--include", include]
+    done = subprocess.run(words, capture_output=True, text=True)
     if done.returncode:
-        # Not a skip: a machine that lacks the compiler would never know.
-        pytest.fail(f"the null CUDA runtime cannot be built: {done.stderr}", pytrace=False)
+        raise CannotBuild(done.stderr.strip())
     return NullCuda(place)

@@ -1,6 +1,6 @@
 """Build the CUDA runtime that computes nothing, for an installed torch.
 
-    python3 build.py PLACE [--site-packages DIRECTORY] [--compiler gcc] [--complete]
+    python3 build.py PLACE [--site-packages DIRECTORY] [--include DIRECTORY] [--complete]
 
 One library, PLACE/libnullcudart.so, has the functions of the sources beside this file, and a
 function that does nothing for every other one that torch's libraries expect from NVIDIA's: their
@@ -48,6 +48,7 @@ def main() -> int:
         default=Path(sysconfig.get_path("purelib")),
         help="where torch and NVIDIA's headers are installed (default: this Python's)",
     )
+    parser.add_argument("--include", type=Path, help="where the CUDA headers are, if not there")
     parser.add_argument("--compiler", default="gcc")
     parser.add_argument(
         "--complete",
@@ -57,7 +58,8 @@ def main() -> int:
     )
     options = parser.parse_args()
     try:
-        build(options.place, options.site_packages, options.compiler)
+        headers = options.include or find_headers(options.site_packages)
+        build(options.place, options.site_packages, headers, options.compiler)
         if options.complete:
             complete(options.place, options.site_packages)
     except CannotBuild as why:
@@ -66,12 +68,13 @@ def main() -> int:
     return 0
 
 
-def build(place: Path, site_packages: Path, compiler: str = "gcc") -> None:
+def build(place: Path, site_packages: Path, headers: Path, compiler: str) -> None:
     """Build the runtime for the torch of a directory.
 
     Args:
         place: gets `libnullcudart.so`, `lib` and `run`.
-        site_packages: has torch and NVIDIA's headers.
+        site_packages: has torch.
+        headers: the directory of cuda_runtime_api.h.
         compiler: the C compiler's command.
 
     Raises:
@@ -81,7 +84,7 @@ def build(place: Path, site_packages: Path, compiler: str = "gcc") -> None:
         raise CannotBuild(
             f"no C compiler {compiler!r}; on Debian and Ubuntu: apt-get install gcc libc6-dev"
         )
-    options = include_flags(find_headers(site_packages)) + version_flags(site_packages)
+    options = include_flags(headers) + version_flags(site_packages)
     expected, libraries = read_torch(site_packages)
     (place / "lib").mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as name:
