@@ -6,13 +6,13 @@ written yet (torch.empty) is no operand: its contents are left over from somethi
 collective gives is not there yet when it returns.
 """
 
-import sys
 from hashlib import blake2b
 from typing import Any
 
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from seed_init import callers
 from seed_init.proof import observer
 from seed_init.proof.observer import batches, modules, window
 from seed_init.proof.observer.fingerprints import number_of_storage, shape_of
@@ -108,7 +108,7 @@ class _Seeing(TorchDispatchMode):  # type: ignore[misc]
 
     def _context(self) -> dict[str, Any]:
         """Where in the program an operator runs: line, module, and in a backward pass its node."""
-        inner = sys._getframe(2)
+        inner = callers.above(1)
         context = window.place(observer.user_frame(inner))
         if modules.stack:
             context["module"] = modules.stack[-1]
