@@ -100,6 +100,7 @@ def install() -> None:
     from torch.optim.optimizer import register_optimizer_step_post_hook
 
     from seed_init.proof.observer import batches, optimizers
+    from seed_init.proof.observer.steps import at_once
 
     optimizers.watch()
     calls = {"next": 0}
@@ -124,6 +125,7 @@ def install() -> None:
     @callers.like(backward)
     def seeing(tensors: Any, *arguments: Any, **keywords: Any) -> None:
         global backward_from
+        tensors = at_once(tensors)
         if is_open:
             backward_from = place(observer.user_frame())
             see(tensors)
