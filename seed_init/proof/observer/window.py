@@ -13,6 +13,7 @@ from typing import Any
 
 from seed_init import callers
 from seed_init.proof import observer
+from seed_init.proof.observer.capturing import is_capturing
 
 MOST = 200_000
 """Events that are written: a first step may come after hours of preparation."""
@@ -106,7 +107,10 @@ def install() -> None:
     calls = {"next": 0}
 
     def after(optimizer: Any, arguments: Any, keywords: Any) -> None:
-        if torch.compiler.is_compiling() or optimizers.number(optimizer) != options()["optimizer"]:
+        # Such a call has no number (`steps`).
+        if torch.compiler.is_compiling() or is_capturing():
+            return
+        if optimizers.number(optimizer) != options()["optimizer"]:
             return
         if calls["next"] == options()["call"]:
             close_window()
