@@ -1,4 +1,4 @@
-"""Trains on a device that lags behind, and forks in every epoch: workers, and children by hand.
+"""Trains on a device that lags behind, and forks meanwhile: workers, and children by hand.
 
 A child ends as a worker does, or as a Python program does, after it has dropped what it held.
 """
@@ -15,7 +15,7 @@ STEPS = 20
 data = TensorDataset(torch.randn(4 * STEPS, 8), torch.randn(4 * STEPS, 1))
 loader = DataLoader(data, batch_size=4, num_workers=1)
 kept = DataLoader(data, batch_size=4, num_workers=1, persistent_workers=True)
-model = torch.nn.Sequential(torch.nn.Linear(8, 16), torch.nn.ReLU(), torch.nn.Linear(16, 1)).cuda()
+model = torch.nn.Linear(8, 1).cuda()
 optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
 
 
@@ -36,11 +36,10 @@ def fork(name, end):
     end(0)
 
 
-for batches in (loader, loader):
-    train(batches)
-    fork("worker", os._exit)
-    # Before there are workers that it would take for its own (multiprocessing/util.py).
-    fork("program", sys.exit)
-for batches in (kept, kept):
+train(loader)
+fork("worker", os._exit)
+# Before there are workers that this one would take for its own (multiprocessing/util.py).
+fork("program", sys.exit)
+for batches in (loader, kept, kept):
     train(batches)
 print("trained")
