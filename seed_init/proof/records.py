@@ -372,8 +372,8 @@ def _python(start: dict[str, Any], path: list[str]) -> dict[str, Any] | None:
 def _torch(torch: dict[str, Any], end: dict[str, Any]) -> dict[str, Any] | None:
     if "torch" not in torch:
         return None
-    found = end.get("libraries", {})
-    libraries = {name: found.get(name) for name in ("mkl", "onednn", "openmp")}
+    # Those that were asked for at the end.
+    libraries = {name: end.get("libraries", {}).get(name) for name in ("mkl", "onednn", "openmp")}
     return {**libraries, **torch["torch"], "threads": end.get("threads")}
 
 

@@ -182,7 +182,9 @@ print(json.dumps([digest(model), [name for name, _ in model.named_parameters()]]
     assert sum(len(step["loss"]) for step in found.steps()) == 3
 
 
-def test_tied_sparse_complex_bool_and_bf16_tensors_and_nested_roots_of_an_iterator(python: Path, tmp_path: Path) -> None:
+def test_tied_sparse_complex_bool_and_bf16_tensors_and_nested_roots_of_an_iterator(
+    python: Path, tmp_path: Path
+) -> None:
     found = traced(
         python,
         tmp_path,

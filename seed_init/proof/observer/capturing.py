@@ -10,7 +10,7 @@ def is_capturing() -> bool:
     To wait for the device, as a copy to the host does, breaks the capture.
     """
     torch: Any = sys.modules.get("torch")
-    cuda = getattr(torch, "cuda", None)
+    cuda: Any = getattr(torch, "cuda", None)
     # Not of a torch whose import is under way.
     if not hasattr(cuda, "is_current_stream_capturing"):
         return False

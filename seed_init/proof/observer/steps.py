@@ -9,7 +9,6 @@ copied while the program goes on.
 """
 
 import os
-import sys
 import threading
 from typing import Any
 

@@ -192,10 +192,11 @@ def _user_frame(frame: "FrameType | None") -> "FrameType | None":
     Behind none there is that of the backward pass which is under way, if it is but one: the
     engine's thread for a device runs no code of Python's (torch/csrc/autograd/engine.cpp).
     """
-    if frame is not None:
-        return observer.user_frame(frame)
-    waiting = [one for one in sys._current_frames().values() if _runs_backward(one)]
-    return observer.user_frame(waiting[0]) if len(waiting) == 1 else None
+    if frame is None:
+        waiting = [one for one in sys._current_frames().values() if _runs_backward(one)]
+        frame = waiting[0] if len(waiting) == 1 else None
+    user: FrameType | None = observer.user_frame(frame)
+    return user
 
 
 def _runs_backward(frame: FrameType) -> bool:
