@@ -99,7 +99,8 @@ def wait_for(tensors: list[torch.Tensor]) -> None:
     Raises:
         RuntimeError: a CUDA graph is being captured, which waiting would break.
     """
-    devices = {each.device for each in tensors if each.device.type == "cuda"}
+    real = [each for each in tensors if not is_fake(each)]
+    devices = {each.device for each in real if each.device.type == "cuda"}
     if devices and is_capturing():
         raise RuntimeError("a CUDA graph is being captured")
     for device in devices:
