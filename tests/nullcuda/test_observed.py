@@ -9,9 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from gpu.operators import OPERATORS
+from gpu.states import Kind
 from hook.support import run
 
 from seed_init.proof import journal
+from seed_init.proof.observer.audit import operators
 
 from .running import NullCuda
 
@@ -34,11 +37,13 @@ def observed(
     program: str,
     plan: dict[str, Any],
     trace: Path,
+    *arguments: str,
     **env: str,
 ) -> "tuple[subprocess.CompletedProcess[str], list[journal.Process]]":
     """Run a program that must end well, and read its trace, which must be whole."""
     journal.write_plan(trace, plan)
-    done = run(python, PROGRAMS / program, env={"SEED": "7", "SEED_INIT_TRACE": str(trace), **env})
+    env |= {"SEED": "7", "SEED_INIT_TRACE": str(trace)}
+    done = run(python, PROGRAMS / program, *arguments, env=env)
     assert done.returncode == 0, done.stdout + done.stderr
     processes = journal.read(trace)
     assert [event for each in processes for event in each.of("failed")] == []
@@ -126,3 +131,43 @@ def test_the_audit_lists_the_operators_that_vary_by_the_lines_that_call_them(
     assert [one["text"] for one in has_version] == [
         line for line in LINES if LINES[line] == level == "off"
     ]
+
+
+UNLISTED = {
+    # Products vary only where a program uses several streams.
+    *("mm", "mv", "bmm"),
+    # Since PyTorch 2.14.
+    "embedding_backward",
+}
+"""Operators of the catalogue that the audit does not list."""
+
+SILENT = {"adaptive_max_pool3d_backward"}
+"""PyTorch 2.6 launches a kernel with atomic additions there, and alerts nobody."""
+
+COMPUTED = {"bmm_sparse_dense", "repeat_interleave_backward"}
+"""How large their tensors are is computed on the device, where nothing is."""
+
+
+def test_the_audit_and_pytorch_agree_about_every_operator_of_the_catalogue(
+    python: Path, null_cuda: NullCuda, tmp_path: Path
+) -> None:
+    """What has a deterministic version is listed under off only, what has none is always."""
+    plan = {"instruments": ["auditing"], "audit": ["operators"]}
+    tests = Path(__file__).parents[1]
+    env = null_cuda.env(capability=90)
+    done, _ = observed(python, "catalogue.py", plan, tmp_path, str(tests), **env)
+    seen = json.loads(done.stdout.splitlines()[-1])
+    # The rules of attention have tests of their own.
+    catalogue = {
+        name: each.state
+        for name, each in OPERATORS.items()
+        if each.device == "cuda" and "attention" not in name and name not in COMPUTED
+    }
+    for name in catalogue:
+        state, (_, off), (warned, warn) = catalogue[name], *seen[name].values()
+        has_none = state.kind is Kind.NONE
+        alerts = [state.alert] if has_none and name not in SILENT else []
+        assert [each[: len(alert)] for each, alert in zip(warned, alerts, strict=True)] == alerts
+        expected = [] if name in UNLISTED else [operators.WITHOUT if has_none else operators.WITH]
+        assert [each.partition(": ")[2] for each in off] == expected, name
+        assert [each.partition(": ")[2] for each in warn] == (expected if has_none else []), name

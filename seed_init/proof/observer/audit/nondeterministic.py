@@ -127,6 +127,12 @@ def _scans_the_whole(arguments: Arguments) -> bool:
     return bool(is_floating and here.dim() and here.numel() == here.shape[along])
 
 
+def _windows_overlap(arguments: Arguments) -> bool:
+    """Whether the windows of an adaptive pooling of three dimensions have elements in common."""
+    inputs, outputs = arguments["self"].shape[-3:], arguments["grad_output"].shape[-3:]
+    return any(one % other for one, other in zip(inputs, outputs))
+
+
 def _is_sparse(arguments: Arguments) -> bool:
     return bool(arguments["self"].is_sparse)
 
@@ -210,8 +216,7 @@ TABLE: "dict[str, tuple[Rule, ...]]" = {
     **_same(
         "avg_pool3d_backward _adaptive_avg_pool2d_backward _adaptive_avg_pool3d_backward "
         "max_pool3d_with_indices_backward adaptive_max_pool2d_backward "
-        "adaptive_max_pool3d_backward fractional_max_pool2d_backward "
-        "fractional_max_pool3d_backward "
+        "fractional_max_pool2d_backward fractional_max_pool3d_backward "
         "upsample_linear1d_backward _upsample_bilinear2d_aa_backward "
         "upsample_bicubic2d_backward _upsample_bicubic2d_aa_backward upsample_trilinear3d_backward "
         "reflection_pad1d_backward reflection_pad2d_backward reflection_pad3d_backward "
@@ -223,6 +228,8 @@ TABLE: "dict[str, tuple[Rule, ...]]" = {
         " ".join(f"{name}_backward" for name in ATTENTION),
         _ATTENTION,
     ),
+    # aten/src/ATen/native/cuda/AdaptiveMaxPooling3d.cu: adds atomically, and alerts nobody.
+    "adaptive_max_pool3d_backward": (Rule("cuda", when=_windows_overlap, silent=True),),
     "_ctc_loss_backward": (Rule("cuda", alert="ctc_loss_backward"),),
     "_embedding_bag_dense_backward": (
         Rule("cuda", when=_is_max, alert="embedding_bag_backward_cuda_max"),
