@@ -21,6 +21,22 @@ TRANSPARENT = (
 )
 
 
+def above(depth: int = 0) -> "FrameType | None":
+    """The frame of whoever called the function that asks.
+
+    Args:
+        depth: how many frames further out.
+
+    Returns:
+        None where no code of Python's called it: a thread of PyTorch's engine for a device, the
+        end of the interpreter and a thread that C has made call a function with nothing below it.
+    """
+    try:
+        return sys._getframe(depth + 2)
+    except ValueError:
+        return None
+
+
 def caller(*passed: str) -> "FrameType | None":
     """The frame of whoever called; call it from the function that stands in for another.
 

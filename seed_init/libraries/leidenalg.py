@@ -31,7 +31,7 @@ def watch() -> None:
     @callers.like(original)
     def __init__(self: "Any", *arguments: "Any", **keywords: "Any") -> None:
         original(self, *arguments, **keywords)
-        if not _is_seeded_next(sys._getframe(1)):
+        if not _is_seeded_next(callers.above()):
             frame = callers.caller("leidenalg")
             value = unseeded.entropy("leidenalg", "leidenalg.Optimiser()", frame)
             if value is not None:
@@ -41,7 +41,7 @@ def watch() -> None:
     _watching = True
 
 
-def _is_seeded_next(frame: "FrameType") -> bool:
+def _is_seeded_next(frame: "FrameType | None") -> bool:
     """True for a function of leidenalg's that was given a seed, which it passes on at once."""
     ours = callers.module_of(frame).partition(".")[0] == "leidenalg"
-    return ours and frame.f_locals.get("seed") is not None
+    return frame is not None and ours and frame.f_locals.get("seed") is not None

@@ -372,7 +372,9 @@ def _python(start: dict[str, Any], path: list[str]) -> dict[str, Any] | None:
 def _torch(torch: dict[str, Any], end: dict[str, Any]) -> dict[str, Any] | None:
     if "torch" not in torch:
         return None
-    return {**torch["torch"], "threads": end.get("threads")}
+    # Those that were asked for at the end.
+    libraries = {name: end.get("libraries", {}).get(name) for name in ("mkl", "onednn", "openmp")}
+    return {**libraries, **torch["torch"], "threads": end.get("threads")}
 
 
 def _cpu(run: dict[str, Any], torch: dict[str, Any]) -> dict[str, Any] | None:

@@ -11,6 +11,7 @@ import pytest
 from hook.support import Completed, run
 
 from seed_init.libraries import uncovered
+from seed_init.proof import journal
 from seed_init.proof.observer.audit import held, nondeterministic, operators
 
 PROGRAMS = Path(__file__).parent / "programs"
@@ -83,6 +84,27 @@ def test_it_says_that_unseeded_generators_come_from_the_operating_system(
     kinds = [one for one in expected("audit_plain.py") if one[0] == "unseeded"]
     assert [one for one in found(audited) if one[0] == "unseeded"] == kinds
     assert details(audited, "unseeded") == {"from the operating system"}
+
+
+def test_functions_that_no_code_of_python_calls_work_as_ever(python: Path, tmp_path: Path) -> None:
+    """A thread's function and one for the end are called by C: there is no frame below them."""
+    code = """
+import _thread, atexit, os, random, time
+calls = (os.listdir, "."), (os.scandir, "."), (random.seed, 3), (os.urandom, 4), (time.time,)
+for function, *arguments in calls:
+    atexit.register(function, *arguments)
+    _thread.start_new_thread(function, tuple(arguments))
+deadline = time.monotonic() + 30
+while _thread._count() and time.monotonic() < deadline:
+    time.sleep(0.01)
+"""
+    plan = {"instruments": ["auditing", "seeds", "perturbing"], "listing": "a key", "clock": 5}
+    journal.write_plan(tmp_path, plan)
+    env = {"SEED": "7", "SEED_INIT_TRACE": str(tmp_path), "SEED_INIT_LOG": "quiet"}
+    done = run(python, "-c", code, env=env)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    [process] = journal.read(tmp_path)
+    assert process.of("failed") == [] and len(process.of("audited")) == 1
 
 
 def test_without_a_seed_explicit_seeding_overrides_none(python: Path, tmp_path: Path) -> None:

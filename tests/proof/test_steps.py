@@ -182,7 +182,9 @@ print(json.dumps([digest(model), [name for name, _ in model.named_parameters()]]
     assert sum(len(step["loss"]) for step in found.steps()) == 3
 
 
-def test_tied_sparse_complex_bool_and_bf16_tensors(python: Path, tmp_path: Path) -> None:
+def test_tied_sparse_complex_bool_and_bf16_tensors_and_nested_roots_of_an_iterator(
+    python: Path, tmp_path: Path
+) -> None:
     found = traced(
         python,
         tmp_path,
@@ -213,6 +215,11 @@ for _ in range(3):
     sparse.zero_grad(); dense.zero_grad()
     model(torch.randint(20, (8,))).square().mean().backward()
     sparse.step(); dense.step()
+dense.zero_grad()
+nested = torch.nested.nested_tensor([torch.ones(1, 6)])
+out = nn.functional.linear(nested, model.head.weight[:1])
+torch.autograd.backward(iter([out, model.one * 2]), iter([torch.ones_like(out), None]))
+dense.step()
 print(json.dumps(digest(model)))
 """,
     )
@@ -223,7 +230,8 @@ print(json.dumps(digest(model)))
     ]
     table = found.main.of("tensors")[0]
     assert table["dtypes"] == ["float32", "bool", None, "int64"]
-    steps = found.steps(1)
+    *steps, last = found.steps(1)
+    assert [value is None for value, _ in last["loss"]] == [True, False]
     for place in (0, 1, 2, 3, 4, 6):
         assert len({numbers(step["parameters"])[place] for step in steps}) == 3
     assert len({step["gradients"] for step in found.steps(0)}) == 3
@@ -417,6 +425,7 @@ train(); train()
 child = os.fork()
 if child == 0:
     train()
+    own = torch.optim.SGD(net(2, 2).parameters(), lr=0.1)
     sys.exit()
 assert os.waitpid(child, 0)[1] == 0
 train()
@@ -430,6 +439,8 @@ print(json.dumps(digest(model)))
     assert len(child.of("tensors")) == 2
     (start,) = child.of("start")
     assert start["parameters"] == parent.of("step")[1]["parameters"]
+    final = [[one["optimizer"] for one in each.of("end")[0]["final"]] for each in found.processes]
+    assert final == [[0], [1]]  # the other one is a copy of the parent's
 
 
 def test_a_program_that_never_steps_or_takes_the_step_away(python: Path, tmp_path: Path) -> None:

@@ -17,7 +17,6 @@ MOST = 4 << 30
 """Bytes of parameters that are hashed; of more, their fingerprints, which need no copy."""
 
 _final: list[dict[str, Any]] = []
-_pid = 0
 
 
 def start() -> None:
@@ -30,8 +29,7 @@ def install() -> None:
     """Be told of every optimizer that is made."""
     from seed_init.proof.observer import optimizers
 
-    global _pid
-    _pid = os.getpid()
+    os.register_at_fork(after_in_child=_final.clear)
     optimizers.watch(observer.guarded(_made))
 
 
@@ -44,17 +42,19 @@ def _made(optimizer: Any) -> None:
     weakref.finalize(
         optimizer,
         observer.guarded(undisturbed(_gone)),
+        os.getpid(),
         optimizers.number(optimizer),
         optimizer.param_groups,
     )
 
 
-def _gone(number: int, groups: list[Any]) -> None:
-    if os.getpid() != _pid:
+def _gone(pid: int, number: int, groups: list[Any]) -> None:
+    if os.getpid() != pid:
         return  # a worker's copy of it
-    from seed_init.proof.observer.fingerprints import is_fake
+    from seed_init.proof.observer.fingerprints import is_fake, wait_for
 
     parameters = [each for group in groups for each in group["params"]]
+    wait_for(parameters)
     size = sum(each.numel() * each.element_size() for each in parameters if not is_fake(each))
     digest = _sha256 if size <= MOST else _fingerprint
     digests = []
@@ -73,17 +73,18 @@ def _sha256(tensor: Any) -> str:
     content = sha256(f"{tensor.dtype} {shape_of(tensor)}".encode())
     if not is_fake(tensor):
         for part in _parts(_whole(tensor)[0]):
-            here = part.cpu()  # held, because its memory goes with it
-            content.update(_bytes(here))
+            _update(content, part)
     return content.hexdigest()
 
 
-def _bytes(lanes: Any) -> Any:
-    """The memory of a flat tensor. Not its numpy(): there may be no NumPy."""
+def _update(content: Any, part: Any) -> None:
+    """Hash the bytes of a flat tensor. Not by its numpy(): there may be no NumPy."""
     import ctypes
 
-    size = lanes.numel() * lanes.element_size()
-    return (ctypes.c_char * size).from_address(lanes.data_ptr()) if size else b""
+    here = part.cpu()  # with a name while it is read, because its memory goes with it
+    size = here.numel() * here.element_size()
+    if size:
+        content.update((ctypes.c_char * size).from_address(here.data_ptr()))
 
 
 def _fingerprint(tensor: Any) -> str:

@@ -4,10 +4,14 @@ Three events, {"event": "facts", "moment": ...}:
 
 - "start": the interpreter, the settings, the variables. Before user code.
 - "torch": torch's versions and flags, right after its first import.
-- "end": what was seeded and with what, the flags and the numbers of threads that held at last.
+- "end": what was seeded and with what, the flags and the numbers of threads that held at last, the
+  versions of the libraries that use these threads.
 
 Numbers of threads wait for the end, because asking for them sets them (aten/src/ATen/
-ParallelOpenMP.cpp, lazy_init_num_threads); nothing starts a device.
+ParallelOpenMP.cpp, lazy_init_num_threads), and the libraries with them. Nothing starts a device: a
+program may choose its devices after the import of torch, or leave them to its children.
+`torch.__config__.show()`, which has these versions as well, counts the devices
+(aten/src/ATen/cuda/detail/CUDAHooks.cpp, showConfig), and with that the driver is started.
 """
 
 import os
@@ -71,7 +75,6 @@ def _torch_is_there() -> None:
 def _versions() -> dict[str, Any]:
     import torch
 
-    config = torch.__config__.show()
     return {
         "version": torch.__version__,
         "git_commit": torch.version.git_version,
@@ -79,9 +82,6 @@ def _versions() -> dict[str, Any]:
         "hip": getattr(torch.version, "hip", None),
         "cudnn": _asked(lambda: torch.backends.cudnn.version()),
         "nccl": _asked(_nccl),
-        "mkl": _version_in(config, "Math Kernel Library Version ", "Intel(R) MKL "),
-        "onednn": _version_in(config, "MKL-DNN ", "oneDNN "),
-        "openmp": _version_in(config, "OpenMP "),
         "cpu_capability": _asked(lambda: torch.backends.cpu.get_cpu_capability()),
     }
 
@@ -95,10 +95,22 @@ def _nccl() -> str | None:
     return ".".join(map(str, version)) if isinstance(version, tuple) else str(version)
 
 
-def _version_in(config: str, *marks: str) -> str | None:
-    """The word after one of some marks in the text of `torch.__config__.show()`."""
+def _libraries() -> dict[str, str | None]:
+    """The versions of the libraries that torch computes with on a CPU."""
+    import torch
+
+    info = _asked(torch.__config__.parallel_info) or ""
+    return {
+        "mkl": _version_in(info, "Math Kernel Library Version ", "Intel(R) MKL "),
+        "onednn": _version_in(info, "MKL-DNN ", "oneDNN "),
+        "openmp": _version_in(info, "OpenMP "),
+    }
+
+
+def _version_in(info: str, *marks: str) -> str | None:
+    """The word after one of some marks in the text of `torch.__config__.parallel_info()`."""
     for mark in marks:
-        _, found, rest = config.partition(mark)
+        _, found, rest = info.partition(mark)
         words = rest.split()
         if found and words:
             return words[0].strip(",()").partition("-")[0]
@@ -157,6 +169,7 @@ def _end() -> None:
     torch = sys.modules.get("torch")
     if hasattr(torch, "get_num_threads"):
         fields |= {"flags": _flags(), "threads": _threads(), "devices": _devices()}
+        fields["libraries"] = _libraries()
         fields["distributed"] = _distributed()
     # An uncaught exception stays here when it has been printed; SystemExit leaves nothing.
     raised = getattr(sys, "last_value", None)

@@ -18,6 +18,7 @@ small tensors, at most 2 MiB an optimizer, twice. More only for a tensor whose e
 in order (a copy of it).
 """
 
+import os
 import sys
 from collections.abc import Callable
 from functools import cache, wraps
@@ -25,6 +26,9 @@ from itertools import accumulate, pairwise
 from typing import Any, TypeVar
 
 import torch
+
+from seed_init.proof.observer import keeping
+from seed_init.proof.observer.capturing import is_capturing
 
 CHUNK = 1 << 17
 """Words of which each has a weight of its own; those of the next chunk have these, times a
@@ -87,6 +91,22 @@ def number(tensor: torch.Tensor, on_host: bool = False) -> int:
     return int(out) & MASK
 
 
+def wait_for(tensors: list[torch.Tensor]) -> None:
+    """Wait for the CUDA devices of tensors, on which any stream may be computing these still.
+
+    A copy to the host waits for the stream that is current only.
+
+    Raises:
+        RuntimeError: a CUDA graph is being captured, which waiting would break.
+    """
+    real = [each for each in tensors if not is_fake(each)]
+    devices = {each.device for each in real if each.device.type == "cuda"}
+    if devices and is_capturing():
+        raise RuntimeError("a CUDA graph is being captured")
+    for device in devices:
+        torch.cuda.synchronize(device)
+
+
 def number_of_storage(storage: torch.UntypedStorage) -> int:
     """The number of the bytes of a storage; 0 for one without contents."""
     if storage.device.type == "meta":
@@ -106,8 +126,8 @@ def compute(tensor: torch.Tensor, out: torch.Tensor, offset: int = 0) -> None:
     """
     tensor, start = _whole(tensor)
     parts = _parts(tensor)
-    if out.device.type == "cpu" != tensor.device.type:
-        parts = [part.cpu() for part in parts]
+    # The sizes of a nested tensor are on the CPU, wherever its contents are.
+    parts = [part if part.device == out.device else moved(part, out.device) for part in parts]
     if len(parts) == 1:
         part = parts[0]
         _sum(part.view(torch.uint8), out, (offset + start) * part.element_size())
@@ -116,6 +136,14 @@ def compute(tensor: torch.Tensor, out: torch.Tensor, offset: int = 0) -> None:
     for place, part in enumerate(parts):
         _sum(part.view(torch.uint8), numbers[place], 0)
     _sum(numbers.view(torch.uint8), out, 0)
+
+
+def moved(tensor: torch.Tensor, device: torch.device) -> torch.Tensor:
+    """A copy on another device, in a queue where that is possible: from the CPU to CUDA."""
+    if device.type != "cuda" or tensor.device.type != "cpu":
+        return tensor.to(device)
+    # From other memory than such as is pinned the copy would wait.
+    return tensor.pin_memory().to(device, non_blocking=True)
 
 
 class Joined:
@@ -131,9 +159,7 @@ class Joined:
     def __init__(self, counts: list[int], device: torch.device) -> None:
         weights = _weights(device)
         self.weights = torch.cat([weights[:count] for count in counts])
-        ends = torch.tensor([0, *accumulate(counts)], device="cpu")
-        is_cuda = device.type == "cuda"  # where a copy from other memory would wait
-        self.ends = (ends.pin_memory() if is_cuda else ends).to(device, non_blocking=is_cuda)
+        self.ends = moved(torch.tensor([0, *accumulate(counts)], device="cpu"), device)
 
     def compute(self, tensors: list[torch.Tensor], out: torch.Tensor) -> None:
         """Compute the numbers.
@@ -373,6 +399,10 @@ def _factors_on(device: torch.device, count: int, stream: Any) -> torch.Tensor:
     factors = _odd(1 << 40, count, device)
     factors[:1] = 1
     return factors
+
+
+# They hold memory of devices.
+os.register_at_fork(after_in_child=lambda: keeping.for_ever((_weights_on, _factors_on)))
 
 
 def stream(device: torch.device) -> Any:

@@ -6,15 +6,16 @@ written yet (torch.empty) is no operand: its contents are left over from somethi
 collective gives is not there yet when it returns.
 """
 
-import sys
 from hashlib import blake2b
 from typing import Any
 
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from seed_init import callers
 from seed_init.proof import observer
 from seed_init.proof.observer import batches, modules, window
+from seed_init.proof.observer.capturing import is_capturing
 from seed_init.proof.observer.fingerprints import number_of_storage, shape_of
 
 UNINITIALISED = (
@@ -81,7 +82,7 @@ class _Seeing(TorchDispatchMode):  # type: ignore[misc]
 
         operands = [self._shown(value) for value in arguments]
         operands += [f"{key}={self._shown(value)}" for key, value in keywords.items()]
-        if torch.Tag.nondeterministic_seeded in operator.tags:
+        if torch.Tag.nondeterministic_seeded in operator.tags and not is_capturing():
             drawn_from = [each for each in _flat((arguments, keywords)) if _is_generator(each)]
             where = (
                 batches.digest(drawn_from[0].get_state())
@@ -108,13 +109,15 @@ class _Seeing(TorchDispatchMode):  # type: ignore[misc]
 
     def _context(self) -> dict[str, Any]:
         """Where in the program an operator runs: line, module, and in a backward pass its node."""
-        inner = sys._getframe(2)
+        inner = callers.above(1)
+        node: Any = torch._C._current_autograd_node()
         context = window.place(observer.user_frame(inner))
+        if node is not None and not context:  # the engine's thread for a device has no frame
+            context = dict(window.backward_from)
         if modules.stack:
             context["module"] = modules.stack[-1]
         if batches.current is not None:
             context["batch"] = batches.current
-        node: Any = torch._C._current_autograd_node()
         if node is not None:
             context["node"] = node.name()
             forward = self.forward.get(node._sequence_nr(), {})
@@ -149,6 +152,8 @@ class _Seeing(TorchDispatchMode):  # type: ignore[misc]
         if isinstance(value, torch.Generator):
             return "generator"
         if isinstance(value, torch.UntypedStorage):
+            if value.device.type == "cuda" and is_capturing():
+                return "storage"
             return f"storage {number_of_storage(value):016x}"
         # Not of every object: many show their address.
         return repr(value) if isinstance(value, _PLAIN) else type(value).__name__

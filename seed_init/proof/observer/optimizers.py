@@ -26,6 +26,10 @@ class ByIdentity(Generic[Value]):
         kept = self._kept.get(id(key))
         return kept[1] if kept is not None and kept[0]() is key else None
 
+    def values(self) -> list[Value]:
+        """Those of all objects that live."""
+        return [value for _, value in self._kept.values()]
+
     def set(self, key: Any, value: Value) -> None:
         """Give an object a value."""
         identity = id(key)

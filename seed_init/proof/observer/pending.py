@@ -93,11 +93,6 @@ class Pending:
             self.copies[0].wait()
             self.copies.popleft().write()
 
-    def forget(self) -> None:
-        """Drop everything: in a forked child, where it is the parent's."""
-        self.waiting, self.steps = [], 0
-        self.copies.clear()
-
     def _copy(self) -> None:
         if self.waiting:
             # Taken away first: if this fails, it must not fail again and again.

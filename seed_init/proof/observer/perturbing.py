@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator
 from hashlib import blake2b
 from typing import Any
 
+from seed_init import callers
 from seed_init.proof import observer
 
 IMPORTING = ("importlib", "pkgutil", "zipimport", "pkg_resources", "site")
@@ -92,13 +93,13 @@ def shuffle_listings(key: str) -> None:
 
     def listdir(path: Any = None) -> Any:
         names = _listdir(path)
-        if not _is_data(path, sys._getframe(1)):
+        if not _is_data(path, callers.above()):
             return names
         return reordered(names, [os.fsencode(name) for name in names], key)
 
     def scandir(path: Any = None) -> Any:
         opened = _scandir(path)
-        if not _is_data(path, sys._getframe(1)):
+        if not _is_data(path, callers.above()):
             return opened
         with opened:
             entries = list(opened)
@@ -162,9 +163,9 @@ def _is_data(path: Any, caller: Any) -> bool:
 
     Args:
         path: as given to the function: text, bytes, a path, a file descriptor or None.
-        caller: the frame that calls it.
+        caller: the frame that calls it; None where no code of Python's does.
     """
-    if str(caller.f_globals.get("__name__")).partition(".")[0] in IMPORTING:
+    if callers.module_of(caller).partition(".")[0] in IMPORTING:
         return False
     if path is None or isinstance(path, int):
         return True

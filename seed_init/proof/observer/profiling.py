@@ -4,10 +4,11 @@ One event, {"event": "profile"}: of each operator the seconds of its own, withou
 calls, on the CPU and on the device, and its calls.
 """
 
+import os
 from typing import Any
 
 from seed_init.proof import observer
-from seed_init.proof.observer import timing
+from seed_init.proof.observer import keeping, timing
 
 WARMUP = 2
 """Steps that the profiler sees and forgets: its own start is in them."""
@@ -18,7 +19,15 @@ _profiler: Any = None
 def start() -> None:
     """Wait for the end of the warm-up, and for the end."""
     timing.after_step.append(observer.guarded(_step))
+    os.register_at_fork(after_in_child=observer.guarded(_leave_to_parent))
     observer.at_end(finish)
+
+
+def _leave_to_parent() -> None:
+    """Forget the profiler in a forked child, without stopping or freeing it."""
+    global _profiler
+    keeping.for_ever(_profiler)
+    _profiler = None
 
 
 def _step(number: int) -> None:

@@ -125,7 +125,7 @@ def _watch_torch() -> None:
 def _note(generator: str, given: Any) -> None:
     # The number first: after the last one that is written, a seed costs nothing.
     if _written < MOST and not observer.here.observing:
-        _write(generator, given, sys._getframe(2))
+        _write(generator, given, callers.above(1))
 
 
 @observer.guarded

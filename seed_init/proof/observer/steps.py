@@ -9,13 +9,13 @@ copied while the program goes on.
 """
 
 import os
-import sys
 import threading
 from typing import Any
 
 from seed_init import callers
 from seed_init.proof import observer
 from seed_init.proof.observer import generators
+from seed_init.proof.observer.capturing import is_capturing
 
 BATCH = 16
 """Steps that are kept on a device, at 8 bytes per tensor and step."""
@@ -61,7 +61,7 @@ def install() -> None:
     register_optimizer_step_pre_hook(hook(steps.before))
     register_optimizer_step_post_hook(hook(steps.after))
     _watch_backward(hook(steps.backward))
-    os.register_at_fork(after_in_child=steps.begin)
+    os.register_at_fork(after_in_child=observer.guarded(steps.leave_to_parent))
     optimizers.watch()
     _watch_exit()
 
@@ -109,10 +109,18 @@ def _watch_backward(seen: Any) -> None:
 
     @callers.like(original)
     def backward(tensors: Any, *arguments: Any, **keywords: Any) -> None:
+        tensors = at_once(tensors)
         seen(tensors)
         original(tensors, *arguments, **keywords)
 
     torch.autograd.backward = backward
+
+
+def at_once(tensors: Any) -> Any:
+    """The roots of a backward pass as what can be looked at twice: an iterator cannot."""
+    import torch
+
+    return tensors if isinstance(tensors, (torch.Tensor, tuple, list)) else tuple(tensors)
 
 
 class Table:
@@ -162,19 +170,25 @@ class Steps:
 
     def __init__(self) -> None:
         from seed_init.proof.observer.names import Names
-        from seed_init.proof.observer.pending import Pending
 
         self.names = Names()
-        self.pending = Pending(observer.plan.get("batch", BATCH))
         self.begin()
 
     def begin(self) -> None:
-        """Begin anew: in a forked child, which writes a file of its own."""
+        """Begin anew."""
         from seed_init.proof.observer.optimizers import ByIdentity
+        from seed_init.proof.observer.pending import Pending
 
         self.followed: ByIdentity[Followed] = ByIdentity()
         self.losses: dict[int, list[Loss]] = {}  # by thread
-        self.pending.forget()
+        self.pending = Pending(observer.plan.get("batch", BATCH))
+
+    def leave_to_parent(self) -> None:
+        """Begin anew in a forked child, which writes a file of its own, and free nothing."""
+        from seed_init.proof.observer import keeping
+
+        keeping.for_ever([self.followed.values(), self.losses, self.pending])
+        self.begin()
 
     def before(self, optimizer: Any, arguments: Any, keywords: Any) -> None:
         """Before a step: the gradients, and before the first one the parameters."""
@@ -218,7 +232,8 @@ class Steps:
             return
         losses = self.losses.setdefault(threading.get_ident(), [])
         for root in [tensors] if isinstance(tensors, torch.Tensor) else tensors:
-            if len(losses) < MOST_LOSSES:
+            # A torch.autograd.graph.GradientEdge, or what it is made of, has no value.
+            if isinstance(root, torch.Tensor) and len(losses) < MOST_LOSSES:
                 try:
                     loss = _loss(root)
                 except Exception as error:
@@ -304,12 +319,6 @@ def _unnamed(groups: Any) -> list[str]:
     ]
 
 
-def is_capturing() -> bool:
-    """True while a CUDA graph is captured: what we compute would become a part of it."""
-    cuda: Any = sys.modules["torch"].cuda
-    return bool(cuda.is_initialized() and cuda.is_current_stream_capturing())
-
-
 def _loss(root: "torch.Tensor") -> "Loss | None":
     """What is kept of a root; None for one without contents."""
     import torch
@@ -319,7 +328,8 @@ def _loss(root: "torch.Tensor") -> "Loss | None":
 
     if fingerprints.is_fake(root):
         return None
-    if root.numel() == 1 and not root.is_complex() and root.layout == torch.strided:
+    is_dense = root.layout == torch.strided and not root.is_nested
+    if is_dense and root.numel() == 1 and not root.is_complex():
         local, _ = fingerprints._whole(root)
         # A copy, because the program may go on and change it.
         return Loss(local.reshape(()).clone(), is_value=True)

@@ -20,7 +20,8 @@ from typing import Any, NamedTuple
 
 from seed_init import processes
 from seed_init.proof import observer
-from seed_init.proof.observer import generators
+from seed_init.proof.observer import generators, keeping
+from seed_init.proof.observer.capturing import is_capturing
 
 GRACE = 2.0
 """Seconds that a rank waits before it ends, so that the others have what it has sent them."""
@@ -40,9 +41,14 @@ def install() -> None:
     from seed_init.proof.observer.steps import unless_compiling
 
     optimizers.watch()
-    # What a child trains is its own.
-    os.register_at_fork(after_in_child=_series.clear)
+    os.register_at_fork(after_in_child=observer.guarded(_leave_to_parent))
     register_optimizer_step_post_hook(unless_compiling(observer.guarded(_after)))
+
+
+def _leave_to_parent() -> None:
+    """Begin anew in a forked child: what it trains is its own."""
+    keeping.for_ever(list(_series.values()))
+    _series.clear()
 
 
 class Mark(NamedTuple):
@@ -69,15 +75,17 @@ class Series:
         self.optimizer = weakref.ref(optimizer)
         self.digest = ""
         # Its own list of groups, so that what is in them lives no longer than it would.
-        weakref.finalize(optimizer, observer.guarded(self._gone), optimizer.param_groups)
+        gone = observer.guarded(self._gone)
+        weakref.finalize(optimizer, gone, os.getpid(), optimizer.param_groups)
         self.calls = 0
         self.marks: list[Mark] = []
         parameters = optimizers.parameters(optimizer)
         self.device: Any = parameters[0].device if parameters else None
         self.is_cuda = self.device is not None and self.device.type == "cuda"
 
-    def _gone(self, groups: list[Any]) -> None:
-        self.digest = _digest_of(groups)
+    def _gone(self, pid: int, groups: list[Any]) -> None:
+        if os.getpid() == pid:  # else it is a worker's copy
+            self.digest = _digest_of(groups)
 
     def last_digest(self) -> str:
         """Of its parameters as they are now, or were when it went."""
@@ -112,7 +120,6 @@ def all_series() -> list[Series]:
 
 def _after(optimizer: Any, arguments: Any, keywords: Any) -> None:
     from seed_init.proof.observer import optimizers
-    from seed_init.proof.observer.steps import is_capturing
 
     if is_capturing():
         return
@@ -229,9 +236,11 @@ def _digest() -> str:
 
 
 def _digest_of(groups: list[Any]) -> str:
-    from seed_init.proof.observer.fingerprints import number
+    from seed_init.proof.observer.fingerprints import number, wait_for
 
-    return _short(repr([number(each) for group in groups for each in group["params"]]).encode())
+    parameters = [each for group in groups for each in group["params"]]
+    wait_for(parameters)
+    return _short(repr(list(map(number, parameters))).encode())
 
 
 def _short(content: bytes) -> str:

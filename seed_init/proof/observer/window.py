@@ -13,6 +13,7 @@ from typing import Any
 
 from seed_init import callers
 from seed_init.proof import observer
+from seed_init.proof.observer.capturing import is_capturing
 
 MOST = 200_000
 """Events that are written: a first step may come after hours of preparation."""
@@ -100,12 +101,16 @@ def install() -> None:
     from torch.optim.optimizer import register_optimizer_step_post_hook
 
     from seed_init.proof.observer import batches, optimizers
+    from seed_init.proof.observer.steps import at_once
 
     optimizers.watch()
     calls = {"next": 0}
 
     def after(optimizer: Any, arguments: Any, keywords: Any) -> None:
-        if torch.compiler.is_compiling() or optimizers.number(optimizer) != options()["optimizer"]:
+        # Such a call has no number (`steps`).
+        if torch.compiler.is_compiling() or is_capturing():
+            return
+        if optimizers.number(optimizer) != options()["optimizer"]:
             return
         if calls["next"] == options()["call"]:
             close_window()
@@ -124,6 +129,7 @@ def install() -> None:
     @callers.like(backward)
     def seeing(tensors: Any, *arguments: Any, **keywords: Any) -> None:
         global backward_from
+        tensors = at_once(tensors)
         if is_open:
             backward_from = place(observer.user_frame())
             see(tensors)

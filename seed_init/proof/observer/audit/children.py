@@ -19,7 +19,7 @@ from itertools import count
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from seed_init import copies
+from seed_init import callers, copies
 from seed_init.proof import observer
 from seed_init.proof.observer.audit import held, places
 
@@ -61,7 +61,7 @@ def _watch(name: str) -> None:
     begin, bootstrap = base.start, base._bootstrap
 
     def start(self: Any) -> Any:
-        _tell(self, sys._getframe(1))
+        _tell(self, callers.above())
         return begin(self)
 
     def _bootstrap(self: Any, *arguments: Any, **keywords: Any) -> Any:

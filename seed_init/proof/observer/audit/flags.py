@@ -1,11 +1,10 @@
 """Determinism flags that are changed after the hook has set them."""
 
-import sys
 from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
-from seed_init import determinism, settings
+from seed_init import callers, determinism, settings
 from seed_init.proof import observer
 from seed_init.proof.observer.audit import findings, places, replacing
 
@@ -78,7 +77,7 @@ def _noting(flag: str, getter: "Callable[[], Any]") -> "Callable[[Any], Any]":
             now = getter()
             # Not where it stays as it was: torch.compile sets flags to what they are.
             if now != before:
-                _changed(flag, now, sys._getframe(1))
+                _changed(flag, now, callers.above())
             return result
 
         return setter
@@ -87,7 +86,7 @@ def _noting(flag: str, getter: "Callable[[], Any]") -> "Callable[[Any], Any]":
 
 
 @observer.guarded
-def _changed(flag: str, now: object, frame: FrameType) -> None:
+def _changed(flag: str, now: object, frame: FrameType | None) -> None:
     user, library = places.behind(frame, "torch", "contextlib")
     if user is not None:
         detail = f"by {library}" if library else ""
@@ -109,4 +108,4 @@ class _Noting(dict[str, str]):
         super().__setitem__(flag, place)
         if flag in ATTRIBUTES:
             now = self._library.current()[flag] == "1"
-            _changed(ATTRIBUTES[flag], now, sys._getframe(1))
+            _changed(ATTRIBUTES[flag], now, callers.above())

@@ -33,7 +33,7 @@ def start() -> None:
         tell(function, given, used, place)
         # Without SEED there is nothing that it could override; mixed with it, it does not.
         if used is None and seeding.base_seed() is not None:
-            _reseeded(function, sys._getframe(1))
+            _reseeded(function, callers.above())
 
     reseeding._note = told
     for name in startup.LIBRARIES:
@@ -103,8 +103,8 @@ def _watch_generator() -> None:
     def replace(original: Any) -> Any:
         @callers.like(original)
         def seed(self: Any) -> int:
-            frame = sys._getframe(1)
-            if places.is_user(frame):
+            frame = callers.above()
+            if frame is not None and places.is_user(frame):
                 findings.note("unseeded", "torch.Generator.seed()", places.spot(frame), FROM_SYSTEM)
             value: int = original(self)
             return value

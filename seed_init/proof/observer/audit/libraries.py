@@ -4,7 +4,7 @@ import sys
 from importlib.machinery import PathFinder
 from typing import Any
 
-from seed_init import seeding, startup
+from seed_init import callers, seeding, startup
 from seed_init.libraries import uncovered
 from seed_init.proof import observer
 from seed_init.proof.observer.audit import findings, places
@@ -39,7 +39,7 @@ class _Finder:
         """Note the first import of a library of the table."""
         if name in self.waiting:
             self.waiting.discard(name)
-            _note(name, path, sys._getframe(1))
+            _note(name, path, callers.above())
 
 
 @observer.guarded

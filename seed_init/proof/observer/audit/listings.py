@@ -42,7 +42,7 @@ def start() -> None:
     def heard(event: str, arguments: object) -> None:
         # None when the interpreter takes its modules apart.
         if EVENTS is not None and event in EVENTS:
-            _listed(event, sys._getframe(1))
+            _listed(event, callers.above())
 
     sys.addaudithook(heard)
 

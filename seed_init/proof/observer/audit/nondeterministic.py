@@ -30,6 +30,7 @@ class Rule:
         when: from the arguments by name to whether this call is one; None for every call.
         alert: what PyTorch's warning calls it, or a part of that; where there is an alternative,
             nothing warns.
+        silent: PyTorch neither warns of it nor raises, and has no other version.
     """
 
     device: str
@@ -37,6 +38,7 @@ class Rule:
     only_strict: bool = False
     when: "Callable[[Arguments], bool] | None" = None
     alert: str = ""
+    silent: bool = False
 
 
 def _torch() -> Any:
@@ -110,6 +112,31 @@ def _is_floating(arguments: Arguments) -> bool:
     return bool(here.is_floating_point() or here.is_complex())
 
 
+def _scans_the_whole(arguments: Arguments) -> bool:
+    """Whether a scan is one of floating-point numbers along the only dimension that a tensor has.
+
+    That one is cub's, whose blocks add up what those before them have in the order in which they
+    come to it; rows and columns beside each other are scanned by a block each
+    (aten/src/ATen/native/cuda/ScanUtils.cuh, scan_dim).
+    """
+    here, along = arguments["self"], arguments["dim"]
+    if isinstance(along, str):
+        along = here.names.index(along)
+    dtype = arguments.get("dtype") or here.dtype
+    is_floating = dtype.is_floating_point or dtype.is_complex
+    return bool(is_floating and here.dim() and here.numel() == here.shape[along])
+
+
+def _windows_overlap(arguments: Arguments) -> bool:
+    """Whether the windows of an adaptive pooling of three dimensions have elements in common."""
+    inputs, outputs = arguments["self"].shape[-3:], arguments["grad_output"].shape[-3:]
+    return any(one % other for one, other in zip(inputs, outputs))
+
+
+def _is_sparse(arguments: Arguments) -> bool:
+    return bool(arguments["self"].is_sparse)
+
+
 def _has_weights(arguments: Arguments) -> bool:
     return arguments.get("weights") is not None
 
@@ -157,6 +184,7 @@ TABLE: "dict[str, tuple[Rule, ...]]" = {
     **_same("scatter_add scatter_add_ index_add index_add_", _SCATTER),
     **_same(
         "scatter scatter_",
+        Rule("cuda", when=lambda a: a.get("reduce") == "multiply" and "src" in a, alert="scatter_"),
         Rule("cuda", alternative=True, when=lambda a: "src" in a),
     ),
     **_same(
@@ -165,23 +193,34 @@ TABLE: "dict[str, tuple[Rule, ...]]" = {
         Rule("cuda", when=_reduces("prod"), alert="scatter_reduce"),
     ),
     **_same(
+        "index_reduce index_reduce_",
+        Rule(
+            "cuda",
+            when=lambda a: a["reduce"] in ("prod", "mean") and _is_floating(a),
+            alert="index_reduce",
+        ),
+    ),
+    "bmm": (Rule("cuda", alternative=True, when=_is_sparse),),
+    **_same(
         f"convolution {CONVOLUTION}",
         Rule("cuda", alternative=True, when=_cudnn_chooses),
     ),
-    "replication_pad2d_backward": (Rule("cuda", alternative=True),),
+    # torch.nn.functional's pad and interpolate are made of other operators where the flag is set.
+    **_same(
+        "replication_pad1d_backward replication_pad2d_backward replication_pad3d_backward "
+        "upsample_bilinear2d_backward",
+        Rule("cuda", alternative=True),
+    ),
     "max_unpool2d": (Rule("", alert="max_unpooling2d"),),
     "max_unpool3d": (Rule("", alert="max_unpooling3d"),),
     **_same(
         "avg_pool3d_backward _adaptive_avg_pool2d_backward _adaptive_avg_pool3d_backward "
         "max_pool3d_with_indices_backward adaptive_max_pool2d_backward "
-        "adaptive_max_pool3d_backward fractional_max_pool2d_backward "
-        "fractional_max_pool3d_backward "
-        "upsample_linear1d_backward upsample_bilinear2d_backward _upsample_bilinear2d_aa_backward "
+        "fractional_max_pool2d_backward fractional_max_pool3d_backward "
+        "upsample_linear1d_backward _upsample_bilinear2d_aa_backward "
         "upsample_bicubic2d_backward _upsample_bicubic2d_aa_backward upsample_trilinear3d_backward "
         "reflection_pad1d_backward reflection_pad2d_backward reflection_pad3d_backward "
-        "replication_pad1d_backward replication_pad3d_backward "
-        "nll_loss2d_forward nll_loss2d_backward kthvalue "
-        "grid_sampler_2d_backward grid_sampler_3d_backward",
+        "kthvalue grid_sampler_2d_backward grid_sampler_3d_backward",
         _CUDA,
     ),
     # aten/src/ATen/native/transformers/cuda/attention_backward.cu
@@ -189,15 +228,22 @@ TABLE: "dict[str, tuple[Rule, ...]]" = {
         " ".join(f"{name}_backward" for name in ATTENTION),
         _ATTENTION,
     ),
+    # aten/src/ATen/native/cuda/AdaptiveMaxPooling3d.cu: adds atomically, and alerts nobody.
+    "adaptive_max_pool3d_backward": (Rule("cuda", when=_windows_overlap, silent=True),),
     "_ctc_loss_backward": (Rule("cuda", alert="ctc_loss_backward"),),
     "_embedding_bag_dense_backward": (
         Rule("cuda", when=_is_max, alert="embedding_bag_backward_cuda_max"),
     ),
+    "nll_loss2d_forward": (Rule("cuda", when=lambda a: a["reduction"] != 0),),
     "histc": (Rule("cuda", when=_is_floating),),
     "bincount": (Rule("cuda", when=_has_weights),),
     "median": (Rule("cuda", when=lambda a: "dim" in a, alert="median CUDA"),),
     "nanmedian": (Rule("cuda", when=lambda a: "dim" in a, alert="median CUDA"),),
-    **_same("cumsum cumsum_", Rule("cuda", when=_is_floating, alert="cumsum")),
+    **_same("cumsum cumsum_", Rule("cuda", alternative=True, when=_scans_the_whole)),
+    **_same(
+        "cumprod cumprod_ logcumsumexp",
+        Rule("cuda", when=_scans_the_whole, silent=True),
+    ),
 }
 """Operator of aten, without its overload -> when it is nondeterministic."""
 

@@ -11,6 +11,7 @@ import threading
 import warnings
 from collections import OrderedDict, deque
 from collections.abc import Callable
+from contextlib import suppress
 from types import FrameType
 from typing import Any
 
@@ -101,18 +102,20 @@ def _forward(operator: Any, name: str) -> "Callable[..., Any]":
     redispatch = operator.redispatch
 
     def kernel(keyset: Any, *arguments: Any, **keywords: Any) -> Any:
-        _keep(sys._getframe(1))
+        _keep(callers.above())
         return redispatch(keyset.remove(KEY), *arguments, **keywords)
 
     return kernel
 
 
 @observer.guarded
-def _keep(frame: FrameType) -> None:
+def _keep(frame: FrameType | None) -> None:
     """Keep the user's line by the number that the operator's node of the graph is about to get."""
     torch: Any = sys.modules["torch"]
-    user = observer.user_frame(frame)
-    if user is None or not torch.is_grad_enabled():
+    if not torch.is_grad_enabled():
+        return
+    user = _user_frame(frame)
+    if user is None:
         return
     _forwards[torch.autograd._get_sequence_nr()] = places.spot(user)
     if len(_forwards) > FORWARDS_MAX:
@@ -130,7 +133,7 @@ def _checked(operator: Any, name: str) -> "Callable[..., Any]":
         within = getattr(_here, "within", False)
         if not within:
             given = {**defaults, **dict(zip(names, arguments)), **keywords}
-            _check(name, given, sys._getframe(1))
+            _check(name, given, callers.above())
             _here.within = True
         try:
             return redispatch(keyset.remove(KEY), *arguments, **keywords)
@@ -141,7 +144,7 @@ def _checked(operator: Any, name: str) -> "Callable[..., Any]":
 
 
 @observer.guarded
-def _check(name: str, arguments: "dict[str, Any]", frame: FrameType) -> None:
+def _check(name: str, arguments: "dict[str, Any]", frame: FrameType | None) -> None:
     torch: Any = sys.modules["torch"]
     device = _device(arguments)
     if device is None:
@@ -149,7 +152,7 @@ def _check(name: str, arguments: "dict[str, Any]", frame: FrameType) -> None:
     rule = nondeterministic.rule_for(name, arguments, device)
     if rule is None or (rule.alternative and torch._C._get_deterministic_algorithms()):
         return
-    if not rule.alternative and torch._C._get_deterministic_algorithms():
+    if not (rule.alternative or rule.silent) and torch._C._get_deterministic_algorithms():
         if not torch._C._get_deterministic_algorithms_warn_only():
             return  # it raises
         if not rule.only_strict:
@@ -176,11 +179,29 @@ def _device(arguments: "dict[str, Any]") -> str | None:
     return None
 
 
-def _place(node: Any, frame: FrameType) -> "Spot | None":
+def _place(node: Any, frame: "FrameType | None") -> "Spot | None":
     """The user's line: in a backward, that of the forward if it is known."""
     forward = _forwards.get(node._sequence_nr()) if node is not None else None
-    user = observer.user_frame(frame) if forward is None else None
+    user = _user_frame(frame) if forward is None else None
     return places.spot(user) if user is not None else forward
+
+
+def _user_frame(frame: "FrameType | None") -> "FrameType | None":
+    """The user's frame behind one.
+
+    Behind none there is that of the backward pass which is under way, if it is but one: the
+    engine's thread for a device runs no code of Python's (torch/csrc/autograd/engine.cpp).
+    """
+    if frame is None:
+        waiting = [one for one in sys._current_frames().values() if _runs_backward(one)]
+        frame = waiting[0] if len(waiting) == 1 else None
+    user: FrameType | None = observer.user_frame(frame)
+    return user
+
+
+def _runs_backward(frame: FrameType) -> bool:
+    """Whether a thread's innermost frame is the one that calls autograd's engine."""
+    return callers.module_of(frame) in ("torch.autograd", "torch.autograd.graph")
 
 
 class _Listener:
@@ -197,7 +218,9 @@ class _Listener:
     def match(self, text: str) -> bool:
         if ALERT not in text or getattr(_here, "warning", False):
             return False
-        frame = sys._getframe(1)
+        frame = callers.above()
+        if frame is None:
+            return False
         _warned(text.partition(ALERT)[0], frame)
         module = callers.module_of(frame) or "<string>"
         file = frame.f_code.co_filename
@@ -212,9 +235,10 @@ class _Listener:
 
 @observer.guarded
 def _warned(name: str, frame: FrameType) -> None:
-    for expected in _expected:
+    for expected in list(_expected):  # a thread of the engine's may add to it
         if expected in name:
-            _expected.remove(expected)
+            with suppress(ValueError):  # another thread has had the same one
+                _expected.remove(expected)
             return
     user = observer.user_frame(frame)
     if user is not None:

@@ -64,8 +64,8 @@ def _clock(what: str, position: "int | None") -> "Callable[..., Any]":
         is_user_file = observer.is_user_file
 
         def clock(*arguments: Any, **keywords: Any) -> Any:
-            frame = sys._getframe(1)
-            if is_user_file(frame.f_code.co_filename) and not _in_date:
+            frame = callers.above()
+            if frame is not None and is_user_file(frame.f_code.co_filename) and not _in_date:
                 given = arguments[position:] if position is not None else ()
                 if not given or given[0] is None:
                     findings.note("clock", what, places.spot(frame))
@@ -79,7 +79,7 @@ def _clock(what: str, position: "int | None") -> "Callable[..., Any]":
 def _entropy(what: str) -> "Callable[..., Any]":
     def make(original: "Callable[..., Any]") -> "Callable[..., Any]":
         def entropy(*arguments: Any, **keywords: Any) -> Any:
-            _read(what, sys._getframe(1))
+            _read(what, callers.above())
             return original(*arguments, **keywords)
 
         return entropy
@@ -122,8 +122,8 @@ def _date(what: str) -> "Callable[[Any], Any]":
     def make(original: Any) -> Any:
         def read(cls: type, *arguments: Any, **keywords: Any) -> Any:
             global _in_date
-            frame = sys._getframe(1)
-            if places.is_user(frame):
+            frame = callers.above()
+            if frame is not None and places.is_user(frame):
                 findings.note("clock", what, places.spot(frame))
             before, _in_date = _in_date, True
             try:

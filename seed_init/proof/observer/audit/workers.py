@@ -13,6 +13,7 @@ from collections.abc import Callable
 from itertools import count
 from typing import Any
 
+from seed_init import callers
 from seed_init.proof import observer
 from seed_init.proof.observer.audit import held as generators
 from seed_init.proof.observer.audit import places
@@ -42,7 +43,7 @@ def _watch() -> None:
 
     def __init__(self: Any, loader: Any) -> None:
         make(self, loader)
-        _made(self, sys._getframe(1))
+        _made(self, callers.above())
 
     iterator.__init__ = __init__
 
