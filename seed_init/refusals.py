@@ -111,13 +111,33 @@ def bad_line(path: str, number: int, line: str, error: Exception) -> Refusal:
 
 
 def check_strict(values: dict[str, str]) -> None:
-    """Raise Refusal where level strict meets a cuBLAS workspace that is not deterministic."""
+    """Raise Refusal where level strict meets a variable that contradicts it.
+
+    Args:
+        values: of the contract's variables, all read.
+    """
+    from seed_init import switches
+    from seed_init.settings import Settings
     from seed_init.startup import CUBLAS_DETERMINISTIC
 
+    check_switches(switches.contradictions(Settings(values, {}), os.environ))
     given = values.get("CUBLAS_WORKSPACE_CONFIG")
     if given and given not in CUBLAS_DETERMINISTIC:
         raise not_accepted(
             "under DETERMINISM=strict CUBLAS_WORKSPACE_CONFIG", given, CUBLAS_DETERMINISTIC
+        )
+
+
+def check_switches(contradictions: "list[tuple[str, str, str]]") -> None:
+    """Raise Refusal for the first of some variables that contradict level strict.
+
+    Args:
+        contradictions: variable, its value, what to set instead.
+    """
+    for name, value, instead in contradictions:
+        raise Refusal(
+            f"under DETERMINISM=strict {name}={shown(value)} is not accepted; "
+            f"use {instead} or leave it unset"
         )
 
 

@@ -296,26 +296,47 @@ def accept(name: str, value: str) -> str:
 def _arm() -> None:
     if values.get("SEED") == "random":
         part("draw").replace_random(values, origins)
-    # Now, because cuBLAS reads it when torch creates its first handle; children inherit it.
-    workspace = _cublas_workspace()
-    if workspace:
-        from os import environ
-
-        environ["CUBLAS_WORKSPACE_CONFIG"] = workspace
+    _export_workspace()
     watch()
     if is_observed():
         part("proof.observer").start(values)
 
 
-def _cublas_workspace() -> "str | None":
-    """The value of CUBLAS_WORKSPACE_CONFIG that this process is to have; None for no change."""
-    if "CUBLAS_WORKSPACE_CONFIG" in values:
-        return values["CUBLAS_WORKSPACE_CONFIG"]
-    if "SEED" in values or "DETERMINISM" in values:
-        level = values.get("DETERMINISM", "warn")
-        if values.get("TORCH_DETERMINISTIC_ALGORITHMS", level) in ("1", "warn", "strict"):
-            return CUBLAS_DETERMINISTIC[0]
-    return None
+def _export_workspace() -> None:
+    """Set CUBLAS_WORKSPACE_CONFIG where this process is to have it.
+
+    Now, because cuBLAS reads it when torch creates its first handle; children inherit it. That it
+    is no choice of the user's is said beside it (`settings.EXPORTED`).
+    """
+    given = values.get("CUBLAS_WORKSPACE_CONFIG")
+    if given:
+        from os import environ
+
+        if environ.get("CUBLAS_WORKSPACE_CONFIG") != given:
+            environ["CUBLAS_WORKSPACE_CONFIG"] = given
+    elif ("SEED" in values or "DETERMINISM" in values) and needs_workspace(
+        values, values.get("DETERMINISM", "warn")
+    ):
+        names = posix.environ.get(b"SEED_INIT_EXPORTED")
+        names = names + b",CUBLAS_WORKSPACE_CONFIG" if names else b"CUBLAS_WORKSPACE_CONFIG"
+        _put(b"CUBLAS_WORKSPACE_CONFIG", b":4096:8")
+        _put(b"SEED_INIT_EXPORTED", names)
+
+
+def needs_workspace(values: "dict[str, str]", level: "str | None") -> bool:
+    """True where torch's deterministic algorithms are on, which need CUBLAS_WORKSPACE_CONFIG.
+
+    Args:
+        values: what this process was asked to do.
+        level: DETERMINISM, or what stands for it.
+    """
+    return values.get("TORCH_DETERMINISTIC_ALGORITHMS", level) in ("1", "warn", "strict")
+
+
+def _put(name: bytes, value: bytes) -> None:
+    """As `os.environ[name] = value`, which would encode both."""
+    posix.putenv(name, value)
+    posix.environ[name] = value
 
 
 def watch() -> None:

@@ -73,9 +73,9 @@ def _getter(core: Any, setter: str) -> "Callable[[], Any] | None":
 def _noting(flag: str, getter: "Callable[[], Any]") -> "Callable[[Any], Any]":
     def make(original: "Callable[..., Any]") -> "Callable[..., Any]":
         def setter(*arguments: Any, **keywords: Any) -> Any:
-            before = getter()
+            before = _read(getter)
             result = original(*arguments, **keywords)
-            now = getter()
+            now = _read(getter)
             # Not where it stays as it was: torch.compile sets flags to what they are.
             if now != before:
                 _changed(flag, now, sys._getframe(1))
@@ -84,6 +84,16 @@ def _noting(flag: str, getter: "Callable[[], Any]") -> "Callable[[Any], Any]":
         return setter
 
     return make
+
+
+def _read(getter: "Callable[[], Any]") -> Any:
+    """The flag's value. Those of the precision raise beside the newer ones (torch 2.9 on)."""
+    from seed_init.libraries import torch as library
+
+    try:
+        return getter()
+    except Exception:
+        return library.UNKNOWN
 
 
 @observer.guarded
