@@ -1,6 +1,7 @@
 """How a process is refused: the error lines, and the exit that keeps user code from running."""
 
 import os
+import posix
 import sys
 
 TYPE_CHECKING = False
@@ -9,6 +10,18 @@ if TYPE_CHECKING:
 
 EX_CONFIG = 78
 """Exit status of a refusal: "configuration error" in sysexits.h."""
+
+
+SWITCHES = (
+    b"NCCL_ALGO",
+    b"NCCL_NVLS_ENABLE",
+    b"NVTE_ALLOW_NONDETERMINISTIC_ALGO",
+    b"FLASH_ATTENTION_DETERMINISTIC",
+    b"MAMBA_DETERMINISTIC",
+    b"CAUSAL_CONV1D_DETERMINISTIC",
+)
+"""The variables of `switches` that are looked at before torch is imported, whatever its release:
+most processes have none of them and need not load that module. Of bytes, as `startup` has them."""
 
 
 class Refusal(Exception):
@@ -116,11 +129,13 @@ def check_strict(values: dict[str, str]) -> None:
     Args:
         values: of the contract's variables, all read.
     """
-    from seed_init import switches
-    from seed_init.settings import Settings
     from seed_init.startup import CUBLAS_DETERMINISTIC
 
-    check_switches(switches.contradictions(Settings(values, {}), os.environ))
+    if not posix.environ.keys().isdisjoint(SWITCHES):
+        from seed_init import switches
+        from seed_init.settings import Settings
+
+        check_switches(switches.contradictions(Settings(values, {}), os.environ))
     given = values.get("CUBLAS_WORKSPACE_CONFIG")
     if given and given not in CUBLAS_DETERMINISTIC:
         raise not_accepted(

@@ -305,8 +305,8 @@ def _arm() -> None:
 def _export_workspace() -> None:
     """Set CUBLAS_WORKSPACE_CONFIG where this process is to have it.
 
-    Now, because cuBLAS reads it when torch creates its first handle; children inherit it. That it
-    is no choice of the user's is said beside it (`settings.EXPORTED`).
+    Now, because cuBLAS reads it when torch creates its first handle; children inherit it, and
+    beside it that it is no choice of the user's (`settings.EXPORTED`).
     """
     given = values.get("CUBLAS_WORKSPACE_CONFIG")
     if given:
@@ -317,10 +317,12 @@ def _export_workspace() -> None:
     elif ("SEED" in values or "DETERMINISM" in values) and needs_workspace(
         values, values.get("DETERMINISM", "warn")
     ):
-        names = posix.environ.get(b"SEED_INIT_EXPORTED")
-        names = names + b",CUBLAS_WORKSPACE_CONFIG" if names else b"CUBLAS_WORKSPACE_CONFIG"
-        _put(b"CUBLAS_WORKSPACE_CONFIG", b":4096:8")
-        _put(b"SEED_INIT_EXPORTED", names)
+        put, held = posix.putenv, posix.environ
+        names = held.get(b"SEED_INIT_EXPORTED", b"") + b",CUBLAS_WORKSPACE_CONFIG"
+        # As os.environ does, which would encode them.
+        put(b"CUBLAS_WORKSPACE_CONFIG", b":4096:8")
+        put(b"SEED_INIT_EXPORTED", names)
+        held[b"CUBLAS_WORKSPACE_CONFIG"], held[b"SEED_INIT_EXPORTED"] = b":4096:8", names
 
 
 def needs_workspace(values: "dict[str, str]", level: "str | None") -> bool:
@@ -331,12 +333,6 @@ def needs_workspace(values: "dict[str, str]", level: "str | None") -> bool:
         level: DETERMINISM, or what stands for it.
     """
     return values.get("TORCH_DETERMINISTIC_ALGORITHMS", level) in ("1", "warn", "strict")
-
-
-def _put(name: bytes, value: bytes) -> None:
-    """As `os.environ[name] = value`, which would encode both."""
-    posix.putenv(name, value)
-    posix.environ[name] = value
 
 
 def watch() -> None:
