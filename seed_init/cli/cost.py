@@ -7,6 +7,7 @@ from typing import Any
 
 from seed_init.cli import output, printing, words
 from seed_init.cli.tables import table
+from seed_init.determinism import UNKNOWN
 from seed_init.proof import commands, journal
 from seed_init.proof.cost import drawing, judging, measuring
 from seed_init.proof.cost.choices import CHOICES, REFERENCE
@@ -235,9 +236,11 @@ def _changed(result: Judgement) -> list[str]:
         for sample in each.samples:
             for flag, value in each.choice.flags.items():
                 now = sample.flags.get(flag)
-                if now is not None and now != value:
-                    found.setdefault(f"{flag}={now}", []).append(name)
+                if now == UNKNOWN:
+                    found.setdefault(f"torch does not tell {flag} at the end", []).append(name)
+                elif now is not None and now != value:
+                    found.setdefault(f"the program itself sets {flag}={now}", []).append(name)
     return [
-        f"the program itself sets {what}, whatever {', '.join(dict.fromkeys(names))} asks for"
+        f"{what}, whatever {', '.join(dict.fromkeys(names))} asks for"
         for what, names in found.items()
     ]

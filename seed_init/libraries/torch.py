@@ -7,7 +7,7 @@ import torch
 
 from seed_init import callers, reseeding, switches, unseeded
 from seed_init import settings as contract
-from seed_init.determinism import flags
+from seed_init.determinism import UNKNOWN, flags
 from seed_init.settings import Settings
 
 TYPE_CHECKING = False
@@ -386,9 +386,6 @@ def _noting(flag: str, setter: "Callable[..., Any]") -> "Callable[..., Any]":
 
     return noting
 
-
-UNKNOWN = "unknown"
-"""The value of a flag that torch does not tell."""
 
 MIXED = "mixed"
 """The value of CUDNN_ALLOW_TF32 where convolutions and recurrent layers have different ones."""

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from seed_init import processes, report, settings
+from seed_init import determinism, processes, report, settings
 from seed_init.proof import observer, redaction
 
 MODULES_MOST = 500
@@ -154,7 +154,7 @@ def _flags() -> dict[str, Any]:
         except AttributeError:
             continue  # a build without it
         except Exception:
-            flags[name] = library.UNKNOWN
+            flags[name] = determinism.UNKNOWN
     return flags
 
 

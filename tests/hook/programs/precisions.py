@@ -6,8 +6,9 @@ For a release without the newer ones, their getters are made to raise.
 
 import json
 
-import seed_init
 import torch
+
+import seed_init
 
 backends = torch.backends
 has_newer = hasattr(torch._C, "_get_fp32_precision_getter")
