@@ -318,6 +318,23 @@ def _set_matmul_tf32(value: str) -> None:
     torch.backends.cuda.matmul.allow_tf32 = value == "1"
 
 
+def _unadvised(setter: "Callable[[str], None]") -> "Callable[[str], None]":
+    """A setter of a former flag of the precision, for which 2.9.0 advises the newer ones.
+
+    Not by the newer ones: what reads a former flag later, such as a library, would raise then,
+    because the two would differ (aten/src/ATen/Context.cpp, allowTF32CuBLAS).
+    """
+
+    def set_it(value: str) -> None:
+        import warnings
+
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            setter(value)
+
+    return set_it
+
+
 def _set_algorithms(value: str) -> None:
     """As `torch.use_deterministic_algorithms`, below it.
 
@@ -338,8 +355,8 @@ def _set_fill(value: str) -> None:
 SETTERS: "dict[str, Callable[[str], None]]" = {
     "CUDNN_DETERMINISTIC": _set_cudnn("deterministic"),
     "CUDNN_BENCHMARK": _set_cudnn("benchmark"),
-    "CUDNN_ALLOW_TF32": _set_cudnn("allow_tf32"),
-    "TORCH_ALLOW_TF32": _set_matmul_tf32,
+    "CUDNN_ALLOW_TF32": _unadvised(_set_cudnn("allow_tf32")),
+    "TORCH_ALLOW_TF32": _unadvised(_set_matmul_tf32),
     "TORCH_DETERMINISTIC_ALGORITHMS": _set_algorithms,
     "TORCH_FILL_UNINITIALIZED_MEMORY": _set_fill,
 }

@@ -89,4 +89,6 @@ os.environ[NAME] = ":16:8"
 told["another value"] = in_c()
 del os.environ[NAME]
 told["removed"] = [in_c(), forked(["/bin/sh", "-c", SHELL])]
+os.environ[NAME] = ":4096:8"
+told["set again"] = in_c()
 print(json.dumps(told))
