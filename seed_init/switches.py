@@ -294,6 +294,9 @@ def told(settings: Settings) -> dict[str, dict[str, "str | None"]]:
     environ, release = os.environ, release_here()
     ours = exported(environ)
     rows: dict[str, dict[str, str | None]] = {}
+    chosen = environ.get(NCCL_ALGO)
+    if chosen and settings.determinism in ("warn", "strict"):
+        rows[NCCL_ALGO] = {"value": chosen, "origin": "environment", "now": chosen}
     for switch in TABLE:
         now = environ.get(switch.name) or None
         if not switch.holds(settings, release):

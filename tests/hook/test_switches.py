@@ -132,6 +132,13 @@ def test_which_values_of_nccl_algo_fix_the_order_of_sums(value: str, is_fixed: b
     assert switches.nccl_is_fixed(value) is is_fixed
 
 
+def test_status_shows_the_users_nccl_algo_in_place_of_nvls(python: Path) -> None:
+    env = {**QUIET, "NCCL_ALGO": "Ring"}
+    rows = json.loads(output(python, "-m", "seed_init", "status", "--json", env=env))["switches"]
+    assert rows["NCCL_ALGO"] == {"value": "Ring", "origin": "environment", "now": "Ring"}
+    assert "NCCL_NVLS_ENABLE" not in rows
+
+
 def test_what_is_refused_before_torch_is_the_table(python: Path) -> None:
     """refusals has the names once more, so that strict processes need not load the table."""
     of_every_release = {
