@@ -96,6 +96,9 @@ def test_a_flag_that_cannot_be_read_hides_no_other(python: Path) -> None:
         "TORCH_DETERMINISTIC_ALGORITHMS": "warn",
         "TORCH_FILL_UNINITIALIZED_MEMORY": "0",
     }
+    assert told["recorded"].items() >= told["flags"].items()
+    assert told["recorded"]["float32_matmul_precision"] == "unknown"
+    assert told["recorded"]["cudnn_enabled"] is True
     [line] = [line for line in done.stderr.splitlines() if "at exit" in line]
     assert f"CUDNN_ALLOW_TF32 is {cudnn}, not 1 (environment)" in line
     assert f"CUDNN_BENCHMARK is 1, not 0 (DETERMINISM=warn), set at {program('precisions')}" in line

@@ -9,6 +9,7 @@ import json
 import torch
 
 import seed_init
+from seed_init.proof.observer import facts
 
 backends = torch.backends
 has_newer = hasattr(torch._C, "_get_fp32_precision_getter")
@@ -21,10 +22,11 @@ else:
         raise RuntimeError("a mix of the legacy and new APIs")
 
     vars(type(backends.cudnn))["allow_tf32"].getter = refuse
-# Its setter reads the flag: with the hook as well this must be no error.
+    torch.get_float32_matmul_precision = refuse
+# The hook reads the flag when it is set; that must not make the assignment fail.
 backends.cudnn.allow_tf32 = False
 backends.cudnn.benchmark = True
 if has_newer:
     backends.cudnn.conv.fp32_precision = "tf32"
 flags = {name: flag["now"] for name, flag in seed_init.status()["flags"].items()}
-print(json.dumps({"has_newer": has_newer, "flags": flags}))
+print(json.dumps({"has_newer": has_newer, "flags": flags, "recorded": facts._flags()}))
