@@ -1,7 +1,6 @@
 """How a process is refused: the error lines, and the exit that keeps user code from running."""
 
 import os
-import posix
 import sys
 
 TYPE_CHECKING = False
@@ -123,15 +122,16 @@ def bad_line(path: str, number: int, line: str, error: Exception) -> Refusal:
     )
 
 
-def check_strict(values: dict[str, str]) -> None:
+def check_strict(values: dict[str, str], environ: "dict[bytes, bytes] | None" = None) -> None:
     """Raise Refusal where level strict meets a variable that contradicts it.
 
     Args:
         values: of the contract's variables, all read.
+        environ: that of this process, as `startup` has it; None where a file is looked at.
     """
     from seed_init.startup import CUBLAS_DETERMINISTIC
 
-    if not posix.environ.keys().isdisjoint(SWITCHES):
+    if environ is not None and not environ.keys().isdisjoint(SWITCHES):
         from seed_init import switches
         from seed_init.settings import Settings
 

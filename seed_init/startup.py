@@ -228,7 +228,7 @@ def read(values: "dict[str, str]", origins: "dict[str, str]") -> None:
             values[name] = accept(name, text)
             origins[name] = "environment"
     if values.get("DETERMINISM") == "strict":
-        part("refusals").check_strict(values)
+        part("refusals").check_strict(values, environ)
 
 
 def _text(value: bytes) -> str:

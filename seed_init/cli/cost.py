@@ -29,6 +29,8 @@ WITHIN = {
     "fast": "fast is CUDNN_BENCHMARK=1 alone",
     "TORCH_DETERMINISTIC_ALGORITHMS=warn": "TORCH_DETERMINISTIC_ALGORITHMS=warn has "
     "CUBLAS_WORKSPACE_CONFIG=:4096:8 in it, without which PyTorch warns of every matrix product",
+    "CUBLAS_WORKSPACE_CONFIG=:4096:8": "CUBLAS_WORKSPACE_CONFIG=:4096:8 is measured as a user "
+    "sets it; warn and strict hide it from PyTorch once CUDA has started",
 }
 """What a choice has in it beside its name; it matters on a GPU."""
 
