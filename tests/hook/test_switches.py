@@ -179,6 +179,14 @@ def test_they_are_set_when_torch_is_imported_and_children_know_whose_they_are(
     both = [{**ALWAYS, **of_torch, **told["before"]} for of_torch in (UNTIL_2_9, FROM_2_10)]
     assert told["after"] in both
     assert told["loaded"] == []
+    if "TORCHINDUCTOR_DETERMINISTIC" in told["after"]:
+        assert told["inductor"]["deterministic"] is True
+    else:
+        assert told["inductor"] == {
+            "shape_padding": False,
+            "dynamic_scale_rblock": False,
+            "deterministic": None,
+        }
     assert told["child under off"] == {**told["before"], "workspace": None}
     assert told["child under warn"] == {**told["after"], "workspace": ":4096:8"}
 

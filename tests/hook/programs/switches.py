@@ -43,4 +43,8 @@ else:
         "child under off": child("off"),
         "child under warn": child("warn"),
     }
+    from torch._inductor import config
+
+    names = ("shape_padding", "dynamic_scale_rblock", "deterministic")
+    told["inductor"] = {name: getattr(config, name, None) for name in names}
     print(json.dumps(told))
