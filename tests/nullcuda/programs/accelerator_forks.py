@@ -1,23 +1,15 @@
-"""Print as JSON the seeds of the CPU and of the first device in two forked children.
+"""Print as JSON the seeds of the CPU and of the first device in forked children, for two builds.
 
-With the argument "rocm", torch says of itself what a build for ROCm says; the rest of torch.cuda is
-the same code there.
+The second time, torch says of itself what a build for ROCm says; the rest of torch.cuda is the same
+code there.
 """
 
 import json
 import os
-import sys
 
 import torch
 
-if sys.argv[1:] == ["rocm"]:
-    from seed_init.libraries import torch as library
-
-    torch.version.cuda, torch.version.hip = None, "6.2"
-    # As at the import: a seed for the devices first.
-    library._in_fork = None
-    library._cuda_manual_seed_all(7)
-    library._prepare_for_forks()
+from seed_init.libraries import torch as library
 
 
 def child() -> "list[int]":
@@ -34,4 +26,11 @@ def child() -> "list[int]":
     return seeds
 
 
-print(json.dumps([child(), child()]))
+told = {"cuda": [child(), child()]}
+torch.version.cuda, torch.version.hip = None, "6.2"
+# As at the import: a seed for the devices first.
+library._in_fork = None
+library._cuda_manual_seed_all(7)
+library._prepare_for_forks()
+told["rocm"] = [child(), child()]
+print(json.dumps(told))
