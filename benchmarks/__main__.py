@@ -13,6 +13,7 @@ from benchmarks import (
     imports,
     machine,
     operators,
+    products,
     programs,
     startup,
     switches,
@@ -32,6 +33,7 @@ PARTS = {
     "alerts": alerts.main,
     "operators": operators.main,
     "switches": switches.main,
+    "products": products.main,
 }
 
 

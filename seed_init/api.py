@@ -137,8 +137,9 @@ def status() -> dict[str, object]:
         to seed), `unseeded` (library to the number of generators that were made without a seed
         and derived from SEED), `reseeded` (where the program seeded by itself: `function`,
         `place`, what was `given` and `used` there last, `count`), `flags` (torch flag to value,
-        origin and, once torch is imported, the value now), `installed` (where the hook is) and
-        `not_covered` (lines; empty is good).
+        origin and, once torch is imported, the value now; "unknown" where torch does not tell
+        it), `switches` (the same of variables by which other libraries choose deterministic
+        algorithms), `installed` (where the hook is) and `not_covered` (lines; empty is good).
     """
     from seed_init import report
 

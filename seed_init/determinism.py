@@ -1,7 +1,7 @@
 """The four levels of DETERMINISM, as the torch flags they stand for.
 
 A new flag is one variable in `startup.ACCEPTED`, one line in `LEVELS` where a level sets it,
-and one setter in `libraries/torch.py`.
+and one setter and one reader in `libraries/torch.py`.
 """
 
 from seed_init.settings import Settings
@@ -32,6 +32,9 @@ FLAGS = (
     "TORCH_FILL_UNINITIALIZED_MEMORY",
 )
 """Every variable that stands for one torch flag."""
+
+UNKNOWN = "unknown"
+"""The value of a flag that torch does not tell."""
 
 
 def flags(settings: Settings) -> dict[str, tuple[str, str]]:

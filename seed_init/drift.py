@@ -7,11 +7,11 @@ was then not what DETERMINISM says.
 import atexit
 import os
 
-from seed_init import determinism, seeding
+from seed_init import determinism, seeding, switches
 from seed_init.settings import CUBLAS, Settings
 
-VARIABLES = (CUBLAS, "PYTHONHASHSEED")
-"""Variables that frameworks are known to remove."""
+VARIABLES = (CUBLAS, "PYTHONHASHSEED", *switches.NAMES, switches.NCCL_ALGO)
+"""Variables that frameworks are known to remove or to set."""
 
 
 def watch(settings: Settings) -> None:

@@ -4,7 +4,16 @@ import os
 import sys
 
 import seed_init
-from seed_init import determinism, placement, processes, reseeding, seeding, startup, unseeded
+from seed_init import (
+    determinism,
+    placement,
+    processes,
+    reseeding,
+    seeding,
+    startup,
+    switches,
+    unseeded,
+)
 from seed_init import settings as contract
 
 
@@ -26,6 +35,7 @@ def status() -> dict[str, object]:
             for name, value, origin in settings_in_order(settings)
         ],
         "flags": flags_now(settings),
+        "switches": switches.told(settings) if settings is not None else {},
         "seeded": dict(seeding.seeded),
         "unseeded": unseeded.made(),
         "reseeded": reseeding.status(),
@@ -106,7 +116,7 @@ def not_covered(settings: contract.Settings | None) -> list[str]:
     warning = seeding.cublas_warning(settings)
     if warning:
         lines.append(warning)
-    return lines
+    return lines + seeding.switch_warnings(settings)
 
 
 def hash_order_is_fixed() -> bool:

@@ -394,12 +394,20 @@ def _announce(name: str) -> None:
     `random` is no such library: pip, uv and health checks import it. A seed that was drawn
     is told in any case, because without it the run could not be replayed.
     """
-    global _announced
     from seed_init import processes
 
     settings = contract.current()
-    if _announced or settings is None or not processes.is_main():
+    if settings is None or not processes.is_main():
         return
+    if not _announced:
+        _announce_first(name, settings)
+    if name == "torch" and settings.determinism == "warn":
+        for line in switch_warnings(settings):
+            say(line)
+
+
+def _announce_first(name: str, settings: contract.Settings) -> None:
+    global _announced
     if settings.determinism is None:
         return  # nobody asked but the program itself, with reseed()
     if name == "random" and not ("seed_init.draw" in sys.modules and _drawn_here()):
@@ -438,6 +446,21 @@ def cublas_warning(settings: contract.Settings) -> str | None:
         return None
     accepted = " or ".join(startup.CUBLAS_DETERMINISTIC)
     return f"{contract.CUBLAS}={given!a} is kept, but cuBLAS is deterministic only with {accepted}"
+
+
+def switch_warnings(settings: contract.Settings) -> list[str]:
+    """A line for each variable of a library beside torch that contradicts level warn."""
+    import os
+
+    from seed_init import switches
+
+    if settings.determinism != "warn":
+        return []
+    found = switches.contradictions(settings, os.environ, switches.release_here())
+    return [
+        f"{name}={value!a} is kept, but only with {instead} does its library repeat its results"
+        for name, value, instead in found
+    ]
 
 
 def summary(settings: contract.Settings) -> str:

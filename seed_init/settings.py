@@ -19,6 +19,10 @@ DRAWN = "SEED_INIT_DRAWN"
 
 CUBLAS = "CUBLAS_WORKSPACE_CONFIG"
 
+EXPORTED = "SEED_INIT_EXPORTED"
+"""Set beside the variables that the hook exports: their names. What a child inherits of them is
+not its user's choice."""
+
 ELASTIC = "TORCHELASTIC_RESTART_COUNT"
 """How often torchrun has restarted the workers of this job (torch/distributed/elastic)."""
 
@@ -56,6 +60,9 @@ class Settings:
                 values["DETERMINISM"], origins["DETERMINISM"] = "warn", "built-in"
         level = values.get("DETERMINISM")
         exported = os.environ.get(CUBLAS)
+        if CUBLAS in values and workspace_is_exported():
+            del values[CUBLAS]  # inherited, and no choice of the user's
+            exported = exported if startup.needs_workspace(values, level) else None
         if level is not None and exported and CUBLAS not in values:
             values[CUBLAS], origins[CUBLAS] = exported, f"DETERMINISM={level}"
         restarts, elastic = values.get("SEED_INIT_RESTART"), _elastic_restarts()
@@ -75,6 +82,14 @@ class Settings:
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"Settings are frozen; {name} cannot be set")
+
+
+def workspace_is_exported() -> bool:
+    """True where CUBLAS_WORKSPACE_CONFIG is the hook's, from here or a parent, as it was set."""
+    return (
+        CUBLAS in os.environ.get(EXPORTED, "").split(",")
+        and os.environ.get(CUBLAS) == startup.CUBLAS_DETERMINISTIC[0]
+    )
 
 
 def _elastic_restarts() -> str:

@@ -228,7 +228,7 @@ def read(values: "dict[str, str]", origins: "dict[str, str]") -> None:
             values[name] = accept(name, text)
             origins[name] = "environment"
     if values.get("DETERMINISM") == "strict":
-        part("refusals").check_strict(values)
+        part("refusals").check_strict(values, environ)
 
 
 def _text(value: bytes) -> str:
@@ -296,26 +296,43 @@ def accept(name: str, value: str) -> str:
 def _arm() -> None:
     if values.get("SEED") == "random":
         part("draw").replace_random(values, origins)
-    # Now, because cuBLAS reads it when torch creates its first handle; children inherit it.
-    workspace = _cublas_workspace()
-    if workspace:
-        from os import environ
-
-        environ["CUBLAS_WORKSPACE_CONFIG"] = workspace
+    _export_workspace()
     watch()
     if is_observed():
         part("proof.observer").start(values)
 
 
-def _cublas_workspace() -> "str | None":
-    """The value of CUBLAS_WORKSPACE_CONFIG that this process is to have; None for no change."""
-    if "CUBLAS_WORKSPACE_CONFIG" in values:
-        return values["CUBLAS_WORKSPACE_CONFIG"]
-    if "SEED" in values or "DETERMINISM" in values:
-        level = values.get("DETERMINISM", "warn")
-        if values.get("TORCH_DETERMINISTIC_ALGORITHMS", level) in ("1", "warn", "strict"):
-            return CUBLAS_DETERMINISTIC[0]
-    return None
+def _export_workspace() -> None:
+    """Set CUBLAS_WORKSPACE_CONFIG where this process is to have it.
+
+    Now, because cuBLAS reads it when torch creates its first handle; children inherit it, and
+    beside it that it is no choice of the user's (`settings.EXPORTED`).
+    """
+    given = values.get("CUBLAS_WORKSPACE_CONFIG")
+    if given:
+        from os import environ
+
+        if environ.get("CUBLAS_WORKSPACE_CONFIG") != given:
+            environ["CUBLAS_WORKSPACE_CONFIG"] = given
+    elif ("SEED" in values or "DETERMINISM" in values) and needs_workspace(
+        values, values.get("DETERMINISM", "warn")
+    ):
+        put, held = posix.putenv, posix.environ
+        names = held.get(b"SEED_INIT_EXPORTED", b"") + b",CUBLAS_WORKSPACE_CONFIG"
+        # As os.environ does, which would encode them.
+        put(b"CUBLAS_WORKSPACE_CONFIG", b":4096:8")
+        put(b"SEED_INIT_EXPORTED", names)
+        held[b"CUBLAS_WORKSPACE_CONFIG"], held[b"SEED_INIT_EXPORTED"] = b":4096:8", names
+
+
+def needs_workspace(values: "dict[str, str]", level: "str | None") -> bool:
+    """True where torch's deterministic algorithms are on, which need CUBLAS_WORKSPACE_CONFIG.
+
+    Args:
+        values: what this process was asked to do.
+        level: DETERMINISM, or what stands for it.
+    """
+    return values.get("TORCH_DETERMINISTIC_ALGORITHMS", level) in ("1", "warn", "strict")
 
 
 def watch() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from seed_init.cli import output, printing, words
 from seed_init.cli.tables import table
+from seed_init.determinism import UNKNOWN
 from seed_init.proof import commands, journal
 from seed_init.proof.cost import drawing, judging, measuring
 from seed_init.proof.cost.choices import CHOICES, REFERENCE
@@ -28,6 +29,8 @@ WITHIN = {
     "fast": "fast is CUDNN_BENCHMARK=1 alone",
     "TORCH_DETERMINISTIC_ALGORITHMS=warn": "TORCH_DETERMINISTIC_ALGORITHMS=warn has "
     "CUBLAS_WORKSPACE_CONFIG=:4096:8 in it, without which PyTorch warns of every matrix product",
+    "CUBLAS_WORKSPACE_CONFIG=:4096:8": "CUBLAS_WORKSPACE_CONFIG=:4096:8 is measured as a user "
+    "sets it; warn and strict hide it from PyTorch once CUDA has started",
 }
 """What a choice has in it beside its name; it matters on a GPU."""
 
@@ -235,9 +238,11 @@ def _changed(result: Judgement) -> list[str]:
         for sample in each.samples:
             for flag, value in each.choice.flags.items():
                 now = sample.flags.get(flag)
-                if now is not None and now != value:
-                    found.setdefault(f"{flag}={now}", []).append(name)
+                if now == UNKNOWN:
+                    found.setdefault(f"torch does not tell {flag} at the end", []).append(name)
+                elif now is not None and now != value:
+                    found.setdefault(f"the program itself sets {flag}={now}", []).append(name)
     return [
-        f"the program itself sets {what}, whatever {', '.join(dict.fromkeys(names))} asks for"
+        f"{what}, whatever {', '.join(dict.fromkeys(names))} asks for"
         for what, names in found.items()
     ]

@@ -69,9 +69,13 @@ def as_lines(state: dict[str, Any]) -> list[str]:
         "",
         *table([(row["name"], row["value"], row["origin"]) for row in state["settings"]]),
     ]
-    if state["flags"]:
-        rows = [(name, flag["value"], flag["origin"]) for name, flag in state["flags"].items()]
-        lines += ["", "set when torch is imported:", *table(rows)]
+    for title, part in (
+        ("set when torch is imported:", "flags"),
+        ("variables of other libraries, set when torch is imported:", "switches"),
+    ):
+        if state[part]:
+            rows = [(name, each["value"], each["origin"]) for name, each in state[part].items()]
+            lines += ["", title, *table(rows)]
     if state["not_covered"]:
         lines += ["", "not covered:", *(f"  {line}" for line in state["not_covered"])]
     if state.get("checked"):

@@ -5,8 +5,9 @@ from _thread import allocate_lock, start_new_thread
 
 import torch
 
-from seed_init import callers, reseeding, unseeded
-from seed_init.determinism import flags
+from seed_init import callers, reseeding, switches, unseeded
+from seed_init import settings as contract
+from seed_init.determinism import UNKNOWN, flags
 from seed_init.settings import Settings
 
 TYPE_CHECKING = False
@@ -103,14 +104,27 @@ _in_fork: "tuple[Any, ...] | None" = None
 def _prepare_for_forks() -> None:
     global _in_fork
     cuda = torch.cuda
-    if hasattr(cuda, "_lazy_seed_tracker") and not torch.xpu._is_compiled():
+    if hasattr(cuda, "_lazy_seed_tracker") and not _has_other_devices():
+        # Not torch.version.cuda, which is None for a build for ROCm: that is torch.cuda as well.
+        is_compiled = cuda._is_compiled()
         _in_fork = (
             torch.default_generator.manual_seed,
-            cuda._lazy_seed_tracker if torch.version.cuda else None,
+            cuda._lazy_seed_tracker if is_compiled else None,
             torch._C._get_privateuse1_backend_name,
         )
-        if torch.version.cuda and not cuda.is_initialized():
+        if is_compiled and not cuda.is_initialized():
             _queue_latest(cuda._lazy_seed_tracker)
+
+
+def _has_other_devices() -> bool:
+    """True where `torch.manual_seed` seeds more than the CPU and what torch.cuda stands for.
+
+    Their generators have ways of their own to wait for a start (torch/random.py, manual_seed).
+    """
+    others: list[Any] = [torch.xpu, getattr(torch, "mtia", None)]
+    return torch.backends.mps.is_built() or any(
+        each._is_compiled() for each in others if hasattr(each, "_is_compiled")
+    )
 
 
 _latest = 0  # the seed that this process was given last by us
@@ -250,19 +264,50 @@ def is_locked() -> bool:
 
 
 def configure(settings: Settings) -> list[str]:
-    """Set the flags of the level and its overrides.
+    """Set the flags of the level and its overrides, and the variables of libraries beside torch.
 
     Args:
         settings: what this process was asked to do.
 
     Returns:
-        One line for each flag that was set: its variable, value and origin.
+        One line for each flag and variable that was set: its name, value and origin.
+
+    Raises:
+        Refusal: a variable in the environment contradicts the level strict.
     """
     lines = []
     for name, (value, origin) in flags(settings).items():
         SETTERS[name](value)
         lines.append(f"{name}={value} ({origin})")
+    lines += switches.export(settings, torch.__version__)
+    _wait_for_cuda()
     return lines
+
+
+def _wait_for_cuda() -> None:
+    """Have `cublas.hide` called when CUDA starts.
+
+    Not by `torch.cuda._lazy_call`, which formats the stack for an error that is none here.
+    """
+    calls = getattr(torch.cuda, "_queued_calls", None)
+    if (
+        contract.workspace_is_exported()
+        and isinstance(calls, list)
+        and torch.cuda._is_compiled()
+        and not torch.cuda.is_initialized()
+    ):
+        calls.append((_hide_workspace, ["queued by seed_init\n"]))
+
+
+def _hide_workspace() -> None:
+    from seed_init import cublas
+
+    try:
+        cublas.hide(torch)
+    except Exception as error:
+        from seed_init import seeding
+
+        seeding.debug(f"{contract.CUBLAS} stays as it is: {error}")
 
 
 def _set_cudnn(flag: str) -> "Callable[[str], None]":
@@ -273,8 +318,34 @@ def _set_matmul_tf32(value: str) -> None:
     torch.backends.cuda.matmul.allow_tf32 = value == "1"
 
 
+def _unadvised(setter: "Callable[[str], None]") -> "Callable[[str], None]":
+    """A setter of a former flag of the precision, for which 2.9.0 advises the newer ones.
+
+    Not by the newer ones: what reads a former flag later, such as a library, would raise then,
+    because the two would differ (aten/src/ATen/Context.cpp, allowTF32CuBLAS).
+    """
+
+    def set_it(value: str) -> None:
+        import warnings
+
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            setter(value)
+
+    return set_it
+
+
 def _set_algorithms(value: str) -> None:
-    torch.use_deterministic_algorithms(value != "0", warn_only=value == "warn")
+    """As `torch.use_deterministic_algorithms`, below it.
+
+    From 2.10 on that imports inductor's configuration, which doubles the import of torch, to set
+    one flag of it (torch/__init__.py). A configuration that is imported later reads this flag
+    from TORCHINDUCTOR_DETERMINISTIC, which `switches` exports.
+    """
+    torch._C._set_deterministic_algorithms(value != "0", warn_only=value == "warn")
+    inductor: Any = sys.modules.get("torch._inductor.config")
+    if hasattr(inductor, "deterministic"):
+        inductor.deterministic = value != "0"
 
 
 def _set_fill(value: str) -> None:
@@ -284,8 +355,8 @@ def _set_fill(value: str) -> None:
 SETTERS: "dict[str, Callable[[str], None]]" = {
     "CUDNN_DETERMINISTIC": _set_cudnn("deterministic"),
     "CUDNN_BENCHMARK": _set_cudnn("benchmark"),
-    "CUDNN_ALLOW_TF32": _set_cudnn("allow_tf32"),
-    "TORCH_ALLOW_TF32": _set_matmul_tf32,
+    "CUDNN_ALLOW_TF32": _unadvised(_set_cudnn("allow_tf32")),
+    "TORCH_ALLOW_TF32": _unadvised(_set_matmul_tf32),
     "TORCH_DETERMINISTIC_ALGORITHMS": _set_algorithms,
     "TORCH_FILL_UNINITIALIZED_MEMORY": _set_fill,
 }
@@ -313,37 +384,86 @@ def follow() -> None:
         descriptor = cudnn.get(flag)
         if hasattr(descriptor, "setter"):
             name = f"CUDNN_{flag.upper()}"
-            descriptor.setter = _noting(name, descriptor.getter, descriptor.setter)
+            descriptor.setter = _noting(name, descriptor.setter)
     for function in ("use_deterministic_algorithms", "set_deterministic_debug_mode"):
         original = getattr(torch, function)
-        name, getter = "TORCH_DETERMINISTIC_ALGORITHMS", torch.get_deterministic_debug_mode
-        _replace(function, callers.like(original)(_noting(name, getter, original)))
+        _replace(
+            function, callers.like(original)(_noting("TORCH_DETERMINISTIC_ALGORITHMS", original))
+        )
 
 
-def _noting(
-    flag: str, getter: "Callable[[], Any]", setter: "Callable[..., Any]"
-) -> "Callable[..., Any]":
+def _noting(flag: str, setter: "Callable[..., Any]") -> "Callable[..., Any]":
     def noting(*arguments: "Any", **keywords: "Any") -> "Any":
-        before = getter()
+        before = read(flag)
         result = setter(*arguments, **keywords)
         # Not where it stays as it was: torch.compile sets flags to what they are.
-        if getter() != before:
+        if read(flag) != before:
             set_at[flag] = callers.place(callers.caller("torch"))
         return result
 
     return noting
 
 
+MIXED = "mixed"
+"""The value of CUDNN_ALLOW_TF32 where convolutions and recurrent layers have different ones."""
+
+
 def current() -> dict[str, str]:
-    """The value of each flag at this moment, named and written as in the contract."""
-    algorithms = {0: "0", 1: "warn", 2: "1"}[torch.get_deterministic_debug_mode()]
-    return {
-        "CUDNN_DETERMINISTIC": str(int(torch.backends.cudnn.deterministic)),
-        "CUDNN_BENCHMARK": str(int(torch.backends.cudnn.benchmark)),
-        "CUDNN_ALLOW_TF32": str(int(torch.backends.cudnn.allow_tf32)),
-        "TORCH_ALLOW_TF32": str(int(torch.backends.cuda.matmul.allow_tf32)),
-        "TORCH_DETERMINISTIC_ALGORITHMS": algorithms,
-        "TORCH_FILL_UNINITIALIZED_MEMORY": str(
-            int(torch.utils.deterministic.fill_uninitialized_memory)
-        ),
-    }
+    """The value of each flag at this moment, named and written as in the contract.
+
+    Each is asked for by itself: one that raises is `UNKNOWN`, and the others are told.
+    """
+    return {name: read(name) for name in READERS}
+
+
+def read(name: str) -> str:
+    """The value of one flag at this moment; `UNKNOWN` where torch raises.
+
+    Args:
+        name: the flag's variable in the contract.
+    """
+    try:
+        return READERS[name]()
+    except Exception:
+        return UNKNOWN
+
+
+def _flag(getter: "Callable[[], Any]") -> "Callable[[], str]":
+    return lambda: str(int(getter()))
+
+
+def _tf32(getter: "Callable[[], Any]", *operators: str) -> "Callable[[], str]":
+    """A reader of the TF32 flag of some operators.
+
+    From 2.9 on every operator has a precision of its own, "tf32", "ieee" or "none", which is what
+    the kernels look at, and the former flags raise where they would have to tell two at once
+    (aten/src/ATen/Context.cpp, float32Precision, allowTF32CuDNN).
+
+    Args:
+        getter: reads the former flag.
+        operators: as the newer functions name them: "matmul", "conv" or "rnn".
+    """
+
+    def read() -> str:
+        precision = getattr(torch._C, "_get_fp32_precision_getter", None)
+        if precision is None:
+            return str(int(getter()))
+        allowed = {precision("cuda", operator) == "tf32" for operator in operators}
+        return str(int(allowed.pop())) if len(allowed) == 1 else MIXED
+
+    return read
+
+
+READERS: "dict[str, Callable[[], str]]" = {
+    "CUDNN_DETERMINISTIC": _flag(lambda: torch.backends.cudnn.deterministic),
+    "CUDNN_BENCHMARK": _flag(lambda: torch.backends.cudnn.benchmark),
+    "CUDNN_ALLOW_TF32": _tf32(lambda: torch.backends.cudnn.allow_tf32, "conv", "rnn"),
+    "TORCH_ALLOW_TF32": _tf32(lambda: torch.backends.cuda.matmul.allow_tf32, "matmul"),
+    "TORCH_DETERMINISTIC_ALGORITHMS": lambda: ("0", "warn", "1")[
+        torch.get_deterministic_debug_mode()
+    ],
+    "TORCH_FILL_UNINITIALIZED_MEMORY": _flag(
+        lambda: torch.utils.deterministic.fill_uninitialized_memory
+    ),
+}
+"""Variable of the contract -> the torch flag's value now, written as in the contract."""

@@ -55,7 +55,8 @@ def rows() -> list[Row]:
     if seeding.seeded:
         found.append(("seeded", ", ".join(seeding.seeded), ""))
     state = report.status()
-    return [*found, *_flags(state["flags"]), *_made(state), *_not_covered(state["not_covered"])]
+    changed = [*_flags(state["flags"]), *_flags(state["switches"])]
+    return [*found, *changed, *_made(state), *_not_covered(state["not_covered"])]
 
 
 def _seed(settings: contract.Settings | None) -> Row:
@@ -85,7 +86,7 @@ def _stream() -> list[Row]:
 
 
 def _flags(flags: object) -> list[Row]:
-    """The torch flags that are not what was asked for."""
+    """The torch flags, or variables of other libraries, that are not what was asked for."""
     assert isinstance(flags, dict)
     return [
         (name, flag["now"], f"changed: {flag['origin']} gave {flag['value']}")

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import Any
 
-from seed_init import startup
+from seed_init import startup, switches
 from seed_init.proof.secret_names import is_secret
 from seed_init.proof.secret_texts import REDACTED, without_secrets
 from seed_init.proof.secret_words import words_without_secrets
@@ -19,6 +19,7 @@ from seed_init.proof.secret_words import words_without_secrets
 NAMES = frozenset(
     {
         *startup.ACCEPTED,
+        *switches.NAMES,
         "SEED_INIT",
         "PYTHONHASHSEED",
         "PYTHONOPTIMIZE",

@@ -1,10 +1,11 @@
 """At exit: which determinism flags are no longer as they were set."""
 
+import json
 from pathlib import Path
 
 import pytest
 
-from .support import output, run
+from .support import output, program, run
 
 pytestmark = pytest.mark.torch
 
@@ -51,14 +52,6 @@ def test_a_run_that_changes_nothing_says_nothing(python: Path, script: Path) -> 
             "torch.utils.deterministic.fill_uninitialized_memory = True",
             "TORCH_FILL_UNINITIALIZED_MEMORY is 1, not 0 (DETERMINISM=warn)",
         ),
-        (
-            "import os; os.environ.pop('CUBLAS_WORKSPACE_CONFIG')",
-            "CUBLAS_WORKSPACE_CONFIG was :4096:8 and is not set",
-        ),
-        (
-            "import os; os.environ.pop('PYTHONHASHSEED')",
-            "PYTHONHASHSEED was 0 and is not set",
-        ),
     ],
 )
 def test_a_change_is_named_with_its_place_where_that_is_known(
@@ -73,9 +66,39 @@ def test_several_changes_are_one_line(python: Path, script: Path) -> None:
 torch.backends.cudnn.benchmark = True
 torch.backends.cudnn.deterministic = False
 os.environ.pop("CUBLAS_WORKSPACE_CONFIG")
+os.environ.pop("PYTHONHASHSEED")
+os.environ["NCCL_NVLS_ENABLE"] = "1"
 """
     [line] = at_exit(python, script, code)
-    assert line.count(";") == 2
+    assert line.count(";") == 4
+    assert "CUBLAS_WORKSPACE_CONFIG was :4096:8 and is not set" in line
+    assert "PYTHONHASHSEED was 0 and is not set" in line
+    assert "NCCL_NVLS_ENABLE was 0 and is 1" in line
+
+
+def test_a_flag_that_cannot_be_read_hides_no_other(python: Path) -> None:
+    """The former TF32 flags raise beside the newer ones: torch 2.9 and later."""
+    env = {"SEED": "7", "CUDNN_ALLOW_TF32": "1", "TORCH_ALLOW_TF32": "0"}
+    done = run(python, program("precisions"), env=env)
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    cudnn, matmul = ("mixed", "1") if told["has_newer"] else ("unknown", "0")
+    assert told["flags"] == {
+        "CUDNN_DETERMINISTIC": "1",
+        "CUDNN_BENCHMARK": "1",
+        "CUDNN_ALLOW_TF32": cudnn,
+        "TORCH_ALLOW_TF32": matmul,
+        "TORCH_DETERMINISTIC_ALGORITHMS": "warn",
+        "TORCH_FILL_UNINITIALIZED_MEMORY": "0",
+    }
+    assert told["recorded"].items() >= told["flags"].items()
+    assert told["recorded"]["float32_matmul_precision"] == "unknown"
+    assert told["recorded"]["cudnn_enabled"] is True
+    [line] = [line for line in done.stderr.splitlines() if "at exit" in line]
+    assert f"CUDNN_ALLOW_TF32 is {cudnn}, not 1 (environment)" in line
+    assert f"CUDNN_BENCHMARK is 1, not 0 (DETERMINISM=warn), set at {program('precisions')}" in line
+    assert "seed_init: SEED=7 (environment)" in done.stderr
+    assert "Warning" not in done.stderr
 
 
 def test_a_change_that_is_taken_back_is_none(python: Path, script: Path) -> None:

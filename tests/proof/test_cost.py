@@ -498,6 +498,14 @@ def test_a_choice_takes_the_place_of_the_users_own() -> None:
     assert made == {"SEED": "7", "PATH": "/bin", "DETERMINISM": "off", "CUDNN_ALLOW_TF32": "0"}
 
 
+def test_what_a_hook_above_has_exported_is_no_choice_of_the_users() -> None:
+    """Under off it would be measured as well."""
+    theirs = {"PATH": "/bin", "FLASH_ATTENTION_DETERMINISTIC": "1", "NCCL_ALGO": "Ring"}
+    hooks = {"MAMBA_DETERMINISTIC": "1", "CUBLAS_WORKSPACE_CONFIG": ":4096:8"}
+    given = {**theirs, **hooks, "SEED_INIT_EXPORTED": ",".join(hooks)}
+    assert CHOICES["off"].environment(given) == {**theirs, "DETERMINISM": "off"}
+
+
 def test_a_picture_has_the_command_as_text() -> None:
     made = measurements(off=off(1, 1), warn=[sample(0, 1, "a"), sample(1, 1.5, "b")])
     made.request = replace(made.request, command=("sh", "-c", 'a < b && echo "<svg>"'))

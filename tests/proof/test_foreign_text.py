@@ -186,7 +186,8 @@ def test_what_the_environment_says_cannot_steer_a_terminal(
 ) -> None:
     row = {"name": EVIL, "value": EVIL, "origin": EVIL}
     state = {"version": "1", "python": EVIL, "hook": "active", "installed": [EVIL]}
-    state |= {"settings": [row], "flags": {EVIL: row}, "not_covered": [EVIL], "checked": EVIL}
+    state |= {"settings": [row], "flags": {EVIL: row}, "switches": {EVIL: row}}
+    state |= {"not_covered": [EVIL], "checked": EVIL}
     assert is_harmless(printing.as_text(status.as_lines(state)))
     monkeypatch.setattr(doctor, "findings", lambda gpu_wanted: [doctor.Finding(EVIL, "ok", EVIL)])
     for options in (

@@ -6,12 +6,14 @@ A new switch is a line in `SWITCHES`.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from seed_init import switches
 from seed_init.determinism import FLAGS, LEVELS
+from seed_init.settings import CUBLAS, EXPORTED
 
 REFERENCE = "off"
 """What every other one is compared with."""
 
-VARIABLES = ("DETERMINISM", *FLAGS, "CUBLAS_WORKSPACE_CONFIG")
+VARIABLES = ("DETERMINISM", *FLAGS, CUBLAS)
 """What a choice may set. Those that it does not are taken out of the environment."""
 
 DEFAULTS = {
@@ -54,7 +56,9 @@ class Choice:
         Args:
             given: the user's.
         """
-        kept = {name: value for name, value in given.items() if name not in VARIABLES}
+        # Those that a hook above has exported are no choice of the user's.
+        taken = {*VARIABLES, EXPORTED, *switches.exported(given)}
+        kept = {name: value for name, value in given.items() if name not in taken}
         return {**kept, **self.variables}
 
 

@@ -17,9 +17,10 @@ program may choose its devices after the import of torch, or leave them to its c
 import os
 import sys
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
-from seed_init import processes, report, settings
+from seed_init import determinism, processes, report, settings
 from seed_init.proof import observer, redaction
 
 MODULES_MOST = 500
@@ -128,7 +129,8 @@ def _asked(question: "Callable[[], Any]") -> Any:
 def _flags() -> dict[str, Any]:
     """Every switch by which torch chooses algorithms or precision: those of the contract and more.
 
-    Each is asked for by itself: no build of torch has all of them.
+    Each is asked for by itself: no build of torch has all of them, and those of the precision
+    raise where a program has used the newer ones beside them.
     """
     import torch
 
@@ -153,11 +155,27 @@ def _flags() -> dict[str, Any]:
         "mkldnn_deterministic": lambda: backends.mkldnn.deterministic,
         "default_dtype": lambda: str(torch.get_default_dtype()).removeprefix("torch."),
     }
-    asked = {name: _asked(question) for name, question in more.items()}
-    return {
-        **library.current(),
-        **{name: value for name, value in asked.items() if value is not None},
-    }
+    for backend, operator in _PRECISIONS:
+        more[f"fp32_precision_{backend}_{operator}"] = partial(
+            lambda *of: torch._C._get_fp32_precision_getter(*of), backend, operator
+        )
+    flags: dict[str, Any] = library.current()
+    for name, question in more.items():
+        try:
+            flags[name] = question()
+        except AttributeError:
+            continue  # a build without it
+        except Exception:
+            flags[name] = determinism.UNKNOWN
+    return flags
+
+
+_PRECISIONS = (
+    ("generic", "all"),
+    *(("cuda", operator) for operator in ("all", "matmul", "conv", "rnn")),
+    *(("mkldnn", operator) for operator in ("all", "matmul", "conv", "rnn")),
+)
+"""Backends and operators of the newer flags of the precision (torch/backends/__init__.py)."""
 
 
 def _end() -> None:

@@ -57,6 +57,9 @@ def _watch() -> None:
         getter = _getter(torch._C, name)
         if getter is not None:
             replacing.function(torch._C, name, _noting(flag, getter))
+    precision = getattr(torch._C, "_get_fp32_precision_getter", None)
+    if precision is not None:
+        replacing.function(torch._C, "_set_fp32_precision_setter", _noting_precision(precision))
 
 
 def _getter(core: Any, setter: str) -> "Callable[[], Any] | None":
@@ -72,9 +75,9 @@ def _getter(core: Any, setter: str) -> "Callable[[], Any] | None":
 def _noting(flag: str, getter: "Callable[[], Any]") -> "Callable[[Any], Any]":
     def make(original: "Callable[..., Any]") -> "Callable[..., Any]":
         def setter(*arguments: Any, **keywords: Any) -> Any:
-            before = getter()
+            before = _read(getter)
             result = original(*arguments, **keywords)
-            now = getter()
+            now = _read(getter)
             # Not where it stays as it was: torch.compile sets flags to what they are.
             if now != before:
                 _changed(flag, now, callers.above())
@@ -83,6 +86,40 @@ def _noting(flag: str, getter: "Callable[[], Any]") -> "Callable[[Any], Any]":
         return setter
 
     return make
+
+
+def _noting_precision(
+    getter: "Callable[[str, str], Any]",
+) -> "Callable[[Callable[..., Any]], Callable[..., Any]]":
+    """As `_noting`, for the one function that sets the newer flags of the precision."""
+
+    def make(original: "Callable[..., Any]") -> "Callable[..., Any]":
+        def setter(backend: str, operator: str, *arguments: Any) -> Any:
+            before = _read(lambda: getter(backend, operator))
+            result = original(backend, operator, *arguments)
+            now = _read(lambda: getter(backend, operator))
+            if now != before:
+                _changed(_precision(backend, operator), now, sys._getframe(1))
+            return result
+
+        return setter
+
+    return make
+
+
+def _precision(backend: str, operator: str) -> str:
+    """The flag as the user knows it."""
+    module = {"generic": "", "cuda": "cudnn." if operator != "matmul" else "cuda."}
+    part = "" if operator == "all" else f"{operator}."
+    return f"torch.backends.{module.get(backend, f'{backend}.')}{part}fp32_precision"
+
+
+def _read(getter: "Callable[[], Any]") -> Any:
+    """The flag's value. Those of the precision raise beside the newer ones (torch 2.9 on)."""
+    try:
+        return getter()
+    except Exception:
+        return determinism.UNKNOWN
 
 
 @observer.guarded
