@@ -262,6 +262,10 @@ def configure(settings: Settings) -> list[str]:
     for name, (value, origin) in flags(settings).items():
         SETTERS[name](value)
         lines.append(f"{name}={value} ({origin})")
+        if (name, value) == ("TORCH_DETERMINISTIC_ALGORITHMS", "warn"):
+            from seed_init.libraries import torch_attention
+
+            lines += torch_attention.install(settings)
     return lines
 
 
