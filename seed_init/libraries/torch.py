@@ -259,13 +259,13 @@ def configure(settings: Settings) -> list[str]:
         One line for each flag that was set: its variable, value and origin.
     """
     lines = []
+    if flags(settings).get("TORCH_DETERMINISTIC_ALGORITHMS", ("",))[0] == "warn":
+        from seed_init.libraries import torch_attention
+
+        lines += torch_attention.install(settings)
     for name, (value, origin) in flags(settings).items():
         SETTERS[name](value)
         lines.append(f"{name}={value} ({origin})")
-        if (name, value) == ("TORCH_DETERMINISTIC_ALGORITHMS", "warn"):
-            from seed_init.libraries import torch_attention
-
-            lines += torch_attention.install(settings)
     return lines
 
 

@@ -58,6 +58,9 @@ _is_switched = False
 _wanted = (True, True)  # while it is switched: what the program has set, mode and warn_only
 _libraries: "list[Any]" = []  # a registration lasts as long as its Library
 
+has_started = False
+"""Whether attention's backward is deterministic here: with CUDA started, under `warn`."""
+
 
 def install(settings: Settings) -> list[str]:
     """Have attention's backward deterministic from CUDA's start on, and cuDNN's not chosen.
@@ -87,6 +90,7 @@ def install(settings: Settings) -> list[str]:
 
 def _start() -> None:
     """Register the kernels. CUDA is starting: nothing may be raised here."""
+    global has_started
     try:
         after = torch._C._dispatch_keyset_full_after(torch._C.DispatchKey.BackendSelect)
         library = torch.library.Library("aten", "IMPL")
@@ -97,6 +101,7 @@ def _start() -> None:
         os.register_at_fork(after_in_child=_begin_anew)
         for name in DETERMINISTIC:
             _register(library, name, _deterministic, after)
+        has_started = True
     except Exception as error:
         seeding.say(
             f"attention's backward stays nondeterministic on CUDA ({error}); "
