@@ -276,6 +276,10 @@ def configure(settings: Settings) -> list[str]:
         Refusal: a variable in the environment contradicts the level strict.
     """
     lines = []
+    if flags(settings).get("TORCH_DETERMINISTIC_ALGORITHMS", ("",))[0] == "warn":
+        from seed_init.libraries import torch_attention
+
+        lines += torch_attention.install(settings)
     for name, (value, origin) in flags(settings).items():
         SETTERS[name](value)
         lines.append(f"{name}={value} ({origin})")

@@ -1,18 +1,18 @@
 """What PyTorch says about the models of benchmarks/cost on CUDA, as of 2.6.0."""
 
-from .states import DETERMINISTIC, Kind, State, alerts
+from .states import DETERMINISTIC, State, alerts
 
 MODELS: dict[str, State] = {
     "resnet": DETERMINISTIC,
     # The loss of a class for each pixel.
     "unet": alerts("nll_loss2d_forward_out_cuda_template"),
-    # In bfloat16 with a causal mask, attention is FlashAttention.
-    "transformer": State(Kind.STRICT, "Flash Attention defaults to a non-deterministic algorithm"),
+    # In bfloat16 with a causal mask, attention is FlashAttention, under `warn` by the hook's doing.
+    "transformer": DETERMINISTIC,
     "lstm": DETERMINISTIC,
     "gnn": DETERMINISTIC,
     "embedding_bag": DETERMINISTIC,
     # In float32 with a mask it is the memory-efficient kernel.
-    "attention": State(Kind.STRICT, "Memory Efficient attention defaults to a non-deterministic"),
+    "attention": DETERMINISTIC,
     "ctc": alerts("ctc_loss_backward_gpu"),
 }
 """Model -> what it does under the levels, because of the operator that is named."""

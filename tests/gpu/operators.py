@@ -605,7 +605,8 @@ def resize_quantized(inputs: Inputs) -> Launch:
 
 
 # Attention. Not in the list. https://github.com/pytorch/pytorch/pull/182551 has it for the notes;
-# the warnings are in aten/src/ATen/native/transformers/cuda/attention_backward.cu.
+# the warnings are in aten/src/ATen/native/transformers/cuda/attention_backward.cu. Under `warn` the
+# hook has the deterministic versions taken (seed_init/libraries/torch_attention.py).
 
 
 def attention(
@@ -635,7 +636,6 @@ def attention(
 
 @operator(
     None,
-    state=State(Kind.STRICT, "Flash Attention defaults to a non-deterministic algorithm"),
     varies=True,
     needs="FlashAttention: compute capability 8.0",
 )
@@ -645,7 +645,6 @@ def flash_attention_backward(inputs: Inputs) -> Launch:
 
 @operator(
     None,
-    state=State(Kind.STRICT, "Memory Efficient attention defaults to a non-deterministic"),
     varies=True,
     needs="a kernel for the compute capability",
 )

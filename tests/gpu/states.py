@@ -9,7 +9,6 @@ class Kind(Enum):
 
     DETERMINISTIC = "has a deterministic version, which is taken under warn and under strict"
     NONE = "has none: a warning under warn, a RuntimeError under strict"
-    STRICT = "has one that is taken under strict only: under warn a warning, and it may vary"
 
 
 @dataclass(frozen=True)

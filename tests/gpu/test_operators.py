@@ -79,15 +79,8 @@ def test_bits_are_equal_where_there_is_a_deterministic_version(
     assert equal(found, level) and not found.complaints()
 
 
-@pytest.mark.parametrize("name", of_kind(Kind.STRICT))
-def test_bits_are_equal_under_strict_where_that_alone_takes_the_deterministic_version(
-    kept: Path, python: Path, name: str
-) -> None:
-    assert equal(launched(kept, python, name, "strict"), "strict")
-
-
-@pytest.mark.parametrize("name", of_kind(Kind.NONE, Kind.STRICT))
-def test_it_warns_under_warn_where_none_is_taken(kept: Path, python: Path, name: str) -> None:
+@pytest.mark.parametrize("name", of_kind(Kind.NONE))
+def test_it_warns_under_warn_where_there_is_none(kept: Path, python: Path, name: str) -> None:
     alert = STATES[name].alert
     found = launched(kept, python, name, "warn")
     assert alert and found.warned(alert) and not found.errors

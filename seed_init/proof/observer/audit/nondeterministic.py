@@ -26,7 +26,8 @@ class Rule:
     Attributes:
         device: "cpu", "cuda", or "" for every one.
         alternative: whether torch.use_deterministic_algorithms(True) has a deterministic one.
-        only_strict: it has, but not with `warn_only`, which warns in other words than elsewhere.
+        only_strict: it has, but with `warn_only` only where the hook has it taken
+            (libraries/torch_attention.py); else PyTorch warns, in other words than elsewhere.
         when: from the arguments by name to whether this call is one; None for every call.
         alert: what PyTorch's warning calls it, or a part of that; where there is an alternative,
             nothing warns.
@@ -159,6 +160,7 @@ def _same(names: str, *rules: Rule) -> "dict[str, tuple[Rule, ...]]":
 
 _CUDA = Rule("cuda")
 _ATTENTION = Rule("cuda", only_strict=True)
+_CUDNN_ATTENTION = Rule("cuda", alert="cuDNN Attention")
 _SCATTER = Rule("cuda", alternative=True)
 
 ATTENTION = (
@@ -230,6 +232,7 @@ TABLE: "dict[str, tuple[Rule, ...]]" = {
     ),
     # aten/src/ATen/native/cuda/AdaptiveMaxPooling3d.cu: adds atomically, and alerts nobody.
     "adaptive_max_pool3d_backward": (Rule("cuda", when=_windows_overlap, silent=True),),
+    "_scaled_dot_product_cudnn_attention_backward": (_CUDNN_ATTENTION,),
     "_ctc_loss_backward": (Rule("cuda", alert="ctc_loss_backward"),),
     "_embedding_bag_dense_backward": (
         Rule("cuda", when=_is_max, alert="embedding_bag_backward_cuda_max"),
