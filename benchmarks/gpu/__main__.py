@@ -22,6 +22,8 @@ SECONDS = 450.0
 
 def main() -> int:
     options = parse()
+    # As Ctrl-C: what was started runs in sessions of its own, and would stay.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
         if options.render:
             for file in sorted(options.out.glob("*.json")):
@@ -94,7 +96,8 @@ def need_gpu() -> None:
     """
     answer = asking.ask()
     if answer.kind != "cuda" or not (answer.build or {}).get("cuda"):
-        why = judging.judge(answer)[1] if answer.kind is None else f"torch uses {answer.kind}"
+        other = "ROCm" if (answer.build or {}).get("hip") else answer.kind
+        why = judging.judge(answer)[1] if answer.kind is None else f"this torch uses {other}"
         raise Failed(
             f"no CUDA device ({why}); run it where there is one, or with --rehearse "
             "(make gpu GPU_ARGS=--rehearse)"

@@ -8,12 +8,14 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from importlib.util import find_spec
 
 from benchmarks.gpu import judging, price
 from benchmarks.gpu.judging import BITS, FAIL, HOST, INFO, NOT_RUN, PASS, TIME, Outcome, verdict
 from benchmarks.gpu.room import GPU_PROGRAMS, MODELS, PROGRAMS, REPOSITORY, Room, events, short
 
 REPEATS, REPEATED_STEPS = 30, 3
+REHEARSED_REPEATS = 2
 
 RESERVE = 100.0
 """Seconds that the measurement of the price leaves for what comes after it."""
@@ -73,12 +75,12 @@ def end_digests(room: Room) -> Outcome:
     runs, digests = [], []
     for _ in range(2):
         trace = room.folder("end") / "trace"
-        runs.append(room.program("end", SEED_INIT_TRACE=str(trace)))
-        ends = events(trace, "end")
-        digests.append([one for end in ends for final in end["final"] for one in final["digests"]])
-    for done in runs:
+        done = room.program("end", SEED_INIT_TRACE=str(trace))
         if not done.well:
             return judging.broke(done.why(), done.cut)
+        runs.append(done)
+        ends = events(trace, "end")
+        digests.append([one for end in ends for final in end["final"] for one in final["digests"]])
     own = runs[0].out.splitlines()
     right = digests[0] == digests[1] == own and len(own) == 3
     detail = f"two runs equal: {digests[0] == digests[1]}; as by hand: {digests[0] == own}"
@@ -91,7 +93,7 @@ def workers(room: Room, traced: bool) -> Outcome:
     # A device that computes nothing lags only if it is told to.
     lag = "1000000" if room.rehearsal else None
     traced_to = str(trace) if traced else None
-    done = room.program("workers", SEED_INIT_TRACE=traced_to, FAKECUDA_KERNEL_NS=lag)
+    done = room.program("workers", SEED_INIT_TRACE=traced_to, NULLCUDA_KERNEL_NS=lag)
     if not done.well:
         return judging.broke(done.why(), done.cut)
     steps = len(events(trace, "step")) if traced else 120
@@ -123,9 +125,10 @@ def verify(room: Room) -> Outcome:
 
 def bits(room: Room, level: str) -> Outcome:
     """Are 30 short trainings of each model of benchmarks/cost equal?"""
+    repeats = REHEARSED_REPEATS if room.rehearsal else REPEATS
     done = room.program(
         "bits",
-        *(MODELS, REPEATS, REPEATED_STEPS),
+        *(MODELS, repeats, REPEATED_STEPS),
         DETERMINISM=level,
         SEED_INIT_LOG="quiet",
         timeout=240,
@@ -235,6 +238,9 @@ def suite(room: Room, file: str) -> Outcome:
     """Do the tests of tests/gpu pass?"""
     if room.rehearsal:
         return Outcome(NOT_RUN, f"{judging.MEANS_NOTHING}: tests/nullcuda has the tests for that")
+    missing = [name for name in ("pytest", "xdist", "pytest_timeout") if find_spec(name) is None]
+    if missing:
+        return Outcome(NOT_RUN, f"{', '.join(missing)} not installed in {sys.executable}")
     command = [sys.executable, "-m", "pytest", "-n", "0", "-q", "--no-header"]
     command += ["-p", "no:cacheprovider", "--timeout", "200", f"tests/gpu/{file}.py"]
     environment = {**os.environ, "SEED_INIT": "0", "SEED_INIT_REQUIRE_GPU": "1"}

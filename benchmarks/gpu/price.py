@@ -22,6 +22,9 @@ MODEL_NAMES = ("resnet", "unet", "transformer", "lstm", "gnn", "embedding_bag", 
 ROUNDS, WARMUP, STEPS = 5, 8, 25
 """At most, of rounds: as many as the time allows."""
 
+REHEARSED = 1, 1, 2
+"""The same where nothing computes: that the programs come to their end is all it can show."""
+
 TIMEOUT = 150.0
 
 
@@ -36,11 +39,12 @@ def measure(room: Room, reserve: float, models: Sequence[str] = MODEL_NAMES) -> 
     programs = {arm.name: program(room, arm) for arm in arms}
     cells = {model: {arm.name: measuring.empty() for arm in arms} for model in models}
     threads, rounds = 0, 0
-    while rounds < ROUNDS:
+    most, warmup, steps = REHEARSED if room.rehearsal else (ROUNDS, WARMUP, STEPS)
+    while rounds < most:
         start = time.monotonic()
         answers = {}
         for arm in random.sample(arms, len(arms)):
-            answers[arm.name] = train(room, arm, programs[arm.name], models)
+            answers[arm.name] = train(room, arm, programs[arm.name], models, warmup, steps)
             if room.left() <= 0:
                 break
         if len(answers) < len(arms):
@@ -54,7 +58,7 @@ def measure(room: Room, reserve: float, models: Sequence[str] = MODEL_NAMES) -> 
             break
     if not rounds:
         return judging.broke("the time was over before each way had been measured once", cut=True)
-    settings = {"rounds": rounds, "warmup": WARMUP, "steps": STEPS, "threads": threads, "seed": 7}
+    settings = {"rounds": rounds, "warmup": warmup, "steps": steps, "threads": threads, "seed": 7}
     cost = {
         **{"settings": {**settings, "made_by": "make gpu"}, "arms": described},
         **{"models": cells, "profiles": {}, "startup": {}},
@@ -99,11 +103,13 @@ def program(room: Room, arm: Arm) -> Path:
     return copy
 
 
-def train(room: Room, arm: Arm, program: Path, models: Sequence[str]) -> dict[str, Any]:
+def train(
+    room: Room, arm: Arm, program: Path, models: Sequence[str], warmup: int, steps: int
+) -> dict[str, Any]:
     """Train all models under an arm, in one process; model -> its line."""
     done = room.program(
         program,
-        *(MODELS, "cuda", WARMUP, STEPS, *models),
+        *(MODELS, "cuda", warmup, steps, *models),
         python=room.hooked if arm.hooked else room.bare,
         timeout=TIMEOUT,
         SEED_INIT_LOG="quiet",

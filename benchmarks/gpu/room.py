@@ -1,5 +1,6 @@
 """Interpreters with and without the hook, and programs that run in them within the time left."""
 
+import contextlib
 import json
 import os
 import signal
@@ -104,6 +105,8 @@ class Room:
         extra: variables of every program, such as those of a runtime that computes nothing.
         rehearsal: nothing computes here: the answers are worth nothing, the ends of programs are.
         started: by the clock of time.monotonic.
+        running: the groups of processes that run now.
+        stopped: nothing is started any more.
     """
 
     place: Path
@@ -114,6 +117,8 @@ class Room:
     extra: Mapping[str, str] = field(default_factory=dict)
     rehearsal: bool = False
     started: float = field(default_factory=time.monotonic)
+    running: set[int] = field(default_factory=set)
+    stopped: bool = False
 
     def passed(self) -> float:
         return time.monotonic() - self.started
@@ -121,6 +126,13 @@ class Room:
     def left(self) -> float:
         """Seconds until the run has to be over."""
         return self.seconds - self.passed()
+
+    def stop(self) -> None:
+        """End what runs, and start nothing more: for a run that is interrupted."""
+        self.stopped = True
+        for group in list(self.running):
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(group, signal.SIGKILL)
 
     def environment(self, **variables: str | None) -> dict[str, str]:
         """A program's environment: the machine's, and `variables`; None takes one away."""
@@ -162,6 +174,8 @@ class Room:
         folder = self.folder("run")
         environment = self.environment(**{"TMPDIR": str(folder), **variables})
         left = max(LEAST_TIMEOUT, self.left())
+        if self.stopped:
+            return Ended(1, "", "", "the run was interrupted", cut=True)
         with subprocess.Popen(
             [str(word) for word in words],
             env=environment,
@@ -173,6 +187,9 @@ class Room:
             errors="replace",
             start_new_session=True,
         ) as process:
+            self.running.add(process.pid)
+            if self.stopped:  # meanwhile
+                self.stop()
             try:
                 out, err = process.communicate(timeout=min(timeout, left))
             except subprocess.TimeoutExpired:
@@ -184,6 +201,8 @@ class Room:
             except BaseException:
                 os.killpg(process.pid, signal.SIGKILL)
                 raise
+            finally:
+                self.running.discard(process.pid)
         return Ended(process.returncode, out.strip(), err.strip())
 
 

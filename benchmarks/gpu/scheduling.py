@@ -70,8 +70,12 @@ def run(room: Room, checks: Sequence[Check], say: Callable[[Line], None]) -> lis
             tell(one(room, group[0]))
             continue
         with ThreadPoolExecutor(AT_ONCE) as pool:
-            for done in as_completed([pool.submit(one, room, check) for check in group]):
-                tell(done.result())
+            try:
+                for done in as_completed([pool.submit(one, room, check) for check in group]):
+                    tell(done.result())
+            except BaseException:
+                room.stop()  # the pool waits for what it runs
+                raise
     return [lines[check.name] for check in checks]
 
 

@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -151,6 +152,24 @@ def test_a_program_that_hangs_is_ended_with_its_children(room: Room, tmp_path: P
     done = room.program(program, timeout=2, SEED_INIT="0")
     assert not done.well and not done.cut and done.why() == "no end within 2 s"
     assert done.last_line() == {"got": 1}
+
+
+def test_an_interrupted_run_ends_what_it_started(room: Room, tmp_path: Path) -> None:
+    program = tmp_path / "sleeps.py"
+    program.write_text("import time; print('started', flush=True); time.sleep(60)")
+
+    def ask(room: Room) -> Outcome:
+        done = room.program(program, SEED_INIT="0")
+        return judging.broke(done.why(), done.cut)
+
+    def interrupt(line: scheduling.Line) -> None:
+        raise KeyboardInterrupt
+
+    checks = [Check("quick", lambda _: Outcome(PASS, ""), HOST, 1), Check("slow", ask, HOST, 1)]
+    start = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        scheduling.run(room, checks, interrupt)
+    assert time.monotonic() - start < 30 and not room.running
 
 
 def test_programs_see_no_flag_of_the_caller(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:

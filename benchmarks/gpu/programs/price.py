@@ -32,7 +32,7 @@ def price(name: str) -> dict[str, Any]:
     }
 
 
-# A runtime that computes nothing has no cuDNN.
+# A runtime that computes nothing has not all of cuDNN.
 torch.backends.cudnn.enabled = "GPU_REHEARSAL" not in os.environ
 for name in sys.argv[5:]:
     told: dict[str, Any] = {"model": name, "error": None}
