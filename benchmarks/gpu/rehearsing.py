@@ -1,15 +1,18 @@
 """Put the CUDA runtime of the tests below the programs: it computes nothing."""
 
-import importlib
 import os
 import subprocess
 import sys
 from importlib.util import find_spec
 from pathlib import Path
 
-from benchmarks.gpu.room import REPOSITORY, Failed
+from benchmarks.gpu.room import REPOSITORY, Failed, short
 
-LIBRARY = "libnullcudart"
+BUILD = REPOSITORY / "tests/nullcuda/runtime/build.py"
+LIBRARY = "libnullcud"
+"""How the name of the library begins that is loaded before all others."""
+
+DEVICES, CAPABILITY = "2", "90"
 
 
 def variables(place: Path) -> dict[str, str]:
@@ -28,17 +31,19 @@ def variables(place: Path) -> dict[str, str]:
         return {name: os.environ[name] for name in ("LD_PRELOAD", "LD_LIBRARY_PATH", *names)}
     torch = find_spec("torch")
     if torch is None or torch.origin is None:
-        raise Failed(f"no torch in {sys.executable}")
-    include = Path(torch.origin).parents[1] / "nvidia/cuda_runtime/include"
-    if not include.exists():
-        raise Failed(
-            f"{include} is missing: the runtime is built from the headers of torch's wheels"
-        )
-    sys.path.insert(0, str(REPOSITORY / "tests"))
-    running = importlib.import_module("nullcuda.running")
-    try:
-        runtime = running.build(place, include)
-    except (OSError, subprocess.CalledProcessError) as error:
-        raise Failed(f"the runtime that computes nothing cannot be built: {error}") from None
-    found: dict[str, str] = runtime.env(devices=2, capability=90)
-    return found
+        raise Failed(f"no torch in {sys.executable}; give a Python that has it: make gpu PYTHON=…")
+    packages = str(Path(torch.origin).parents[1])
+    done = subprocess.run(
+        [sys.executable, str(BUILD), str(place), "--site-packages", packages],
+        capture_output=True,
+        text=True,
+    )
+    if done.returncode:
+        raise Failed(f"the runtime that computes nothing cannot be built: {short(done.stderr)}")
+    libraries = [str(place / "lib"), os.environ.get("LD_LIBRARY_PATH", "")]
+    return {
+        "LD_PRELOAD": str(place / "libnullcuda.so"),
+        "LD_LIBRARY_PATH": os.pathsep.join(each for each in libraries if each),
+        "NULLCUDA_DEVICES": DEVICES,
+        "NULLCUDA_CAPABILITY": CAPABILITY,
+    }

@@ -25,6 +25,6 @@ def checksum(tensors: Iterable[Any]) -> Any:
 
 
 def without_cudnn_in_a_rehearsal() -> None:
-    """The runtime that computes nothing has not all of cuDNN: PyTorch's own kernels are launched."""
+    """A runtime that computes nothing has not all of cuDNN: PyTorch has kernels of its own."""
     if "GPU_REHEARSAL" in os.environ:
         torch.backends.cudnn.enabled = False
