@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from benchmarks.cost import ratios
+from benchmarks.cost.running import operators
 
 PASS, FAIL, INFO, NOT_RUN = "PASS", "FAIL", "INFO", "not run"
 
@@ -97,7 +98,7 @@ def bits(level: str, models: Sequence[Mapping[str, Any]], of: int) -> Outcome:
     """
     differ = [f"{each['model']} {each['results']}" for each in models if (each["results"] or 1) > 1]
     named = [each["model"] for each in models if (each["results"] or 1) > 1 and each["warned"]]
-    raised = [f"{each['model']}: {each['error']}" for each in models if each["error"]]
+    raised = [f"{each['model']} ({words(each['error'])})" for each in models if each["error"]]
     equal = sum(each["results"] == 1 for each in models)
     repeats = models[0]["repeats"] if models else 0
     parts = [f"{equal} of {of} models with one result in {repeats} repeats"]
@@ -106,7 +107,7 @@ def bits(level: str, models: Sequence[Mapping[str, Any]], of: int) -> Outcome:
     if named:
         parts.append(f"PyTorch warned in {', '.join(named)}")
     if raised:
-        parts.append("raised in " + "; ".join(raised))
+        parts.append(f"raised in {', '.join(raised)}")
     told = {"models": list(models)}
     detail = "; ".join(parts)
     if level in ("off", "fast"):
@@ -116,6 +117,11 @@ def bits(level: str, models: Sequence[Mapping[str, Any]], of: int) -> Outcome:
     right = len(models) == of and len(named) == len(differ)
     right = right and (alerted if level == "strict" else not raised)
     return Outcome(verdict(right), detail, told)
+
+
+def words(error: str) -> str:
+    """An error's operator, where it is one of determinism; else how it begins."""
+    return next(iter(operators(error)), error[:80])
 
 
 def products(off: Mapping[str, Any], warn: Mapping[str, Any]) -> Outcome:
