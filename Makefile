@@ -54,6 +54,11 @@ test-gpu: $(if $(PYTHON),,venv) ## run the tests that need a GPU; skipped, with 
 test-torch: ## run the hook's tests, and CUDA's host side, with another torch: VERSION=2.9.1 or newest
 	@tools/test-torch.sh "$(VERSION)" $(PYTEST_ARGS)
 
+# Evidence goes into docs/, or into the folder GPU_OUT. Other arguments: GPU_ARGS=--rehearse
+.PHONY: gpu
+gpu: $(if $(PYTHON),,venv) ## ask a GPU what only a GPU can tell, in 8 minutes; writes docs/gpu.md (PYTHON=… GPU_OUT=… GPU_ARGS=…)
+	@SEED_INIT=0 $(or $(PYTHON),.venv/bin/python) -m benchmarks.gpu $(if $(GPU_OUT),--out '$(GPU_OUT)') $(GPU_ARGS)
+
 .PHONY: test-peers
 test-peers: venv ## run CPython's, NumPy's and others' own tests with and without the hook (PEERS=…)
 	@tools/peer-suites.sh PYTORCH

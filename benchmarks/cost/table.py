@@ -22,6 +22,8 @@ def text(result: Result, name: str) -> str:
         result: what was measured.
         name: of the files, without ending.
     """
+    if not result["models"]:
+        return "\n\n".join([*head(result, name).split("\n\n")[:3], checks(result)]) + "\n"
     sections = [
         head(result, name),
         levels(result),
@@ -30,12 +32,14 @@ def text(result: Result, name: str) -> str:
         grown(result),
         peers(result),
         not_run(result),
+        checks(result),
     ]
     return "\n\n".join(section for section in sections if section) + "\n"
 
 
 def head(result: Result, name: str) -> str:
     settings = result["settings"]
+    made_by = settings.get("made_by", "make bench-cost")
     lines = [
         f"# What determinism costs: {chip(result)}, {build(result)}",
         f"![Time of a step by level and model]({name}.svg)",
@@ -47,7 +51,7 @@ def head(result: Result, name: str) -> str:
         "A cell is the median over the rounds of (median step of the arm / median step of `off` in"
         " the same round), with the smallest and the largest of these ratios. *`off` again* is the"
         " same as `off`: how far it is from 1 is the noise of the measurement. Figures of"
-        f" other machines have files of their own. Made by `make bench-cost` from [{name}.json]"
+        f" other machines have files of their own. Made by `{made_by}` from [{name}.json]"
         f"({name}.json), where the raw medians are.",
     ]
     return "\n\n".join(lines)
@@ -348,6 +352,17 @@ def not_run(result: Result) -> str:
         return ""
     lines = [f"- {result['arms'][name]['title']}: {why}" for name, why in reasons.items()]
     return "\n\n".join(["## Not run here", "\n".join(lines)])
+
+
+def checks(result: Result) -> str:
+    """What `make gpu` asked beside the price, and what came out."""
+    if not result.get("checks"):
+        return ""
+    rows = [
+        [each["check"], each["verdict"], each["detail"].replace("|", "\\|"), f"{each['seconds']} s"]
+        for each in result["checks"]
+    ]
+    return "\n\n".join(["## Checks", grid(["check", "", "what was found", "took"], rows)])
 
 
 BEGIN, END = "<!-- results: written by benchmarks.cost -->", "<!-- end of results -->"

@@ -32,6 +32,7 @@ class Training:
         task: Task = MODELS[name](device == "cuda")
         self.device = device
         self.model = task.model.to(device)
+        self.make_optimizer = task.optimizer
         self.optimizer = task.optimizer(self.model.parameters())
         self.batches = [
             [

@@ -1,11 +1,12 @@
 """`seed-init doctor`: is this environment what its tag says, and why is there no GPU?
 
-Every check is a function that returns a `Finding`. The GPU checks ask in the order in which
-a GPU reaches a program, so that the first failure is the cause and not a consequence.
+Every check is a function that returns a `Finding`. Torch is asked first, in a process of its own
+that starts the driver and multiplies on each device (`seed_init.cli.gpu`): a driver that hangs or
+crashes is a finding. Only where torch can use no device is the cause looked for, in the order in
+which a GPU reaches a program, so that the first failure is the cause and not a consequence.
 """
 
 import argparse
-import ctypes
 import json
 import os
 import shutil
@@ -14,6 +15,8 @@ from pathlib import Path
 
 from seed_init import report, settings
 from seed_init.cli import printing
+from seed_init.cli.gpu import judging
+from seed_init.cli.gpu.asking import Answer, ask
 from seed_init.cli.tables import table
 
 IMAGE_FACTS = Path("/usr/local/share/seed_init/image.json")
@@ -73,10 +76,11 @@ def findings(gpu_wanted: bool) -> list[Finding]:
         gpu_wanted: whether the absence of a usable GPU is a failure or a note.
     """
     facts = image_facts()
-    gpu = check_gpu()
+    answer = ask()
+    gpu = check_gpu(answer)
     if not gpu_wanted and gpu.result == FAIL:
         gpu = Finding(gpu.check, NOTE, gpu.detail)
-    return [check_hook(), *check_versions(facts), gpu, check_shm(), check_entrypoint(facts)]
+    return [check_hook(), *check_versions(facts, answer), gpu, check_shm(), check_entrypoint(facts)]
 
 
 def image_facts() -> dict[str, str] | None:
@@ -100,7 +104,7 @@ def check_hook() -> Finding:
     return Finding("hook", OK, "active in this Python")
 
 
-def check_versions(facts: dict[str, str] | None) -> list[Finding]:
+def check_versions(facts: dict[str, str] | None, answer: Answer) -> list[Finding]:
     """Are torch, CUDA and cuDNN those of the tag?"""
     if facts is None:
         return [Finding("versions", NOTE, "this is not a seed-init image; nothing to compare with")]
@@ -109,15 +113,15 @@ def check_versions(facts: dict[str, str] | None) -> list[Finding]:
         return [
             Finding("versions", FAIL, f"cannot read {IMAGE_FACTS} ({why}); build the image anew")
         ]
-    try:
-        import torch
-    except Exception as error:  # a missing shared library is an OSError
-        line = f"cannot be imported ({_first_line(error)}); the tag says {facts['torch']}"
+    if answer.build is None:
+        line = (
+            f"cannot be imported ({answer.error or answer.broken}); the tag says {facts['torch']}"
+        )
         return [Finding("torch", FAIL, line)]
-    cudnn = torch.backends.cudnn.version()
+    cudnn = answer.build["cudnn"]
     have = {
-        "torch": torch.__version__.partition("+")[0],
-        "cuda": str(torch.version.cuda),
+        "torch": answer.build["version"].partition("+")[0],
+        "cuda": str(answer.build["cuda"]),
         # 90100 is 9.1.0; cuDNN 8 wrote 8700 for 8.7.0.
         "cudnn": str(cudnn // (10000 if cudnn >= 90000 else 1000)) if cudnn else "None",
     }
@@ -134,80 +138,11 @@ def check_versions(facts: dict[str, str] | None) -> list[Finding]:
     ]
 
 
-def check_gpu() -> Finding:
-    """Can torch use a GPU and, if not, what is the first thing in the way?"""
-    cause = _gpu_cause()
-    return Finding("gpu", FAIL, cause) if cause else Finding("gpu", OK, _gpu_names())
-
-
-def _gpu_cause() -> str | None:
-    in_machine = _pci_devices() or Path("/dev/dxg").exists()
-    driver = Path("/proc/driver/nvidia/version").exists() or Path("/dev/dxg").exists()
-    devices = list(Path("/dev").glob("nvidia[0-9]*")) or Path("/dev/dxg").exists()
-    if not devices:
-        if driver:
-            return (
-                "the host has a GPU and its driver, but this container was started without the "
-                "NVIDIA runtime; install the NVIDIA Container Toolkit and add "
-                "-f docker-compose.yml -f docker-compose.gpu.yml after docker compose, or "
-                "--gpus all after docker run"
-            )
-        if in_machine:
-            return "the machine has an NVIDIA GPU but no driver is loaded; install it on the host"
-        return "no device: this machine has no NVIDIA GPU; everything runs on the CPU"
-    try:
-        ctypes.CDLL("libcuda.so.1")
-    except OSError:
-        return (
-            "no driver library (libcuda.so.1) here: start the container with the NVIDIA runtime "
-            "and NVIDIA_DRIVER_CAPABILITIES=compute,utility"
-        )
-    try:
-        import torch
-    except Exception as error:
-        return f"torch cannot be imported: {_first_line(error)}"
-    if torch.version.cuda is None:
-        return f"torch {torch.__version__} was built without CUDA; install a CUDA build"
-    if not torch.cuda.is_available():
-        return _cuda_error()
-    return None
-
-
-def _pci_devices() -> bool:
-    """True where the PCI bus shows an NVIDIA display controller (class 03xxxx)."""
-    for device in Path("/sys/bus/pci/devices").glob("*"):
-        try:
-            vendor = (device / "vendor").read_text().strip()
-            kind = (device / "class").read_text().strip()
-        except OSError:
-            continue
-        if vendor == "0x10de" and kind.startswith("0x03"):
-            return True
-    return False
-
-
-def _cuda_error() -> str:
-    """Why CUDA does not start although device, driver library and torch are there."""
-    import torch
-
-    if os.environ.get("CUDA_VISIBLE_DEVICES", "0") in ("", "-1"):
-        return "CUDA_VISIBLE_DEVICES hides every device; unset it"
-    try:
-        torch.cuda.init()
-    except (RuntimeError, AssertionError) as error:
-        return f"CUDA does not start: {_first_line(error)}"
-    return "CUDA starts but shows no device; see nvidia-smi"
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]
-
-
-def _gpu_names() -> str:
-    import torch
-
-    names = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
-    return ", ".join(names)
+def check_gpu(answer: Answer) -> Finding:
+    """Can torch use every device that it sees and, if it sees none, what is in the way?"""
+    usable, detail, worth_a_look = judging.judge(answer)
+    result = (NOTE if worth_a_look else OK) if usable else FAIL
+    return Finding("gpu", result, detail)
 
 
 def check_shm() -> Finding:

@@ -60,13 +60,13 @@ def test_a_level_holds_in_a_process_that_has_used_cuda(
     assert (found["cudnn"], found["fill"], found["workspace"]) == (cudnn, fill, workspace)
 
 
-def test_the_doctor_names_the_devices(python: Path) -> None:
-    code = (
-        "from seed_init.cli import doctor; import json; from dataclasses import asdict; "
-        "print(json.dumps(asdict(doctor.check_gpu())))"
-    )
-    found = json.loads(output(python, "-c", code, env=on_machine(python, {"SEED": "7"})))
-    assert found == {"check": "gpu", "result": "ok", "detail": ", ".join(facts()["devices"])}
+def test_the_doctor_multiplies_on_each_device_and_names_it(python: Path) -> None:
+    environment = on_machine(python, {"SEED": "7"})
+    done = run(python, "-m", "seed_init", "doctor", "--json", env=environment)
+    (found,) = (one for one in json.loads(done.stdout)["findings"] if one["check"] == "gpu")
+    assert found["result"] == "ok"
+    for index, name in enumerate(facts()["devices"]):
+        assert f"{index}: {name} (capability " in found["detail"]
 
 
 class TestCuPy:

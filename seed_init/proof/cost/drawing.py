@@ -4,7 +4,8 @@ Written here and not by a plotting library: the command runs where there is none
 dark page; what was not identical has another shape, too.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from html import escape
 
 from seed_init.proof.cost.judging import Judgement, Row, percent
@@ -33,6 +34,28 @@ text{font:13px system-ui,sans-serif;fill:#1f2328}.small{font-size:12px;fill:#596
 """
 
 
+@dataclass(frozen=True)
+class Line:
+    """What a line of the picture shows.
+
+    Attributes:
+        name: before the axis.
+        ratio: to `off`; None where that is not known.
+        ratios: the smallest and the largest; None where that is not known.
+        identical: whether the bits were; None where that is not known.
+        words: behind the axis.
+    """
+
+    name: str
+    ratio: float | None
+    ratios: tuple[float, float] | None
+    identical: bool | None
+    words: str
+
+
+NOTE = "time a step, as a multiple of that under off; line: smallest to largest of the rounds"
+
+
 def picture(result: Judgement) -> str:
     """Draw it.
 
@@ -42,21 +65,39 @@ def picture(result: Judgement) -> str:
     Returns:
         An SVG document.
     """
-    rows = result.rows
-    low, high = _span(rows)
+    lines = [
+        Line(row.choice.name, row.ratio, row.ratios, row.identical, _words(row))
+        for row in result.rows
+    ]
+    return chart(_title(result), _subtitle(result), NOTE, lines)
+
+
+def chart(title: str, subtitle: str, note: str, lines: Sequence[Line]) -> str:
+    """Draw a line for each of some ratios.
+
+    Args:
+        title: above.
+        subtitle: below the title.
+        note: below the axis: what a ratio is of, and what its spread is.
+        lines: from above to below.
+
+    Returns:
+        An SVG document.
+    """
+    low, high = _span(lines)
 
     def across(ratio: float) -> float:
         return LEFT + WIDTH * (ratio - low) / (high - low)
 
-    bottom = TOP + ROW * len(rows)
+    bottom = TOP + ROW * len(lines)
     width, height = LEFT + WIDTH + RIGHT, bottom + BOTTOM
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" '
-        f'height="{height}" role="img" aria-label="{_text(_title(result))}">',
+        f'height="{height}" role="img" aria-label="{_text(title)}">',
         f"<style>{STYLE}</style>",
         f'<rect class="back" width="{width}" height="{height}"/>',
-        f'<text class="title" x="16" y="24">{_text(_title(result))}</text>',
-        f'<text class="small" x="16" y="44">{_text(_subtitle(result))}</text>',
+        f'<text class="title" x="16" y="24">{_text(title)}</text>',
+        f'<text class="small" x="16" y="44">{_text(subtitle)}</text>',
     ]
     for tick in _ticks(low, high):
         x = across(tick)
@@ -64,19 +105,16 @@ def picture(result: Judgement) -> str:
         parts.append(f'<line class="{kind}" x1="{x:.1f}" x2="{x:.1f}" y1="{TOP}" y2="{bottom}"/>')
         place = f'x="{x:.1f}" y="{bottom + 18}" text-anchor="middle"'
         parts.append(f'<text class="small" {place}>{tick:.2f}</text>')
-    for number, row in enumerate(rows):
+    for number, line in enumerate(lines):
         y = TOP + ROW * number + ROW / 2
         parts.append(
-            f'<text x="{LEFT - 12}" y="{y + 4}" text-anchor="end">{_text(row.choice.name)}</text>'
+            f'<text x="{LEFT - 12}" y="{y + 4}" text-anchor="end">{_text(line.name)}</text>'
         )
-        parts += _mark(row, y, across)
+        parts += _mark(line, y, across)
         parts.append(
-            f'<text class="small" x="{LEFT + WIDTH + 14}" y="{y + 4}">{_text(_words(row))}</text>'
+            f'<text class="small" x="{LEFT + WIDTH + 14}" y="{y + 4}">{_text(line.words)}</text>'
         )
-    parts.append(
-        f'<text class="small" x="{LEFT}" y="{bottom + 36}">time a step, as a multiple of that '
-        "under off; line: smallest to largest of the rounds</text>"
-    )
+    parts.append(f'<text class="small" x="{LEFT}" y="{bottom + 36}">{_text(note)}</text>')
     return "\n".join([*parts, "</svg>\n"])
 
 
@@ -98,8 +136,8 @@ def _subtitle(result: Judgement) -> str:
     return f"{where}, torch {machine.get('torch')}{cuda}; noise of the measurement: {noise}"
 
 
-def _span(rows: tuple[Row, ...]) -> tuple[float, float]:
-    values = [value for row in rows for value in (row.ratios or ())] or [1.0]
+def _span(lines: Sequence[Line]) -> tuple[float, float]:
+    values = [value for line in lines for value in (line.ratios or ())] or [1.0]
     low, high = min(1.0, *values), max(1.0, *values)
     room = max(LEAST_SPAN - (high - low), 0.1 * (high - low)) / 2
     return low - room, high + room
@@ -116,16 +154,16 @@ def _ticks(low: float, high: float) -> list[float]:
     return [1 + number * step for number in range(first, last + 1)]
 
 
-def _mark(row: Row, y: float, across: Callable[[float], float]) -> list[str]:
-    if row.ratio is None or row.ratios is None:
+def _mark(line: Line, y: float, across: Callable[[float], float]) -> list[str]:
+    if line.ratio is None or line.ratios is None:
         return []
-    low, high = (across(value) for value in row.ratios)
-    x = across(row.ratio)
+    low, high = (across(value) for value in line.ratios)
+    x = across(line.ratio)
     parts = [f'<line class="spread" x1="{low:.1f}" x2="{high:.1f}" y1="{y}" y2="{y}"/>']
-    if row.identical is False:
+    if line.identical is False:
         cross = f"M{x - 5:.1f} {y - 5}l10 10m0 -10l-10 10"
         return [*parts, f'<path class="differs" d="{cross}"/>']
-    kind = "same" if row.identical else "unseen"
+    kind = "same" if line.identical else "unseen"
     return [*parts, f'<circle class="{kind}" cx="{x:.1f}" cy="{y}" r="5"/>']
 
 
