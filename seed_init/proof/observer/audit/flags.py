@@ -99,7 +99,7 @@ def _noting_precision(
             result = original(backend, operator, *arguments)
             now = _read(lambda: getter(backend, operator))
             if now != before:
-                _changed(_precision(backend, operator), now, sys._getframe(1))
+                _changed(_precision(backend, operator), now, callers.above())
             return result
 
         return setter
