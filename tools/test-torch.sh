@@ -31,7 +31,7 @@ find_python() {
 
 pip_install() {
     "$venv/bin/python" -m pip install --quiet --disable-pip-version-check \
-        --no-warn-script-location "$@" > "$log" 2>&1 || die "pip: $(grep -m 1 ERROR "$log" || tail -n 1 "$log")"
+        --no-warn-script-location --no-compile "$@" > "$log" 2>&1 || die "pip: $(grep -m 1 ERROR "$log" || tail -n 1 "$log")"
 }
 
 installed() {

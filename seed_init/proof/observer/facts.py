@@ -81,10 +81,21 @@ def _versions() -> dict[str, Any]:
         "git_commit": torch.version.git_version,
         "cuda": torch.version.cuda,
         "hip": getattr(torch.version, "hip", None),
-        "cudnn": _asked(lambda: torch.backends.cudnn.version()),
+        "cudnn": _asked(_cudnn),
         "nccl": _asked(_nccl),
         "cpu_capability": _asked(lambda: torch.backends.cpu.get_cpu_capability()),
     }
+
+
+def _cudnn() -> int:
+    """As torch.backends.cudnn.version(), which starts CUDA from torch 2.10 on.
+
+    It asks the devices whether cuDNN supports them (torch/backends/cudnn/__init__.py, _init).
+    """
+    import torch
+
+    found: int = torch._C._cudnn.getVersionInt()
+    return found
 
 
 def _nccl() -> str | None:

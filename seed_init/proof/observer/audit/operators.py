@@ -9,6 +9,7 @@ torch.compile skips what runs under one.
 import sys
 import threading
 import warnings
+import weakref
 from collections import OrderedDict, deque
 from collections.abc import Callable
 from contextlib import suppress
@@ -67,6 +68,9 @@ def _watch() -> None:
     for name in nondeterministic.TABLE:
         _register(library, name, _checked)
     _include(True)
+    # Finalizers run at the end in the reverse order of their making: before those by which
+    # torch.library.Library takes away what was registered, so that nothing goes by the key then.
+    weakref.finalize(library, _include, False)
     observer.at_end(lambda: _include(False))
 
 
