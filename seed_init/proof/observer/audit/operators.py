@@ -9,6 +9,7 @@ torch.compile skips what runs under one.
 import sys
 import threading
 import warnings
+import weakref
 from collections import OrderedDict, deque
 from collections.abc import Callable
 from contextlib import suppress
@@ -67,6 +68,10 @@ def _watch() -> None:
     for name in nondeterministic.TABLE:
         _register(library, name, _checked)
     _include(True)
+    # At the end the finalizers of newer releases take the registrations away (torch/library.py,
+    # _del_library), and an operator would be asked of a key that has none. One that is made after
+    # theirs comes before them.
+    weakref.finalize(fallback, _include, False)
     observer.at_end(lambda: _include(False))
 
 
