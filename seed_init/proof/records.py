@@ -282,7 +282,7 @@ def assemble(
         "system": run.get("system"),
         "python": _python(start, path),
         "packages": environment.packages(path) if here else {},
-        "torch": _torch(torch, end),
+        "torch": _torch(torch, _facts(main, "cuda"), end),
         "cpu": _cpu(run, torch),
         "gpu": _gpu(processes, here),
         "distributed": _distributed(processes),
@@ -369,11 +369,13 @@ def _python(start: dict[str, Any], path: list[str]) -> dict[str, Any] | None:
     return {**python, "path": path} if python else None
 
 
-def _torch(torch: dict[str, Any], end: dict[str, Any]) -> dict[str, Any] | None:
+def _torch(
+    torch: dict[str, Any], cuda: dict[str, Any], end: dict[str, Any]
+) -> dict[str, Any] | None:
     if "torch" not in torch:
         return None
-    # Those that were asked for at the end.
-    libraries = {name: end.get("libraries", {}).get(name) for name in ("mkl", "onednn", "openmp")}
+    found = {**cuda.get("libraries", {}), **end.get("libraries", {})}
+    libraries = {name: found.get(name) for name in ("cudnn", "nccl", "mkl", "onednn", "openmp")}
     return {**libraries, **torch["torch"], "threads": end.get("threads")}
 
 

@@ -1,9 +1,10 @@
 """What only the process itself knows: its Python, torch's versions and flags, seeds, threads.
 
-Three events, {"event": "facts", "moment": ...}:
+Four events, {"event": "facts", "moment": ...}:
 
 - "start": the interpreter, the settings, the variables. Before user code.
 - "torch": torch's versions and flags, right after its first import.
+- "cuda": the versions of CUDA's libraries, where CUDA has started.
 - "end": what was seeded and with what, the flags and the numbers of threads that held at last, the
   versions of the libraries that use these threads.
 
@@ -11,7 +12,8 @@ Numbers of threads wait for the end, because asking for them sets them (aten/src
 ParallelOpenMP.cpp, lazy_init_num_threads), and the libraries with them. Nothing starts a device: a
 program may choose its devices after the import of torch, or leave them to its children.
 `torch.__config__.show()`, which has these versions as well, counts the devices
-(aten/src/ATen/cuda/detail/CUDAHooks.cpp, showConfig), and with that the driver is started.
+(aten/src/ATen/cuda/detail/CUDAHooks.cpp, showConfig), and with that the driver is started. From
+PyTorch 2.10 on the version of cuDNN does so too.
 """
 
 import os
@@ -71,6 +73,20 @@ def _torch_is_there() -> None:
         torch=_versions(),
         flags=_flags(),
     )
+    import torch
+
+    # Called when the program starts CUDA, also in a forked child; at once where it has.
+    torch.cuda._lazy_call(observer.guarded(_cuda_is_there))
+
+
+def _cuda_is_there() -> None:
+    import torch
+
+    observer.journal.write(
+        "facts",
+        moment="cuda",
+        libraries={"cudnn": _asked(torch.backends.cudnn.version), "nccl": _asked(_nccl)},
+    )
 
 
 def _versions() -> dict[str, Any]:
@@ -81,21 +97,8 @@ def _versions() -> dict[str, Any]:
         "git_commit": torch.version.git_version,
         "cuda": torch.version.cuda,
         "hip": getattr(torch.version, "hip", None),
-        "cudnn": _asked(_cudnn),
-        "nccl": _asked(_nccl),
         "cpu_capability": _asked(lambda: torch.backends.cpu.get_cpu_capability()),
     }
-
-
-def _cudnn() -> int:
-    """As torch.backends.cudnn.version(), which starts CUDA from torch 2.10 on.
-
-    It asks the devices whether cuDNN supports them (torch/backends/cudnn/__init__.py, _init).
-    """
-    import torch
-
-    found: int = torch._C._cudnn.getVersionInt()
-    return found
 
 
 def _nccl() -> str | None:

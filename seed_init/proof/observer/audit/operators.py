@@ -68,9 +68,10 @@ def _watch() -> None:
     for name in nondeterministic.TABLE:
         _register(library, name, _checked)
     _include(True)
-    # Finalizers run at the end in the reverse order of their making: before those by which
-    # torch.library.Library takes away what was registered, so that nothing goes by the key then.
-    weakref.finalize(library, _include, False)
+    # At the end the finalizers of newer releases take the registrations away (torch/library.py,
+    # _del_library), and an operator would be asked of a key that has none. One that is made after
+    # theirs comes before them.
+    weakref.finalize(fallback, _include, False)
     observer.at_end(lambda: _include(False))
 
 
