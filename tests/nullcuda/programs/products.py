@@ -86,7 +86,9 @@ told["other"] = subprocess.run(
     ["/bin/sh", "-c", 'printf %s "$OTHER"'], capture_output=True
 ).stdout.decode()
 os.environ[NAME] = ":16:8"
-told["another value"] = in_c()
+told["another value"] = [in_c()]
+os.environ[NAME] = ":4096:8"
+told["another value"].append(in_c())
 del os.environ[NAME]
 told["removed"] = [in_c(), forked(["/bin/sh", "-c", SHELL])]
 os.environ[NAME] = ":4096:8"
