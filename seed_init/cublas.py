@@ -57,7 +57,8 @@ def hide(torch: "ModuleType") -> bool:
     """
     if not contract.workspace_is_exported() or any(name in sys.modules for name in OTHERS):
         return False
-    if not _is_there() or not _is_checked(torch):
+    # PyTorch would raise under strict where the variable is not there to be looked at.
+    if _in_c() != VALUE or not _is_checked(torch):
         return False
     _give_to_children()
     posix.unsetenv(NAME)
@@ -65,14 +66,14 @@ def hide(torch: "ModuleType") -> bool:
     return True
 
 
-def _is_there() -> bool:
-    """Whether C code finds the variable; PyTorch would raise under strict where it does not."""
+def _in_c() -> "bytes | None":
+    """The variable as C code finds it; None where it does not."""
     import ctypes
 
     getenv = ctypes.PyDLL(None).getenv
     getenv.restype, getenv.argtypes = ctypes.c_char_p, [ctypes.c_char_p]
     found: bytes | None = getenv(NAME)
-    return found == VALUE
+    return found
 
 
 def _is_checked(torch: "ModuleType") -> bool:
@@ -102,8 +103,8 @@ def _is_checked(torch: "ModuleType") -> bool:
 def _give_to_children() -> None:
     """Have the functions that start programs with C's environment add the variable.
 
-    And have `os.putenv` pass over a program, or a library of its, that sets the variable to what
-    it is: from 2.6 on PyTorch would take a workspace that is there for one of that size.
+    And have `os.putenv` pass over a program, or a library of its, that sets the variable once more
+    to what it is for it: PyTorch would take each workspace that is there for one of that size.
     """
     import _posixsubprocess
 
@@ -150,7 +151,7 @@ def _execv(original: "Callable[..., Any]") -> "Callable[..., Any]":
 def _putenv(original: "Callable[..., None]") -> "Callable[..., None]":
     @callers.like(original)
     def putenv(name: "Any", value: "Any", /) -> None:
-        if os.fsencode(name) != NAME or os.fsencode(value) != VALUE:
+        if os.fsencode(name) != NAME or os.fsencode(value) != VALUE or _in_c() is not None:
             original(name, value)
 
     return putenv

@@ -38,7 +38,7 @@ def test_products_do_not_find_it_and_children_do(python: Path, null_cuda: NullCu
         "after": None,
         "os.environ": OURS,
         "other": "new",
-        "another value": ":16:8",
+        "another value": [":16:8", OURS],
         "removed": [None, ""],
         "set again": None,
     }

@@ -69,9 +69,6 @@ product("cuda:0")
 worker = threading.Thread(target=product, args=("cuda:0",))
 worker.start()
 worker.join()
-os.environ[NAME] = os.environ.get(NAME, "")  # as frameworks do that set it once more
-told["after"] = in_c()
-told["os.environ"] = os.environ[NAME]
 told["children"] = {
     "subprocess": subprocess.run(["/bin/sh", "-c", SHELL], capture_output=True).stdout.decode(),
     "subprocess, its environment named": subprocess.run(
@@ -81,12 +78,17 @@ told["children"] = {
     "system": by_system(),
     "exec": forked(["/bin/sh", "-c", SHELL]),
 }
+os.environ[NAME] = os.environ.get(NAME, "")  # as frameworks do that set it once more
+told["after"] = in_c()
+told["os.environ"] = os.environ[NAME]
 os.environ["OTHER"] = "new"
 told["other"] = subprocess.run(
     ["/bin/sh", "-c", 'printf %s "$OTHER"'], capture_output=True
 ).stdout.decode()
 os.environ[NAME] = ":16:8"
-told["another value"] = in_c()
+told["another value"] = [in_c()]
+os.environ[NAME] = ":4096:8"
+told["another value"].append(in_c())
 del os.environ[NAME]
 told["removed"] = [in_c(), forked(["/bin/sh", "-c", SHELL])]
 os.environ[NAME] = ":4096:8"
