@@ -90,6 +90,17 @@ with Beside():
     torch.set_deterministic_debug_mode("warn")
     told["settings that were lost"] = lost
 
+
+# Dynamo ends with an error where the flag changes while it traces; it traces again where it finds
+# another flag than before.
+compiled, x = (
+    torch.compile(lambda x: x + 1, backend=lambda module, _: module.forward),
+    torch.ones(3),
+)
+compiled(x)
+with Beside():
+    told["compilations that failed"] = sum(raises(lambda: compiled(x)) for _ in a_while())
+
 wrong = 0
 with Beside():
     for _ in range(40):
