@@ -82,12 +82,16 @@ def install(settings: Settings) -> list[str]:
     if torch.version.cuda is None:
         return []
     # PyTorch would choose it on Hopper; sdpa_kernel(SDPBackend.CUDNN_ATTENTION) still does.
-    torch.backends.cuda.enable_cudnn_sdp(False)
+    if hasattr(torch.backends.cuda, "enable_cudnn_sdp"):
+        torch.backends.cuda.enable_cudnn_sdp(False)
     lines = ["attention on CUDA: cuDNN's is not chosen by itself"]
     workspace = settings.values.get(CUBLAS)
     if workspace in CUBLAS_DETERMINISTIC:
-        # Not by _lazy_call, which formats the stack.
-        torch.cuda._queued_calls.append((_start, QUEUED))
+        calls = getattr(torch.cuda, "_queued_calls", None)
+        if isinstance(calls, list) and not torch.cuda.is_initialized():
+            calls.append((_start, QUEUED))  # without the stack, which _lazy_call formats
+        else:
+            torch.cuda._lazy_call(_start)
         return [*lines, "attention on CUDA: the backward is deterministic"]
     # Then matrix products alert as well, and one in another thread would raise.
     return [*lines, f"attention on CUDA: the backward is not, with {CUBLAS}={workspace!a}"]
