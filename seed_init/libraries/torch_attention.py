@@ -19,10 +19,12 @@ PyTorch has nothing there for these operators.
 
 The flag is the process's. What alerts in another thread while it is switched would raise instead of
 warn: those operators (`ALERTING`) get a kernel as well, which waits for the end of the switch and
-runs them again. Only one thread switches at a time.
+runs them again. Only one thread switches at a time, and none while torch.compile traces in another:
+Dynamo ends with an error where the flag changes meanwhile.
 """
 
 import os
+import sys
 import threading
 
 import torch
@@ -44,6 +46,9 @@ ALERT = "does not have a deterministic implementation, but you set"
 PATIENCE = 5.0
 """Seconds for the host's part of one backward, which takes a tenth of a millisecond. A thread may
 be kept there by the device, and the device by what the waiting thread has not launched yet."""
+
+COMPILING = 600.0
+"""Seconds for what torch.compile traces in another thread."""
 
 QUEUED = ["attention's backward is made deterministic by seed_init\n"]
 """What stands for the stack in an error of a call that waits for CUDA (torch/cuda/__init__.py)."""
@@ -77,12 +82,16 @@ def install(settings: Settings) -> list[str]:
     if torch.version.cuda is None:
         return []
     # PyTorch would choose it on Hopper; sdpa_kernel(SDPBackend.CUDNN_ATTENTION) still does.
-    torch.backends.cuda.enable_cudnn_sdp(False)
+    if hasattr(torch.backends.cuda, "enable_cudnn_sdp"):
+        torch.backends.cuda.enable_cudnn_sdp(False)
     lines = ["attention on CUDA: cuDNN's is not chosen by itself"]
     workspace = settings.values.get(CUBLAS)
     if workspace in CUBLAS_DETERMINISTIC:
-        # Not by _lazy_call, which formats the stack.
-        torch.cuda._queued_calls.append((_start, QUEUED))
+        calls = getattr(torch.cuda, "_queued_calls", None)
+        if isinstance(calls, list) and not torch.cuda.is_initialized():
+            calls.append((_start, QUEUED))  # without the stack, which _lazy_call formats
+        else:
+            torch.cuda._lazy_call(_start)
         return [*lines, "attention on CUDA: the backward is deterministic"]
     # Then matrix products alert as well, and one in another thread would raise.
     return [*lines, f"attention on CUDA: the backward is not, with {CUBLAS}={workspace!a}"]
@@ -126,34 +135,50 @@ def _deterministic(redispatch: "Callable[..., Any]", after: "Any") -> "Callable[
     is the first call of a `finally`, and releasing a lock that was not to be had, or is another one
     in a forked child, is no error.
     """
+    cuda = torch._C.DispatchKey.CUDA
 
     def kernel(keyset: "Any", *arguments: "Any", **keywords: "Any") -> "Any":
         global _is_switched, _wanted
         keyset &= after
-        if not _is_on() or _lock._is_owned():  # type: ignore[attr-defined]
+        # Without the key it is a fake tensor, which may be the one that is traced.
+        if not _is_on() or _lock._is_owned() or not keyset.has(cuda):  # type: ignore[attr-defined]
             return redispatch(keyset, *arguments, **keywords)
+        tracing = _tracing()
         try:
-            # With the lock, so that warn_only is the program's. More splits than one are its wish.
-            if (
-                _lock.acquire(timeout=PATIENCE)
-                and _warns_only()
-                and (keywords.get("num_splits_key") or 1) < 2
-            ):
-                try:
-                    _wanted, _is_switched = (True, True), True
-                    _set(True, warn_only=False)
-                    return redispatch(keyset, *arguments, **keywords)
-                finally:
-                    _set(_wanted[0], warn_only=_wanted[1])
-                    _is_switched = False
-            return redispatch(keyset, *arguments, **keywords)
+            try:
+                # With both, so that warn_only is the program's. More splits are its wish, too.
+                if (
+                    tracing.acquire(timeout=COMPILING)
+                    and _lock.acquire(timeout=PATIENCE)
+                    and _warns_only()
+                    and (keywords.get("num_splits_key") or 1) < 2
+                ):
+                    try:
+                        _wanted, _is_switched = (True, True), True
+                        _set(True, warn_only=False)
+                        return redispatch(keyset, *arguments, **keywords)
+                    finally:
+                        _set(_wanted[0], warn_only=_wanted[1])
+                        _is_switched = False
+                return redispatch(keyset, *arguments, **keywords)
+            finally:
+                try:  # noqa: SIM105
+                    _lock.release()
+                except RuntimeError:
+                    pass
         finally:
             try:  # noqa: SIM105
-                _lock.release()
+                tracing.release()
             except RuntimeError:
                 pass
 
     return kernel
+
+
+def _tracing() -> "Any":
+    """The lock that torch.compile holds while it traces (torch/_dynamo/convert_frame.py)."""
+    dynamo = sys.modules.get("torch._dynamo.convert_frame")
+    return getattr(dynamo, "compile_lock", _lock)
 
 
 def _again_if_switched(redispatch: "Callable[..., Any]", after: "Any") -> "Callable[..., Any]":

@@ -226,13 +226,13 @@ TABLE: "dict[str, tuple[Rule, ...]]" = {
         _CUDA,
     ),
     # aten/src/ATen/native/transformers/cuda/attention_backward.cu
+    f"{ATTENTION[-1]}_backward": (_CUDNN_ATTENTION,),
     **_same(
-        " ".join(f"{name}_backward" for name in ATTENTION),
+        " ".join(f"{name}_backward" for name in ATTENTION[:-1]),
         _ATTENTION,
     ),
     # aten/src/ATen/native/cuda/AdaptiveMaxPooling3d.cu: adds atomically, and alerts nobody.
     "adaptive_max_pool3d_backward": (Rule("cuda", when=_windows_overlap, silent=True),),
-    "_scaled_dot_product_cudnn_attention_backward": (_CUDNN_ATTENTION,),
     "_ctc_loss_backward": (Rule("cuda", alert="ctc_loss_backward"),),
     "_embedding_bag_dense_backward": (
         Rule("cuda", when=_is_max, alert="embedding_bag_backward_cuda_max"),
