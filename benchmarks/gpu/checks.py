@@ -290,7 +290,7 @@ CHECKS = (
     Check("forked workers, traced", partial(workers, traced=True), HOST, 25),
     Check("audit, off", partial(audit, level="off"), HOST, 20),
     Check("audit, warn", partial(audit, level="warn"), HOST, 20),
-    Check("verify", verify, BITS, 40),
+    Check("verify", verify, HOST, 40),
     Check("alerts in a thread", alerts, HOST, 12),
     *(
         Check(f"graph, {how}", partial(graph, how=how), HOST, 10)

@@ -56,12 +56,10 @@ def broke(why: str, cut: bool = False) -> Outcome:
 def rehearsed(outcome: Outcome, answer: str) -> Outcome:
     """What an outcome is worth where nothing computes.
 
-    An answer of the host is judged as everywhere. Where every number is zero, equal bits say
-    nothing, but unequal ones are a fault all the same; times say nothing at all.
+    An answer of the host is judged as everywhere. What the device computes or how long it takes
+    says nothing: results are what happened to be in memory.
     """
     if outcome.broken or outcome.verdict == NOT_RUN or answer == HOST:
-        return outcome
-    if answer == BITS and outcome.verdict == FAIL:
         return outcome
     return replace(outcome, verdict=INFO, detail=f"{MEANS_NOTHING}: {outcome.detail}")
 
@@ -160,13 +158,13 @@ def price(means: Mapping[str, float], missing: Mapping[str, str], models: int) -
     told = {"means": {name: round(value, 4) for name, value in means.items()}}
     if "warn" not in means:
         return Outcome(FAIL, f"warn was not measured; {detail}", told, broken=True)
-    dearer = [
-        name for name in PEERS if name in means and means["warn"] > means[name] + noise(means)
-    ]
-    right = means["warn"] <= PRICE_GOAL and not dearer
+    beside = [name for name in PEERS if name in means]
+    dearer = [name for name in beside if means["warn"] > means[name] + noise(means)]
     if dearer:
         detail += f"; warn is dearer than {', '.join(dearer)}"
-    return Outcome(verdict(right), detail, told)
+    if means["warn"] > PRICE_GOAL or dearer:
+        return Outcome(FAIL, detail, told)
+    return Outcome(PASS if beside else INFO, detail, told)
 
 
 PEERS = ("recipe", "lightning", "hf")
