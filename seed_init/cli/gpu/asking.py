@@ -128,6 +128,7 @@ STAGES = {
     "": "before it loaded the driver's library",
     "driver": "while it imported torch",
     "torch": "while the driver started",
+    "cudnn": "while the driver started",
     "usable": "while it asked for the devices",
 }
 """What the probe told last -> what it was at when it ended."""
@@ -162,6 +163,8 @@ def understood(text: str, ended: str | None) -> Answer:
         ended = f"{ended}, {at}"
     driver = told.get("driver", {})
     build = told.get("torch")
+    if build is not None:
+        build = {**build, "cudnn": told.get("cudnn", {}).get("version")}
     usable = told.get("usable", {})
     error = told.get("no torch", told.get("none", {})).get("error")
     return Answer(
