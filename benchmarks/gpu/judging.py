@@ -122,6 +122,19 @@ def words(error: str) -> str:
     return next(iter(operators(error)), error[:80])
 
 
+def audit(level: str, names: Sequence[str]) -> Outcome:
+    """What the audit of programs/audited.py has to name: index_reduce, which has no other version.
+
+    A sum over one dimension (cumsum) and the backward pass of attention have a deterministic
+    version, which `warn` takes.
+    """
+    found = " ".join(names)
+    right = "index_reduce" in found
+    if level == "warn":
+        right = right and "cumsum" not in found and "attention" not in found
+    return Outcome(verdict(right), f"named: {', '.join(names) or 'nothing'}")
+
+
 def products(off: Mapping[str, Any], warn: Mapping[str, Any]) -> Outcome:
     """The host's time of a small product under `warn` and `off`, and one result in all streams."""
     times = {kind: (off[f"{kind}_us"], warn[f"{kind}_us"]) for kind in ("mm", "linear")}

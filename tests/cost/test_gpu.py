@@ -92,6 +92,22 @@ def test_a_trace_may_cost_two_percent() -> None:
     assert judging.trace({**told, "traced_ms": [10.3, 10.3]}).verdict == FAIL
 
 
+@pytest.mark.parametrize(
+    ("level", "names", "verdict"),
+    [
+        ("off", ["cumsum", "index_reduce_"], PASS),
+        ("off", ["cumsum"], FAIL),
+        ("warn", ["index_reduce_"], PASS),
+        ("warn", ["cumsum", "index_reduce_"], FAIL),
+        ("warn", ["_scaled_dot_product_flash_attention_backward", "index_reduce_"], FAIL),
+    ],
+)
+def test_an_audit_names_what_has_no_deterministic_version(
+    level: str, names: list[str], verdict: str
+) -> None:
+    assert judging.audit(level, names).verdict == verdict
+
+
 def test_a_product_is_not_dear_on_the_host() -> None:
     off, warn = ({"mm_us": us, "linear_us": us, "results": 1} for us in (3.0, 4.0))
     assert judging.products(off, warn).verdict == PASS
