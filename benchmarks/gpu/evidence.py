@@ -141,7 +141,7 @@ def section(runs: Mapping[str, Result]) -> str:
         rows.append(
             [
                 f"[{of['gpu']}](cost/{name}.md)",
-                *(str(of[key]) for key in ("driver", "torch", "cuda", "cudnn")),
+                *(str(of[key] or table.NOTHING) for key in ("driver", "torch", "cuda", "cudnn")),
                 found["started"][:10],
                 *(str(counts[verdict]) for verdict in (PASS, FAIL, INFO, NOT_RUN)),
                 means(found, "warn"),

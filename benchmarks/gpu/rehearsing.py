@@ -40,9 +40,10 @@ def variables(place: Path) -> dict[str, str]:
     )
     if done.returncode:
         raise Failed(f"the runtime that computes nothing cannot be built: {short(done.stderr)}")
+    (library,) = place.glob(f"{LIBRARY}*.so")
     libraries = [str(place / "lib"), os.environ.get("LD_LIBRARY_PATH", "")]
     return {
-        "LD_PRELOAD": str(place / "libnullcuda.so"),
+        "LD_PRELOAD": str(library),
         "LD_LIBRARY_PATH": os.pathsep.join(each for each in libraries if each),
         "NULLCUDA_DEVICES": DEVICES,
         "NULLCUDA_CAPABILITY": CAPABILITY,

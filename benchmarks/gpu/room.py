@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -30,6 +31,10 @@ PASSED_ON = (
 )
 """Of the caller's environment: where the driver and a compiler are, and which GPU. Nothing that
 seeds or sets a flag."""
+
+
+RAISED = re.compile(r"[\w.]+(Error|Exception|Warning): ")
+"""The line of a traceback that says what was raised; PyTorch's go on for lines after that."""
 
 
 class Failed(Exception):
@@ -78,7 +83,8 @@ class Ended:
         """What went wrong, in a few words."""
         if self.late:
             return self.late
-        last = short((self.err or self.out).strip())
+        raised = [line for line in self.err.splitlines() if RAISED.match(line)]
+        last = short(raised[-1] if raised else self.err or self.out)
         if self.status < 0:
             try:
                 return f"killed by {signal.Signals(-self.status).name}: {last}"

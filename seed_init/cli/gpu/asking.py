@@ -81,19 +81,19 @@ def ask(limit: float = LIMIT) -> Answer:
         env=environment,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
         text=True,
         errors="replace",
     ) as process:
         try:
-            text, _ = process.communicate(timeout=limit)
-            ended = None
+            text, said = process.communicate(timeout=limit)
+            ended = _violent(process.returncode, said)
         except subprocess.TimeoutExpired:
             text, ended = _give_up(process), f"there was no answer within {limit:.0f} s"
         except BaseException:
             process.kill()
             raise
-        return understood(text, ended or _violent(process.returncode))
+        return understood(text, ended)
 
 
 def _give_up(process: "subprocess.Popen[str]") -> str:
@@ -110,19 +110,25 @@ def _give_up(process: "subprocess.Popen[str]") -> str:
         return text.decode(errors="replace") if isinstance(text, bytes) else text
 
 
-def _violent(status: int) -> str | None:
-    if status >= 0:
-        return f"the process ended with status {status}" if status else None
+def _violent(status: int, said: str) -> str | None:
+    """How a process ended that did not end well, with the last line that it said."""
+    if status == 0:
+        return None
+    last = f" ({said.strip().splitlines()[-1]})" if said.strip() else ""
+    if status > 0:
+        return f"the process that asks torch ended with status {status}{last}"
     try:
-        return f"the process was killed by {signal.Signals(-status).name}"
+        name = signal.Signals(-status).name
     except ValueError:
-        return f"the process was killed by signal {-status}"
+        name = f"signal {-status}"
+    return f"the process that asks torch was killed by {name}{last}"
 
 
 STAGES = {
     "": "before it loaded the driver's library",
     "driver": "while it imported torch",
     "torch": "while the driver started",
+    "cudnn": "while the driver started",
     "usable": "while it asked for the devices",
 }
 """What the probe told last -> what it was at when it ended."""
@@ -157,6 +163,8 @@ def understood(text: str, ended: str | None) -> Answer:
         ended = f"{ended}, {at}"
     driver = told.get("driver", {})
     build = told.get("torch")
+    if build is not None:
+        build = {**build, "cudnn": told.get("cudnn", {}).get("version")}
     usable = told.get("usable", {})
     error = told.get("no torch", told.get("none", {})).get("error")
     return Answer(

@@ -28,6 +28,7 @@ def main() -> None:
         tell("no torch", error=first_line(error))
         return
     tell("torch", **build(torch))
+    tell("cudnn", version=cudnn(torch))
     kind = usable(torch)
     if kind is None:
         tell("none", error=start(torch))
@@ -72,8 +73,16 @@ def build(torch: Any) -> dict[str, Any]:
         "hip": torch.version.hip,
         "xpu": getattr(torch.version, "xpu", None),
         "mps": torch.backends.mps.is_built(),
-        "cudnn": torch.backends.cudnn.version(),
     }
+
+
+def cudnn(torch: Any) -> int | None:
+    """The version of cuDNN. From 2.10 on the question starts the driver."""
+    try:
+        version: int | None = torch.backends.cudnn.version()
+    except Exception:  # cuDNN is another one than that of the build
+        return None
+    return version
 
 
 def usable(torch: Any) -> str | None:
