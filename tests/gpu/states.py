@@ -9,6 +9,7 @@ class Kind(Enum):
 
     DETERMINISTIC = "has a deterministic version, which is taken under warn and under strict"
     NONE = "has none: a warning under warn, a RuntimeError under strict"
+    SILENT = "has none, and PyTorch says nothing: it runs as without the flag"
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,7 @@ class State:
 
 
 DETERMINISTIC = State(Kind.DETERMINISTIC)
+SILENT = State(Kind.SILENT)
 
 
 def alerts(name: str) -> State:

@@ -79,6 +79,15 @@ def test_bits_are_equal_where_there_is_a_deterministic_version(
     assert equal(found, level) and not found.complaints()
 
 
+@pytest.mark.parametrize("level", ["warn", "strict"])
+@pytest.mark.parametrize("name", of_kind(Kind.SILENT))
+def test_nothing_is_said_where_pytorch_is_silent(
+    kept: Path, python: Path, name: str, level: str
+) -> None:
+    found = launched(kept, python, name, level)
+    assert not found.errors and not found.complaints()
+
+
 @pytest.mark.parametrize("name", of_kind(Kind.NONE))
 def test_it_warns_under_warn_where_there_is_none(kept: Path, python: Path, name: str) -> None:
     alert = STATES[name].alert
