@@ -27,7 +27,7 @@ def variables(place: Path) -> dict[str, str]:
         Failed: it cannot be built.
     """
     if LIBRARY in os.environ.get("LD_PRELOAD", ""):
-        names = [name for name in os.environ if name.startswith(("NULLCUDA_", "FAKECUDA_"))]
+        names = [name for name in os.environ if name.startswith("NULLCUDA_")]
         return {name: os.environ[name] for name in ("LD_PRELOAD", "LD_LIBRARY_PATH", *names)}
     torch = find_spec("torch")
     if torch is None or torch.origin is None:
