@@ -146,10 +146,16 @@ def _in_steps(a: Process, b: Process) -> Difference | None:
     for one, other in zip_longest(_told(a, kinds, tables), _told(b, kinds, {})):
         if one is None or other is None:
             present = one or other
-            longer = 1 if other is None else 2
+            longer, shorter = ("first", b) if other is None else ("second", a)
+            text = f"only one of the runs (the {longer}) has this step"
+            if not shorter.of("end"):
+                text += (
+                    "; the process of the other one did not come to its end, and steps that were "
+                    "on a device then are lost"
+                )
             return Difference(
                 "trace",
-                f"only one of the runs (the {'first' if longer == 1 else 'second'}) has this step",
+                text,
                 step=present["call"] if present["event"] == "step" else 0,
                 optimizer=present["optimizer"],
             )

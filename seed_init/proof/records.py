@@ -261,7 +261,7 @@ def assemble(
         # Not by the time of day, which may have been set meanwhile.
         seconds = time.monotonic() - run["clock"] if seconds is None and "clock" in run else seconds
     main = _main(processes)
-    start, torch, end = (_facts(main, moment) for moment in ("start", "torch", "end"))
+    start, torch, end = (_held(main, moment, processes) for moment in ("start", "torch", "end"))
     path = end.get("path") or torch.get("path") or start.get("python", {}).get("path", [])
     started = run.get("started") or min([p.header["started"] for p in processes], default=None)
     argv = run.get("argv") or (redaction.words(main.header["argv"]) if main else [])
@@ -282,7 +282,7 @@ def assemble(
         "system": run.get("system"),
         "python": _python(start, path),
         "packages": environment.packages(path) if here else {},
-        "torch": _torch(torch, _facts(main, "cuda"), end),
+        "torch": _torch(torch, end, [main, *processes]),
         "cpu": _cpu(run, torch),
         "gpu": _gpu(processes, here),
         "distributed": _distributed(processes),
@@ -334,6 +334,16 @@ def _facts(process: Process | None, moment: str) -> dict[str, Any]:
     return next((event for event in events if event["moment"] == moment), {})
 
 
+def _held(process: Process | None, moment: str, processes: list[Process]) -> dict[str, Any]:
+    """What held in a process at a moment; of a forked child its parent may have written that."""
+    by_pid = {each.header["pid"]: each for each in processes}
+    for _ in processes:  # a damaged trace may have a circle
+        if process is None or _facts(process, moment) or _facts(process, "start"):
+            break
+        process = by_pid.get(process.header["parent"])
+    return _facts(process, moment)
+
+
 def _utc(seconds: float | None) -> str | None:
     if seconds is None:
         return None
@@ -370,11 +380,15 @@ def _python(start: dict[str, Any], path: list[str]) -> dict[str, Any] | None:
 
 
 def _torch(
-    torch: dict[str, Any], cuda: dict[str, Any], end: dict[str, Any]
+    torch: dict[str, Any], end: dict[str, Any], processes: "list[Process | None]"
 ) -> dict[str, Any] | None:
     if "torch" not in torch:
         return None
-    found = {**cuda.get("libraries", {}), **end.get("libraries", {})}
+    found: dict[str, Any] = {}
+    # Not each process has them: the workers that train write no end, and others start no CUDA.
+    for process in processes:
+        for moment in ("cuda", "end"):
+            found = {**_facts(process, moment).get("libraries", {}), **found}
     libraries = {name: found.get(name) for name in ("cudnn", "nccl", "mkl", "onednn", "openmp")}
     return {**libraries, **torch["torch"], "threads": end.get("threads")}
 
@@ -386,7 +400,12 @@ def _cpu(run: dict[str, Any], torch: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def _gpu(processes: list[Process], here: bool) -> dict[str, Any]:
-    devices = [one for each in processes for one in _facts(each, "end").get("devices", [])]
+    devices = [
+        one
+        for each in processes
+        for moment in ("cuda", "end")  # a trace of a former version has them at the end
+        for one in _facts(each, moment).get("devices", [])
+    ]
     used = list({json.dumps(one, sort_keys=True): one for one in devices}.values())
     present = environment.gpus() if here else []
     driver = next((one["driver"] for one in present), None)

@@ -483,12 +483,6 @@ class _Verifier:
     def _compared(self, base: Outcome) -> dict[str, Any]:
         steps = [event for process in base.processes for event in process.of("step")]
         per_process = [len(process.of("step")) for process in base.processes]
-        tensors = {
-            (number, event["optimizer"], name)
-            for number, process in enumerate(base.processes)
-            for event in process.of("tensors")
-            for name in event["names"]
-        }
         generators = {
             name
             for process in base.processes
@@ -504,7 +498,7 @@ class _Verifier:
             "steps": max(per_process, default=0),
             "ranks": len(ranks - {None}),
             "processes": len(base.processes),
-            "tensors": len(tensors),
+            "tensors": sum(_tensors(process) for process in base.processes),
             "optimizers": len({(event["optimizer"]) for event in steps}),
             "stdout_lines": lines.lines,
             "files": sorted(base.files),
@@ -530,9 +524,36 @@ def _has_ranks(processes: list[Process]) -> bool:
     return len({process.rank for process in processes} - {None}) > 1
 
 
+def _tensors(process: Process) -> int:
+    """How many parameters and gradients of a process were compared, in steps or at the end.
+
+    Their names alone are no evidence: they are written before the numbers, which may still be on
+    a device when the process is killed.
+    """
+    seen = {event["optimizer"] for event in process.of("start", "step")}
+    names = {
+        (event["optimizer"], name)
+        for event in process.of("tensors")
+        if event["optimizer"] in seen
+        for name in event["names"]
+    }
+    # No step is seen where a graph of CUDA's replays them all.
+    unseen = {
+        each["optimizer"]: len([digest for digest in each["digests"] if digest])
+        for end in process.of("end")
+        for each in end["final"]
+        if each["optimizer"] not in seen
+    }
+    return len(names) + sum(unseen.values())
+
+
 def _is_cut(process: Process) -> bool:
-    """True where a process trained and did not come to write its end."""
-    return bool(process.of("step")) and not process.of("end")
+    """True where a process trained and did not come to write its end.
+
+    Steps on a device are written in batches, so a killed process may have left none of them, but
+    the names of its parameters.
+    """
+    return bool(process.of("tensors", "step")) and not process.of("end")
 
 
 def _failures(outcomes: list[Outcome]) -> list[Failure]:
@@ -582,9 +603,9 @@ def _not_compared(outcomes: list[Outcome], request: Request, given: Mapping[str,
     base, lines = outcomes[0], []
     if not base.processes:
         lines.append(f"training steps and generators: {_why_nothing(base, given)}")
-    elif not any(process.of("step") for process in base.processes):
+    elif not any(process.of("tensors", "step") for process in base.processes):
         lines.append("training steps: no optimizer of torch.optim made a step")
-    elif any(_is_cut(process) for outcome in outcomes for process in outcome.processes):
+    if any(_is_cut(process) for outcome in outcomes for process in outcome.processes):
         lines.append(
             "how a process that trained has ended (os._exit, exec, a signal, or a trace that could "
             "not be written): its final weights and generators, and perhaps its last steps"

@@ -16,6 +16,7 @@ from hook.support import run
 
 from seed_init.proof import journal
 from seed_init.proof.observer.audit import operators
+from seed_init.proof.records import assemble
 
 from .running import NullCuda
 
@@ -56,13 +57,17 @@ def test_cuda_starts_at_its_first_use_also_with_every_instrument(
 ) -> None:
     """So that the devices can be chosen after the import of torch, and used in forked children."""
     log = tmp_path / "log"
-    env = null_cuda.env(log=log)
+    env = null_cuda.env(log=log, name="Null GPU")
     done, processes = observed(python, "cpu_training.py", EVERYTHING, tmp_path / "trace", **env)
     assert done.stdout.split("\n")[:2] == ["not started", "0 cuda:0"]
     callers = {line.split()[0] for line in log.read_text().splitlines()}
     assert str(processes[0].header["pid"]) not in callers
-    end = next(each for each in processes[0].of("facts") if each["moment"] == "end")
-    assert end["devices"] == [] and end["libraries"]["onednn"]
+    moments = [each["moment"] for each in processes[0].of("facts")]
+    assert moments == ["start", "torch", "end"]
+    # Of the child, which had CUDA, and of its parent.
+    record = assemble(tmp_path / "trace", ended=None, status=0, how="exit")
+    assert [each["name"] for each in record["gpu"]["used"]] == ["Null GPU"]
+    assert record["torch"]["cudnn"] and record["torch"]["onednn"]
 
 
 def test_forked_children_end_well_while_copies_of_their_parent_are_under_way(

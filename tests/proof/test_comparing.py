@@ -354,6 +354,13 @@ def test_a_generator_that_stands_elsewhere_at_the_end_is_named() -> None:
     assert (difference.level, difference.generator, difference.step) == ("generator", "torch", None)
 
 
+def test_steps_that_a_killed_process_may_have_lost_are_said_to_be() -> None:
+    killed = copy.deepcopy(trained())
+    del killed.events[-2:]
+    assert "steps that were on a device then are lost" in found(trained(), killed).text
+    assert "lost" not in found(trained(steps=3), trained(steps=2)).text
+
+
 def test_the_end_of_a_killed_process_is_not_compared() -> None:
     killed = copy.deepcopy(trained())
     killed.events.pop()

@@ -502,6 +502,30 @@ def test_an_ignored_sigterm_stays_ignored(python: Path, tmp_path: Path) -> None:
     assert output("sh", *words, env=env | library) == "True"
 
 
+def test_a_run_that_a_forked_child_trains_has_the_facts_of_its_parent(tmp_path: Path) -> None:
+    header = {"rank": None, "world": None, "argv": ["python", "train.py"], "started": 1.0}
+    parent = [
+        {"event": "facts", "moment": "start", "main": True, "python": {"version": "3.11.7"}},
+        {"event": "facts", "moment": "torch", "torch": {"version": "2.6.0"}},
+        {"event": "facts", "moment": "end", "libraries": {"mkl": "2024.2"}, "seeds": {}},
+    ]
+    gpu = {"name": "H200"}
+    started = {"event": "facts", "moment": "cuda", "libraries": {"cudnn": 90100}, "devices": [gpu]}
+    trace = [
+        journal.Process({**header, "pid": 1, "parent": 0, "path": []}, Path(), parent),
+        journal.Process(
+            {**header, "pid": 2, "parent": 1, "path": ["fork", 1]},
+            Path(),
+            [started, step(Random(0), 0, 1)],
+        ),
+    ]
+    record = records.assemble(tmp_path, ended=None, status=0, how="exit", traced=trace)
+    assert record["python"]["version"] == "3.11.7"
+    torch = record["torch"]
+    assert (torch["version"], torch["mkl"], torch["cudnn"]) == ("2.6.0", "2024.2", 90100)
+    assert record["gpu"]["used"] == [gpu]
+
+
 def test_a_forked_worker_dies_of_sigterm_at_once(python: Path, tmp_path: Path) -> None:
     code = (
         "import os, signal\n"

@@ -291,6 +291,29 @@ def test_a_command_without_any_python_is_compared_and_what_is_missing_told(
     ]
 
 
+KILLED_WITH_STEPS_ON_A_DEVICE = """
+import os, signal
+from seed_init.proof.observer import journal
+if not os.fork():
+    table = {"optimizer": 0, "kind": "parameters", "names": ["weight"]}
+    journal.write("tensors", **table, shapes=[[1]], dtypes=["float32"])
+    os.kill(os.getpid(), signal.SIGKILL)
+os.wait()
+"""
+"""What is left of a training on a device that is killed before a batch of steps has arrived."""
+
+
+def test_names_alone_of_a_process_that_was_killed_are_no_evidence(
+    python: Path, tmp_path: Path
+) -> None:
+    code = KILLED_WITH_STEPS_ON_A_DEVICE
+    done = by_command(python, tmp_path, "--json", "--", python, "-c", code)
+    found = json.loads(done.stdout)
+    assert (found["verdict"], done.returncode) == ("unproven", 4), done.stdout
+    assert found["compared"]["tensors"] == 0
+    assert "how a process that trained has ended" in found["not_compared"][0]
+
+
 def test_a_notebook_is_executed_and_its_output_compared(python: Path, tmp_path: Path) -> None:
     notebook = tmp_path / "noise.ipynb"
     path = with_jupyter(python, tmp_path / "bin")

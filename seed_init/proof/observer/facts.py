@@ -4,7 +4,8 @@ Four events, {"event": "facts", "moment": ...}:
 
 - "start": the interpreter, the settings, the variables. Before user code.
 - "torch": torch's versions and flags, right after its first import.
-- "cuda": the versions of CUDA's libraries, where CUDA has started.
+- "cuda": the versions of CUDA's libraries and the GPUs, where CUDA has started: in any process, as
+  workers use them too.
 - "end": what was seeded and with what, the flags and the numbers of threads that held at last, the
   versions of the libraries that use these threads.
 
@@ -86,6 +87,7 @@ def _cuda_is_there() -> None:
         "facts",
         moment="cuda",
         libraries={"cudnn": _asked(torch.backends.cudnn.version), "nccl": _asked(_nccl)},
+        devices=_devices(),
     )
 
 
@@ -200,7 +202,7 @@ def _end() -> None:
     fields["environment"] = redaction.variables(os.environ)
     torch = sys.modules.get("torch")
     if hasattr(torch, "get_num_threads"):
-        fields |= {"flags": _flags(), "threads": _threads(), "devices": _devices()}
+        fields |= {"flags": _flags(), "threads": _threads()}
         fields["libraries"] = _libraries()
         fields["distributed"] = _distributed()
     # An uncaught exception stays here when it has been printed; SystemExit leaves nothing.
@@ -243,11 +245,9 @@ def _threads() -> dict[str, int]:
 
 
 def _devices() -> list[dict[str, Any]]:
-    """The GPUs of this process; none where it has not started CUDA."""
+    """The GPUs that this process sees. CUDA must have started, or be about to have."""
     import torch
 
-    if not torch.cuda.is_initialized():
-        return []
     found = []
     for index in range(torch.cuda.device_count()):
         properties = torch.cuda.get_device_properties(index)

@@ -40,7 +40,8 @@ _places: tuple[str, ...] = _PLACES
 def start() -> None:
     """Note every file from now on."""
     global _places
-    own = {sys.prefix, sys.base_prefix, sys.exec_prefix, str(observer.journal.directory)}
+    traces = os.path.abspath(observer.journal.directory)  # noqa: PTH100  as what is opened
+    own = {sys.prefix, sys.base_prefix, sys.exec_prefix, traces}
     library = os.path.dirname(os.__file__)  # noqa: PTH120
     # In a base interpreter the prefix may be /usr, where the user's data may be as well.
     _places = (*_PLACES, *(f"{place}/" for place in {*own, library} if place not in ("/usr", "/")))
