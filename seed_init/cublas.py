@@ -115,13 +115,17 @@ def _give_to_children() -> None:
     }
     for name, stand_in in stand_ins.items():
         # Both: pickle looks a function up in the module that it names.
-        setattr(posix, name, stand_in)
-        setattr(os, name, stand_in)
-    fork_exec = _fork_exec(_posixsubprocess.fork_exec)
-    _posixsubprocess.fork_exec = fork_exec
-    subprocess: Any = sys.modules.get("subprocess")
-    if hasattr(subprocess, "_fork_exec"):
-        subprocess._fork_exec = fork_exec
+        _replace(getattr(posix, name), stand_in, (posix, name), (os, name))
+    original, subprocess = _posixsubprocess.fork_exec, sys.modules.get("subprocess")
+    places = (_posixsubprocess, "fork_exec"), (subprocess, "_fork_exec")
+    _replace(original, _fork_exec(original), *places)
+
+
+def _replace(original: "Any", stand_in: "Any", *places: "tuple[Any, str]") -> None:
+    """Put a function in the place of another: of that one only, not of what a program has there."""
+    for module, name in places:
+        if getattr(module, name, None) is original:
+            setattr(module, name, stand_in)
 
 
 def _is_to_be_given() -> bool:
@@ -183,6 +187,7 @@ def _environment() -> dict[bytes, bytes]:
         if entry is None:
             break
         name, _, value = entry.partition(b"=")
-        found.setdefault(name, value)
+        if name:  # such an entry is no variable, and execve() of Python's refuses it
+            found.setdefault(name, value)
     # One that was set since.
     return {NAME: VALUE, **found}

@@ -304,9 +304,10 @@ def _wait_for_cuda() -> None:
 
 
 def _hide_workspace() -> None:
-    from seed_init import cublas
-
     try:
+        # In here: a package that was upgraded since this process started may not fit the rest.
+        from seed_init import cublas
+
         cublas.hide(torch)
     except Exception as error:
         from seed_init import seeding

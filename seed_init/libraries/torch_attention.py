@@ -100,6 +100,8 @@ def install(settings: Settings) -> list[str]:
 def _start() -> None:
     """Register the kernels. CUDA is starting: nothing may be raised here."""
     global has_started
+    if _libraries:
+        return  # CUDA starts again, after what the program has queued for its start has raised
     try:
         after = torch._C._dispatch_keyset_full_after(torch._C.DispatchKey.BackendSelect)
         library = torch.library.Library("aten", "IMPL")

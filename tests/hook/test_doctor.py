@@ -38,6 +38,15 @@ class TestAsking:
         usable, detail, _ = judging.judge(answer, {})
         assert not usable and "no answer within 1 s, while the driver started" in detail
 
+    def test_a_library_that_does_not_end_its_line_hides_no_answer(
+        self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        (tmp_path / "torch.py").write_text(
+            "print('loading ...', end='')\nraise ImportError('libcudart.so.11.0 is missing')\n"
+        )
+        monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+        assert asking.ask().error == "libcudart.so.11.0 is missing"
+
     def test_pytorchs_words_tell_the_version_where_the_driver_does_not(self) -> None:
         error = "The NVIDIA driver on your system is too old (found version 11040). Please update"
         lines = [{"what": "torch", **BUILD}, {"what": "none", "error": error}]

@@ -84,6 +84,13 @@ def test_nothing_is_registered_before_cuda_starts(
     assert (found["started"], found["before"], found["after"]) == (False, False, True)
 
 
+def test_a_start_that_the_program_made_fail_registers_nothing_twice(
+    kept: Path, python: Path, null_cuda: NullCuda
+) -> None:
+    """The second registration would raise, and be told as if there were none."""
+    assert settings(kept, python, null_cuda)["registrations"] == 1
+
+
 def test_cudnn_is_taken_only_where_the_program_asks_for_it(
     kept: Path, python: Path, null_cuda: NullCuda
 ) -> None:

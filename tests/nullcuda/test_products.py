@@ -52,3 +52,22 @@ def test_it_stays_where_the_user_set_it_or_another_library_reads_it(
     found = told(python, null_cuda, *arguments, **env)
     assert (found["before"], found["started"], found["after"]) == (OURS, OURS, OURS)
     assert set(found["children"].values()) == {OURS}
+
+
+REPLACED = """
+import os, posix, subprocess
+own = {name: lambda *_: "the program's" for name in ("system", "execv", "putenv")}
+vars(os).update(own)
+fork_exec = subprocess._fork_exec = lambda *_: 0
+from seed_init import cublas
+cublas._give_to_children()
+assert all(getattr(os, name) is function for name, function in own.items())
+assert subprocess._fork_exec is fork_exec
+assert all(hasattr(getattr(posix, name), "__wrapped__") for name in own)
+"""
+
+
+def test_functions_that_the_program_has_replaced_stay_the_programs(python: Path) -> None:
+    """Such as those that a test of the program's has replaced by mocks."""
+    done = run(python, "-c", REPLACED)
+    assert done.returncode == 0, done.stderr

@@ -43,7 +43,8 @@ def main() -> None:
 
 
 def tell(what: str, **told: Any) -> None:
-    print(json.dumps({"what": what, **told}), flush=True)
+    # A line of its own, after what a library has printed without ending its line.
+    print("\n" + json.dumps({"what": what, **told}), flush=True)
 
 
 def first_line(error: BaseException) -> str:

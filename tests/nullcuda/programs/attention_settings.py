@@ -3,6 +3,7 @@
 python attention_settings.py LOG [SETTING...]; prints JSON.
 """
 
+import contextlib
 import json
 import re
 import sys
@@ -214,10 +215,17 @@ def registered():
 
 told = {"cudnn": torch.backends.cuda.cudnn_sdp_enabled(), "started": torch.cuda.is_initialized()}
 told["before"] = registered()
+# What the program itself queues may raise: then CUDA starts again, with all that is queued.
+failures = ["not yet"]
+torch.cuda._lazy_call(lambda: failures and torch.device(failures.pop()))
+with contextlib.suppress(torch.cuda.DeferredCudaCallError):
+    torch.cuda.init()
 torch.set_warn_always(True)
 torch.use_deterministic_algorithms(True, warn_only=True)
 told["choices"] = choices()
 told["after"] = registered()
 told["settings"] = {name: observed(SETTINGS[name]) for name in sys.argv[2:] or SETTINGS}
+module = sys.modules.get("seed_init.libraries.torch_attention")
+told["registrations"] = len(getattr(module, "_libraries", ()))
 told["warn only"] = torch.is_deterministic_algorithms_warn_only_enabled()
 print(json.dumps(told))
