@@ -217,15 +217,26 @@ def number(release: str) -> tuple[int, int]:
 def release_here() -> "tuple[int, int] | None":
     """That of the torch that is imported, or else installed; None for none."""
     torch = sys.modules.get("torch")
-    release = getattr(torch, "__version__", None)
-    if torch is None:
-        from importlib import metadata
+    release = getattr(torch, "__version__", None) if torch is not None else _installed()
+    return None if torch is None and release is None else number(str(release))
 
-        try:
-            release = metadata.version("torch")
-        except Exception:
-            return None
-    return number(str(release))
+
+def _installed() -> "str | None":
+    """The release of the torch that an import would find; None for none.
+
+    Not by importlib.metadata, which imports `random`: then a process that is observed would have
+    drawn from a generator that its program never imported.
+    """
+    from _frozen_importlib_external import PathFinder
+
+    try:
+        spec = PathFinder.find_spec("torch")
+        file = str(spec and spec.origin).replace("__init__.py", "version.py")
+        with open(file, encoding="utf-8") as lines:  # noqa: PTH123
+            texts = [line.split("=", 1)[1] for line in lines if line.startswith("__version__ =")]
+        return texts[0].strip().strip("'\"")
+    except Exception:
+        return None
 
 
 def origin(settings: Settings) -> str:

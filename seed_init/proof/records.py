@@ -18,6 +18,7 @@ import seed_init
 from seed_init import writing
 from seed_init.proof import data_files, environment, journal, packing, redaction, validation
 from seed_init.proof.journal import Process
+from seed_init.settings import EXPORTED
 
 FORMAT = 1
 SCHEMA = "seed-init-record-1"
@@ -435,19 +436,26 @@ def _is_program(process: Process) -> bool:
 
 
 def _environment(run: dict[str, Any], *facts: dict[str, Any]) -> dict[str, Any]:
-    """The variables when the run began, and what the program's process had otherwise later."""
+    """The variables when the run began, and what the program's process had otherwise later.
+
+    What the hook exports at the import of torch counts as of the beginning: the program has not
+    changed it.
+    """
     given = [each["environment"] for each in (run, *facts) if "environment" in each]
-    start = given[0] if given else {}
+    start = dict(given[0]) if given else {}
     later: dict[str, Any] = {}
     for each in given[1:]:
+        for name in each.get(EXPORTED, "").split(","):
+            if name in each:
+                start.setdefault(name, each[name])
         for name in sorted({*start, *each}):
             if each.get(name) != start.get(name) and name not in _OWN:
                 later[name] = each.get(name)
     return {"start": {n: v for n, v in start.items() if n not in _OWN}, "changed": later}
 
 
-_OWN = frozenset({"SEED_INIT_TRACE", "SEED_INIT_RECORD"})
-"""Paths of the recording itself, which say nothing of the run."""
+_OWN = frozenset({"SEED_INIT_TRACE", "SEED_INIT_RECORD", EXPORTED})
+"""Paths of the recording itself, which say nothing of the run, and names of variables."""
 
 
 def _flags(

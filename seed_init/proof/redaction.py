@@ -15,11 +15,13 @@ from seed_init import startup, switches
 from seed_init.proof.secret_names import is_secret
 from seed_init.proof.secret_texts import REDACTED, without_secrets
 from seed_init.proof.secret_words import words_without_secrets
+from seed_init.settings import EXPORTED
 
 NAMES = frozenset(
     {
         *startup.ACCEPTED,
         *switches.NAMES,
+        EXPORTED,
         "SEED_INIT",
         "PYTHONHASHSEED",
         "PYTHONOPTIMIZE",

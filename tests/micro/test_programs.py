@@ -52,7 +52,13 @@ def test_warn_repeats_the_bits_of_operators_that_it_does_not_warn_about(
 
 @pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="one core: threads rarely interleave")
 def test_off_does_not_repeat_the_bits_of_additions_by_index_in_two_threads(tmp_path: Path) -> None:
-    rows = rows_of(tmp_path, "index_put_ accumulate", "2")
+    # Two threads that never ran at the same time, on a busy machine, show nothing.
+    for number in range(3):
+        place = tmp_path / str(number)
+        place.mkdir()
+        rows = rows_of(place, "index_put_ accumulate", "2")
+        if rows["index_put_ accumulate"]["bits"]["off"] > 1:
+            break
     assert rows["index_put_ accumulate"]["bits"]["off"] > 1
     assert rows["index_put_ accumulate, float64"]["bits"]["off"] == 1  # always one thread
 
