@@ -107,7 +107,8 @@ def check_hook() -> Finding:
 def check_versions(facts: dict[str, str] | None, answer: Answer) -> list[Finding]:
     """Are torch, CUDA and cuDNN those of the tag?"""
     if facts is None:
-        return [Finding("versions", NOTE, "this is not a seed-init image; nothing to compare with")]
+        note = Finding("versions", NOTE, "this is not a seed-init image; nothing to compare with")
+        return [note, *_broken_torch(answer)]
     if "torch" not in facts:
         why = facts.get("unreadable", "it names no torch")
         return [
@@ -136,6 +137,13 @@ def check_versions(facts: dict[str, str] | None, answer: Answer) -> list[Finding
         )
         for name, found in have.items()
     ]
+
+
+def _broken_torch(answer: Answer) -> list[Finding]:
+    """A torch that is there but cannot be imported; a Python without one is nothing to report."""
+    if answer.build is not None or not answer.error or "No module named 'torch'" in answer.error:
+        return []
+    return [Finding("torch", FAIL, f"cannot be imported ({answer.error}); install it again")]
 
 
 def check_gpu(answer: Answer) -> Finding:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from seed_init.cli import doctor
 from seed_init.cli.gpu import asking, capabilities, causes, judging
 from seed_init.cli.gpu.asking import Answer, Device
 
@@ -118,6 +119,21 @@ def test_what_a_product_ends_with_is_explained_in_one_line(error: str, says: str
     answer = replace(WORKS, devices=(replace(H200, error=error),))
     usable, detail, _ = judging.judge(answer, {})
     assert not usable and says in detail and "\n" not in detail
+
+
+@pytest.mark.parametrize(
+    ("error", "results"),
+    [
+        ("libcudart.so.11.0 is missing", [doctor.NOTE, doctor.FAIL]),
+        ("No module named 'torch'", [doctor.NOTE]),
+    ],
+)
+def test_outside_an_image_a_broken_torch_is_a_failure_and_none_is_not(
+    error: str, results: list[str]
+) -> None:
+    found = doctor.check_versions(None, Answer(error=error))
+    assert [each.result for each in found] == results
+    assert len(found) == 1 or error in found[1].detail
 
 
 def test_visible_devices_that_are_not_there_are_worth_a_note() -> None:
