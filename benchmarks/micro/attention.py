@@ -8,6 +8,7 @@ launches what `warn` launches with them.
 """
 
 import statistics
+import sys
 import time
 import warnings
 from collections.abc import Callable
@@ -68,6 +69,8 @@ def set_up(arm: str) -> None:
 
 def main() -> None:
     warnings.simplefilter("ignore")
+    if not torch.cuda.is_available():
+        sys.exit("no CUDA device here; run it on one, or on the runtime of tests/nullcuda")
     print(machine.description())
     print(f"torch {torch.__version__}, {torch.cuda.get_device_name()}")
     calls = operators()
