@@ -71,3 +71,19 @@ def test_functions_that_the_program_has_replaced_stay_the_programs(python: Path)
     """Such as those that a test of the program's has replaced by mocks."""
     done = run(python, "-c", REPLACED)
     assert done.returncode == 0, done.stderr
+
+
+UPGRADED = """
+import sys
+import torch
+sys.modules["seed_init.cublas"] = None  # what an import finds that cannot be made any more
+print(torch.zeros(2, device="cuda").device)
+"""
+
+
+def test_cuda_starts_where_the_hooks_module_cannot_be_imported(
+    python: Path, null_cuda: NullCuda
+) -> None:
+    """As after an upgrade under a running kernel."""
+    done = run(python, "-c", UPGRADED, env={**null_cuda.env(), "SEED": "7"})
+    assert (done.returncode, done.stdout) == (0, "cuda:0\n"), done.stderr

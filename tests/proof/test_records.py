@@ -822,3 +822,17 @@ def test_the_schema_is_installed_with_the_hook_and_kept_up_to_date(fresh: Any) -
     package = recorded.REPOSITORY / "seed_init"
     output(python, package, "install", env={"PYTHONDONTWRITEBYTECODE": "1"})
     assert json.loads(schema.read_text()) == recorded.SCHEMA
+
+
+def test_a_trace_whose_path_has_dots_in_it_is_no_data_of_the_program(
+    python: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "here").mkdir()
+    code = "import os, sys; pid = os.fork(); pid and os.waitpid(pid, 0); open(sys.executable, 'rb')"
+    env = {"SEED_INIT_TRACE": str(tmp_path / "here/../trace")}
+    done = recorded.by_variable(
+        python, tmp_path / "here/../r.json", "-c", code, env=env, cwd=tmp_path
+    )
+    assert done.returncode == 0, done.stderr
+    assert recorded.valid(tmp_path / "r.json")["files"]["read"] == []
+    assert len(list((tmp_path / "trace").glob("*.jsonl"))) == 2
