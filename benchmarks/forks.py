@@ -57,10 +57,7 @@ Measured = dict[str, list[tuple[float, float]]]
 
 def main() -> None:
     with tempfile.TemporaryDirectory() as place:
-        bare = interpreters.copy_base(Path(place, "bare"))
-        interpreters.see_packages(bare)
-        hooked = interpreters.link_copy(bare, Path(place, "hooked"))
-        interpreters.install_hook(hooked)
+        bare, hooked = interpreters.bare_and_hooked(Path(place))
         for libraries, forks in FORKS.items():
 
             def arm(executable: Path, hold: str = "", **variables: str) -> Arm:

@@ -11,10 +11,7 @@ ROUNDS = 45
 
 def main() -> None:
     with tempfile.TemporaryDirectory() as place:
-        bare = interpreters.copy_base(Path(place, "bare"))
-        interpreters.see_packages(bare)
-        hooked = interpreters.link_copy(bare, Path(place, "hooked"))
-        interpreters.install_hook(hooked)
+        bare, hooked = interpreters.bare_and_hooked(Path(place))
 
         def arm(executable: Path, **variables: str) -> Arm:
             return Arm(

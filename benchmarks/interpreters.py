@@ -69,6 +69,22 @@ def see_packages(executable: Path) -> None:
     (site_packages / "packages.pth").write_text(sysconfig.get_path("purelib") + "\n")
 
 
+def bare_and_hooked(place: Path) -> tuple[Path, Path]:
+    """Two copies of the base interpreter that share their files, for a ratio of the two.
+
+    Args:
+        place: gets the directories `bare` and `hooked`.
+
+    Returns:
+        The one without the hook and the one with it; both see the packages of this Python.
+    """
+    bare = copy_base(place / "bare")
+    see_packages(bare)
+    hooked = link_copy(bare, place / "hooked")
+    install_hook(hooked)
+    return bare, hooked
+
+
 def environment(executable: Path, **variables: str) -> dict[str, str]:
     """A minimal environment for a private interpreter, plus `variables`."""
     return {

@@ -22,10 +22,7 @@ VALUE = ":4096:8"
 
 def main() -> None:
     with tempfile.TemporaryDirectory() as place:
-        bare = interpreters.copy_base(Path(place, "bare"))
-        interpreters.see_packages(bare)
-        hooked = interpreters.link_copy(bare, Path(place, "hooked"))
-        interpreters.install_hook(hooked)
+        bare, hooked = interpreters.bare_and_hooked(Path(place))
         arms = {
             "no hook": (bare, {}),
             f"no hook, {VALUE}": (bare, {"CUBLAS_WORKSPACE_CONFIG": VALUE}),

@@ -386,8 +386,11 @@ def index(results: dict[str, Result]) -> str:
 
 def with_index(page: str, results: dict[str, Result]) -> str:
     """The page with the index of results between its two marks; as it is where it has none."""
-    before, begin, rest = page.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not end:
-        return page
-    return f"{before}{begin}\n\n{index(results)}\n\n{end}{after}"
+    return between(page, BEGIN, END, index(results))
+
+
+def between(page: str, begin: str, end: str, text: str) -> str:
+    """The page with another text between two marks; as it is where it has not both."""
+    before, _, rest = page.partition(begin)
+    _, found, after = rest.partition(end)
+    return f"{before}{begin}\n\n{text}\n\n{end}{after}" if found else page

@@ -123,11 +123,7 @@ def publish(directory: Path, page: Path = PAGE) -> Path:
 
 def with_runs(page: str, runs: Mapping[str, Result]) -> str:
     """The page with a row for each run between its two marks."""
-    before, begin, rest = page.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not end:
-        return page
-    return f"{before}{begin}\n\n{section(runs)}\n\n{end}{after}"
+    return table.between(page, BEGIN, END, section(runs))
 
 
 def section(runs: Mapping[str, Result]) -> str:
