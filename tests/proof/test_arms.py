@@ -322,11 +322,11 @@ def test_small_sets_of_objects_come_in_another_order_where_the_layout_is_changed
     base = [told(place, python, base_arm(), SET) for _ in range(2)]
     assert base[0] == base[1]
     every = [
-        told(place, python, perturbed_arm((arms.LAYOUT,), variant), SET) for variant in (1, 2, 3)
+        told(place, python, perturbed_arm((arms.LAYOUT,), variant), SET) for variant in (1, 2, 3, 4)
     ]
     for which in (0, 1):
-        orders = {str(each[which]) for each in (base[0], *every)}
-        assert len(orders) > 1  # some may agree by chance, hardly all four
+        # Not against the base run: it lacks the instrument, whose own objects move the others.
+        assert len({str(each[which]) for each in every}) > 1  # two may agree by chance
 
 
 def test_a_layout_that_cannot_be_fixed_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
