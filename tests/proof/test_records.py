@@ -14,7 +14,8 @@ import pytest
 from hook.conftest import fresh
 from hook.support import output, stdlib_of
 
-from seed_init.proof import data_files, journal, packing, records, redaction, validation
+from seed_init.proof.redaction import redaction
+from seed_init.proof.trace import data_files, journal, packing, records, validation
 
 from . import recorded
 
