@@ -176,7 +176,10 @@ def test_a_cublas_workspace_that_is_not_deterministic_is_kept_below_strict(
 class TestDefaultsFile:
     """`etc/seed_init/defaults` below sys.prefix; /etc/seed_init/defaults is read alike."""
 
-    SHOW = "from seed_init.hook import startup as s; print(s.values.get('SEED'), s.origins.get('SEED'))"
+    SHOW = """
+from seed_init.hook import startup as s
+print(s.values.get("SEED"), s.origins.get("SEED"))
+"""
 
     def shown(self, python: Path, **env: str) -> str:
         return output(python, "-c", self.SHOW, env=env)
