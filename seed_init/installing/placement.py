@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Where the hook lives in a Python installation, and putting it there and taking it away.
 
 A base interpreter gets it in its stdlib directory, the one place that every virtual
@@ -127,7 +128,10 @@ BASE = Trigger("posix", 'b"PYTHONPATH" in posix.environ', f"import {STARTUP}")
 READABLE_FILE = 0o644
 READABLE_DIRECTORY = 0o755
 
-# How a file of ours is told from the user's: text that every release writes.
+LICENSE = "# SPDX-License-Identifier: "
+"""The first line of every file of the package begins so, from the first release that has it."""
+
+# How a file of ours is told from the user's: text that every release writes, after that line.
 MARK = {
     "sitecustomize.py": '"""Installed as `sitecustomize`: start seeding',
     f"{STARTUP}.py": '"""What runs at the start of every Python process: read the settings',
@@ -403,6 +407,8 @@ def _is_ours(path: Path) -> bool:
     """True for a file that `install` wrote, of any version."""
     try:
         text = path.read_text(encoding="utf-8")
+        if text.startswith(LICENSE):
+            text = text.partition("\n")[2]
         return text.startswith(MARK.get(path.name, "\0")) and (
             path.suffix == ".py" or "seed_init" in text
         )
