@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The command `seed-init`: its parser, and which function serves which subcommand.
 
 argparse and not click: the command has to run in interpreters that have nothing but the
@@ -26,8 +27,8 @@ from seed_init.cli import (
     status,
     verify,
 )
-from seed_init.proof.secret_texts import without_secrets
-from seed_init.terminal import one_line
+from seed_init.proof.redaction.secret_texts import without_secrets
+from seed_init.system.terminal import one_line
 
 COMMANDS = (
     place.add_install,

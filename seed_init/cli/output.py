@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What a command says at its end, and the file that it leaves.
 
 A verdict is what the command was run for: it is not lost because somebody reads no further, a disk
@@ -7,7 +8,7 @@ is full, or a file cannot be written.
 import sys
 from pathlib import Path
 
-from seed_init import writing
+from seed_init.system import writing
 
 LOST = 5
 """Exit status of a command that did what it was to do, and could not write down all of it."""

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """`seed-init install` and `seed-init uninstall`."""
 
 import argparse
@@ -6,8 +7,8 @@ import os
 import sys
 from collections.abc import Callable
 
-from seed_init import placement
 from seed_init.cli import printing
+from seed_init.installing import placement
 
 
 def add_install(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """All that `seed-init` prints goes through here: text of others stays text, in lines of ours.
 
 A record, a trace, a module's or a file's name, and what a program has printed may have anything in
@@ -9,7 +10,7 @@ import sys
 from collections.abc import Iterable
 from typing import Any
 
-from seed_init.terminal import one_line
+from seed_init.system.terminal import one_line
 
 
 def as_text(lines: Iterable[str]) -> str:

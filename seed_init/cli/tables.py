@@ -1,8 +1,9 @@
+# SPDX-License-Identifier: Apache-2.0
 """Plain tables for a terminal, a log file or a pipe."""
 
 from collections.abc import Sequence
 
-from seed_init.terminal import one_line
+from seed_init.system.terminal import one_line
 
 
 def table(rows: Sequence[Sequence[str]]) -> list[str]:

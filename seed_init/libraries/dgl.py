@@ -1,8 +1,9 @@
+# SPDX-License-Identifier: Apache-2.0
 """DGL, which keeps a generator for each OpenMP thread and seeds it from the operating system."""
 
 import sys
 
-from seed_init import callers, reseeding
+from seed_init.hook import callers, reseeding
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -1,8 +1,9 @@
+# SPDX-License-Identifier: Apache-2.0
 """leidenalg, each of whose optimisers has a generator that it seeds from the clock."""
 
 import sys
 
-from seed_init import callers, unseeded
+from seed_init.hook import callers, unseeded
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

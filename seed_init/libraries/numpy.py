@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """NumPy's global generator, and the generators that are made without a seed."""
 
 import gc
@@ -6,7 +7,7 @@ import sys
 from _thread import get_ident
 from itertools import compress
 
-from seed_init import callers, reseeding, seeding, streams, unseeded
+from seed_init.hook import callers, reseeding, seeding, streams, unseeded
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -1,9 +1,10 @@
+# SPDX-License-Identifier: Apache-2.0
 """What the files of libraries have in common whose default generators one function seeds."""
 
 import sys
 from operator import attrgetter
 
-from seed_init import reseeding
+from seed_init.hook import reseeding
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """sentencepiece, whose sampling draws from a generator in each thread of C++.
 
 Unseeded, each is seeded from the operating system when its thread first draws. Seeded, each
@@ -11,7 +12,7 @@ import sys
 from _thread import allocate_lock
 from os import register_at_fork
 
-from seed_init import callers, reseeding, seeding, unseeded
+from seed_init.hook import callers, reseeding, seeding, unseeded
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

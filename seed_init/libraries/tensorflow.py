@@ -1,9 +1,10 @@
+# SPDX-License-Identifier: Apache-2.0
 """TensorFlow's global seed, from which its operators and tf.data take theirs."""
 
 import random
 import sys
 
-from seed_init import callers, reseeding, unseeded
+from seed_init.hook import callers, reseeding, unseeded
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -1,8 +1,9 @@
+# SPDX-License-Identifier: Apache-2.0
 """WebDataset, whose shuffling is seeded from the clock, the process's number and the system."""
 
 import sys
 
-from seed_init import callers, unseeded
+from seed_init.hook import callers, unseeded
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

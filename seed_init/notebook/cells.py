@@ -1,9 +1,10 @@
+# SPDX-License-Identifier: Apache-2.0
 """Which cell runs, and where its streams start."""
 
 from _thread import get_ident
 from typing import Any
 
-from seed_init import seeding, settings, startup, suspending
+from seed_init.hook import seeding, settings, startup, suspending
 
 
 class Cells:

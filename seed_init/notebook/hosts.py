@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Which hosts may be asked for on a server that asks nobody who they are.
 
 By DNS rebinding a web page elsewhere gets its own name to lead to this server's address; the
@@ -15,7 +16,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from seed_init.refusals import shown
+from seed_init.hook.refusals import shown
 
 NAMED_MOST = 20
 """How many refused hosts are named in the log: whoever asks chooses the name."""

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The training steps of records, put side by side.
 
 Steps belong together that have the same rank (or place in the process tree), optimizer and call.
@@ -9,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from seed_init.proof import packing
+from seed_init.proof.trace import packing
 
 ALL = "all steps"
 """What a place is called where there is no other."""

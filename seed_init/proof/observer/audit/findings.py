@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Count findings by place, and write them so that a process which is killed loses few.
 
 A place is written when something is found there first, then whenever its count has doubled, and at
@@ -10,7 +11,7 @@ from collections.abc import Callable, Iterator
 from itertools import count
 from typing import Any
 
-from seed_init import callers
+from seed_init.hook import callers
 from seed_init.proof import observer
 from seed_init.proof.observer.audit import places
 from seed_init.proof.observer.audit.places import Spot

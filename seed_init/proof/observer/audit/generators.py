@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Generators that are made without a seed, and explicit seeding that overrides SEED."""
 
 import ast
@@ -5,7 +6,7 @@ import sys
 from types import FrameType
 from typing import Any
 
-from seed_init import callers, reseeding, seeding, startup, unseeded
+from seed_init.hook import callers, reseeding, seeding, startup, unseeded
 from seed_init.proof import observer
 from seed_init.proof.observer.audit import findings, places, replacing
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Directory listings by user code whose order is used: it is that of the file system.
 
 Python tells audit hooks of each listing (the table of audit events in its documentation), however
@@ -7,7 +8,7 @@ the function was imported. Such a hook stays until the process ends.
 import sys
 from types import FrameType
 
-from seed_init import callers
+from seed_init.hook import callers
 from seed_init.proof import observer
 from seed_init.proof.observer.audit import findings, ordering, places
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Nondeterministic operators that are used: those of the table, and what PyTorch warns of.
 
 The operators of the table get a function at a dispatch key that PyTorch keeps for tests and that
@@ -16,7 +17,7 @@ from contextlib import suppress
 from types import FrameType
 from typing import Any
 
-from seed_init import callers
+from seed_init.hook import callers
 from seed_init.proof import observer
 from seed_init.proof.observer.audit import findings, nondeterministic, places, replacing
 from seed_init.proof.observer.audit.places import Spot

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Places in the user's code: file, line, function, source text, and the syntax tree there."""
 
 import ast
@@ -9,9 +10,9 @@ from pathlib import Path
 from types import CodeType, FrameType
 from typing import Any
 
-from seed_init import callers
+from seed_init.hook import callers
 from seed_init.proof import observer
-from seed_init.proof.secret_texts import without_secrets
+from seed_init.proof.redaction.secret_texts import without_secrets
 
 Spot = tuple[CodeType, int, int]
 """A code object, the line and the offset of the instruction that runs in it."""

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Clocks and entropy that user code reads. What libraries read for themselves is left out.
 
 The functions are replaced, not watched by sys.setprofile: a profile function costs every call of
@@ -11,7 +12,7 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
-from seed_init import callers
+from seed_init.hook import callers
 from seed_init.proof import observer
 from seed_init.proof.observer.audit import findings, places, replacing
 

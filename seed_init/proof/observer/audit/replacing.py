@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Put a function in the place of another one, also where a type of C has it."""
 
 import gc
@@ -5,7 +6,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from seed_init import callers, startup
+from seed_init.hook import callers, startup
 from seed_init.proof import observer
 
 Function = Callable[..., Any]

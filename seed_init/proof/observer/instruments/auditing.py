@@ -1,0 +1,27 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The instrument `auditing`: what user code does that another run may not repeat.
+
+plan["audit"]   names of its parts; absent: all of them
+"""
+
+from seed_init.proof import observer
+from seed_init.proof.observer.audit import (
+    children,
+    findings,
+    flags,
+    generators,
+    libraries,
+    listings,
+    operators,
+    readings,
+    workers,
+)
+
+
+def start() -> None:
+    """Start each part. One that fails is reported, and the others go on."""
+    observer.guarded(findings.start)()
+    asked = observer.plan.get("audit")
+    for part in (generators, libraries, flags, operators, listings, readings, workers, children):
+        if asked is None or part.__name__.rpartition(".")[2] in asked:
+            observer.guarded(part.start)()

@@ -1,0 +1,429 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A 64-bit number for the contents of a tensor, computed where the tensor is.
+
+The bytes of the tensor, in the order of its elements, are read as words of 64 bits, the last one
+filled up with zeros. Each word x becomes x + (x >> 31), is multiplied by an odd 64-bit weight of
+its place, and all are summed modulo 2**64. Such a sum does not depend on the order in which it is
+taken, so it is the same for any number of threads and on any device. It tells every change within
+32 bits, so of one float, and every other one but for a case in 2**31 or so; it is made for
+accidents, not for adversaries.
+
+Why x + (x >> 31): a product modulo 2**64 keeps of a word's high bits only the high bits. Without
+it two flipped signs in the upper halves of words would cancel, always (2**63 times an odd number
+is 2**63). With it the high half counts in the low one as well. By 31 and not by 32, so that the
+flipped signs of two neighbours do not cancel within their word either.
+
+Memory: 1 MiB of weights on each device, and as much for the products on a CPU; at most 16 MiB
+for them on another device, from its allocator and given back at once; `vectors` keeps weights for
+small tensors, at most 2 MiB an optimizer, twice. More only for a tensor whose elements do not lie
+in order (a copy of it).
+"""
+
+import os
+import sys
+from collections.abc import Callable
+from functools import cache, wraps
+from itertools import accumulate, pairwise
+from typing import Any, TypeVar
+
+import torch
+
+from seed_init.proof.observer import keeping
+from seed_init.proof.observer.capturing import is_capturing
+
+CHUNK = 1 << 17
+"""Words of which each has a weight of its own; those of the next chunk have these, times a
+factor. What fits the cache of a core, and is enough for two threads."""
+
+ROWS = 16
+"""Chunks at a time on a device other than a CPU, where each launch costs as much as a few."""
+
+MASK = 2**64 - 1
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def undisturbed(function: Function) -> Function:
+    """The function, out of reach of the program's modes, and they out of its reach.
+
+    Inference mode: no graph is recorded, and what is read keeps its version. No mode and no
+    subclass sees what is called, nor a default device.
+    """
+
+    @wraps(function)
+    def inner(*arguments: Any, **keywords: Any) -> Any:
+        with torch._C.DisableTorchFunction(), torch._C._InferenceMode(True):
+            if not torch._C._len_torch_dispatch_stack():
+                return function(*arguments, **keywords)
+            from torch.utils._python_dispatch import _disable_current_modes
+
+            with _disable_current_modes():
+                return function(*arguments, **keywords)
+
+    return inner  # type: ignore[return-value]
+
+
+@undisturbed
+def fingerprint(tensor: torch.Tensor, out: torch.Tensor, offset: int = 0) -> None:
+    """Compute a tensor's number.
+
+    Args:
+        tensor: any shape, dtype, device and layout.
+        out: 0-dimensional int64 tensor on the same device, which receives it.
+        offset: of the tensor's first element in the one that it is a piece of. The numbers of
+            the pieces add up to that of the whole.
+    """
+    compute(tensor, out, offset)
+
+
+@undisturbed
+def number(tensor: torch.Tensor, on_host: bool = False) -> int:
+    """The number of a tensor, 0 to 2**64 - 1; 0 for one without contents. Waits for its device.
+
+    Args:
+        tensor: any shape, dtype, device and layout.
+        on_host: copy it to the CPU first, so that nothing is computed on its device.
+    """
+    if is_fake(tensor):
+        return 0
+    device = torch.device("cpu") if on_host else tensor.device
+    out = torch.empty((), dtype=torch.int64, device=device)
+    compute(tensor, out)
+    return int(out) & MASK
+
+
+def wait_for(tensors: list[torch.Tensor]) -> None:
+    """Wait for the CUDA devices of tensors, on which any stream may be computing these still.
+
+    A copy to the host waits for the stream that is current only.
+
+    Raises:
+        RuntimeError: a CUDA graph is being captured, which waiting would break.
+    """
+    real = [each for each in tensors if not is_fake(each)]
+    devices = {each.device for each in real if each.device.type == "cuda"}
+    if devices and is_capturing():
+        raise RuntimeError("a CUDA graph is being captured")
+    for device in devices:
+        torch.cuda.synchronize(device)
+
+
+def number_of_storage(storage: torch.UntypedStorage) -> int:
+    """The number of the bytes of a storage; 0 for one without contents."""
+    if storage.device.type == "meta":
+        return 0
+    return number(_bytes_of(storage), on_host=True)
+
+
+@undisturbed
+def _bytes_of(storage: torch.UntypedStorage) -> torch.Tensor:
+    return torch.empty(0, dtype=torch.uint8, device=storage.device).set_(storage)
+
+
+def compute(tensor: torch.Tensor, out: torch.Tensor, offset: int = 0) -> None:
+    """As `fingerprint`, for callers that are `undisturbed` themselves.
+
+    Where `out` is on the CPU and the tensor is not, the tensor is copied there.
+    """
+    tensor, start = _whole(tensor)
+    parts = _parts(tensor)
+    # The sizes of a nested tensor are on the CPU, wherever its contents are.
+    parts = [part if part.device == out.device else moved(part, out.device) for part in parts]
+    if len(parts) == 1:
+        part = parts[0]
+        _sum(part.view(torch.uint8), out, (offset + start) * part.element_size())
+        return
+    numbers = torch.empty(len(parts), dtype=torch.int64, device=out.device)
+    for place, part in enumerate(parts):
+        _sum(part.view(torch.uint8), numbers[place], 0)
+    _sum(numbers.view(torch.uint8), out, 0)
+
+
+def moved(tensor: torch.Tensor, device: torch.device) -> torch.Tensor:
+    """A copy on another device, in a queue where that is possible: from the CPU to CUDA."""
+    if device.type != "cuda" or tensor.device.type != "cpu":
+        return tensor.to(device)
+    # From other memory than such as is pinned the copy would wait.
+    return tensor.pin_memory().to(device, non_blocking=True)
+
+
+class Joined:
+    """The numbers of many small tensors of one dtype, in a few operations for all.
+
+    The sum over each is the difference of two running sums over all.
+
+    Args:
+        counts: words of each tensor.
+        device: where they are.
+    """
+
+    def __init__(self, counts: list[int], device: torch.device) -> None:
+        weights = _weights(device)
+        self.weights = torch.cat([weights[:count] for count in counts])
+        self.ends = moved(torch.tensor([0, *accumulate(counts)], device="cpu"), device)
+
+    def compute(self, tensors: list[torch.Tensor], out: torch.Tensor) -> None:
+        """Compute the numbers.
+
+        Args:
+            tensors: dense, of these sizes and without a rest of a word.
+            out: 1-dimensional int64 tensor, which receives them.
+        """
+        words = torch.cat([tensor.reshape(-1) for tensor in tensors]).view(torch.int64)
+        products = words >> 31
+        products.add_(words).mul_(self.weights)
+        running = torch.zeros(len(words) + 1, dtype=torch.int64, device=words.device)
+        torch.cumsum(products, 0, out=running[1:])
+        at_ends = running.index_select(0, self.ends)
+        torch.sub(at_ends[1:], at_ends[:-1], out=out)
+
+
+def _padded(content: torch.Tensor, before: int) -> torch.Tensor:
+    """Bytes as words, with zeros before and after."""
+    size = content.numel()
+    words = torch.zeros((before + size + 7) // 8, dtype=torch.int64, device=content.device)
+    words.view(torch.uint8)[before : before + size].copy_(content)
+    return words
+
+
+def is_fake(tensor: torch.Tensor) -> bool:
+    """True for a tensor without contents."""
+    return has_no_contents(type(tensor), tensor.device)
+
+
+def has_no_contents(kind: type, device: torch.device) -> bool:
+    """True where tensors of a class and device have no contents.
+
+    Those of a lazy module's parameters come with its first batch (torch/nn/parameter.py).
+    """
+    fake: Any = sys.modules.get("torch._subclasses.fake_tensor")
+    return (
+        device.type == "meta"
+        or issubclass(kind, torch.nn.parameter.UninitializedTensorMixin)
+        or (fake is not None and issubclass(kind, fake.FakeTensor))
+    )
+
+
+def is_freed(tensor: torch.Tensor) -> bool:
+    """True for a strided tensor whose memory has been given back: to read there would crash.
+
+    FSDP gives that of gathered parameters back (torch/distributed/fsdp/_flat_param.py).
+    """
+    return not tensor.untyped_storage().nbytes()
+
+
+def shape_of(tensor: torch.Tensor) -> "tuple[int | None, ...] | None":
+    """The shape, with None for a dimension without one size; None where there is no shape.
+
+    A nested tensor has no size where its parts differ, and a lazy module's parameter no shape.
+    """
+    try:
+        return tuple(size if type(size) is int else None for size in tensor.shape)
+    except RuntimeError:
+        return None
+
+
+def _whole(tensor: torch.Tensor) -> tuple[torch.Tensor, int]:
+    """What this process holds of a tensor, and the place of its first element in the tensor."""
+    if type(tensor) in (torch.Tensor, torch.nn.Parameter) or not hasattr(tensor, "to_local"):
+        return tensor, 0
+    distributed: Any = tensor
+    return distributed.to_local(), _offset(distributed)
+
+
+def _offset(tensor: Any) -> int:
+    """The place of the local piece of a DTensor that is cut along its first dimension."""
+    from torch.distributed.tensor import Shard
+    from torch.distributed.tensor._utils import compute_local_shape_and_global_offset
+
+    if tuple(tensor.placements) != (Shard(0),):
+        return 0
+    _, offsets = compute_local_shape_and_global_offset(
+        tensor.shape, tensor.device_mesh, tensor.placements
+    )
+    return int(offsets[0] * tensor.shape[1:].numel())
+
+
+def _parts(tensor: torch.Tensor) -> list[torch.Tensor]:
+    """The dense one-dimensional tensors that hold a tensor's contents."""
+    held: list[torch.Tensor]
+    if type(tensor) not in (torch.Tensor, torch.nn.Parameter) and hasattr(
+        tensor, "__tensor_flatten__"
+    ):
+        held = [getattr(tensor, name) for name in tensor.__tensor_flatten__()[0]]
+    elif tensor.layout == torch.sparse_coo:
+        held = [tensor._indices(), tensor._values()]
+    elif tensor.layout in (torch.sparse_csr, torch.sparse_bsr):
+        held = [tensor.crow_indices(), tensor.col_indices(), tensor.values()]
+    elif tensor.layout in (torch.sparse_csc, torch.sparse_bsc):
+        held = [tensor.ccol_indices(), tensor.row_indices(), tensor.values()]
+    elif tensor.layout != torch.strided:
+        held = [tensor.to_dense()]
+    elif tensor.is_nested:
+        held = [tensor._nested_tensor_size(), *tensor.unbind()]
+    elif tensor.is_quantized:
+        held = [tensor.int_repr(), *_quantization(tensor)]
+    elif tensor._is_zerotensor():
+        held = [tensor.clone()]  # forward-mode differentiation's zeros, which are not in memory
+    elif is_freed(tensor):
+        return [torch.empty(0, dtype=torch.uint8, device=tensor.device)]
+    else:
+        return [_flat(tensor)]
+    return [part for each in held for part in _parts(each)]
+
+
+def _flat(tensor: torch.Tensor) -> torch.Tensor:
+    """The elements of a strided tensor, side by side in memory."""
+    flat = tensor.resolve_conj().resolve_neg().contiguous().view(-1)
+    # With up to one element a tensor counts as contiguous whatever its stride is, 0 where it was
+    # expanded, and keeps that stride: as bytes there is no view of it.
+    return flat if flat.stride(0) == 1 else flat.as_strided(flat.shape, (1,))
+
+
+def _quantization(tensor: torch.Tensor) -> list[torch.Tensor]:
+    """What the integers of a quantized tensor are multiplied with and counted from."""
+    if tensor.qscheme() in (torch.per_tensor_affine, torch.per_tensor_symmetric):
+        values = {torch.float64: tensor.q_scale(), torch.int64: tensor.q_zero_point()}
+        return [
+            torch.full((1,), value, dtype=dtype, device=tensor.device)
+            for dtype, value in values.items()
+        ]
+    return [tensor.q_per_channel_scales(), tensor.q_per_channel_zero_points()]
+
+
+def _sum(content: torch.Tensor, out: torch.Tensor, offset: int) -> None:
+    """The number of some bytes, `offset` bytes after the beginning."""
+    before, size, device = offset % 8, content.numel(), content.device
+    if not size:
+        out.zero_()
+        return
+    if before or size % 8 or content.storage_offset() % 8:
+        if size <= 8 * CHUNK:
+            content = _padded(content, before).view(torch.uint8)
+        else:
+            _sum_in_pieces(content, out, offset)
+            return
+    words, place = content.view(torch.int64), offset // 8
+    count = words.numel()
+    if place == 0 and count <= CHUNK:
+        scratch = _take(device, count)
+        _products(words, scratch[:count], 0)
+        torch.sum(scratch[:count], 0, out=out)
+        _give(scratch)
+        return
+    cuts = _cuts(place, count, 1 if device.type == "cpu" else ROWS)
+    first, last = place // CHUNK, (place + count - 1) // CHUNK
+    sums = torch.empty(last - first + 1, dtype=torch.int64, device=device)
+    scratch = _take(device, max(end - begin for begin, end in cuts))
+    done = 0
+    for begin, end in cuts:
+        products, within = scratch[: end - begin], (place + begin) % CHUNK
+        if end - begin > CHUNK:
+            products = products.view(-1, CHUNK)
+            _products(words[begin:end].view(-1, CHUNK), products, 0)
+            torch.sum(products, 1, out=sums[done : done + len(products)])
+            done += len(products)
+        else:
+            _products(words[begin:end], products, within)
+            torch.sum(products, 0, out=sums[done])
+            done += 1
+    _give(scratch)
+    sums.mul_(_factors(last + 1, device)[first : last + 1])
+    torch.sum(sums, 0, out=out)
+
+
+def _sum_in_pieces(content: torch.Tensor, out: torch.Tensor, offset: int) -> None:
+    """As `_sum`, for bytes that are not whole words: copied, a piece at a time."""
+    # Up to a boundary of words first, so that only the ends are filled up.
+    starts = [0, *range(8 * CHUNK - offset % 8, content.numel(), 8 * CHUNK), content.numel()]
+    numbers = torch.empty(len(starts) - 1, dtype=torch.int64, device=content.device)
+    for place, (begin, end) in enumerate(pairwise(starts)):
+        _sum(content[begin:end].clone(), numbers[place], offset + begin)
+    torch.sum(numbers, 0, out=out)
+
+
+def _cuts(place: int, count: int, rows: int) -> list[tuple[int, int]]:
+    """Where to cut words: at the chunks' boundaries, some whole chunks together."""
+    cuts, begin = [], 0
+    while begin < count:
+        left = CHUNK - (place + begin) % CHUNK
+        if left == CHUNK and count - begin >= CHUNK:
+            left = min((count - begin) // CHUNK, rows) * CHUNK
+        end = min(begin + left, count)
+        cuts.append((begin, end))
+        begin = end
+    return cuts
+
+
+def _products(words: torch.Tensor, out: torch.Tensor, within: int) -> None:
+    torch.bitwise_right_shift(words, 31, out=out)
+    out.add_(words).mul_(_weights(words.device)[within : within + words.shape[-1]])
+
+
+_spare: list[torch.Tensor] = []
+
+
+def _take(device: torch.device, count: int) -> torch.Tensor:
+    """Room for products, nobody else's: another thread, or a finalizer, may be at it as well."""
+    if device.type != "cpu":
+        return torch.empty(count, dtype=torch.int64, device=device)
+    try:
+        return _spare.pop()
+    except IndexError:
+        return torch.empty(CHUNK, dtype=torch.int64, device=device)
+
+
+def _give(scratch: torch.Tensor) -> None:
+    # On another device its allocator keeps it, which knows of streams.
+    if scratch.device.type == "cpu":
+        _spare.append(scratch)
+
+
+def _weights(device: torch.device) -> torch.Tensor:
+    """The weights of the places in a chunk."""
+    return _weights_on(device, CHUNK, stream(device))
+
+
+@cache
+def _weights_on(device: torch.device, count: int, stream: Any) -> torch.Tensor:
+    # One for each stream: another one could read them before they are there.
+    return _odd(0, count, device)
+
+
+def _factors(count: int, device: torch.device) -> torch.Tensor:
+    """The factor of each chunk; 1 for the first one, so that small tensors need none."""
+    return _factors_on(device, 1 << max(10, (count - 1).bit_length()), stream(device))
+
+
+@cache
+def _factors_on(device: torch.device, count: int, stream: Any) -> torch.Tensor:
+    factors = _odd(1 << 40, count, device)
+    factors[:1] = 1
+    return factors
+
+
+# They hold memory of devices.
+os.register_at_fork(after_in_child=lambda: keeping.for_ever((_weights_on, _factors_on)))
+
+
+def stream(device: torch.device) -> Any:
+    """Where the work for a device is queued now; None where there is but one queue."""
+    return torch.cuda.current_stream(device) if device.type == "cuda" else None
+
+
+def _odd(start: int, count: int, device: torch.device) -> torch.Tensor:
+    """Odd numbers of 64 bits: SplitMix64 of start, start + 1, ... (https://prng.di.unimi.it/)."""
+    z = torch.arange(1, count + 1, dtype=torch.int64, device=device) + start
+    z = z * _signed(0x9E3779B97F4A7C15)
+    z = (z ^ _shifted(z, 30)) * _signed(0xBF58476D1CE4E5B9)
+    z = (z ^ _shifted(z, 27)) * _signed(0x94D049BB133111EB)
+    return (z ^ _shifted(z, 31)) | 1
+
+
+def _signed(value: int) -> int:
+    return value - 2**64 if value >= 2**63 else value
+
+
+def _shifted(value: torch.Tensor, bits: int) -> torch.Tensor:
+    """Right, without the sign: torch's >> keeps it."""
+    return (value >> bits) & (2 ** (64 - bits) - 1)

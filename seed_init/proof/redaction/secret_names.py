@@ -1,0 +1,232 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which names are a secret's: of an option, a variable, a header, a parameter, a key of JSON.
+
+Names are glued together (`PGPASSWORD`, `hftoken`, `secretkey`), so most marks are looked for within
+words. What machine learning calls a token or a key is told by the words beside (`max_tokens`,
+`eos_token`, `sort_key`); a name that is not known to be harmless is a secret's.
+"""
+
+import re
+from collections.abc import Sequence
+from functools import lru_cache
+from itertools import pairwise
+
+_PARTS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|[0-9]+")
+_LETTERS = re.compile(r"[a-z]+")
+
+# Whatever else is in the name.
+_WITHIN = re.compile(
+    r"passw|passphrase|passcode|passkey|pwd|pw$|secret(?!ar)|credential|bearer|authorization|connstr"
+    r"|mnemonic|webhook|oauth"
+    r"|(?:api|access|account|admin|auth|consumer|deploy|encryption|host|license|master|private"
+    r"|secret|session|shared|signing|ssh|storage|subscription)keys?"
+)
+_WHOLE = frozenset({"pat", "pats", "otp", "totp", "jwt", "cred", "creds", "sas", "sessid"})
+_KEYS_OF = frozenset(
+    {
+        *("api", "access", "account", "admin", "auth", "consumer", "deploy", "encryption"),
+        *("license", "master", "private", "secret", "shared", "signing", "ssh", "storage"),
+    }
+)
+_PAIRS = frozenset({("connection", "string"), ("conn", "string"), ("conn", "str"), ("id", "token")})
+
+# Marks that are also words of the field: token, key, pass, auth, session, cookie, signature.
+_TOKENIZER = re.compile(r"tokeni[sz]\w*")
+_NO_KEYS = frozenset({"monkey", "donkey", "turkey", "hotkey", "whiskey", "jockey", "hockey"})
+_NO_PASS = frozenset(
+    {
+        *("bypass", "compass", "encompass", "surpass", "trespass", "overpass", "underpass"),
+        *("onepass", "twopass", "singlepass", "multipass", "highpass", "lowpass", "bandpass"),
+    }
+)
+_AUTH = re.compile(
+    r"auth[nz]?|\w*auth|authenticat\w*|auth(?:token|code|string|header|data|pass|cookie)"
+)
+
+_HARMLESS_TOKEN = frozenset(
+    {
+        # Numbers and shapes.
+        *("max", "min", "maximum", "minimum", "num", "n", "total", "dim", "dims", "size", "len"),
+        *("length", "count", "counts", "limit", "budget", "number", "dropout", "drop", "rate"),
+        *("ratio", "bucket", "window", "stride", "chunk", "per", "avg", "mean", "heads", "layers"),
+        # Special ones of a vocabulary.
+        *("pad", "padding", "eos", "bos", "sos", "eot", "unk", "mask", "masked", "sep", "cls"),
+        *("blank", "special", "placeholder", "initializer", "modifier", "trigger", "prefix"),
+        *("suffix", "stop", "start", "end", "begin", "forced", "bad", "suppress", "decoder"),
+        *("encoder", "fill", "added", "additional", "extra", "boi", "eoi", "fim"),
+        # What they are made of, and what is done with them.
+        *("image", "img", "video", "audio", "vision", "visual", "text", "speech", "semantic"),
+        *("patch", "latent", "learnable", "register", "prompt", "query", "word", "subword", "char"),
+        *("character", "byte", "instance", "class", "concept", "context", "input", "output"),
+        *("generated", "draft", "speculative", "thinking", "reasoning", "type", "types"),
+        *("ids", "emb"),
+        *("index", "idx", "pos", "position", "positions", "embedding", "embeddings", "embed"),
+        *("classification", "level", "wise", "masking", "merging", "merge", "pruning", "mixing"),
+        *("mixer", "shift", "loss", "weight", "weights", "norm", "head", "probs", "freq"),
+        *("accuracy", "healing", "routing", "pooling", "pool", "sampler", "shuffle", "batch"),
+        *(
+            "train",
+            "training",
+            "eval",
+            "warmup",
+            "decay",
+            "anneal",
+            "seen",
+            "consumed",
+            "timestamps",
+        ),
+    }
+)
+_ISSUERS = frozenset(
+    {
+        *("access", "api", "app", "auth", "bot", "client", "csrf", "xsrf", "deploy", "discord"),
+        *("gh", "github", "gitlab", "hf", "hub", "hugging", "huggingface", "identity", "jwt"),
+        *("login", "npm", "oauth", "openai", "personal", "push", "pypi", "refresh", "registry"),
+        *("security", "service", "session", "slack", "sso", "sts", "telegram", "upload", "user"),
+        *("vault", "wandb"),
+    }
+)
+"""With one of these a token is a secret, whatever else is beside."""
+
+_HARMLESS_KEY = frozenset(
+    {
+        *("sort", "group", "primary", "foreign", "index", "column", "public", "pub", "join"),
+        *("text", "image", "img", "audio", "video", "label", "labels", "caption", "prompt"),
+        *("response", "input", "inputs", "output", "outputs", "target", "targets", "source"),
+        *("data", "dataset", "field", "feature", "features", "batch", "sample", "state", "dict"),
+        *("json", "map", "metric", "metrics", "monitor", "loss", "score", "mask", "query"),
+        *("instruction", "question", "answer", "context", "content", "class", "category", "id"),
+        *("reward", "obs", "observation", "action", "time", "cache", "partition", "hot", "prng"),
+        *("rng", "random", "attention", "attn", "chosen", "rejected", "messages", "depth"),
+        *("pos", "ckpt", "checkpoint", "x", "y"),
+    }
+)
+_HARMLESS_PASS = frozenset(
+    {
+        *("through", "rate", "at", "k", "filter", "manager", "config", "count", "num", "n", "max"),
+        *("single", "first", "second", "two", "one", "multi", "forward", "backward", "by", "high"),
+        *("low", "band", "all", "double", "final", "render", "train", "eval", "per"),
+    }
+)
+_HARMLESS_SESSION = frozenset(
+    {
+        *("name", "dir", "type", "timeout", "length", "len", "count", "num", "n", "max", "min"),
+        *("config", "gap", "per", "window", "size", "manager", "path", "log", "based", "column"),
+    }
+)
+_HARMLESS_AUTH = frozenset(
+    {
+        *("type", "method", "mode", "provider", "url", "host", "server", "port", "backend"),
+        *("scheme", "timeout", "enabled", "required", "service", "no", "module"),
+    }
+)
+_HARMLESS_SIGNATURE = frozenset({"def", "defs", "function", "name", "columns", "type"})
+
+_LONGEST = 200
+"""Characters of a name, from its end, that are looked at."""
+
+NOTHING = frozenset({"", "true", "false", "none", "null", "yes", "no", "on", "off"})
+"""Values that are no secret, whatever has them."""
+
+_NUMBER = re.compile(r"[-+]?[\d_,]{0,20}\.?\d{1,20}(?:e[-+]?\d{1,4})?[kKmMbBgGtT%]?", re.ASCII)
+_RANDOM = re.compile(r"(?=\D*\d)(?=[^A-Za-z]*[A-Za-z])[\w+/=.~-]{6,}", re.ASCII)
+
+
+def is_secret(name: str, value: str | None = None) -> bool:
+    """True where a variable, an option or a key has the name of a secret.
+
+    Args:
+        name: with or without its dashes.
+        value: what it has, where that is known: a number of tokens is none, and what looks random
+            is a secret under a name that is only known to be harmless by a word beside.
+    """
+    if value is not None and value.strip("'\"").lower() in NOTHING:
+        return False
+    kind = _kind(name)
+    if kind == "harmless" and value is not None:
+        return looks_random(value)
+    if kind == "directory" and value is not None:
+        return not value.startswith(("/", "$", ".", "~"))  # the shell's variable
+    if kind == "number" and value is not None:
+        return _NUMBER.fullmatch(value) is None
+    return kind in ("secret", "number", "variable")
+
+
+def looks_random(value: str) -> bool:
+    """True for letters and digits without white space that are no number."""
+    value = value.strip("'\"")
+    return _RANDOM.fullmatch(value) is not None and _NUMBER.fullmatch(value) is None
+
+
+def is_variable(name: str) -> bool:
+    """True for `key`, `pass` and `session` alone, which texts have for other things as well."""
+    return _kind(name) == "variable"
+
+
+def is_certain(name: str) -> bool:
+    """True for `password`, and for names of several words that end so: `aws_secret_access_key`.
+
+    Such a word has its value behind it even where it is no option: `git config user.password x`.
+    """
+    parts = _parts(name) or [""]
+    ends = ("key", "token", "password", "passwd", "secret", "passphrase", "bearer")
+    several = len(parts) > 1 or parts[0] in ("bearer", "password", "passwd", "passphrase")
+    return several and parts[-1] in ends and _kind(name) == "secret"
+
+
+def _parts(name: str) -> list[str]:
+    return [part.lower() for part in _PARTS.findall(name)]
+
+
+@lru_cache(maxsize=4096)
+def _kind(name: str) -> str:
+    """What kind of a name it is.
+
+    "secret"; "number", a secret's unless its value is one; "directory", unless its value is one;
+    "variable", see `is_variable`; "harmless", a secret's where its value looks random; or "".
+    """
+    name = name[-_LONGEST:]
+    parts = _parts(name)
+    # Split at capitals, and not: tOKEN.
+    words = [*parts, *(each for each in _LETTERS.findall(name.lower()) if each not in parts)]
+    if any(_WITHIN.search(word) or word in _WHOLE for word in words):
+        return "directory" if name in ("PWD", "OLDPWD") else "secret"
+    if any(pair in _PAIRS or _is_key_of(*pair) for pair in pairwise(parts)):
+        return "secret"
+    joined = "".join(parts)
+    if joined == "pin" or "mfa" in parts or "2fa" in joined:
+        return "secret"
+    found = {_weak(word, parts) for word in words}
+    return next(
+        (kind for kind in ("secret", "number", "variable", "harmless") if kind in found), ""
+    )
+
+
+def _is_key_of(first: str, second: str) -> bool:
+    return first in _KEYS_OF and second in ("key", "keys")
+
+
+def _weak(word: str, parts: Sequence[str]) -> str:
+    """What a word makes of a name that has it, as `_kind` says."""
+    others = [part for part in parts if part != word]
+    if parts in (["session"], ["pass"]):
+        return "variable"
+    if "token" in _TOKENIZER.sub("", word):
+        if _ISSUERS.isdisjoint(others) and not _HARMLESS_TOKEN.isdisjoint(others):
+            return "harmless"
+        return "number" if word == "tokens" else "secret"
+    if word.endswith("key") and parts[-1:] == [word] and word not in _NO_KEYS:
+        before = word.removesuffix("key") or (parts[-2] if len(parts) > 1 else "")
+        if not before:
+            return "variable"
+        return "harmless" if before in _HARMLESS_KEY else "secret"
+    for is_found, harmless in (
+        (word.endswith("pass") and word not in _NO_PASS, _HARMLESS_PASS),
+        (_AUTH.fullmatch(word) is not None, _HARMLESS_AUTH),
+        (word.startswith("session"), _HARMLESS_SESSION),
+        ("cookie" in word and "cookiecutter" not in word, frozenset[str]()),
+        (word in ("sig", "signature") and parts[-1:] == [word], _HARMLESS_SIGNATURE),
+    ):
+        if is_found:
+            return "secret" if harmless.isdisjoint(others) else "harmless"
+    return ""

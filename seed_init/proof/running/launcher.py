@@ -1,0 +1,214 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Run as a file: put the address layout right, start the user's command, and stay its keeper.
+
+    python -I -S launching.py REPORT ENDED LAYOUT LOCALE PROGRAM WORD...
+
+REPORT is the descriptor of a pipe. Its reader gets one line of what became of the layout, and a
+second one, an errno, only where PROGRAM could not be started. ENDED is that of another: one line,
+PROGRAM's exit status, or -n where signal n ended it. LAYOUT is `fixed`, `random` or `any`. LOCALE
+is `1` where LC_CTYPE was set before Python came and may have set it (PEP 538).
+
+The keeper is what processes are handed to whose parents have ended, as otherwise to process 1 (man
+2 PR_SET_CHILD_SUBREAPER): so all that the command has started is found below the keeper, whatever
+session or environment it has taken. The keeper ends when none of them is left. When its own starter
+is killed, it ends them.
+
+A program between the two because Popen's preexec_fn is not safe with threads.
+"""
+
+import os
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import NoReturn
+
+ADDR_NO_RANDOMIZE = 0x0040000
+"""linux/personality.h. What is executed from here on inherits it."""
+
+PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
+"""linux/prctl.h."""
+
+POLITE = 10.0
+"""Seconds between SIGTERM and SIGKILL for what is left when the starter was killed."""
+
+
+def main(report: int, ended: int, layout: str, locale: str, words: list[str]) -> "NoReturn":
+    """Start the program and keep it.
+
+    Args:
+        report: a descriptor.
+        ended: another one.
+        layout: what is wanted.
+        locale: as above.
+        words: the path of the program, and its arguments with its own name first.
+    """
+    os.set_inheritable(report, False)
+    os.set_inheritable(ended, False)
+    os.write(report, f"{set_layout(layout)}\n".encode())
+    end_with_parent()
+    prctl(PR_SET_CHILD_SUBREAPER, 1)
+    keeper = os.getpid()
+    child = os.fork()
+    if child == 0:
+        os.close(ended)
+        become(report, locale, words, keeper)
+    os.close(report)
+    keep(child, ended)
+
+
+def become(report: int, locale: str, words: list[str], keeper: int) -> "NoReturn":
+    """Become the program: in a session of its own, with the signals that were ours to begin with.
+
+    Args:
+        report: gets an errno where that fails.
+        locale: as above.
+        words: as above.
+        keeper: our parent.
+    """
+    os.setsid()
+    end_with_parent()
+    if os.getppid() != keeper:
+        os._exit(127)  # it was killed before we were bound to it
+    environment = dict(os.environ)
+    if locale != "1":
+        environment.pop("LC_CTYPE", None)
+    _restore_signals()
+    try:
+        os.execve(words[0], words[1:], environment)
+    except OSError as error:
+        os.write(report, f"{error.errno}\n".encode())
+    os._exit(127)
+
+
+def keep(child: int, ended: int) -> "NoReturn":
+    """Tell how the program ended, and wait for everything that it has left behind.
+
+    Args:
+        child: the program.
+        ended: the descriptor that is told.
+    """
+    import signal
+
+    def told(number: int, frame: object) -> None:
+        raise SystemExit
+
+    signal.signal(signal.SIGTERM, told)
+    nothing = os.open(os.devnull, os.O_RDWR)
+    for standard in range(3):
+        os.dup2(nothing, standard)  # else its pipes would not end with it
+    try:
+        while True:
+            pid, status = os.wait()
+            if pid == child:
+                os.write(ended, f"{os.waitstatus_to_exitcode(status)}\n".encode())
+                os.close(ended)
+    except ChildProcessError:
+        pass
+    except SystemExit:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        end_all()
+    os._exit(0)
+
+
+def end_all() -> None:
+    """End everything below this process: politely at first."""
+    import signal
+    import time
+
+    until = time.monotonic() + POLITE
+    number = signal.SIGTERM
+    while below := descendants(os.getpid()):
+        for pid in below:
+            try:
+                os.kill(pid, number)
+                os.kill(pid, signal.SIGCONT)  # a stopped process sees no other signal
+            except OSError:
+                pass
+        try:
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass
+        except ChildProcessError:
+            return
+        time.sleep(0.2 if number == signal.SIGTERM else 0.02)
+        if time.monotonic() > until:
+            number = signal.SIGKILL
+        if time.monotonic() > until + POLITE:
+            return  # in the kernel, or somebody else's
+
+
+def descendants(ancestor: int) -> list[int]:
+    """The living processes below one, as /proc has them at this moment."""
+    children: dict[int, list[int]] = {}
+    dead = set()
+    for entry in os.listdir("/proc"):  # noqa: PTH208
+        if entry.isdecimal():
+            try:
+                with open(f"/proc/{entry}/stat", "rb") as stat:  # noqa: PTH123
+                    # The name, in parentheses, may hold anything.
+                    state, parent = stat.read().rpartition(b")")[2].split()[:2]
+            except (OSError, ValueError):
+                continue  # ended meanwhile
+            children.setdefault(int(parent), []).append(int(entry))
+            if state in (b"Z", b"X"):
+                dead.add(int(entry))
+    found, left = [], [ancestor]
+    while left:
+        below = children.get(left.pop(), [])
+        left += below
+        found += [pid for pid in below if pid not in dead]
+    return found
+
+
+def set_layout(layout: str) -> str:
+    """Switch the randomisation of addresses off or on for what is executed from here.
+
+    Returns:
+        `fixed` or `random`: what holds from now on.
+    """
+    try:
+        import ctypes
+
+        call = ctypes.CDLL(None).personality
+        now = call(0xFFFFFFFF)
+        if now != -1 and layout != "any":
+            wanted = (now | ADDR_NO_RANDOMIZE) if layout == "fixed" else now & ~ADDR_NO_RANDOMIZE
+            # Containers commonly forbid it (Docker's default seccomp profile does).
+            call(wanted)
+            now = call(0xFFFFFFFF)
+        return "fixed" if now != -1 and now & ADDR_NO_RANDOMIZE else "random"
+    except Exception:
+        return "random"
+
+
+def end_with_parent() -> None:
+    """Get SIGTERM when the thread that started this process is gone: killed, it ends nothing.
+
+    A program that is executed keeps this, what it starts does not have it (man 2 PR_SET_PDEATHSIG).
+    """
+    import signal
+
+    prctl(PR_SET_PDEATHSIG, int(signal.SIGTERM))
+
+
+def prctl(option: int, value: int) -> None:
+    """Change something of this process, where the kernel lets us: it is only a comfort."""
+    try:
+        import ctypes
+
+        ctypes.CDLL(None).prctl(option, value, 0, 0, 0)
+    except Exception:
+        pass
+
+
+def _restore_signals() -> None:
+    """Undo what Python did to them at its start: what is ignored stays ignored in a new program."""
+    import signal
+
+    for name in ("SIGPIPE", "SIGXFZ", "SIGXFSZ"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_DFL)
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3], sys.argv[4], sys.argv[5:])
