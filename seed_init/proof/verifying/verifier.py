@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from seed_init.hook import settings
+from seed_init.hook import state
 from seed_init.proof.comparing import causes, output_lines, written_files
 from seed_init.proof.comparing.difference import Difference
 from seed_init.proof.comparing.steps import first_difference
@@ -276,8 +276,7 @@ class _Verifier:
     def _seed(self) -> str | None:
         """The seed of the runs: what the environment says, or the defaults file."""
         seed = self.environment.get("SEED", "").strip()
-        current = settings.current()
-        return seed or (current.values.get("SEED") if current is not None else None)
+        return seed or state.settings.values.get("SEED")
 
     def _prove(self) -> None:
         base = self._run(arms.base_arm())
