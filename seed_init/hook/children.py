@@ -33,12 +33,28 @@ class Fork:
         locked: the libraries that cannot be seeded in the child.
     """
 
-    __slots__ = ("locked", "others", "path", "random", "seed")
+    __slots__ = ("path", "seed")
 
-    def __init__(self, path: "Path", seed: int | None, others: bool = False) -> None:
-        self.path, self.seed, self.others = path, seed, others
-        self.random: Any = None
-        self.locked = seeding.NONE
+    random: "Any" = None
+    others = False
+    locked = seeding.NONE
+
+    def __init__(self, path: "Path", seed: int | None) -> None:
+        self.path, self.seed = path, seed
+
+
+class PreparedFork(Fork):
+    """A fork that needs more than a path and a seed: see `_prepared`."""
+
+    __slots__ = ("locked", "others", "random")
+
+    def __init__(self, path: "Path", others: bool) -> None:
+        job = state.job_seed()
+        seed = None if job is None or state.inherits else streams.derive(job, path)
+        super().__init__(path, seed)
+        self.others, self.locked, self.random = others, seeding.NONE, None
+        if job is not None and state.inherits and "random" in sys.modules:
+            self.random = sys.modules["random"].getstate()
 
 
 # What is being forked now, the innermost last, each with the thread that forks. A list, because a
@@ -97,29 +113,19 @@ def _number_some() -> Fork:
     return forks[0]
 
 
-def _prepared(path: "Path", others: bool) -> Fork:
-    """A fork that needs more than a number and a seed.
+def _prepared(path: "Path", others: bool) -> PreparedFork:
+    """A fork for which the parent does more.
 
     That is so where there are other threads, where children inherit, where multiprocessing has told
     the path, and where the child may hold generators that were made without a seed.
     """
-    fork = _fork_to(path, others)
+    fork = PreparedFork(path, others)
     if fork.seed is not None:
         if state.any_unseeded:
             _unseeded().find()
         # Last: the less time between the lock and the fork, the better.
         if others:
             fork.locked = seeding.lock_generators()
-    return fork
-
-
-def _fork_to(path: "Path", others: bool) -> Fork:
-    fork = Fork(path, None, others)
-    job = state.job_seed()
-    if job is not None and not state.inherits:
-        fork.seed = streams.derive(job, path)
-    elif job is not None and "random" in sys.modules:
-        fork.random = sys.modules["random"].getstate()
     return fork
 
 
@@ -260,7 +266,7 @@ def _take_fork() -> Fork:
     is_unknown = entry is None and not state.inherits
     if entry is None:
         unknown = (*state.path, "fork", 0, random_number()) if is_unknown else state.path
-        fork = _fork_to(unknown, others=True)
+        fork: Fork = PreparedFork(unknown, others=True)
     else:
         fork = entry[1]
     state.path, state.ends_in_random = fork.path, is_unknown

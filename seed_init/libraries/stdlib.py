@@ -61,6 +61,11 @@ class Stdlib(Library):
         """
         _seed(_global, value)
 
+    def seed_in_fork(self, value: int) -> bool:
+        """As `seed`, without one more function."""
+        _seed(_global, value)
+        return True
+
     def state(self) -> "tuple[Any, ...]":
         """The state of the generator behind the functions of `random`, for `restore`."""
         return _getstate(_global)
