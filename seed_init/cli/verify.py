@@ -10,6 +10,7 @@ from seed_init.cli import output, printing, words
 from seed_init.proof.comparing import output_lines
 from seed_init.proof.redaction.secret_words import words_without_secrets
 from seed_init.proof.running import commands
+from seed_init.proof.running.conditions import Condition
 from seed_init.proof.running.progress import Line
 from seed_init.proof.trace import journal
 from seed_init.proof.verifying import verifier
@@ -162,12 +163,16 @@ def _headline(result: verifier.Verification) -> str:
 def _runs(result: verifier.Verification) -> list[str]:
     lines = []
     for outcome in result.runs:
-        arm = outcome.run.arm
-        what = ", ".join(arm.changed)
-        told = "without training hooks" if not arm.observed else f"{what} changed" if what else ""
         status = f", exit status {outcome.run.status}" if outcome.run.status else ""
-        lines.append(f"  {outcome.name}  {outcome.run.seconds:6.1f} s  {told or 'base'}{status}")
+        changes = _changes(outcome.run.condition)
+        lines.append(f"  {outcome.name}  {outcome.run.seconds:6.1f} s  {changes}{status}")
     return lines
+
+
+def _changes(condition: Condition) -> str:
+    if not condition.observed:
+        return "without training hooks"
+    return f"{', '.join(condition.changed)} changed" if condition.changed else "base"
 
 
 def _difference(result: verifier.Verification) -> list[str]:

@@ -21,8 +21,7 @@ from seed_init.proof.auditing import collecting
 from seed_init.proof.comparing.difference import Difference, Source
 from seed_init.proof.cost import drawing, judging
 from seed_init.proof.reporting import adapter, page
-from seed_init.proof.running import progress, runner
-from seed_init.proof.running.arms import base_arm
+from seed_init.proof.running import conditions, progress, runner
 from seed_init.proof.trace import packing, records
 from seed_init.proof.trace.journal import Process
 from seed_init.proof.verifying import verifier
@@ -149,7 +148,7 @@ def test_a_foreign_record_cannot_steer_a_terminal(
 
 
 def test_what_a_verification_has_seen_cannot_steer_a_terminal() -> None:
-    run = runner.Run(base_arm(), (EVIL,), 0, 1.0, Path(), "fixed")
+    run = runner.Run(conditions.base(), (EVIL,), 0, 1.0, Path(), "fixed")
     outcome = verifier.Outcome(EVIL, run, [], {}, 0.0, False)
     difference = Difference("module", EVIL, 0, 0, 0, *[EVIL] * 5, source=Source(EVIL, 1, "", EVIL))
     difference.values, difference.trail = [EVIL, EVIL], [EVIL]

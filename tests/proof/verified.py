@@ -64,9 +64,9 @@ def by_function(python: Path, place: Path, *words: Path | str, **options: Any) -
     )
 
 
-def arms_of(result: Verification) -> list[str]:
+def conditions_of(result: Verification) -> list[str]:
     """What was run, in order."""
-    return [outcome.run.arm.name for outcome in result.runs]
+    return [outcome.run.condition.name for outcome in result.runs]
 
 
 def with_jupyter(python: Path, directory: Path) -> str:

@@ -2,9 +2,9 @@
 """Run a command several times and prove that the runs are the same, or find where they part.
 
 The first run is the base. One has no training hooks, so that the observer itself is checked. The
-others differ from the base in what must not matter (`arms`). Where a run is not the same, more runs
-say whether plain repetition or one of the perturbations broke equality, and then the step is looked
-at closely (`locating`).
+others differ from the base in what must not matter (`conditions`). Where a run is not the same,
+more runs say whether plain repetition or one of the perturbations broke equality, and then the step
+is looked at closely (`locating`).
 """
 
 import copy
@@ -20,8 +20,8 @@ from seed_init.proof.comparing.difference import Difference
 from seed_init.proof.comparing.steps import first_difference
 from seed_init.proof.redaction import redaction
 from seed_init.proof.redaction.secret_texts import without_secrets
-from seed_init.proof.running import arms, commands, runner, workspace
-from seed_init.proof.running.arms import Arm
+from seed_init.proof.running import commands, conditions, runner, workspace
+from seed_init.proof.running.conditions import Condition
 from seed_init.proof.trace import journal, record_parts, records
 from seed_init.proof.trace.journal import Process
 from seed_init.proof.verifying.locating import locate
@@ -74,12 +74,12 @@ class Outcome:
     closer: bool  # a closer look at one step
 
     def to_json(self) -> dict[str, Any]:
-        arm = self.run.arm
+        condition = self.run.condition
         return {
             "name": self.name,
-            "arm": arm.name,
-            "changed": list(arm.changed),
-            "observed": arm.observed,
+            "arm": condition.name,
+            "changed": list(condition.changed),
+            "observed": condition.observed,
             "status": self.run.status,
             "seconds": round(self.run.seconds, 3),
         }
@@ -253,7 +253,7 @@ class _Verifier:
         """The record of each run that was observed from its beginning to its end."""
         directory.mkdir(parents=True, exist_ok=True)
         for outcome in self.outcomes:
-            if not outcome.run.arm.observed or outcome.closer:
+            if not outcome.run.condition.observed or outcome.closer:
                 continue
             records.begin(
                 outcome.run.trace,
@@ -280,27 +280,33 @@ class _Verifier:
         return seed or (current.values.get("SEED") if current is not None else None)
 
     def _prove(self) -> None:
-        base = self._run(arms.base_arm())
+        base = self._run(conditions.base())
         if base.run.status:
             raise _Failed(_how_failed(base.run))
-        self._compare(base, self._run(arms.hook_free_arm()))
+        self._compare(base, self._run(conditions.without_hooks()))
         for number in range(1, self.request.runs):
-            arm = arms.base_arm()
+            condition = conditions.base()
             if self.request.perturb:
-                arm = arms.perturbed_arm(variant=number)
-            self._compare(base, self._run(arm))
+                condition = conditions.perturbed(number)
+            self._compare(base, self._run(condition))
 
-    def _run(self, arm: Arm, plan: dict[str, Any] | None = None, why: str = "") -> Outcome:
+    def _run(
+        self, condition: Condition, plan: dict[str, Any] | None = None, why: str = ""
+    ) -> Outcome:
         number = len(self.outcomes) + 1
         name = f"run {number}"
-        task = why or f"{arms.words(arm)} changed" if arm.changed else why or arm.name
+        task = (
+            why or f"{conditions.words(condition)} changed"
+            if condition.changed
+            else why or condition.name
+        )
         self.planned = max(self.planned, number)
         told = f"{name} of {self.planned} ({task})"
         directory = self.directory / f"run-{number}"
         before = written_files.snapshot(self.place)
         run = runner.run(
             self.request.command,
-            arm,
+            condition,
             directory,
             plan=plan or (records.PLAN if self.request.records else journal.DEFAULT_PLAN),
             stdin=self.request.stdin,
@@ -339,7 +345,7 @@ class _Verifier:
             raise _Parted(first, second, difference)
 
     def _difference(self, first: Outcome, second: Outcome) -> Difference | None:
-        both = first.run.arm.observed and second.run.arm.observed
+        both = first.run.condition.observed and second.run.condition.observed
         processes = [outcome.processes for outcome in (first, second)]
         if not both:
             processes = [_without_steps(each) for each in processes]
@@ -388,8 +394,8 @@ class _Verifier:
             runs = [first, second]
 
             def rerun(which: int, plan: dict[str, Any]) -> list[Process]:
-                arm = runs[which].run.arm
-                observed = Arm(arm.name, arm.changed, True, arm.variant)
+                condition = runs[which].run.condition
+                observed = Condition(condition.name, condition.changed, True, condition.variant)
                 look = self._run(observed, plan, "a closer look").run
                 statuses = [runs[which].run.status, look.status]
                 if statuses[0] != statuses[1]:
@@ -424,25 +430,25 @@ class _Verifier:
 
     def _is_observers(self, first: Outcome, second: Outcome) -> bool:
         """True where only the training hooks tell the two runs apart."""
-        return first.run.arm.observed != second.run.arm.observed
+        return first.run.condition.observed != second.run.condition.observed
 
     def _attributed(self, parted: _Parted) -> tuple[Outcome, Outcome, Difference]:
         """The two runs to look at closely: as few things changed between them as possible."""
         first, second, difference = parted.first, parted.second, parted.difference
-        again = self._run(first.run.arm, why="the base again")
+        again = self._run(first.run.condition, why="the base again")
         plain = self._difference(first, again)
         if plain is not None:
             return first, again, plain
-        if not second.run.arm.observed:
+        if not second.run.condition.observed:
             return self._without_hooks(first, second, difference)
-        singles = arms.single_arms(second.run.arm)
-        for arm in singles:
-            alone = self._run(arm, why=f"{arm.name} alone")
+        singles = conditions.single_changes(second.run.condition)
+        for condition in singles:
+            alone = self._run(condition, why=f"{condition.name} alone")
             found = self._difference(first, alone)
             if found is not None:
-                self.broke = arm.name
+                self.broke = condition.name
                 return first, alone, found
-        once_more = self._run(second.run.arm, why="all changed again")
+        once_more = self._run(second.run.condition, why="all changed again")
         found = self._difference(first, once_more)
         if found is not None and singles:
             self.broke = "several perturbations together"
@@ -455,16 +461,16 @@ class _Verifier:
     def _without_hooks(
         self, first: Outcome, second: Outcome, difference: Difference
     ) -> tuple[Outcome, Outcome, Difference]:
-        again = self._run(second.run.arm, why="without hooks again")
+        again = self._run(second.run.condition, why="without hooks again")
         plain = self._difference(second, again)
         if plain is not None:
             return second, again, plain
         # Without hooks objects lie elsewhere as well.
-        elsewhere = Arm(arms.LAYOUT, (arms.LAYOUT,))
-        moved = self._run(elsewhere, why=f"{arms.LAYOUT} alone")
+        elsewhere = Condition(conditions.LAYOUT, (conditions.LAYOUT,))
+        moved = self._run(elsewhere, why=f"{conditions.LAYOUT} alone")
         found = self._difference(first, moved)
         if found is not None:
-            self.broke = arms.LAYOUT
+            self.broke = conditions.LAYOUT
             return first, moved, found
         difference.text += (
             "; runs with training hooks are equal to each other, and so are those without: the "
@@ -606,7 +612,7 @@ def _not_compared(outcomes: list[Outcome], request: Request, given: Mapping[str,
     lines += [f"files: none matches {pattern}" for pattern in missing]
     # Each once, of whichever run.
     for outcome in outcomes:
-        for line in (*arms.limits(outcome.run.arm), *outcome.run.notes):
+        for line in (*conditions.limits(outcome.run.condition), *outcome.run.notes):
             if line not in lines:
                 lines.append(line)
     if not request.perturb:
