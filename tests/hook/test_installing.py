@@ -111,7 +111,7 @@ def test_install_updates_an_older_installation(fresh: Fresh) -> None:
     module = stdlib_of(python) / "seed_init/hook/streams.py"
     module.unlink()
     module.write_text("# an older release\n")
-    assert f"installed {module.parents[1]}" in seed_init(python, "install").stdout
+    assert f"installed {module.parent.parent}" in seed_init(python, "install").stdout
     assert module.read_bytes() == (PACKAGE / "hook/streams.py").read_bytes()
 
 
