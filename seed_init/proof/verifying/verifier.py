@@ -6,7 +6,6 @@ say whether plain repetition or one of the perturbations broke equality, and the
 at closely (`locating`).
 """
 
-import copy
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
@@ -339,10 +338,7 @@ class _Verifier:
 
     def _difference(self, first: Outcome, second: Outcome) -> Difference | None:
         both = first.run.arm.observed and second.run.arm.observed
-        processes = [outcome.processes for outcome in (first, second)]
-        if not both:
-            processes = [_without_steps(each) for each in processes]
-        difference = first_difference(*processes)
+        difference = first_difference(first.processes, second.processes, steps=both)
         if difference is not None and difference.level == "trace" and _failures([first, second]):
             difference = None  # a step that is missing in a trace may only not have been seen
         names = [first.name, second.name]
@@ -499,16 +495,6 @@ class _Verifier:
 
 def _reason(error: Exception) -> str:
     return getattr(error, "strerror", None) or str(error)
-
-
-def _without_steps(processes: list[Process]) -> list[Process]:
-    made = []
-    for process in processes:
-        shallow = copy.copy(process)
-        # The tables are for the names of final parameters.
-        shallow.events = process.of("end", "tensors")
-        made.append(shallow)
-    return made
 
 
 def _has_ranks(processes: list[Process]) -> bool:
