@@ -228,8 +228,7 @@ def _unequal_tensors(kind: str, one: Seen, other: Seen) -> Unequal:
     # Records of runs of unlike length may stand for groups of unlike size.
     group = max(one.group[kind], other.group[kind])
     columns = [
-        coarsened(list(seen.columns[kind]), group // seen.group[kind])
-        for seen in (one, other)
+        coarsened(list(seen.columns[kind]), group // seen.group[kind]) for seen in (one, other)
     ]
     found = []
     for index, pair in enumerate(zip(*columns)):
