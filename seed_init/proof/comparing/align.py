@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Which process, and which step of it, of one run belongs to which of another run.
 
 `verify`, `compare` and `report` all ask here, so that they look at the same pairs.

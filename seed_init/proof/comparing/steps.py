@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What differs between two runs, step by step, and what of it comes first."""
 
 from collections.abc import Iterator, Sequence

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Fingerprints of many tensors in a few bits: what a record keeps of them.
 
 A journal has 64 bits of each tensor. A record has one sum for all tensors of a kind, which shows

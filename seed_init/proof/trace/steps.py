@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What a process trained, as objects: where each optimizer starts, each step, and the end.
 
 A journal and a record have two encodings of them (`packing`). `training_of` and `end_of` are the

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Which change between two runs broke their equality: as few things changed as possible."""
 
 from dataclasses import dataclass

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What a verification has looked at, what it could not look at, and what failed."""
 
 from collections.abc import Mapping, Sequence

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Where two runs of a verification differ: in their steps, exit status, output or files."""
 
 from pathlib import Path

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The runs of one verification: makes them, and keeps what each of them left."""
 
 import time

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The result of a verification: what a record keeps of it, and what is read back from there."""
 
 from collections.abc import Mapping
