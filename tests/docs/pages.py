@@ -1,4 +1,4 @@
-"""The Markdown pages of this repository, as their readers see them: headings, links, code, tables."""
+"""The Markdown pages of this repository: their headings, links, code and tables."""
 
 import re
 import subprocess
@@ -93,10 +93,6 @@ class Page:
         blocks = [Code(t.info, t.content) for t in self.tokens if t.type == "fence"]
         return [block for block in blocks if language in (None, block.language)]
 
-    def inline_code(self) -> list[str]:
-        """What stands between backticks in the text."""
-        return [token.content for token in self._inline() if token.type == "code_inline"]
-
     def tables(self) -> list[Table]:
         """Every table, with the heading that it stands below."""
         tables = []
@@ -143,8 +139,7 @@ class Page:
 
     def _inline(self) -> Iterator[Token]:
         for token in self.tokens:
-            for child in token.children or ():
-                yield child
+            yield from token.children or ()
 
 
 def _shown(heading: Token) -> str:

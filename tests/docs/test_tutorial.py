@@ -20,11 +20,11 @@ from .pages import REPOSITORY, Code, page, tracked
 
 TUTORIAL = "docs/tutorial.md"
 GAP = "…"
-"""In the output that is shown: a line of nothing else stands for any lines, in a line for any text."""
+"""In output that is shown: a line of nothing else stands for any lines; in a line, for any text."""
 
 MARK = "-- end of command"
 MAKES_THE_ENVIRONMENT = "python3 -m venv tour"
-OWN_SETUPTOOLS = "lib/python3*/site-packages/setuptools*"
+SITE_PACKAGES = "tour/lib/python3*/site-packages"
 
 
 @dataclass(frozen=True)
@@ -71,9 +71,9 @@ def script(blocks: list[Code]) -> Iterator[str]:
                 yield f'printf "\\n{MARK} %s\\n" $?'
                 if step.command == MAKES_THE_ENVIRONMENT:
                     # The packages of the tests' environment, setuptools among them.
-                    yield f"rm -rf tour/{OWN_SETUPTOOLS}"
-                    packages = sysconfig.get_path("purelib")
-                    yield f"for d in tour/lib/python3*/site-packages; do echo {packages} > $d/packages.pth; done"
+                    yield f"rm -rf {SITE_PACKAGES}/setuptools*"
+                    yield f"echo {sysconfig.get_path('purelib')} > packages.pth"
+                    yield f"cp packages.pth {SITE_PACKAGES}/"
 
 
 def copy_of_the_repository(folder: Path) -> Path:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from seed_init import seeding, startup
+from seed_init.hook import seeding, startup
 from seed_init.libraries import uncovered
 
 from .support import REPOSITORY, answer, once, output, program, run
@@ -120,7 +120,7 @@ class TestInLoaderWorkers:
 
 def test_no_library_is_imported_for_it(python: Path) -> None:
     code = (
-        "import random, numpy.random, sys; from seed_init import startup; "
+        "import random, numpy.random, sys; from seed_init.hook import startup; "
         "print(sorted(startup.LIBRARIES.keys() & sys.modules.keys()))"
     )
     assert output(python, "-c", code, env={"SEED": "7"}) == "['numpy.random', 'random']"

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from hook.support import answer, once
 
-from seed_init.proof import journal
+from seed_init.proof.trace import journal
 
 from .running import PROGRAMS, NullCuda
 

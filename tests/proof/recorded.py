@@ -12,7 +12,7 @@ from typing import Any
 import jsonschema
 from hook.support import REPOSITORY, Completed, environment_of, run
 
-SCHEMA = json.loads((REPOSITORY / "seed_init/proof/schema/record-1.schema.json").read_text())
+SCHEMA = json.loads((REPOSITORY / "seed_init/proof/trace/schema/record-1.schema.json").read_text())
 
 TRAINING = """
 import os, sys, time, torch

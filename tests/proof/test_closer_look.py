@@ -7,7 +7,7 @@ import pytest
 from hook.conftest import fresh
 from hook.support import run
 
-from seed_init.proof import journal
+from seed_init.proof.trace import journal
 
 __all__ = ["fresh"]
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from hook.support import Completed, once, run
 
-from seed_init.proof import journal, records
+from seed_init.proof.trace import journal, records
 
 from . import recorded
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from hook.support import Completed, environment_of, once, run
 
-from seed_init import startup
+from seed_init.hook import startup
 from seed_init.proof.cost import choices, drawing, judging, measuring
 from seed_init.proof.cost.choices import CHOICES
 from seed_init.proof.cost.judging import Judgement

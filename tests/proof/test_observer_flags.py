@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from hook.support import once, run
 
-from seed_init.proof import journal
+from seed_init.proof.trace import journal
 
 from . import recorded
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from hook.support import Completed, once, run
 
-from seed_init.proof import journal, packing, records
+from seed_init.proof.trace import journal, packing, records
 
 from .test_redaction import KNOWN, MARKS, NAMED, S
 

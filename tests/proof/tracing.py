@@ -10,7 +10,7 @@ from typing import Any
 
 from hook.support import output, run
 
-from seed_init.proof import journal
+from seed_init.proof.trace import journal
 
 PRELUDE = """
 import hashlib, json, os, sys
