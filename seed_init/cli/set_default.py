@@ -34,7 +34,7 @@ def add(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         type=assignment,
         metavar="NAME=VALUE",
-        help="a variable of the README's table, except SEED_INIT; NAME= takes it out",
+        help="a variable of docs/reference/variables.md, except SEED_INIT; NAME= takes it out",
     )
     parser.add_argument(
         "--file",

@@ -10,10 +10,11 @@ from seed_init.cli.errors import LOST, CommandError
 from seed_init.proof.comparing import output_lines
 from seed_init.proof.redaction.secret_words import words_without_secrets
 from seed_init.proof.running import commands
-from seed_init.proof.running.conditions import Condition
 from seed_init.proof.running.progress import Line
 from seed_init.proof.trace import journal
-from seed_init.proof.verifying import verifier
+from seed_init.proof.verifying import verdict, verifier
+from seed_init.proof.verifying.runs import Request
+from seed_init.proof.verifying.verdict import Verification
 
 EXAMPLES = """\
 examples:
@@ -24,10 +25,10 @@ examples:
 """
 
 STATUSES = {
-    verifier.IDENTICAL: 0,
-    verifier.DIFFERENT: 1,
-    verifier.FAILED: 2,
-    verifier.UNPROVEN: 4,  # 3 is `compare`'s, for records with nothing in common
+    verdict.IDENTICAL: 0,
+    verdict.DIFFERENT: 1,
+    verdict.FAILED: 2,
+    verdict.UNPROVEN: 4,  # 3 is `compare`'s, for records with nothing in common
 }
 """Verdict to exit status."""
 
@@ -119,8 +120,8 @@ def run(options: argparse.Namespace) -> int:
     return status
 
 
-def _request(options: argparse.Namespace) -> verifier.Request:
-    return verifier.Request(
+def _request(options: argparse.Namespace) -> Request:
+    return Request(
         command=tuple(options.command),
         runs=options.runs,
         perturb=options.perturb,
@@ -133,7 +134,7 @@ def _request(options: argparse.Namespace) -> verifier.Request:
     )
 
 
-def _verified(request: verifier.Request) -> verifier.Verification:
+def _verified(request: Request) -> Verification:
     try:
         with Line() as line:
             return verifier.verify(request, line if line.shown else None)
@@ -144,7 +145,7 @@ def _verified(request: verifier.Request) -> verifier.Verification:
         raise CommandError(f"the runs cannot be compared: {error}") from None
 
 
-def as_lines(result: verifier.Verification) -> list[str]:
+def as_lines(result: Verification) -> list[str]:
     """Return the result, on one screen."""
     lines = [_headline(result), ""]
     lines += _runs(result)
@@ -153,34 +154,33 @@ def as_lines(result: verifier.Verification) -> list[str]:
     return [*lines, "", *_coverage(result)]
 
 
-def _headline(result: verifier.Verification) -> str:
+def _headline(result: Verification) -> str:
     seed = f"SEED={result.seed}" if result.seed else "SEED is not set in the environment"
     command = " ".join(words_without_secrets(result.command))
-    if result.verdict == verifier.IDENTICAL:
+    if result.verdict == verdict.IDENTICAL:
         return f"IDENTICAL: {command} ({seed})"
-    if result.verdict == verifier.DIFFERENT:
+    if result.verdict == verdict.DIFFERENT:
         return f"DIFFERENT: {command} ({seed})"
-    if result.verdict == verifier.UNPROVEN:
+    if result.verdict == verdict.UNPROVEN:
         return f"UNPROVEN: {command} ({seed}): {result.reason}"
     return f"FAILED: {result.reason}"
 
 
-def _runs(result: verifier.Verification) -> list[str]:
+def _runs(result: Verification) -> list[str]:
     lines = []
-    for outcome in result.runs:
-        status = f", exit status {outcome.run.status}" if outcome.run.status else ""
-        changes = _changes(outcome.run.condition)
-        lines.append(f"  {outcome.name}  {outcome.run.seconds:6.1f} s  {changes}{status}")
+    for run in result.runs:
+        status = f", exit status {run.status}" if run.status else ""
+        lines.append(f"  {run.name}  {run.seconds:6.1f} s  {_changes(run)}{status}")
     return lines
 
 
-def _changes(condition: Condition) -> str:
-    if not condition.observed:
+def _changes(run: verdict.VerifiedRun) -> str:
+    if not run.observed:
         return "without training hooks"
-    return f"{', '.join(condition.changed)} changed" if condition.changed else "base"
+    return f"{', '.join(run.changed)} changed" if run.changed else "base"
 
 
-def _difference(result: verifier.Verification) -> list[str]:
+def _difference(result: Verification) -> list[str]:
     difference = result.difference
     assert difference is not None
     lines = [difference.first_observed]
@@ -205,7 +205,7 @@ def _difference(result: verifier.Verification) -> list[str]:
     return lines
 
 
-def _coverage(result: verifier.Verification) -> list[str]:
+def _coverage(result: Verification) -> list[str]:
     compared = result.compared
     parts = [f"{compared['steps']} steps" if compared["steps"] else ""]
     parts.append(f"{compared['ranks']} ranks" if compared["ranks"] else "")
