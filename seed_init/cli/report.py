@@ -48,7 +48,7 @@ def run(options: argparse.Namespace) -> int:
     The verdict is not the exit status: the command has done what it was asked for.
     """
     # Not at the top: `seed-init --help` needs none of it.
-    from seed_init.proof.reporting import adapter, page
+    from seed_init.proof.reporting import page, view
     from seed_init.proof.trace import records
 
     target: Path = options.output or DEFAULT
@@ -58,7 +58,7 @@ def run(options: argparse.Namespace) -> int:
         if not options.json:
             check_target(target, options.records, options.force)
         _check_all(options.records)
-        report = adapter.report(options.records)
+        report = view.report(options.records)
         if options.json:
             return output.tell(printing.as_json(report.as_json()), 0)
         write(target, page.render(report), options.force)
