@@ -36,6 +36,8 @@ from seed_init.proof.reporting.model import (
 )
 from seed_init.proof.verifying.verdict import Verification, VerifiedRun
 
+from .answers import by_compare, by_report
+
 # One worker makes the records and starts the browser, once each.
 pytestmark = [pytest.mark.torch, pytest.mark.xdist_group("report")]
 
@@ -237,6 +239,12 @@ def test_steps_that_one_run_does_not_have_are_no_equal_steps(shown: Callable[...
     assert found["differences"][0]["trail"] == [
         "Up to there all steps are equal; only A (one.json) has this step."
     ]
+
+
+@pytest.mark.parametrize("pair", [pair for pair in OF_PAGES.values() if len(pair) == 2])
+def test_the_page_names_what_compare_names(records: Path, pair: tuple[str, str]) -> None:
+    one, other = (records / f"{name}.json" for name in pair)
+    assert by_report(one, other) == by_compare(one, other)
 
 
 def test_losses_that_are_no_numbers_are_named_in_json(shown: Callable[..., Any]) -> None:
