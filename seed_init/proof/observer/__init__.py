@@ -18,7 +18,7 @@ from functools import wraps
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
-from seed_init.hook import seeding
+from seed_init.hook import say, seeding
 from seed_init.hook.refusals import Refusal
 from seed_init.proof.observer import owner as owners
 from seed_init.proof.trace import journal as journals
@@ -164,7 +164,7 @@ def report_failure(what: str, error: Exception) -> None:
 
     line = f"{what} failed with {type(error).__name__}: {error}{_place_in_us(error)}"
     line = without_secrets(line)
-    seeding.say(f"observing is incomplete: {line}")
+    say(f"observing is incomplete: {line}")
     with suppress(OSError):  # the trace directory is gone, or the disk full
         journal.write("failed", what=line)
 

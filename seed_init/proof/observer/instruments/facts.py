@@ -24,7 +24,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from seed_init.hook import children, determinism, settings, status
+from seed_init.hook import determinism, state, status
 from seed_init.proof import observer
 from seed_init.proof.redaction import redaction
 
@@ -45,10 +45,10 @@ def start() -> None:
 
 
 def _at_start() -> dict[str, Any]:
-    held = settings.current()
-    rows = [] if held is None else status.settings_in_order(held)
+    settings = state.settings
+    rows = [] if settings.is_off else status.settings_in_order(settings)
     return {
-        "main": children.is_main(),
+        "main": state.is_main(),
         "cwd": os.getcwd(),  # noqa: PTH109  no Path is needed
         "python": _python(),
         "environment": redaction.variables(os.environ),
@@ -152,7 +152,7 @@ def _flags() -> dict[str, Any]:
     """
     import torch
 
-    from seed_init.libraries import torch as library
+    from seed_init.libraries import torch_flags as library
 
     backends = torch.backends
     matmul = backends.cuda.matmul
@@ -177,7 +177,7 @@ def _flags() -> dict[str, Any]:
         more[f"fp32_precision_{backend}_{operator}"] = partial(
             lambda *of: torch._C._get_fp32_precision_getter(*of), backend, operator
         )
-    flags: dict[str, Any] = library.current()
+    flags: dict[str, Any] = library.now()
     for name, question in more.items():
         try:
             flags[name] = question()
@@ -197,7 +197,7 @@ _PRECISIONS = (
 
 
 def _end() -> None:
-    if not children.is_main():
+    if not state.is_main():
         return
     fields: dict[str, Any] = {"moment": "end", "modules": _modules(), "seeds": _seeds()}
     fields["path"] = [entry for entry in sys.path if entry]
@@ -215,9 +215,9 @@ def _end() -> None:
 
 def _seeds() -> dict[str, Any]:
     """What seeded this process: see `seed_init.status`."""
-    state = status.status()
+    told = status.status()
     kept = ("seed", "restart", "path", "seeded", "unseeded", "reseeded", "not_covered")
-    return {name: state[name] for name in kept}
+    return {name: told[name] for name in kept}
 
 
 def _modules() -> list[str]:

@@ -16,14 +16,14 @@ def install() -> None:
     import torch
     from torch.optim.optimizer import register_optimizer_step_post_hook
 
-    from seed_init.libraries import torch as library
+    from seed_init.libraries import torch_flags as library
 
     library.follow()
     last: dict[str, str] = {}
 
     @observer.guarded
     def look() -> None:
-        now = library.current()
+        now = library.now()
         changed = {name: value for name, value in now.items() if last.get(name) != value}
         if changed:
             # Known of the flags that have a setter of Python's own.

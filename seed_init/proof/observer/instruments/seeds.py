@@ -43,7 +43,7 @@ def _watch_random() -> None:
     import random
 
     # First the hook's own stand-in, which does nothing where it finds another one.
-    seeding._watch(dict(seeding.imported_libraries())["random"])
+    dict(seeding.imported_libraries())["random"].watch()
     original, shared = random.Random.seed, random._inst
 
     @callers.like(original)

@@ -19,7 +19,7 @@ from collections.abc import Callable
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
-from seed_init.hook import children
+from seed_init.hook import state
 from seed_init.proof import observer
 from seed_init.proof.observer import keeping
 from seed_init.proof.observer.capturing import is_capturing
@@ -147,14 +147,14 @@ after_step: "list[Callable[[int], None]]" = []
 def _end() -> None:
     finish()
     _end_workers()
-    if children.rank() is not None:
+    if state.rank() is not None:
         time.sleep(GRACE)
     observer.end_process()
 
 
 def _end_workers() -> None:
     """End the children that multiprocessing would end at exit, such as a DataLoader's workers."""
-    modules: list[Any] = list(children.modules.values())
+    modules: list[Any] = list(state.copies.values())
     for module in modules:
         for child in module.active_children():
             child.terminate()
@@ -213,9 +213,9 @@ def _resident() -> int | None:
 
 
 def _flags() -> dict[str, str]:
-    from seed_init.libraries import torch as library
+    from seed_init.libraries import torch_flags as library
 
-    return library.current()
+    return library.now()
 
 
 def _machine(torch: Any) -> dict[str, Any]:
