@@ -8,7 +8,7 @@ from typing import Any
 from seed_init.hook import callers
 from seed_init.proof import observer
 from seed_init.proof.observer.capturing import is_capturing
-from seed_init.proof.observer.instruments import window
+from seed_init.proof.observer.closely import state
 
 DEPTH = 6
 """Levels of lists and dictionaries that are looked into."""
@@ -32,7 +32,7 @@ def install() -> None:
     @callers.like(original)
     def following(self: Any) -> Any:
         global current, arriving
-        if not window.is_open:
+        if not state.is_open:
             return original(self)
         number = current = self._num_yielded
         arriving = isinstance(self, dataloader._MultiProcessingDataLoaderIter)
@@ -46,7 +46,7 @@ def install() -> None:
     @observer.guarded
     def see(number: int, batch: Any) -> None:
         frame = observer.user_frame()
-        window.write("batch", number=number, digest=digest(batch), **window.place(frame))
+        state.write("batch", number=number, digest=digest(batch), **state.source(frame))
 
     base.__next__ = following
 

@@ -9,7 +9,7 @@ import sys
 from typing import Any
 
 from seed_init.proof import observer
-from seed_init.proof.observer.instruments import window
+from seed_init.proof.observer.closely import state
 from seed_init.proof.observer.tensors import generators
 
 MOST = 300_000
@@ -22,7 +22,7 @@ _seen = 0
 
 def start() -> None:
     """Look while the window is open."""
-    window.during(_begin, _end)
+    state.during(_begin, _end)
 
 
 def _begin() -> None:
@@ -76,7 +76,7 @@ def _line(frame: Any, event: str, argument: Any) -> Any:
 
 def _remember(frame: Any) -> None:
     global _last
-    _last = window.place(frame)
+    _last = state.source(frame)
 
 
 def _look() -> None:
@@ -91,5 +91,5 @@ def _look() -> None:
         for name, position in now.items():
             # A library that has just been imported has not drawn.
             if name in _before and position != _before[name]:
-                window.write("draw", generator=name, position=position, **_last)
+                state.write("draw", generator=name, position=position, **_last)
         _before = now

@@ -4,7 +4,7 @@
 from typing import Any
 
 from seed_init.proof import observer
-from seed_init.proof.observer.instruments import window
+from seed_init.proof.observer.closely import state
 
 stack: "list[str]" = []
 """Qualified names of the modules that are running, outermost first."""
@@ -16,7 +16,7 @@ def install() -> None:
     """Follow every module while the window is open."""
     from torch.nn.modules import module
 
-    from seed_init.proof.observer.instruments.steps import unless_compiling
+    from seed_init.proof.observer.torch_hooks import unless_compiling
 
     handles: list[Any] = []
 
@@ -34,7 +34,7 @@ def install() -> None:
             handles.pop().remove()
         stack.clear()
 
-    window.during(opened, closed)
+    state.during(opened, closed)
 
 
 @observer.guarded
@@ -43,7 +43,7 @@ def before(module: Any, arguments: Any) -> None:
     from seed_init.proof.observer.closely.batches import digest
 
     stack.append(name_of(module))
-    window.write("module", name=stack[-1], phase="input", digest=digest(arguments))
+    state.write("module", name=stack[-1], phase="input", digest=digest(arguments))
 
 
 @observer.guarded
@@ -60,7 +60,7 @@ def after(module: Any, arguments: Any, *rest: Any) -> None:
 
     if stack:
         fields = {"digest": digest(rest[-1]), "keywords": digest(rest[:-1])}
-        window.write("module", name=stack.pop(), phase="output", **fields)
+        state.write("module", name=stack.pop(), phase="output", **fields)
 
 
 def name_of(module: Any) -> str:

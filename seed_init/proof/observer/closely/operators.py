@@ -16,8 +16,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from seed_init.hook import callers
 from seed_init.proof import observer
 from seed_init.proof.observer.capturing import is_capturing
-from seed_init.proof.observer.closely import batches, modules
-from seed_init.proof.observer.instruments import window
+from seed_init.proof.observer.closely import batches, modules, state
 from seed_init.proof.observer.tensors.fingerprints import number_of_storage, shape_of
 
 UNINITIALISED = (
@@ -46,7 +45,7 @@ def install() -> None:
         if _modes and torch._C._len_torch_dispatch_stack() and _innermost() is _modes[-1]:
             _modes.pop().__exit__(None, None, None)
 
-    window.during(opened, closed)
+    state.during(opened, closed)
 
 
 def _innermost() -> Any:
@@ -66,7 +65,7 @@ class _Seeing(TorchDispatchMode):  # type: ignore[misc]
     ) -> Any:
         keywords = keywords or {}
         if (
-            not window.is_open
+            not state.is_open
             or observer.here.observing
             or batches.arriving
             or operator.namespace == "profiler"  # marks, whose operands are addresses
@@ -107,15 +106,15 @@ class _Seeing(TorchDispatchMode):  # type: ignore[misc]
             self.unwritten -= self._written(operator, arguments, keywords)
             changed = [arguments, keywords] if operator._schema.is_mutable else []
             results = self._digest([result, changed])
-        window.write("operator", name=name, results=results, **(before or {}))
+        state.write("operator", name=name, results=results, **(before or {}))
 
     def _context(self) -> dict[str, Any]:
         """Where in the program an operator runs: line, module, and in a backward pass its node."""
         inner = callers.above(1)
         node: Any = torch._C._current_autograd_node()
-        context = window.place(observer.user_frame(inner))
+        context = state.source(observer.user_frame(inner))
         if node is not None and not context:  # the engine's thread for a device has no frame
-            context = dict(window.backward_from)
+            context = dict(state.backward_from)
         if modules.stack:
             context["module"] = modules.stack[-1]
         if batches.current is not None:
@@ -124,8 +123,8 @@ class _Seeing(TorchDispatchMode):  # type: ignore[misc]
             context["node"] = node.name()
             forward = self.forward.get(node._sequence_nr(), {})
             # A function of the user's own that runs in the backward pass has lines of its own.
-            is_own = context.get("file") and window.place_of(context) != window.backward_from
-            return context | forward | (window.place_of(context) if is_own else {})
+            is_own = context.get("file") and state.source_of(context) != state.backward_from
+            return context | forward | (state.source_of(context) if is_own else {})
         # The node of an operator is made just before it runs.
         following = torch.autograd._get_sequence_nr()
         if following > self.next:

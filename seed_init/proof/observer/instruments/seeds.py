@@ -138,8 +138,7 @@ def _write(generator: str, given: Any, frame: Any) -> None:
     if user is None:
         return
     _written += 1
-    from seed_init.proof.observer.closely import batches
-    from seed_init.proof.observer.instruments import window
+    from seed_init.proof.observer.closely import batches, state
 
     observer.journal.write(
         "seed",
@@ -147,7 +146,7 @@ def _write(generator: str, given: Any, frame: Any) -> None:
         name=places.callee(user, f"{generator}'s seed"),
         given=_shown(given),
         digest=batches.digest(given),
-        **window.place(user),
+        **state.source(user),
     )
 
 

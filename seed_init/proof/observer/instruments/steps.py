@@ -52,6 +52,7 @@ def install() -> None:
     # torch.optim is loaded by torch itself; these modules only now.
     from seed_init.proof.observer.tensors import optimizers
     from seed_init.proof.observer.tensors.fingerprints import undisturbed
+    from seed_init.proof.observer.torch_hooks import unless_compiling
 
     global _steps
     _steps = steps = Steps()
@@ -90,38 +91,20 @@ def _watch_exit() -> None:
     os._exit = _exit
 
 
-def unless_compiling(hook: Any) -> Any:
-    """A hook of PyTorch's that does nothing, and breaks no graph, while Dynamo compiles."""
-    import torch
-
-    def outside(*arguments: Any) -> None:
-        # Dynamo takes this for a constant, and nothing of us gets into its graph.
-        if torch.compiler.is_compiling():
-            return
-        hook(*arguments)
-
-    return outside
-
-
 def _watch_backward(seen: Any) -> None:
     import torch
+
+    from seed_init.proof.observer.torch_hooks import readable_twice
 
     original = torch.autograd.backward
 
     @callers.like(original)
     def backward(tensors: Any, *arguments: Any, **keywords: Any) -> None:
-        tensors = at_once(tensors)
+        tensors = readable_twice(tensors)
         seen(tensors)
         original(tensors, *arguments, **keywords)
 
     torch.autograd.backward = backward
-
-
-def at_once(tensors: Any) -> Any:
-    """The roots of a backward pass as what can be looked at twice: an iterator cannot."""
-    import torch
-
-    return tensors if isinstance(tensors, (torch.Tensor, tuple, list)) else tuple(tensors)
 
 
 class Table:

@@ -39,8 +39,8 @@ def install() -> None:
     """Follow every optimizer of this process."""
     from torch.optim.optimizer import register_optimizer_step_post_hook
 
-    from seed_init.proof.observer.instruments.steps import unless_compiling
     from seed_init.proof.observer.tensors import optimizers
+    from seed_init.proof.observer.torch_hooks import unless_compiling
 
     optimizers.watch()
     os.register_at_fork(after_in_child=observer.guarded(_leave_to_parent))
