@@ -3,7 +3,7 @@
 
 from typing import Any
 
-from seed_init.proof import observer
+from seed_init.proof.observer import core
 from seed_init.proof.observer.closely import state
 
 stack: "list[str]" = []
@@ -37,7 +37,7 @@ def install() -> None:
     state.during(opened, closed)
 
 
-@observer.guarded
+@core.guarded
 def before(module: Any, arguments: Any) -> None:
     """A module begins."""
     from seed_init.proof.observer.closely.batches import digest
@@ -46,7 +46,7 @@ def before(module: Any, arguments: Any) -> None:
     state.write("module", name=stack[-1], phase="input", digest=digest(arguments))
 
 
-@observer.guarded
+@core.guarded
 def after(module: Any, arguments: Any, *rest: Any) -> None:
     """A module has ended.
 

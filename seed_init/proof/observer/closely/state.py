@@ -8,7 +8,7 @@ The instrument `window` opens and closes the window; the parts of the closer loo
 from collections.abc import Callable
 from typing import Any
 
-from seed_init.proof import observer
+from seed_init.proof.observer import core
 
 MOST = 200_000
 """Events that are written: a first step may come after hours of preparation."""
@@ -30,8 +30,8 @@ def during(opened: "Callable[[], None]", closed: "Callable[[], None]") -> None:
         opened: called when the window opens; called at once where the window is open already.
         closed: called when the window closes; what was registered last is called first.
     """
-    _when_opened.append(observer.guarded(opened))
-    _when_closed.append(observer.guarded(closed))
+    _when_opened.append(core.guarded(opened))
+    _when_closed.append(core.guarded(closed))
     if is_open:
         _when_opened[-1]()
 
@@ -51,7 +51,7 @@ def close_window() -> None:
         function()
     if is_open:
         is_open = False
-        observer.journal.write("closed")
+        core.journal.write("closed")
 
 
 def write(event: str, **fields: Any) -> None:
@@ -66,23 +66,7 @@ def write(event: str, **fields: Any) -> None:
         return
     _written += 1
     if _written > MOST:
-        observer.journal.write("failed", what=f"only the first {MOST} events of the step were seen")
+        core.journal.write("failed", what=f"only the first {MOST} events of the step were seen")
         close_window()
         return
-    observer.journal.write(event, fine=True, **fields)
-
-
-def source(frame: Any) -> dict[str, Any]:
-    """Return file, line and function of a frame, as an event has them; {} where there is none."""
-    if frame is None:
-        return {}
-    return {
-        "file": frame.f_code.co_filename,
-        "line": frame.f_lineno,
-        "function": frame.f_code.co_name,
-    }
-
-
-def source_of(event: dict[str, Any]) -> dict[str, Any]:
-    """Return file, line and function of an event."""
-    return {key: event[key] for key in ("file", "line", "function") if key in event}
+    core.journal.write(event, fine=True, **fields)

@@ -14,7 +14,7 @@ import threading
 from typing import Any
 
 from seed_init.hook import callers
-from seed_init.proof import observer
+from seed_init.proof.observer import callbacks, core
 from seed_init.proof.observer.capturing import is_capturing
 from seed_init.proof.observer.tensors import generators
 
@@ -37,9 +37,9 @@ if TYPE_CHECKING:
 
 def start() -> None:
     """Wait for torch, and for the end."""
-    observer.after_import("torch", install)
+    callbacks.after_import("torch", install)
     # Now, so that it comes before what the instruments after this one do at the end.
-    observer.at_end(finish)
+    callbacks.at_end(finish)
 
 
 def install() -> None:
@@ -58,12 +58,12 @@ def install() -> None:
     _steps = steps = Steps()
 
     def hook(function: "Callable[..., None]") -> Any:
-        return unless_compiling(observer.guarded(undisturbed(function)))
+        return unless_compiling(core.guarded(undisturbed(function)))
 
     register_optimizer_step_pre_hook(hook(steps.before))
     register_optimizer_step_post_hook(hook(steps.after))
     _watch_backward(hook(steps.backward))
-    os.register_at_fork(after_in_child=observer.guarded(steps.leave_to_parent))
+    os.register_at_fork(after_in_child=core.guarded(steps.leave_to_parent))
     optimizers.watch()
     _watch_exit()
 
@@ -81,7 +81,7 @@ def finish() -> None:
 
 def _watch_exit() -> None:
     """Write what is still on a device before os._exit, which runs nothing at the end."""
-    original, flush = os._exit, observer.guarded(finish)
+    original, flush = os._exit, core.guarded(finish)
 
     @callers.like(original)
     def _exit(status: int) -> None:
@@ -165,7 +165,7 @@ class Steps:
 
         self.followed: ByIdentity[Followed] = ByIdentity()
         self.losses: dict[int, list[Loss]] = {}  # by thread
-        self.pending = Pending(observer.plan.get("batch", BATCH))
+        self.pending = Pending(core.plan.get("batch", BATCH))
 
     def leave_to_parent(self) -> None:
         """Begin anew in a forked child, which writes a file of its own, and free nothing."""
@@ -221,7 +221,7 @@ class Steps:
                 try:
                     loss = _loss(root)
                 except Exception as error:
-                    observer.unreadable(root, error)
+                    core.report_unreadable(root, error)
                     continue
                 if loss is not None:
                     losses.append(loss)

@@ -12,7 +12,7 @@ The plan's option `window` says which: {"optimizer": 0, "call": 12, "operators":
 from typing import Any
 
 from seed_init.hook import callers
-from seed_init.proof import observer
+from seed_init.proof.observer import callbacks, core, user_code
 from seed_init.proof.observer.capturing import is_capturing
 from seed_init.proof.observer.closely import batches, draws, modules, state
 
@@ -20,11 +20,11 @@ from seed_init.proof.observer.closely import batches, draws, modules, state
 def start() -> None:
     """Open the window now for the first call; else wait for the end of the call before."""
     draws.start()
-    observer.after_import("torch", batches.install)
-    observer.after_import("torch", modules.install)
+    callbacks.after_import("torch", batches.install)
+    callbacks.after_import("torch", modules.install)
     if options()["operators"]:
-        observer.after_import("torch", _see_operators)
-    observer.after_import("torch", install)
+        callbacks.after_import("torch", _see_operators)
+    callbacks.after_import("torch", install)
     if options()["call"] == 0:
         state.open_window()
 
@@ -39,7 +39,7 @@ def _see_operators() -> None:
 
 def options() -> dict[str, Any]:
     """Return the option `window` of the plan."""
-    found: dict[str, Any] = observer.plan["window"]
+    found: dict[str, Any] = core.plan["window"]
     return found
 
 
@@ -54,7 +54,7 @@ def install() -> None:
     optimizers.watch()
     calls = {"next": 0}
 
-    @observer.guarded
+    @core.guarded
     def after(optimizer: Any, arguments: Any, keywords: Any) -> None:
         # `steps` gives no number to a call in a capture.
         if is_capturing() or optimizers.number(optimizer) != options()["optimizer"]:
@@ -68,9 +68,9 @@ def install() -> None:
     register_optimizer_step_post_hook(unless_compiling(after))
     backward = torch.autograd.backward
 
-    @observer.guarded
+    @core.guarded
     def see(roots: Any) -> None:
-        source = state.source(observer.user_frame())
+        source = user_code.source(user_code.user_frame())
         state.backward_from = source
         for root in [roots] if isinstance(roots, torch.Tensor) else roots:
             state.write("loss", digest=batches.digest(root), **source)
