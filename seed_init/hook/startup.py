@@ -336,7 +336,7 @@ def _arm() -> None:
     _export_workspace()
     watch()
     if is_observed():
-        part("proof.observer").start(values)
+        part("proof.observer.lifecycle").start(values)
 
 
 def _export_workspace() -> None:
