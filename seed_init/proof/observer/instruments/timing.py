@@ -215,7 +215,8 @@ def _resident() -> int | None:
 def _flags() -> dict[str, str]:
     from seed_init.libraries import torch as library
 
-    return library.current()
+    workspace = os.environ.get("CUBLAS_WORKSPACE_CONFIG")
+    return library.current() | ({"CUBLAS_WORKSPACE_CONFIG": workspace} if workspace else {})
 
 
 def _machine(torch: Any) -> dict[str, Any]:
