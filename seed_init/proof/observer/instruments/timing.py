@@ -214,7 +214,8 @@ def _resident() -> int | None:
 def _flags() -> dict[str, str]:
     from seed_init.libraries import torch_flags as library
 
-    return library.now()
+    workspace = os.environ.get("CUBLAS_WORKSPACE_CONFIG")
+    return library.now() | ({"CUBLAS_WORKSPACE_CONFIG": workspace} if workspace else {})
 
 
 def _machine(torch: Any) -> dict[str, Any]:
