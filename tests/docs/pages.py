@@ -69,15 +69,15 @@ class Page:
             if opened.type == "heading_open"
         ]
 
-    def anchors(self) -> set[str]:
-        """The names by which a link can reach a heading, as GitHub makes them."""
+    def anchors(self) -> dict[str, str]:
+        """The names by which a link can reach a heading, as GitHub makes them -> the heading."""
         counts: dict[str, int] = {}
-        found = set()
+        found = {}
         for heading in self.headings():
             slug = re.sub(r"[^\w\- ]", "", heading.strip().lower()).replace(" ", "-")
             seen = counts.get(slug, 0)
             counts[slug] = seen + 1
-            found.add(f"{slug}-{seen}" if seen else slug)
+            found[f"{slug}-{seen}" if seen else slug] = heading
         return found
 
     def links(self) -> Iterator[str]:

@@ -57,8 +57,9 @@ def test_each_figure_of_the_readme_stands_on_the_page_that_it_links_to() -> None
     bullets = re.findall(r"^- (.*(?:\n  .*)*)", README.section("What to expect"), re.MULTILINE)
     assert len(bullets) >= 4
     for bullet in bullets:
-        (link,) = re.findall(r"\]\(([^)#]+)", bullet)
-        source = page(link).path.read_text()
+        (link,) = re.findall(r"\]\(([^)]+)", bullet)
+        name, _, anchor = link.partition("#")
+        source = page(name).section(page(name).anchors()[anchor])
         numbers = NUMBER.findall(re.sub(r"\([^()]*\]\([^)]*\)\)|`[^`]*`", "", bullet))
         assert numbers, bullet
         missing = [
