@@ -10,7 +10,7 @@ TAG := seed-init:2.6.0-cuda11.8-cudnn9
 # What the environment, the command line of make, or nobody has set.
 export SEED DETERMINISM JUPYTER_PORT
 
-PYTHON_FILES := seed_init image tests benchmarks examples entrypoint/seed-init-healthcheck \
+PYTHON_FILES := conftest.py seed_init image harness tests benchmarks examples entrypoint/seed-init-healthcheck \
 	entrypoint/ssh_keys.py
 SHELL_FILES := tools/*.sh tests/standin/*.sh entrypoint/seed-init-entrypoint \
 	entrypoint/seed-init-notebook entrypoint/seed-init-ssh image/seed-init image/login.sh image/root.sh \

@@ -9,7 +9,6 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from benchmarks import interpreters
 from benchmarks.cost import arms as ways
 from benchmarks.cost import measuring, plot, record, table
 from benchmarks.cost.arms import ARMS, GROUPS, Arm
@@ -21,6 +20,7 @@ from benchmarks.cost.running import (
     packages,
     train,
 )
+from harness import interpreters
 
 MODELS = ("resnet", "unet", "transformer", "lstm", "gnn", "embedding_bag", "attention", "ctc")
 """As in models.py, which is not imported here: it imports torch."""

@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from benchmarks import machine
+from harness import machine
 from seed_init import writing
 
 Result = dict[str, Any]

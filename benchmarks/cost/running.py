@@ -13,8 +13,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from benchmarks import interpreters
 from benchmarks.cost.arms import Arm
+from harness import interpreters
 
 HERE = Path(__file__).parent
 PEERS = interpreters.REPOSITORY / ".venv-peers"

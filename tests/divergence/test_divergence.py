@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from . import bit_flips
-from .catalogue import CAUGHT, CLEAN, LATENT, Case, mistakes
-from .running import verify
+from harness.divergence import bit_flips
+from harness.divergence.catalogue import CAUGHT, CLEAN, LATENT, Case, mistakes
+from harness.divergence.running import verify
 
 pytestmark = pytest.mark.torch
 

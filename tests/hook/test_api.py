@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from .support import answer, output, program, run
+from harness.processes import answer, output, run
+
+from .support import program
 
 SEED = {"SEED": "7", "SEED_INIT_LOG": "quiet"}
 

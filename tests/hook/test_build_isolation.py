@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from .support import output, program, run, site_packages_of
+from harness.processes import output, run
+
+from .support import program, site_packages_of
 
 SHOW = program("show").read_text()
 BACKEND = """

@@ -9,7 +9,11 @@ from typing import Any
 
 import pytest
 
-from .support import answer, once, output, program, run, stdlib_of
+from harness.interpreters import stdlib_of
+from harness.processes import answer, output, run
+from harness.sharing import once
+
+from .support import program
 
 METHODS = ("fork", "spawn", "forkserver")
 Drawn = list[float]

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from .support import answer, output
+from harness.processes import answer, output
 
 SEVEN = {"SEED": "7"}
 

@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from .support import output, run, site_packages_of
+from harness.processes import output, run
+
+from .support import site_packages_of
 
 PATH_WITHOUT_OURSELVES = """
 import os, sys

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from .support import answer, output, run, stdlib_of
+from harness.interpreters import stdlib_of
+from harness.processes import answer, output, run
 
 SEVEN = {"SEED": "7"}
 

@@ -7,8 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import install
-from .support import Completed, output, run, site_packages_of, stdlib_of
+from harness.fixtures import install
+from harness.interpreters import stdlib_of
+from harness.processes import Completed, output, run
+
+from .support import site_packages_of
 
 SEED = {"SEED": "7"}
 MARK = "import builtins; builtins.ran = [__name__]\n"

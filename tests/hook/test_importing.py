@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from .support import Completed, output, run
+from harness.processes import Completed, output, run
 
 QUIET = {"SEED": "7", "SEED_INIT_LOG": "quiet"}
 NO_AGENT = {"DD_TRACE_ENABLED": "0", "DD_INSTRUMENTATION_TELEMETRY_ENABLED": "0"}

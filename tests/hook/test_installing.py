@@ -9,7 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from .support import REPOSITORY, Completed, output, run, site_packages_of, stdlib_of
+from harness.interpreters import stdlib_of
+from harness.processes import REPOSITORY, Completed, output, run
+
+from .support import site_packages_of
 
 Fresh = Callable[[str], Path]
 PACKAGE = REPOSITORY / "seed_init"

@@ -9,16 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from .support import (
-    REPOSITORY,
-    Completed,
-    output,
-    program,
-    run,
-    site_packages_of,
-    stdlib_of,
-    write_defaults,
-)
+from harness.interpreters import stdlib_of
+from harness.processes import REPOSITORY, Completed, output, run
+
+from .support import program, site_packages_of, write_defaults
 
 SEED = {"SEED": "7"}
 CODE = program("show").read_text()

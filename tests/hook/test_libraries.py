@@ -5,10 +5,12 @@ from typing import Any
 
 import pytest
 
+from harness.processes import REPOSITORY, answer, output, run
+from harness.sharing import once
 from seed_init import seeding, startup
 from seed_init.libraries import uncovered
 
-from .support import REPOSITORY, answer, once, output, program, run
+from .support import program
 
 SMALL = ("cv2", "PIL.Image", "polars", "leidenalg", "sentencepiece")
 """Libraries that import no torch; they share a process."""

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from .support import answer, output, run
+from harness.processes import answer, output, run
 
 DRAW = """
 import json, random, sys, numpy

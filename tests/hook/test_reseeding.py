@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from .support import answer, output, run
+from harness.processes import answer, output, run
 
 SEVEN, MIX = {"SEED": "7"}, {"SEED": "7", "SEED_INIT_RESEED": "mix"}
 

@@ -6,7 +6,8 @@ from tempfile import NamedTemporaryFile
 
 import pytest
 
-from .support import REPOSITORY, once, output, run
+from harness.processes import REPOSITORY, output, run
+from harness.sharing import once
 
 EPOCHS = 4
 FIRST_ATTEMPT = 2

@@ -9,7 +9,10 @@ from typing import Any
 
 import pytest
 
-from .support import answer, once, program
+from harness.processes import answer
+from harness.sharing import once
+
+from .support import program
 
 STREAMS, DRAWS = 1_000, 10_000
 

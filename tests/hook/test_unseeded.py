@@ -5,7 +5,9 @@ from typing import Any, ClassVar
 
 import pytest
 
-from .support import answer, output, program, run
+from harness.processes import answer, output, run
+
+from .support import program
 
 WAYS = (
     "default_rng()",

@@ -19,9 +19,11 @@ from containers import (
     command,
     copy_checkout,
     docker,
-    free_port,
     unique,
 )
+
+from harness.sharing import once
+from harness.waiting import free_port
 
 COMPOSE_NEEDED = (2, 24)
 REGISTRY_TIMEOUT = 15  # seconds for the base's registry to answer
@@ -58,37 +60,6 @@ class Images:
 
 
 @pytest.fixture(scope="session")
-def shared(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
-    """A folder that all workers of this run see."""
-    own = tmp_path_factory.getbasetemp()
-    return own if worker_id == "master" else own.parent
-
-
-@pytest.fixture(scope="session")
-def once(shared: Path) -> Callable[[str, Callable[[], str]], str]:
-    """Make something in the first worker that needs it; the others wait and get the result."""
-
-    def make_once(name: str, make: Callable[[], str]) -> str:
-        file = shared / f"{name}.json"
-        with (shared / f"{name}.lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            if not file.exists():
-                try:
-                    result = {"made": make()}
-                except (AssertionError, OSError, subprocess.SubprocessError) as error:
-                    result = {"failed": str(error)}
-                scratch = file.with_suffix(".tmp")
-                scratch.write_text(json.dumps(result))
-                scratch.replace(file)
-        result = json.loads(file.read_text())
-        if "failed" in result:
-            pytest.fail(f"{name}: {result['failed']}", pytrace=False)
-        return result["made"]
-
-    return make_once
-
-
-@pytest.fixture(scope="session")
 def engine() -> None:
     """A Docker engine with Compose and buildx; the test is skipped where there is none."""
     missing = missing_engine()
@@ -120,13 +91,17 @@ def missing_engine() -> str | None:
 
 
 @pytest.fixture(scope="session")
-def base(engine: None, once: Callable[[str, Callable[[], str]], str]) -> Base:
+def base(engine: None, kept: Path) -> Base:
     """The pinned base where it can be had, otherwise the stand-in."""
-    pinned = pinned_base()
-    image = once("base", lambda: pinned if can_be_had(pinned) else build_standin())
-    if image == pinned:
+    image = once(kept, obtain_base)
+    if image == pinned_base():
         return Base(image, "11.8", {})
     return Base(image, "12.4", {"BASE_IMAGE": image, "BASE_DIGEST": "", "EXPECT_CUDA": "12.4"})
+
+
+def obtain_base() -> str:
+    pinned = pinned_base()
+    return pinned if can_be_had(pinned) else build_standin()
 
 
 def pinned_base() -> str:
@@ -153,22 +128,21 @@ def build_standin() -> str:
 
 
 @pytest.fixture(scope="session")
-def images(base: Base, once: Callable[[str, Callable[[], str]], str]) -> Images:
+def images(base: Base, kept: Path) -> Images:
     """All images, built from this checkout."""
-    built = Images()
+    return Images(**once(kept, build_images, base))
 
-    def build() -> str:
-        for target, tag in asdict(built).items():
-            before = docker("image", "inspect", "-f", "{{.Id}}", tag, status=None).stdout.strip()
-            arguments = [f"--build-arg={name}={value}" for name, value in base.arguments.items()]
-            docker("build", "--progress=plain", "--target", target, "--tag", tag, *arguments,
-                   REPOSITORY, timeout=BUILD_TIMEOUT)  # fmt: skip
-            after = docker("image", "inspect", "-f", "{{.Id}}", tag).stdout.strip()
-            if before not in ("", after) and not tags(before):
-                docker("image", "rm", before, status=None)  # of a former checkout
-        return "built"
 
-    once("images", build)
+def build_images(base: Base) -> dict[str, str]:
+    built = asdict(Images())
+    for target, tag in built.items():
+        before = docker("image", "inspect", "-f", "{{.Id}}", tag, status=None).stdout.strip()
+        arguments = [f"--build-arg={name}={value}" for name, value in base.arguments.items()]
+        docker("build", "--progress=plain", "--target", target, "--tag", tag, *arguments,
+               REPOSITORY, timeout=BUILD_TIMEOUT)  # fmt: skip
+        after = docker("image", "inspect", "-f", "{{.Id}}", tag).stdout.strip()
+        if before not in ("", after) and not tags(before):
+            docker("image", "rm", before, status=None)  # of a former checkout
     return built
 
 
@@ -179,10 +153,10 @@ def tags(image: str) -> list[str]:
 
 
 @pytest.fixture
-def all_cores(shared: Path) -> Iterator[None]:
+def all_cores(kept: Path) -> Iterator[None]:
     """One training at a time: OpenMP's threads spin while they wait, and two jobs that each have
     as many threads as there are cores take ten times as long as one after the other."""
-    with (shared / "cores.lock").open("w") as lock:
+    with (kept / "cores.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 

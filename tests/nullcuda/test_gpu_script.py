@@ -6,10 +6,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from hook.support import REPOSITORY
-
 from benchmarks.gpu import evidence
 from benchmarks.gpu.judging import INFO, NOT_RUN, PASS
+from harness.processes import REPOSITORY
 
 from .running import NullCuda
 

@@ -4,10 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import interpreters
-
-from .catalogue import PROGRAMS, Program
-from .running import Answer, run
+from harness import interpreters
+from harness.programs.catalogue import PROGRAMS, Program
+from harness.programs.running import Answer, run
 
 ABLE = [program for program in PROGRAMS if not program.exception]
 EXCEPTIONS = [program for program in PROGRAMS if program.exception]

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema
-from hook.support import REPOSITORY, Completed, environment_of, run
+
+from harness.processes import REPOSITORY, Completed, environment_of, run
 
 SCHEMA = json.loads((REPOSITORY / "seed_init/proof/schema/record-1.schema.json").read_text())
 

@@ -10,8 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from hook.support import REPOSITORY, environment_of
-
+from harness.processes import REPOSITORY, environment_of
 from seed_init.proof import running
 from seed_init.proof.arms import Arm, base_arm
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hook.support import output
 
+from harness.processes import output
 from seed_init.proof import arms, load
 from seed_init.proof.arms import Arm, base_arm, hook_free_arm, perturbed_arm, single_arms
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hook.support import Completed, run
 
+from harness.processes import Completed, run
 from seed_init.libraries import uncovered
 from seed_init.proof import journal
 from seed_init.proof.observer.audit import held, nondeterministic, operators

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hook.support import Completed, once, run
 
+from harness.processes import Completed, run
+from harness.sharing import once
 from seed_init.proof import journal, records
 
 from . import recorded

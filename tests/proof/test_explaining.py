@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hook.support import once
 
+from harness.sharing import once
 from seed_init.proof import records
 from seed_init.proof.explaining import explain
 

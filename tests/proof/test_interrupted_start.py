@@ -5,10 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hook.conftest import fresh
-from hook.support import run
 
-__all__ = ["fresh"]
+from harness.processes import run
 
 SENDING = r"""
 import os, signal, sys

@@ -5,8 +5,8 @@ import shlex
 from pathlib import Path
 
 import pytest
-from hook.support import Completed, run
 
+from harness.processes import Completed, run
 from seed_init.proof import records
 
 NOISE = "import os; print(os.urandom(4).hex())"

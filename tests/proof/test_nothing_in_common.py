@@ -5,7 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hook.support import once, run
+
+from harness.processes import run
+from harness.sharing import once
 
 from . import damage, recorded
 

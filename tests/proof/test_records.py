@@ -11,14 +11,12 @@ from random import Random
 from typing import Any
 
 import pytest
-from hook.conftest import fresh
-from hook.support import output, stdlib_of
 
+from harness.interpreters import stdlib_of
+from harness.processes import output
 from seed_init.proof import data_files, journal, packing, records, redaction, validation
 
 from . import recorded
-
-__all__ = ["fresh"]
 
 LIMIT = 10_000_000
 """Bytes of the record of a run of 10,000 steps."""

@@ -5,8 +5,8 @@ import shlex
 from pathlib import Path
 
 import pytest
-from hook.support import REPOSITORY
 
+from harness.processes import REPOSITORY
 from seed_init.proof import redaction, secret_names
 
 # Put together here, so that no scanner of repositories takes them for real ones.

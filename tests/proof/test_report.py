@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hook.support import REPOSITORY, Completed, run
 
+from harness.processes import REPOSITORY, Completed, run
 from seed_init.proof.reporting import charts, page
 from seed_init.proof.reporting.charts import Bin, bins, step_axis, thinned, value_axis
 from seed_init.proof.reporting.model import (

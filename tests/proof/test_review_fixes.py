@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hook.support import Completed, run
 
+from harness.processes import Completed, run
 from seed_init.proof import journal
 
 TRAINING = """

@@ -12,8 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from hook.support import REPOSITORY
 
+from harness.processes import REPOSITORY
 from seed_init.proof import arms, interrupting, load, running, temporary
 from seed_init.proof.arms import base_arm, perturbed_arm
 

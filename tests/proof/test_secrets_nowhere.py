@@ -4,8 +4,9 @@ import json
 from pathlib import Path
 
 import pytest
-from hook.support import Completed, once, run
 
+from harness.processes import Completed, run
+from harness.sharing import once
 from seed_init.proof import journal, packing, records
 
 from .test_redaction import KNOWN, MARKS, NAMED, S

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hook.support import environment_of, once, run
 
+from harness.processes import environment_of, run
+from harness.sharing import once
 from seed_init.proof import arms, commands, outputs, verify
 
 from . import recorded

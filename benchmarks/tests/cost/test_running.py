@@ -3,11 +3,11 @@
 import sys
 
 import pytest
-from hook.support import REPOSITORY, run
 
 from benchmarks.cost import measuring, table
 from benchmarks.cost.arms import ARMS, Arm
 from benchmarks.cost.running import Interpreters, operators, reason, train, with_lines
+from harness.processes import REPOSITORY, run
 
 TINY = ("--device", "cpu", "--warmup", "0", "--steps", "2", "--threads", "1")
 # An operator without a deterministic version on the CPU as well.

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks import interpreters
+from harness import interpreters
 from seed_init.proof import comparing, journal
 from seed_init.proof.differences import Difference
 

@@ -3,7 +3,6 @@
 import contextlib
 import json
 import signal
-import socket
 import subprocess
 import tempfile
 from collections.abc import Mapping
@@ -11,9 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from harness.waiting import free_port
+
 from .catalogue import Program
 
-HERE = Path(__file__).parent
+SCRIPTS = Path(__file__).parent / "scripts"
 
 OFFLINE = {
     "HF_HUB_OFFLINE": "1",
@@ -63,7 +64,7 @@ def run(
     Raises:
         Failed: it did not end within that time, or not with status 0, or without an answer.
     """
-    command = _command(program, python, source or HERE / program.file)
+    command = _command(program, python, source or SCRIPTS / program.file)
     with tempfile.TemporaryDirectory() as place:
         # Files, not pipes: what a killed launcher leaves running would keep a pipe open.
         with Path(place, "stdout").open("w") as stdout, Path(place, "stderr").open("w") as stderr:
@@ -90,19 +91,12 @@ def run(
 
 def _command(program: Program, python: Path, source: Path) -> list[str]:
     if program.how == "notebook":
-        return [str(python), str(HERE / "execute.py"), str(source)]
+        return [str(python), str(SCRIPTS / "execute.py"), str(source)]
     if program.how == "torchrun":
         launcher = ("-m", "torch.distributed.run", "--nnodes=1", "--nproc-per-node=2")
-        where = ("--master-addr=127.0.0.1", f"--master-port={_free_port()}")
+        where = ("--master-addr=127.0.0.1", f"--master-port={free_port()}")
         return [str(python), *launcher, *where, str(source)]
     return [str(python), str(source)]
-
-
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
 
 
 def _wait(process: subprocess.Popen[bytes], timeout: float) -> int | None:

@@ -1,4 +1,4 @@
-"""The programs of this directory, and what is to be expected of each.
+"""The programs of `scripts/`, and what is to be expected of each.
 
 A program prints as its last line a JSON object: `result` is everything in it that is random;
 `workers`, where it has any, is what each worker drew first.
@@ -13,7 +13,7 @@ class Program:
     """One program.
 
     Attributes:
-        file: its name in this directory.
+        file: its name in `scripts/`.
         what: what it stands for, in a few words.
         how: what runs it.
         workers: it says what its workers drew, and no two may have drawn the same.
