@@ -4,12 +4,17 @@
     test   everything, but of each catalogue only a share, another one at each commit
     all    everything
 
-A catalogue is what is marked `rotating`: a test with many cases that each prove the same thing on
-other material. Of `rotating(every=4)`, each case runs at every fourth commit. Which share runs is
-the number of the commit: how many there are before it, as `git log --first-parent` counts, so that
-four commits that follow each other run every case. Where git does not have the whole history, the
-commit's hash takes the place of its number, and where there is no git, the number is 0.
-`--rotation=N` gives another number.
+A catalogue has many cases that prove the same on other material. There are two kinds:
+
+- What is marked `rotating(every=n)`, in one file: each case runs at every n-th commit.
+- The cases of one parametrized test that is dear (`DEAR`): each runs at every fourth commit, and
+  one case at each commit where there are fewer than four. So every test runs at every commit.
+  `rotating(every=1)` takes a test out of this: all of its cases run.
+
+Which share runs is the number of the commit: how many there are before it, as
+`git log --first-parent` counts, so that n commits that follow each other run every case. Where git
+does not have the whole history, the commit's hash takes the place of its number, and where there is
+no git, the number is 0. `--rotation=N` gives another number.
 
 Without `--lane`, pytest runs what it is asked for, and prints no tables.
 
@@ -22,8 +27,9 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections import defaultdict
+import zlib
 from collections.abc import Generator, Sequence
+from dataclasses import dataclass, field
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import ModuleType
@@ -33,8 +39,14 @@ import pytest
 from harness import interpreters
 
 LANES = ("fast", "test", "all")
-NOT_FAST = ("torch", "image", "gpu", "slow")
+DEAR = ("torch", "image", "slow")
+"""The markers of tests that take seconds."""
+
+NOT_FAST = (*DEAR, "gpu")
 """The markers of what the lane `fast` leaves out."""
+
+PERIOD = 4
+"""Of how many commits one runs a case of a dear test."""
 
 MARKERS = (
     "torch: a process under test imports torch",
@@ -58,7 +70,7 @@ def pytest_configure(config: pytest.Config) -> None:
     for marker in MARKERS:
         config.addinivalue_line("markers", marker)
     option = config.option
-    if option.lane == "test" and option.rotation is None:
+    if option.lane in ("fast", "test") and option.rotation is None:
         option.rotation = commit_number(config.rootpath)
     if option.lane == "fast":
         if not hasattr(option, "wire"):  # a worker gets that of the process that started it
@@ -91,55 +103,81 @@ def commit_number(repository: Path) -> int:
 def pytest_report_header(config: pytest.Config) -> str | None:
     lane, rotation = config.option.lane, config.option.rotation
     if lane == "fast":
-        return f"lane fast: nothing that is marked {', '.join(NOT_FAST)}"
+        return f"lane fast: share {rotation}, nothing that is marked {', '.join(NOT_FAST)}"
     if lane == "test":
-        return f"lane test: of each catalogue a share, by commit {rotation}; --lane=all runs all"
+        return f"lane test: of each catalogue share {rotation}; make test-all runs all of them"
     return f"lane {lane}" if lane else None
 
 
 @pytest.hookimpl(trylast=True)  # conftests add markers before
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     lane = config.option.lane
-    if lane == "fast":
-        left_out = [item for item in items if any(map(item.get_closest_marker, NOT_FAST))]
-    elif lane == "test":
-        shares = Shares(config.option.rotation)
-        left_out = [item for item in items if not shares.has(item)]
-        config.stash[SHARES] = shares.told()
-    else:
+    if lane not in ("fast", "test"):
         return
+    if lane == "fast":
+        left_out = {item for item in items if any(map(item.get_closest_marker, NOT_FAST))}
+    else:
+        left_out = set()
+    catalogues = catalogues_of([item for item in items if item not in left_out])
+    for catalogue in catalogues:
+        left_out.update(catalogue.left_out(config.option.rotation))
+    config.stash[SHARES] = [each.told(config.option.rotation) for each in catalogues if each.named]
     if left_out:
-        kept = set(items) - set(left_out)
-        items[:] = [item for item in items if item in kept]
-        config.hook.pytest_deselected(items=left_out)
+        config.hook.pytest_deselected(items=[item for item in items if item in left_out])
+        items[:] = [item for item in items if item not in left_out]
 
 
 SHARES = pytest.StashKey[list[str]]()
 
 
-class Shares:
-    """Which cases of the catalogues run. A catalogue is one file's cases of one period."""
+@dataclass
+class Catalogue:
+    """Cases of which a share runs.
 
-    def __init__(self, number: int) -> None:
-        self.number = number
-        self.cases: defaultdict[tuple[str, int], list[bool]] = defaultdict(list)
+    Attributes:
+        name: what it is told by.
+        every: the share: one case in so many.
+        named: the end of a run tells how many of its cases have run.
+        cases: in the order in which pytest has found them.
+    """
 
-    def has(self, item: pytest.Item) -> bool:
-        """Whether a test runs: always where it is in no catalogue."""
+    name: str
+    every: int
+    named: bool
+    cases: list[pytest.Item] = field(default_factory=list)
+
+    @property
+    def first(self) -> int:
+        """Shifts the shares, so that not every catalogue runs its first cases at once."""
+        return zlib.crc32(self.name.encode())
+
+    def runs(self, number: int) -> list[bool]:
+        """For each case, whether it runs at the commit of this number."""
+        every = self.every if self.named else min(self.every, len(self.cases))
+        return [(place + self.first + number) % every == 0 for place in range(len(self.cases))]
+
+    def left_out(self, number: int) -> list[pytest.Item]:
+        return [case for case, runs in zip(self.cases, self.runs(number)) if not runs]
+
+    def told(self, number: int) -> str:
+        return f"{self.name}: {sum(self.runs(number))} of {len(self.cases)}"
+
+
+def catalogues_of(items: list[pytest.Item]) -> list[Catalogue]:
+    """The catalogues that some tests are cases of."""
+    found: dict[str, Catalogue] = {}
+    for item in items:
         marker = item.get_closest_marker("rotating")
-        if marker is None:
-            return True
-        every: int = marker.kwargs["every"]
-        cases = self.cases[item.nodeid.partition("::")[0], every]
-        cases.append(len(cases) % every == self.number % every)
-        return cases[-1]
-
-    def told(self) -> list[str]:
-        """A line for each catalogue."""
-        return [
-            f"{file}: {sum(cases)} of {len(cases)} (share {self.number % every + 1} of {every})"
-            for (file, every), cases in self.cases.items()
-        ]
+        file, *_ = item.nodeid.partition("::")
+        if marker:
+            every: int = marker.kwargs["every"]
+            catalogue = Catalogue(f"{file}, every {every}", every, named=True)
+        elif any(map(item.get_closest_marker, DEAR)) and hasattr(item, "callspec"):
+            catalogue = Catalogue(item.nodeid.partition("[")[0], PERIOD, named=False)
+        else:
+            continue
+        found.setdefault(catalogue.name, catalogue).cases.append(item)
+    return list(found.values())
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
