@@ -80,7 +80,7 @@ print(json.dumps([size, [[thirtieth(each) for each in zip(*arm)] for arm in time
 DIGESTS = """
 import hashlib, json, time
 import torch
-from seed_init.proof.observer.fingerprints import fingerprint
+from seed_init.proof.observer.tensors.fingerprints import fingerprint
 
 torch.set_num_threads(1)
 tensor, out = torch.randn(3_400_000), torch.empty((), dtype=torch.int64)

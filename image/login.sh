@@ -11,7 +11,7 @@
 _seed_init_login() {
     local said status=0
     # -I: neither a PYTHONPATH nor a file in this folder may get in the way.
-    said=$(command python -I -c 'from seed_init.login import line; print(line())' 2>&1) || status=$?
+    said=$(command python -I -c 'from seed_init.hook.login import line; print(line())' 2>&1) || status=$?
     # 78 is a refusal by the hook, whose one line says what is wrong.
     if ((status == 0 || status == 78)); then
         said=${said##*$'\n'}

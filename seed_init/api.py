@@ -17,7 +17,7 @@ def seed() -> int | None:
         worker (and in a rank, under SEED_INIT_RANKS=distinct). None where nothing is seeded
         (SEED=off, no SEED and no defaults file, SEED_INIT=0).
     """
-    from seed_init import seeding
+    from seed_init.hook import seeding
 
     return seeding.process_seed()
 
@@ -40,7 +40,7 @@ def reseed(seed: int | None = None) -> int | None:
         TypeError: `seed` is not an integer.
         ValueError: `seed` is out of range.
     """
-    from seed_init import seeding, startup
+    from seed_init.hook import seeding, startup
 
     if seed is not None:
         if not hasattr(seed, "__index__") or isinstance(seed, bool):
@@ -83,12 +83,12 @@ def generator(
         raise TypeError(f"stream must be text or None, not {type(stream).__name__}")
     import torch
 
-    from seed_init import processes, seeding
+    from seed_init.hook import children, seeding
 
     made = torch.Generator(device)
     label: str | int | None = stream
     if label is None:
-        here = processes.path, seeding.rounds[-1]
+        here = children.path, seeding.rounds[-1]
         if here not in _generators:  # a notebook may begin a round with every cell, for weeks
             for ended in [one for one in _generators if one[1] not in seeding.rounds]:
                 _generators.pop(ended, None)
@@ -116,7 +116,7 @@ def worker_init_fn(worker_id: int) -> None:
 
     import torch
 
-    from seed_init import streams
+    from seed_init.hook import streams
 
     high, low = divmod(torch.initial_seed(), 2**32)
     random.seed(streams.derive(low, ("worker", worker_id, high, "random")))
@@ -141,6 +141,6 @@ def status() -> dict[str, object]:
         it), `switches` (the same of variables by which other libraries choose deterministic
         algorithms), `installed` (where the hook is) and `not_covered` (lines; empty is good).
     """
-    from seed_init import report
+    from seed_init.hook import status
 
-    return report.status()
+    return status.status()

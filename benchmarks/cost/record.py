@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from harness import machine
-from seed_init import writing
+from seed_init.system import writing
 
 Result = dict[str, Any]
 """What one file holds: machine, settings, started, arms, models, profiles, startup."""

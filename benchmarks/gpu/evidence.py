@@ -13,8 +13,8 @@ from benchmarks.cost import ratios, record, table
 from benchmarks.cost.arms import BASE
 from benchmarks.gpu.judging import FAIL, INFO, NOT_RUN, PASS
 from benchmarks.gpu.room import REPOSITORY
-from seed_init import writing
 from seed_init.proof.cost import drawing
+from seed_init.system import writing
 
 PAGE = REPOSITORY / "docs/gpu.md"
 COSTS = REPOSITORY / "docs/cost"

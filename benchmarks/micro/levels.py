@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import torch
 
-from seed_init.determinism import LEVELS
+from seed_init.hook.determinism import LEVELS
 from seed_init.libraries.torch import SETTERS
 from seed_init.proof.cost.choices import DEFAULTS
 

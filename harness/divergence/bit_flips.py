@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness import interpreters
-from seed_init.proof import comparing, journal
-from seed_init.proof.differences import Difference
+from seed_init.proof.comparing import steps
+from seed_init.proof.comparing.difference import Difference
+from seed_init.proof.trace import journal
 
 from .catalogue import PROGRAMS
 from .running import ENVIRONMENT, Failed
@@ -82,7 +83,7 @@ def found(
     """Plant each flip in a run of its own; what its trace shows against a clean one."""
     for flip in planted:
         flipped = train(python, flip.step, flip.tensor, flip.element, flip.bit)
-        yield flip, comparing.first_difference(base, flipped)
+        yield flip, steps.first_difference(base, flipped)
 
 
 def is_exact(flip: Flip, difference: Difference | None) -> bool:

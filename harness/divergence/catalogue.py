@@ -38,7 +38,7 @@ class Expected:
     """Where the first difference is to be found. What is None is not asked for.
 
     Attributes:
-        level: what kind of difference: one of those in `seed_init.proof.differences`, or `step`
+        level: what kind of difference: one of those in `proof.comparing.difference`, or `step`
             for any in training.
         step: from 0.
         rank: of the process.

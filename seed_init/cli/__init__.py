@@ -26,8 +26,8 @@ from seed_init.cli import (
     status,
     verify,
 )
-from seed_init.proof.secret_texts import without_secrets
-from seed_init.terminal import one_line
+from seed_init.proof.redaction.secret_texts import without_secrets
+from seed_init.system.terminal import one_line
 
 COMMANDS = (
     place.add_install,

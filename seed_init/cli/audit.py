@@ -13,8 +13,11 @@ from typing import Any
 from seed_init.cli import output, printing, words
 from seed_init.cli.tables import table
 from seed_init.libraries.uncovered import REMEDIES as REMEDY_OF
-from seed_init.proof import auditing, commands, journal, recording, redaction, temporary
-from seed_init.proof.auditing import KINDS, REMEDIES, Finding
+from seed_init.proof.auditing import collecting
+from seed_init.proof.auditing.collecting import KINDS, REMEDIES, Finding
+from seed_init.proof.redaction import redaction
+from seed_init.proof.running import commands, workspace
+from seed_init.proof.trace import journal, record_parts
 
 FORMAT = 1
 """Of the JSON. Another number: another meaning of what is in it."""
@@ -88,7 +91,7 @@ def run(options: argparse.Namespace) -> int:
         # The command may leave this directory, or remove it.
         place = Path.cwd()
         file = place / options.output if options.output is not None else None
-        with temporary.results("audit") as own:
+        with workspace.results("audit") as own:
             status = _run(options, own)
             processes = journal.read(own / "trace")
     except (commands.CannotStart, journal.Unreadable) as error:
@@ -97,9 +100,9 @@ def run(options: argparse.Namespace) -> int:
     except OSError as error:
         printing.error(f"nothing can be observed here: {error}", "audit")
         return 2
-    findings = auditing.relative(auditing.collect(processes), place)
-    not_seen = auditing.not_seen(processes) if processes else [_why_nothing(status)]
-    libraries = auditing.covered(processes), auditing.indirect(processes)
+    findings = collecting.relative(collecting.collect(processes), place)
+    not_seen = collecting.not_seen(processes) if processes else [_why_nothing(status)]
+    libraries = collecting.covered(processes), collecting.indirect(processes)
     shown = (
         printing.as_json(
             as_json(options.command, status, len(processes), findings, not_seen, *libraries)
@@ -148,14 +151,14 @@ def _run(options: argparse.Namespace, directory: Path) -> int:
     if command.note:
         printing.error(command.note, "audit")
     trace = directory / "trace"
-    journal.write_plan(trace, auditing.PLAN)
+    journal.write_plan(trace, collecting.PLAN)
     aside = options.json and options.output is None
     sys.stdout.flush()
     try:
         process = subprocess.Popen(
             list(command.words),
             executable=command.program,
-            env={**os.environ, "SEED_INIT_TRACE": str(trace), recording.RECORDER: "audit"},
+            env={**os.environ, "SEED_INIT_TRACE": str(trace), record_parts.RECORDER: "audit"},
             stdout=sys.stderr if aside else None,
         )
     except OSError as error:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from seed_init.cli import output, printing
 
 if TYPE_CHECKING:
-    from seed_init.proof.comparison import Comparison
+    from seed_init.proof.comparing.comparison import Comparison
 
 STATUS = {"same": 0, "different": 1, "nothing in common": 3, "unproven": 4}
 """Verdict to exit status."""
@@ -42,7 +42,8 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
 def run(options: argparse.Namespace) -> int:
     """Compare, and print what came of it."""
     # Not at the top: `seed-init --help` needs none of it.
-    from seed_init.proof import comparison, records
+    from seed_init.proof.comparing import comparison
+    from seed_init.proof.trace import records
 
     try:
         found = comparison.compare(options.a, options.b)

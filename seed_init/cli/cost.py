@@ -7,13 +7,14 @@ from typing import Any
 
 from seed_init.cli import output, printing, words
 from seed_init.cli.tables import table
-from seed_init.determinism import UNKNOWN
-from seed_init.proof import commands, journal
+from seed_init.hook.determinism import UNKNOWN
 from seed_init.proof.cost import drawing, judging, measuring
 from seed_init.proof.cost.choices import CHOICES, REFERENCE
 from seed_init.proof.cost.judging import Judgement, Row, percent
-from seed_init.proof.progress import Line
-from seed_init.proof.secret_words import words_without_secrets
+from seed_init.proof.redaction.secret_words import words_without_secrets
+from seed_init.proof.running import commands
+from seed_init.proof.running.progress import Line
+from seed_init.proof.trace import journal
 
 EXAMPLE = f"""\
 examples:

@@ -13,11 +13,11 @@ import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from seed_init import report, settings
 from seed_init.cli import printing
 from seed_init.cli.gpu import judging
 from seed_init.cli.gpu.asking import Answer, ask
 from seed_init.cli.tables import table
+from seed_init.hook import settings, status
 
 IMAGE_FACTS = Path("/usr/local/share/seed_init/image.json")
 """Written when the image is built: what its tag promises."""
@@ -97,9 +97,9 @@ def image_facts() -> dict[str, str] | None:
 def check_hook() -> Finding:
     """Did the hook run in this Python, and can it keep its promise?"""
     current = settings.current()
-    lines = report.not_covered(current)
+    lines = status.not_covered(current)
     if lines:
-        failed = report.hook_state(current) == "not active"
+        failed = status.hook_state(current) == "not active"
         return Finding("hook", FAIL if failed else NOTE, "; ".join(lines))
     return Finding("hook", OK, "active in this Python")
 

@@ -7,7 +7,7 @@ is full, or a file cannot be written.
 import sys
 from pathlib import Path
 
-from seed_init import writing
+from seed_init.system import writing
 
 LOST = 5
 """Exit status of a command that did what it was to do, and could not write down all of it."""

@@ -6,8 +6,8 @@ import os
 import sys
 from collections.abc import Callable
 
-from seed_init import placement
 from seed_init.cli import printing
+from seed_init.installing import placement
 
 
 def add_install(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterable
 from typing import Any
 
-from seed_init.terminal import one_line
+from seed_init.system.terminal import one_line
 
 
 def as_text(lines: Iterable[str]) -> str:

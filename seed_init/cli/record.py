@@ -11,7 +11,7 @@ from seed_init.cli import printing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from seed_init.proof import forwarding
+    from seed_init.proof.running import in_place
 
 EXAMPLE = """\
 example:
@@ -60,7 +60,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
 
 def run(options: argparse.Namespace) -> int:
     """Run the command, write its record, and return its exit status."""
-    from seed_init.proof import recording
+    from seed_init.proof.trace import record_parts
 
     argv = options.command[1:] if options.command[:1] == ["--"] else options.command
     if not argv:
@@ -73,25 +73,27 @@ def run(options: argparse.Namespace) -> int:
     try:
         # The command may leave this directory, or remove it.
         output = output.absolute()
-        parts = recording.parts_of(output)
+        parts = record_parts.parts_of(output)
     except OSError as error:
         return _failed(f"cannot write {output}: {error.strerror or error}; give another FILE")
     return _record(argv, output, parts, options)
 
 
 def _record(argv: list[str], output: Path, parts: Path, options: argparse.Namespace) -> int:
-    from seed_init.proof import auditing, forwarding, journal, recording, records
+    from seed_init.proof.auditing import collecting
+    from seed_init.proof.running import in_place
+    from seed_init.proof.trace import journal, record_parts, records
 
     records.begin(parts, argv, "command", whole=True)
     if options.audit:
-        instruments = [*records.PLAN["instruments"], *auditing.PLAN["instruments"]]
+        instruments = [*records.PLAN["instruments"], *collecting.PLAN["instruments"]]
         journal.write_plan(parts, {**records.PLAN, "instruments": instruments})
-    environment = forwarding.given_environment()
-    environment |= {"SEED_INIT_TRACE": str(parts), recording.RECORDER: str(os.getpid())}
+    environment = in_place.given_environment()
+    environment |= {"SEED_INIT_TRACE": str(parts), record_parts.RECORDER: str(os.getpid())}
     try:
-        ended = forwarding.run(argv, environment)
-    except forwarding.CannotRun as error:
-        recording.remove(parts)
+        ended = in_place.run(argv, environment)
+    except in_place.CannotRun as error:
+        record_parts.remove(parts)
         printing.error(str(error), "record")
         return error.status
     try:
@@ -104,7 +106,7 @@ def _record(argv: list[str], output: Path, parts: Path, options: argparse.Namesp
         left = f"the parts are in {parts}" if parts.exists() else "nothing of it is left"
         _failed(f"cannot write {output}: {error}; {left}")
         return ended.status or NOT_WRITTEN
-    recording.remove(parts)
+    record_parts.remove(parts)
     printing.error(str(where), "record")
     if options.json:
         told = {"record": str(where), "status": ended.status}
@@ -112,10 +114,10 @@ def _record(argv: list[str], output: Path, parts: Path, options: argparse.Namesp
     return ended.status
 
 
-def _write(
-    output: Path, parts: Path, ended: "forwarding.Ended", options: argparse.Namespace
-) -> Path:
-    from seed_init.proof import auditing, data_files, journal, records, redaction
+def _write(output: Path, parts: Path, ended: "in_place.Ended", options: argparse.Namespace) -> Path:
+    from seed_init.proof.auditing import collecting
+    from seed_init.proof.redaction import redaction
+    from seed_init.proof.trace import data_files, journal, records
 
     record = records.assemble(
         parts,
@@ -126,7 +128,7 @@ def _write(
         budget=data_files.BUDGET_IN_A_HURRY if ended.told_to else data_files.BUDGET,
     )
     if options.audit:
-        found = auditing.collect(journal.read(parts))
+        found = collecting.collect(journal.read(parts))
         record["audit"] = {"findings": redaction.deep([one.to_json() for one in found])}
     if not options.force:
         return records.write_new(output, record)

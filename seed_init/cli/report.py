@@ -5,8 +5,8 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from seed_init import writing
 from seed_init.cli import output, printing
+from seed_init.system import writing
 
 DEFAULT = Path("report.html")
 
@@ -47,8 +47,8 @@ def run(options: argparse.Namespace) -> int:
     The verdict is not the exit status: the command has done what it was asked for.
     """
     # Not at the top: `seed-init --help` needs none of it.
-    from seed_init.proof import records
     from seed_init.proof.reporting import adapter, page
+    from seed_init.proof.trace import records
 
     target: Path = options.output or DEFAULT
     try:

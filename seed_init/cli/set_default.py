@@ -6,9 +6,11 @@ import stat
 import sys
 from pathlib import Path
 
-from seed_init import placement, refusals, startup, writing
 from seed_init.cli import printing
-from seed_init.terminal import one_line
+from seed_init.hook import refusals, startup
+from seed_init.installing import placement
+from seed_init.system import writing
+from seed_init.system.terminal import one_line
 
 Change = tuple[str, str, str]
 """A name, its old and its new value; "" where it has none."""

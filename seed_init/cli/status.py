@@ -3,9 +3,9 @@
 import argparse
 from typing import Any
 
-from seed_init import report
 from seed_init.cli import printing, proving
 from seed_init.cli.tables import table
+from seed_init.hook import status
 
 
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -28,7 +28,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
 
 def run(options: argparse.Namespace) -> int:
     """Print the status; with --check, 1 where it does not hold, one line for each reason."""
-    state = report.status()
+    state = status.status()
     failed = check(state) if options.check else []
     if options.json:
         printing.json_object(state)

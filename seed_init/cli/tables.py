@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from seed_init.terminal import one_line
+from seed_init.system.terminal import one_line
 
 
 def table(rows: Sequence[Sequence[str]]) -> list[str]:

@@ -6,9 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from seed_init.cli import output, printing, words
-from seed_init.proof import commands, journal, outputs, verifying
-from seed_init.proof.progress import Line
-from seed_init.proof.secret_words import words_without_secrets
+from seed_init.proof.comparing import output_lines
+from seed_init.proof.redaction.secret_words import words_without_secrets
+from seed_init.proof.running import commands
+from seed_init.proof.running.progress import Line
+from seed_init.proof.trace import journal
+from seed_init.proof.verifying import verifier
 
 EXAMPLE = """\
 examples:
@@ -20,10 +23,10 @@ examples:
 
 
 STATUSES = {
-    verifying.IDENTICAL: 0,
-    verifying.DIFFERENT: 1,
-    verifying.FAILED: 2,
-    verifying.UNPROVEN: 4,  # 3 is `compare`'s, for records with nothing in common
+    verifier.IDENTICAL: 0,
+    verifier.DIFFERENT: 1,
+    verifier.FAILED: 2,
+    verifier.UNPROVEN: 4,  # 3 is `compare`'s, for records with nothing in common
 }
 
 
@@ -91,7 +94,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
 
 def run(options: argparse.Namespace) -> int:
     """Verify, and print what came of it."""
-    request = verifying.Request(
+    request = verifier.Request(
         command=tuple(options.command),
         runs=options.runs,
         perturb=options.perturb,
@@ -107,8 +110,8 @@ def run(options: argparse.Namespace) -> int:
         printing.error(f"there will be no records: {problem}", "verify")
     try:
         with Line() as line:
-            result = verifying.verify(request, line if line.shown else None)
-    except (commands.CannotStart, outputs.BadPattern) as error:
+            result = verifier.verify(request, line if line.shown else None)
+    except (commands.CannotStart, output_lines.BadPattern) as error:
         printing.error(str(error), "verify")
         return 2
     except (OSError, journal.Unreadable) as error:
@@ -134,7 +137,7 @@ def _no_records(directory: Path) -> str | None:
     return None if os.access(directory, os.W_OK | os.X_OK) else f"{directory} cannot be written"
 
 
-def as_lines(result: verifying.Verification) -> list[str]:
+def as_lines(result: verifier.Verification) -> list[str]:
     """The result, on one screen."""
     lines = [_headline(result), ""]
     lines += _runs(result)
@@ -143,19 +146,19 @@ def as_lines(result: verifying.Verification) -> list[str]:
     return [*lines, "", *_coverage(result)]
 
 
-def _headline(result: verifying.Verification) -> str:
+def _headline(result: verifier.Verification) -> str:
     seed = f"SEED={result.seed}" if result.seed else "SEED is not set in the environment"
     command = " ".join(words_without_secrets(result.command))
-    if result.verdict == verifying.IDENTICAL:
+    if result.verdict == verifier.IDENTICAL:
         return f"IDENTICAL: {command} ({seed})"
-    if result.verdict == verifying.DIFFERENT:
+    if result.verdict == verifier.DIFFERENT:
         return f"DIFFERENT: {command} ({seed})"
-    if result.verdict == verifying.UNPROVEN:
+    if result.verdict == verifier.UNPROVEN:
         return f"UNPROVEN: {command} ({seed}): {result.reason}"
     return f"FAILED: {result.reason}"
 
 
-def _runs(result: verifying.Verification) -> list[str]:
+def _runs(result: verifier.Verification) -> list[str]:
     lines = []
     for outcome in result.runs:
         arm = outcome.run.arm
@@ -166,7 +169,7 @@ def _runs(result: verifying.Verification) -> list[str]:
     return lines
 
 
-def _difference(result: verifying.Verification) -> list[str]:
+def _difference(result: verifier.Verification) -> list[str]:
     difference = result.difference
     assert difference is not None
     lines = [difference.first_observed]
@@ -191,7 +194,7 @@ def _difference(result: verifying.Verification) -> list[str]:
     return lines
 
 
-def _coverage(result: verifying.Verification) -> list[str]:
+def _coverage(result: verifier.Verification) -> list[str]:
     compared = result.compared
     parts = [f"{compared['steps']} steps" if compared["steps"] else ""]
     parts.append(f"{compared['ranks']} ranks" if compared["ranks"] else "")

@@ -2,7 +2,7 @@
 
 import sys
 
-from seed_init import callers, reseeding
+from seed_init.hook import callers, reseeding
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

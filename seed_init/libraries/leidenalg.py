@@ -2,7 +2,7 @@
 
 import sys
 
-from seed_init import callers, unseeded
+from seed_init.hook import callers, unseeded
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

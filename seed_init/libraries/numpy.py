@@ -6,7 +6,7 @@ import sys
 from _thread import get_ident
 from itertools import compress
 
-from seed_init import callers, reseeding, seeding, streams, unseeded
+from seed_init.hook import callers, reseeding, seeding, streams, unseeded
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

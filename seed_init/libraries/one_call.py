@@ -3,7 +3,7 @@
 import sys
 from operator import attrgetter
 
-from seed_init import reseeding
+from seed_init.hook import reseeding
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ import sys
 from _thread import allocate_lock
 from os import register_at_fork
 
-from seed_init import callers, reseeding, seeding, unseeded
+from seed_init.hook import callers, reseeding, seeding, unseeded
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -3,7 +3,7 @@
 import random
 from _weakref import ref
 
-from seed_init import callers
+from seed_init.hook import callers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ _parts: "dict[str, ModuleType]" = {}
 def _part(name: str) -> "Any":
     """A module of ours that most processes which import `random` never need."""
     if name not in _parts:
-        _parts[name] = getattr(__import__(f"seed_init.{name}"), name)
+        _parts[name] = getattr(__import__(f"seed_init.hook.{name}").hook, name)
     return _parts[name]
 
 

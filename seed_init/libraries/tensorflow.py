@@ -3,7 +3,7 @@
 import random
 import sys
 
-from seed_init import callers, reseeding, unseeded
+from seed_init.hook import callers, reseeding, unseeded
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -5,10 +5,10 @@ from _thread import allocate_lock, start_new_thread
 
 import torch
 
-from seed_init import callers, reseeding, switches, unseeded
-from seed_init import settings as contract
-from seed_init.determinism import UNKNOWN, flags
-from seed_init.settings import Settings
+from seed_init.hook import callers, reseeding, switches, unseeded
+from seed_init.hook import settings as contract
+from seed_init.hook.determinism import UNKNOWN, flags
+from seed_init.hook.settings import Settings
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -306,11 +306,11 @@ def _wait_for_cuda() -> None:
 def _hide_workspace() -> None:
     try:
         # In here: a package that was upgraded since this process started may not fit the rest.
-        from seed_init import cublas
+        from seed_init.hook import cublas
 
         cublas.hide(torch)
     except Exception as error:
-        from seed_init import seeding
+        from seed_init.hook import seeding
 
         seeding.debug(f"{contract.CUBLAS} stays as it is: {error}")
 

@@ -29,10 +29,10 @@ import threading
 
 import torch
 
-from seed_init import callers, seeding
+from seed_init.hook import callers, seeding
+from seed_init.hook.settings import CUBLAS, Settings
+from seed_init.hook.startup import CUBLAS_DETERMINISTIC
 from seed_init.libraries.torch_operators import ALERTING, DETERMINISTIC
-from seed_init.settings import CUBLAS, Settings
-from seed_init.startup import CUBLAS_DETERMINISTIC
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -3,7 +3,7 @@
 from _thread import get_ident
 from typing import Any
 
-from seed_init import seeding, settings, startup, suspending
+from seed_init.hook import seeding, settings, startup, suspending
 
 
 class Cells:

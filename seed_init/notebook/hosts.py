@@ -15,7 +15,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from seed_init.refusals import shown
+from seed_init.hook.refusals import shown
 
 NAMED_MOST = 20
 """How many refused hosts are named in the log: whoever asks chooses the name."""

@@ -7,7 +7,7 @@ from IPython.core.error import UsageError
 from IPython.core.inputtransformer2 import cell_magic as ipython_cell_magic
 from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class
 
-from seed_init import seeding, startup, suspending
+from seed_init.hook import seeding, startup, suspending
 from seed_init.notebook.cells import Cells, part_of
 from seed_init.notebook.shown import SeedInEffect
 
@@ -81,7 +81,7 @@ class SeedMagics(Magics):
         if not self.cells.aside or self.cells.aside[-1][0] is not info:
             self.cells.aside.append((info, suspending.Streams()))
         # A signal in the middle of it must not leave the other seed in effect.
-        startup.guarded("suspending", "replace", self.cells.aside[-1][1], number, part)
+        startup.guarded("hook.suspending", "replace", self.cells.aside[-1][1], number, part)
 
 
 def seeded_cell(lines: list[str]) -> list[str]:

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from seed_init.hook.refusals import Refusal, end, listed, shown
 from seed_init.notebook import hosts
-from seed_init.refusals import Refusal, end, listed, shown
 
 ARGON2 = re.compile(r"argon2:\$argon2(id|i|d)\$v=\d+\$m=\d+,t=\d+,p=\d+\$[\w+/]+\$[\w+/]+", re.A)
 DIGEST = re.compile(r"(\w+):([0-9a-f]*):([0-9a-f]+)", re.A)

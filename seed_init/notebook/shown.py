@@ -5,8 +5,8 @@ from typing import Any
 
 from IPython.core.getipython import get_ipython
 
-from seed_init import processes, report, seeding
-from seed_init import settings as contract
+from seed_init.hook import children, seeding, status
+from seed_init.hook import settings as contract
 
 Row = tuple[str, str, str]
 
@@ -54,7 +54,7 @@ def rows() -> list[Row]:
             found.append(("DETERMINISM", settings.determinism, origin))
     if seeding.seeded:
         found.append(("seeded", ", ".join(seeding.seeded), ""))
-    state = report.status()
+    state = status.status()
     changed = [*_flags(state["flags"]), *_flags(state["switches"])]
     return [*found, *changed, *_made(state), *_not_covered(state["not_covered"])]
 
@@ -74,12 +74,12 @@ def _stream() -> list[Row]:
     here = seeding.process_seed()
     if here is None or str(here) == seed:
         return []
-    rank, settings = processes.rank(), contract.current()
+    rank, settings = children.rank(), contract.current()
     of = [
         f"restart {'.'.join(map(str, settings.restart[1:]))}"
         if settings is not None and settings.restart and origin != "reseeded"
         else "",
-        f"rank {rank[0]} of {rank[1]}" if rank is not None and processes.path else "",
+        f"rank {rank[0]} of {rank[1]}" if rank is not None and children.path else "",
         "this cell" if seeding.scope else "",
     ]
     return [("stream", str(here), ", ".join(filter(None, of)))]

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from seed_init.proof.verifying import Verification
+    from seed_init.proof.verifying.verifier import Verification
 
 
 def verify(
@@ -49,15 +49,15 @@ def verify(
 
     Raises:
         ValueError: fewer than 2 runs.
-        seed_init.proof.commands.CannotStart: there is no such command.
-        seed_init.proof.outputs.BadPattern: an expression that is none.
+        seed_init.proof.running.commands.CannotStart: there is no such command.
+        seed_init.proof.comparing.output_lines.BadPattern: an expression that is none.
     """
     if runs < 2:
         raise ValueError(f"runs={runs!r} compares nothing; give 2 or more")
     # Not at the top: the observed processes import this package as well.
-    from seed_init.proof import verifying
+    from seed_init.proof.verifying import verifier
 
-    request = verifying.Request(
+    request = verifier.Request(
         command=tuple(command),
         runs=runs,
         perturb=perturb,
@@ -69,4 +69,4 @@ def verify(
         environment=environment,
         place=place,
     )
-    return verifying.verify(request)
+    return verifier.verify(request)

@@ -21,7 +21,7 @@ def test_seed_is_that_of_the_process(python: Path) -> None:
     code = (
         "import os\nif os.fork() == 0: print(seed_init.seed(), flush=True); os._exit(0)\nos.wait()"
     )
-    derived = "from seed_init.streams import derive; print(derive(7, ('fork', 1)))"
+    derived = "from seed_init.hook.streams import derive; print(derive(7, ('fork', 1)))"
     assert shown(python, code) == shown(python, derived)
 
 
@@ -146,9 +146,8 @@ print(json.dumps({
 @pytest.mark.torch
 @pytest.mark.parametrize("method", ["fork", "spawn"])
 def test_generators_are_numbered_anew_in_each_process(python: Path, method: str) -> None:
-    derived = (
-        "from seed_init.streams import derive; print(derive(7, ('process', 1, 'generator', 1)))"
-    )
+    path = ("process", 1, "generator", 1)
+    derived = f"from seed_init.hook.streams import derive; print(derive(7, {path}))"
     assert output(python, program("child_generator"), method, env=SEED) == shown(python, derived)
 
 

@@ -16,7 +16,7 @@ import pathlib, random
 from setuptools.build_meta import *
 
 # setuptools may have drawn already; what it was seeded with does not change.
-from seed_init import seeding
+from seed_init.hook import seeding
 pathlib.Path(__file__).with_name("seen.txt").write_text(str(seeding.seeded.get("random")))
 """
 # What pip needs for it, from the environment of whoever runs the tests: where an index is.

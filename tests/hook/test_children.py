@@ -156,7 +156,7 @@ def draw(queue):
     import torch
     queue.put(torch.initial_seed())
 if __name__ == "__main__":
-    from seed_init.streams import derive
+    from seed_init.hook.streams import derive
     context = multiprocess.get_context("spawn")
     queue = context.SimpleQueue()
     _, second = [context.Process(target=draw, args=(queue,)) for _ in "12"]
@@ -169,7 +169,7 @@ if __name__ == "__main__":
 WORKER = """
 import json, sys, types
 import random
-hook = sys.modules.get("seed_init.processes")
+hook = sys.modules.get("seed_init.hook.children")
 print(json.dumps([random.random(), hook is not None and hook.is_main()]))
 """
 
@@ -427,7 +427,7 @@ def test_a_fork_has_the_stream_of_its_documented_path(python: Path) -> None:
     """However many there are, and from the new seed right after `reseed`."""
     code = """
 import json, os, random, numpy, seed_init
-from seed_init.streams import derive
+from seed_init.hook.streams import derive
 def drawn():
     reading, writing = os.pipe()
     if os.fork() == 0:
@@ -511,7 +511,7 @@ print(numpy.random.rand()); seed_init.reseed(); print(numpy.random.rand())
 def test_a_forked_thread_pool_keeps_count(python: Path) -> None:
     """Threads that fork at the same time number their children apart, and without gaps."""
     told = answer(python, program("forking_threads"), env={"SEED": "7"})
-    code = "import json, random; from seed_init.streams import derive; print(json.dumps(["
+    code = "import json, random; from seed_init.hook.streams import derive; print(json.dumps(["
     code += "random.Random(derive(7, ('fork', number))).random() for number in range(1, 15)]))"
     assert sorted(told) == sorted(answer(python, "-c", code))
 
@@ -665,7 +665,7 @@ class TestRanks:
     def test_of_torchrun_draw_apart_where_asked(self, python: Path, tmp_path: Path) -> None:
         told, _ = ranks(python, tmp_path, SEED_INIT_RANKS="distinct")
         assert_all_differ(told)
-        by_hand = "import torch, random; from seed_init.streams import derive\n"
+        by_hand = "import torch, random; from seed_init.hook.streams import derive\n"
         by_hand += "for rank in range(2): torch.manual_seed(derive(7, ('rank', rank))); "
         by_hand += "random.seed(derive(7, ('rank', rank))); "
         by_hand += "print([random.random(), torch.rand(1).item()])"
@@ -685,7 +685,7 @@ class TestRanks:
 )
 def test_a_rank_is_known_by_its_launchers_variable(python: Path, variable: str, size: str) -> None:
     code = "import numpy.random, seed_init; print(seed_init.seed(), seed_init.status()['rank'])"
-    derived = "from seed_init.streams import derive; print(derive(7, ('rank', 3)))"
+    derived = "from seed_init.hook.streams import derive; print(derive(7, ('rank', 3)))"
     env = {"SEED": "7", variable: "3", size: "4"}
     same = run(python, "-c", code, env=env)
     assert same.stdout == "7 3\n"

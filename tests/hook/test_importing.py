@@ -263,7 +263,7 @@ def test_a_library_is_seeded_when_its_import_ends_for_every_thread(
     code = """
         import threading
         import fakepkg
-        from seed_init import startup
+        from seed_init.hook import startup
         def ready(name):
             fired.append(name)
             sys.modules[name].ready = True

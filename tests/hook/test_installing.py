@@ -111,7 +111,7 @@ def test_install_refuses_a_package_that_it_did_not_put_there(fresh: Fresh) -> No
 
 def test_install_updates_an_older_installation(fresh: Fresh) -> None:
     python = fresh("hooked")
-    module = stdlib_of(python) / "seed_init/streams.py"
+    module = stdlib_of(python) / "seed_init/hook/streams.py"
     module.unlink()
     module.write_text("# an older release\n")
     assert f"installed {module.parent}" in seed_init(python, "install").stdout

@@ -165,7 +165,7 @@ class TestBothEntryPoints:
 
     STATE = (
         "import sys, numpy.random; print(sum(hasattr(f, 'waiting') for f in sys.meta_path)); "
-        "print(sys.modules['seed_init.startup'] is sys.modules['_seed_init_startup'])"
+        "print(sys.modules['seed_init.hook.startup'] is sys.modules['_seed_init_startup'])"
     )
 
     @pytest.mark.parametrize("pythonpath", [None, "/nowhere"])
@@ -198,7 +198,7 @@ class TestBothEntryPoints:
         assert (done.stdout, done.stderr.count("\n")) == ("1\nTrue\n", 1)
 
     def test_may_start_it_again(self, python: Path) -> None:
-        code = "from seed_init import startup; startup.start(); startup.start(); import sys; "
+        code = "from seed_init.hook import startup; startup.start(); startup.start(); import sys; "
         code += "print(sum(hasattr(finder, 'waiting') for finder in sys.meta_path))"
         assert output(python, "-c", code, env=SEED) == "1"
 
@@ -276,7 +276,7 @@ class TestQuiet:
         code = "import sys; print(*sys.modules)"
         without_us = set(output(bare, "-c", code, env=SEED).split())
         armed = set(output(python, "-c", code, env=SEED).split()) - without_us
-        assert armed == {"sitecustomize", "_seed_init_startup", "seed_init.startup"}
+        assert armed == {"sitecustomize", "_seed_init_startup", "seed_init.hook.startup"}
 
     def test_modules_after_start_with_nothing_to_seed(self, python: Path, bare: Path) -> None:
         if Path("/etc/seed_init/defaults").exists():

@@ -7,7 +7,7 @@ import pytest
 
 from harness.processes import REPOSITORY, answer, output, run
 from harness.sharing import once
-from seed_init import seeding, startup
+from seed_init.hook import seeding, startup
 from seed_init.libraries import uncovered
 
 from .support import program
@@ -122,7 +122,7 @@ class TestInLoaderWorkers:
 
 def test_no_library_is_imported_for_it(python: Path) -> None:
     code = (
-        "import random, numpy.random, sys; from seed_init import startup; "
+        "import random, numpy.random, sys; from seed_init.hook import startup; "
         "print(sorted(startup.LIBRARIES.keys() & sys.modules.keys()))"
     )
     assert output(python, "-c", code, env={"SEED": "7"}) == "['numpy.random', 'random']"

@@ -523,7 +523,7 @@ class TestSeeded:
         one = start(SEVEN)
         first = one.printed(DRAW)
         ran = one.run("""import time
-from seed_init import seeding
+from seed_init.hook import seeding
 begin = seeding.begin_within
 def interrupted(*arguments):
     seeding.begin_within = begin
@@ -638,7 +638,7 @@ thread = threading.Thread(target=numpy.random.default_rng); thread.start(); thre
         one.printed(f"{code}{number}")
     told = one.printed(
         "seed_init.generator(); numpy.random.default_rng()\n"
-        "from seed_init import api, unseeded\n"
+        "from seed_init import api; from seed_init.hook import unseeded\n"
         "print(len(api._generators), len(unseeded._made), len(unseeded._threads), "
         "len(unseeded._counts.made))"
     )

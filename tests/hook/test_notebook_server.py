@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from jupyter_server.auth import passwd
 
+from seed_init.hook.refusals import Refusal
 from seed_init.notebook import hosts, server
-from seed_init.refusals import Refusal
 
 
 @pytest.mark.parametrize("algorithm", ["argon2", "sha1", "sha256", "sha512"])

@@ -11,7 +11,7 @@ from .support import write_defaults
 
 FLAG = "0 or 1"
 SEED = "a whole number from 0 to 4294967295, random or off"
-# Not read from seed_init.startup: this is the contract, and a change to it should be seen.
+# Not read from seed_init.hook.startup: this is the contract, and a change to it should be seen.
 ACCEPTED = {
     "SEED": SEED,
     "DETERMINISM": "off, fast, warn or strict",
@@ -60,7 +60,7 @@ PROGRAM = "print('user code ran')"
 
 
 def test_the_contract_has_these_variables(python: Path) -> None:
-    names = output(python, "-c", "from seed_init.startup import ACCEPTED; print(*ACCEPTED)")
+    names = output(python, "-c", "from seed_init.hook.startup import ACCEPTED; print(*ACCEPTED)")
     # SEED_INIT is read before the others, and not from the defaults file.
     assert sorted([*names.split(), "SEED_INIT"]) == sorted([*ACCEPTED, *ANY_TEXT])
 
@@ -86,7 +86,7 @@ def test_a_seed_that_is_no_plain_number_is_refused(python: Path, text: str, show
 def test_empty_and_white_space_count_as_unset(python: Path, name: str) -> None:
     for text in ("", "  ", " \t\n"):
         given = {"DETERMINISM": "off", name: text}
-        code = f"from seed_init import startup; print({name!r} in startup.values)"
+        code = f"from seed_init.hook import startup; print({name!r} in startup.values)"
         done = run(python, "-c", code, env=given)
         assert (done.stdout, done.stderr, done.returncode) == ("False\n", "", 0)
 
@@ -97,7 +97,7 @@ NUMBERS = ("SEED", "SEED_INIT", "SEED_INIT_RESTART")
 @pytest.mark.parametrize("name", [name for name in ACCEPTED if name not in NUMBERS])
 def test_each_word_of_the_contract_is_accepted(python: Path, name: str) -> None:
     for word in ACCEPTED[name].replace(" or ", ", ").split(", "):
-        code = f"from seed_init import startup; print(startup.values[{name!r}])"
+        code = f"from seed_init.hook import startup; print(startup.values[{name!r}])"
         done = run(python, "-c", code, env={"SEED": "7", name: f" {word}\n"})
         assert (done.stdout, done.stderr, done.returncode) == (f"{word}\n", "", 0)
 
@@ -178,7 +178,10 @@ def test_a_cublas_workspace_that_is_not_deterministic_is_kept_below_strict(
 class TestDefaultsFile:
     """`etc/seed_init/defaults` below sys.prefix; /etc/seed_init/defaults is read alike."""
 
-    SHOW = "from seed_init import startup as s; print(s.values.get('SEED'), s.origins.get('SEED'))"
+    SHOW = """
+from seed_init.hook import startup as s
+print(s.values.get("SEED"), s.origins.get("SEED"))
+"""
 
     def shown(self, python: Path, **env: str) -> str:
         return output(python, "-c", self.SHOW, env=env)

@@ -169,7 +169,7 @@ def test_the_seed_of_an_attempt(
     python: Path, env: dict[str, str], path: tuple[str | int, ...]
 ) -> None:
     code = "import random, seed_init; print(seed_init.seed(), random.random())"
-    by_hand = "import random; from seed_init.streams import derive; "
+    by_hand = "import random; from seed_init.hook.streams import derive; "
     by_hand += f"seed = derive(7, {path}); random.seed(seed); print(seed, random.random())"
     assert output(python, "-c", code, env={"SEED": "7", **env}) == output(python, "-c", by_hand)
 

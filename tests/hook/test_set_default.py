@@ -117,7 +117,7 @@ def test_what_it_writes_is_what_every_python_reads(fresh: Callable[[str], Path])
     python = fresh("hooked")
     path = write_defaults(python.parent.parent, IMAGE)
     assert set_default(python, path, "SEED=7", "DETERMINISM=strict").returncode == 0
-    code = "from seed_init import startup as s; print(s.values, s.origins['SEED'])"
+    code = "from seed_init.hook import startup as s; print(s.values, s.origins['SEED'])"
     assert output(python, "-c", code) == f"{{'SEED': '7', 'DETERMINISM': 'strict'}} {path}:4"
 
 
@@ -183,7 +183,7 @@ def test_a_name_that_is_not_in_the_contract_is_refused_naming_those_that_are(
 ) -> None:
     line = refused(python, file, "SEEED=7")
     assert line.startswith("'SEEED' is not accepted as a name; use SEED, DETERMINISM, ")
-    names = output(python, "-c", "from seed_init.startup import ACCEPTED; print(*ACCEPTED)")
+    names = output(python, "-c", "from seed_init.hook.startup import ACCEPTED; print(*ACCEPTED)")
     assert all(name in line for name in names.split())
     assert refused(python, file, "=7").startswith("'' is not accepted as a name; use SEED, ")
 

@@ -25,7 +25,7 @@ GOLDEN = [
 
 def derive(python: Path, calls: str) -> list[int]:
     """What a generator expression of calls of `derive` gives."""
-    code = f"from seed_init.streams import derive; print([*({calls})])"
+    code = f"from seed_init.hook.streams import derive; print([*({calls})])"
     return answer(python, "-c", code)
 
 
@@ -68,6 +68,6 @@ def test_neighbouring_seeds_and_places_do_not_meet(python: Path) -> None:
 
 
 def test_it_does_not_depend_on_the_hash_seed(python: Path) -> None:
-    code = "from seed_init.streams import derive; print(derive(7, ('generator', 'data')))"
+    code = "from seed_init.hook.streams import derive; print(derive(7, ('generator', 'data')))"
     told = {answer(python, "-c", code, env={"PYTHONHASHSEED": seed}) for seed in ("0", "1", "2")}
     assert len(told) == 1

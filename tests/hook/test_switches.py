@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from harness.processes import answer, output, run
-from seed_init import refusals, switches
+from seed_init.hook import refusals, switches
 
 from .support import program
 
@@ -35,7 +35,7 @@ def exported(python: Path, release: str, **env: str) -> dict[str, str]:
     """What a process with a release of torch exports; without importing torch."""
     code = (
         "import json, os\n"
-        "from seed_init import settings, switches\n"
+        "from seed_init.hook import settings, switches\n"
         f"switches.export(settings.current(), {release!r})\n"
         "print(json.dumps({n: os.environ[n] for n in switches.NAMES if n in os.environ}))"
     )

@@ -160,7 +160,7 @@ def test_a_failure_to_seed_torch_ends_the_process(python: Path) -> None:
     """An exception would leave a torch that cannot be imported again."""
     code = """
 import sys
-from seed_init import seeding
+from seed_init.hook import seeding
 library = seeding._library
 def fail(name):
     if name == "torch":

@@ -130,7 +130,7 @@ print(json.dumps([drawn, making.drawn if sys.argv[1:] else []]))
 def test_a_streams_path_is_the_documented_one(python: Path) -> None:
     code = """
 import numpy
-from seed_init.streams import derive_entropy
+from seed_init.hook.streams import derive_entropy
 made = [numpy.random.SeedSequence().entropy for _ in "12"]
 print(made == [derive_entropy(7, ("unseeded", "numpy", "__main__", k)) for k in (1, 2)])
 """
@@ -312,7 +312,7 @@ for kind in (Odd, Bare):
         """Whatever number the process happens to have."""
         code = """
 import json, numpy, os, sys, threading
-from seed_init.streams import derive_entropy
+from seed_init.hook.streams import derive_entropy
 os.getpid = lambda: int(sys.argv[1])
 def draw():
     made.append(numpy.random.SeedSequence().entropy)
@@ -556,7 +556,7 @@ def test_the_numbers_are_pinned(python: Path) -> None:
     """Part of the contract, as the seeds of workers are."""
     code = """
 import json
-from seed_init.streams import derive_entropy, is_derived, mix
+from seed_init.hook.streams import derive_entropy, is_derived, mix
 values = [derive_entropy(7, ("unseeded", "numpy", 1)), mix(7, 42), mix(7, 2**40), mix(7, "x")]
 print(json.dumps([values, [is_derived(values[0]), is_derived(values[0] + 1)]]))
 """
@@ -569,7 +569,7 @@ def test_mixing_keeps_what_differs_apart(python: Path) -> None:
     """A permutation: ranks that offset their seed stay apart, whatever the numbers."""
     code = """
 import json
-from seed_init.streams import mix
+from seed_init.hook.streams import mix
 print(json.dumps([len({mix(7, n) for n in range(200_000)}),
                   len({mix(seed, 42) for seed in range(20_000)})]))
 """

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from seed_init import writing
+from seed_init.system import writing
 
 Write = Callable[..., None]
 

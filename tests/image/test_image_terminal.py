@@ -279,7 +279,7 @@ def test_a_folder_named_seed_init_and_a_pythonpath_do_not_get_in_the_way(
 ) -> None:
     one = running("--env=PYTHONPATH=/tmp/other", SEED="7")
     script = (
-        "mkdir -p /tmp/other/seed_init; echo 'print(1/0)' > /tmp/other/seed_init/login.py;"
+        "mkdir -p /tmp/other/seed_init; echo 'print(1/0)' > /tmp/other/seed_init/hook/login.py;"
         "touch /tmp/other/seed_init/__init__.py"
     )
     one.exec("bash", "-c", script)

@@ -14,9 +14,9 @@ from gpu.running import release
 from gpu.states import Kind
 
 from harness.processes import run
-from seed_init.proof import journal
 from seed_init.proof.observer.audit import operators
-from seed_init.proof.records import assemble
+from seed_init.proof.trace import journal
+from seed_init.proof.trace.records import assemble
 
 from .running import NullCuda
 

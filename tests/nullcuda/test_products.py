@@ -60,7 +60,7 @@ import os, posix, subprocess
 own = {name: lambda *_: "the program's" for name in ("system", "execv", "putenv")}
 vars(os).update(own)
 fork_exec = subprocess._fork_exec = lambda *_: 0
-from seed_init import cublas
+from seed_init.hook import cublas
 cublas._give_to_children()
 assert all(getattr(os, name) is function for name, function in own.items())
 assert subprocess._fork_exec is fork_exec
@@ -77,7 +77,7 @@ def test_functions_that_the_program_has_replaced_stay_the_programs(python: Path)
 UPGRADED = """
 import sys
 import torch
-sys.modules["seed_init.cublas"] = None  # what an import finds that cannot be made any more
+sys.modules["seed_init.hook.cublas"] = None  # what an import finds that cannot be made any more
 print(torch.zeros(2, device="cuda").device)
 """
 

@@ -15,8 +15,10 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from seed_init.proof import auditing, environment, journal, records, verifying
-from seed_init.proof.differences import Difference, Source
+from seed_init.proof.auditing import collecting
+from seed_init.proof.comparing.difference import Difference, Source
+from seed_init.proof.trace import journal, machine, records
+from seed_init.proof.verifying import verifier
 
 FLAGS = {"CUDNN_BENCHMARK": "0", "cudnn_enabled": True, "float32_matmul_precision": "highest"}
 NAMES = [f"layers.{number}.weight" for number in range(5)]
@@ -95,7 +97,7 @@ def events(random: Random, rank: int | None, steps: int) -> Iterator[dict[str, A
             yield {"event": "flags", "values": {"CUDNN_BENCHMARK": "1"}, "place": "train.py:3"}
             yield step(random, 0, optimizer=1, tensors=2)
     yield {"event": "files", "more": {"read": 2, "written": 0}}
-    yield {"event": "failed", "what": "seed_init.proof.observer.steps.after failed"}
+    yield {"event": "failed", "what": "seed_init.proof.observer.instruments.steps.after failed"}
     yield {
         "event": "facts",
         "moment": "end",
@@ -180,8 +182,8 @@ def verdict() -> dict[str, Any]:
         trail=["steps 0 to 0 are equal"],
         remedies=[{"cause": "atomics", "remedy": "DETERMINISM=strict"}],
     )
-    made = verifying.Verification(
-        verifying.DIFFERENT,
+    made = verifier.Verification(
+        verifier.DIFFERENT,
         ("python", "train.py"),
         "7",
         [],
@@ -203,10 +205,10 @@ def record(directory: Path, seed: int, *, ranks: int = 0, steps: int = 4) -> dic
         how="exit",
         seconds=9.0,
     )
-    found = auditing.Finding("clock", "time.time", "", "train.py", 3, "main", "t = time()")
+    found = collecting.Finding("clock", "time.time", "", "train.py", 3, "main", "t = time()")
     made["packages"] = {"numpy": "2.0.0", "torch": "2.6.0"}
     made["image"] = {"torch": "2.6.0", "base_digest": "sha256:1"}
-    made["cpu"] = {**environment.cpu(), "model": "a processor", "capability": "AVX2"}
+    made["cpu"] = {**machine.cpu(), "model": "a processor", "capability": "AVX2"}
     made |= {"verdict": verdict(), "audit": {"findings": [found.to_json()]}}
     content: dict[str, Any] = json.loads(json.dumps(made))
     return content
@@ -383,7 +385,7 @@ def traces_damaged(seed: int, number: int, whole: Path, place: Path) -> Iterator
 def read_by_all(a: Path, b: Path) -> str:
     """Everything that reads records, of two of them. Raises what it raises."""
     from seed_init.cli import compare
-    from seed_init.proof import comparison
+    from seed_init.proof.comparing import comparison
     from seed_init.proof.reporting import adapter, page
 
     found = comparison.compare(a, b)

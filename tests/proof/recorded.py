@@ -13,7 +13,7 @@ import jsonschema
 
 from harness.processes import REPOSITORY, Completed, environment_of, run
 
-SCHEMA = json.loads((REPOSITORY / "seed_init/proof/schema/record-1.schema.json").read_text())
+SCHEMA = json.loads((REPOSITORY / "seed_init/proof/trace/schema/record-1.schema.json").read_text())
 
 TRAINING = """
 import os, sys, time, torch

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from harness.processes import REPOSITORY, environment_of
-from seed_init.proof import running
-from seed_init.proof.arms import Arm, base_arm
+from seed_init.proof.running import runner
+from seed_init.proof.running.arms import Arm, base_arm
 
 _numbers = itertools.count()
 
@@ -23,7 +23,7 @@ def run(
     arm: Arm | None = None,
     env: dict[str, str | None] | None = None,
     **options: Any,
-) -> running.Run:
+) -> runner.Run:
     """One run, with its own directory below `place`, which is its working directory as well.
 
     Args:
@@ -31,11 +31,11 @@ def run(
         command: its words; a first one that is a path to an interpreter gets what that needs.
         arm: the base arm if None.
         env: on top of a minimal environment with SEED=7.
-        options: of `running.run`.
+        options: of `runner.run`.
     """
     options.setdefault("plan", {"instruments": []})
     options.setdefault("place", place)
-    return running.run(
+    return runner.run(
         [str(word) for word in command],
         arm or base_arm(),
         place / f"run-{next(_numbers)}",

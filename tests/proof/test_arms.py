@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from harness.processes import output
-from seed_init.proof import arms, load
-from seed_init.proof.arms import Arm, base_arm, hook_free_arm, perturbed_arm, single_arms
+from seed_init.proof.running import arms, busy_cpus
+from seed_init.proof.running.arms import Arm, base_arm, hook_free_arm, perturbed_arm, single_arms
 
 from .support import are_gone, kill, run, starting, wait_until, with_variable
 
@@ -100,7 +100,7 @@ def test_a_perturbation_changes_what_it_names_and_nothing_else(
     differ = {key for key in base if base[key] != changed[key]}
     assert differ | {arms.LAYOUT} == {name, arms.LAYOUT}
     assert name in differ
-    for key, wanted in (("CPU load", load.cpus()), ("start time", 25)):
+    for key, wanted in (("CPU load", busy_cpus.cpus()), ("start time", 25)):
         assert changed[key] == (wanted if key == name else 0)
     assert sorted(base["listing order"]) == sorted(changed["listing order"])
 
@@ -351,7 +351,7 @@ head = struct.pack("HxxxxxxP", len(program), ctypes.addressof(buffer))
 assert libc.prctl(38, 1, 0, 0, 0) == 0
 assert libc.prctl(22, 2, ctypes.create_string_buffer(head), 0, 0) == 0, ctypes.get_errno()
 from pathlib import Path
-from seed_init.proof import arms, running
+from seed_init.proof.running import arms, runner as running
 done = running.run(["true"], arms.base_arm(), Path("run"), plan={"instruments": []})
 print(done.status, done.layout, arms.can_fix_layout(), len(arms.limits(arms.perturbed_arm())))
 """
@@ -408,9 +408,9 @@ def test_every_run_has_an_empty_temporary_directory_that_is_removed_afterwards(
 
 
 def test_load_is_there_on_every_cpu_and_gone_when_the_block_ends() -> None:
-    with load.Load() as beside:
+    with busy_cpus.Load() as beside:
         pids = [process.pid for process in beside.processes]
-        assert len(pids) == load.cpus()
+        assert len(pids) == busy_cpus.cpus()
         assert not are_gone(pids)
         for pid in pids:  # busy: its time on a CPU grows
             wait_until(lambda pid=pid: int(Path(f"/proc/{pid}/stat").read_text().split()[13]) > 2)
@@ -420,16 +420,16 @@ def test_load_is_there_on_every_cpu_and_gone_when_the_block_ends() -> None:
 def test_load_ends_with_a_parent_that_was_killed(tmp_path: Path) -> None:
     source = """
 import time
-from seed_init.proof.load import Load
+from seed_init.proof.running.busy_cpus import Load
 with Load() as load:
-    print(*(process.pid for process in load.processes), flush=True)
+    print(*(process.pid for process in busy_cpus.processes), flush=True)
     time.sleep(600)
 """
     process = starting(source, tmp_path)
     assert process.stdout is not None
     pids = [int(word) for word in process.stdout.readline().split()]
     try:
-        assert len(pids) == load.cpus() and not are_gone(pids)
+        assert len(pids) == busy_cpus.cpus() and not are_gone(pids)
         process.kill()
         process.wait()
         wait_until(lambda: are_gone(pids))
@@ -462,6 +462,6 @@ def test_an_unknown_perturbation_is_refused_with_those_that_are_known() -> None:
 
 def test_the_package_is_not_needed_by_the_load_nor_the_launcher() -> None:
     """They run with -I -S, by whatever interpreter runs the command."""
-    source = f"import runpy; runpy.run_path({arms.launching.__file__!r})"
+    source = f"import runpy; runpy.run_path({arms.launcher.__file__!r})"
     assert output(sys.executable, "-I", "-S", "-c", source) == ""
-    assert with_variable("seed_init.proof.load-of-nobody") == []
+    assert with_variable("seed_init.proof.running.busy_cpus-of-nobody") == []

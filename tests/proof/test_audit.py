@@ -11,8 +11,8 @@ import pytest
 
 from harness.processes import Completed, run
 from seed_init.libraries import uncovered
-from seed_init.proof import journal
 from seed_init.proof.observer.audit import held, nondeterministic, operators
+from seed_init.proof.trace import journal
 
 PROGRAMS = Path(__file__).parent / "programs"
 

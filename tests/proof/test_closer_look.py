@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from harness.processes import run
-from seed_init.proof import journal
+from seed_init.proof.trace import journal
 
 PROGRAMS = Path(__file__).parent / "programs"
 

@@ -9,7 +9,7 @@ import pytest
 
 from harness.processes import Completed, run
 from harness.sharing import once
-from seed_init.proof import journal, records
+from seed_init.proof.trace import journal, records
 
 from . import recorded
 

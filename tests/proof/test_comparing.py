@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from seed_init.proof import packing
-from seed_init.proof.comparing import first_difference, paired
-from seed_init.proof.differences import Difference
-from seed_init.proof.journal import Process
+from seed_init.proof.comparing.difference import Difference
+from seed_init.proof.comparing.steps import first_difference, paired
+from seed_init.proof.trace import packing
+from seed_init.proof.trace.journal import Process
 
 NAMES = ["first.weight", "first.bias", "second.weight", "second.bias"]
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from seed_init.proof import contents
+from seed_init.proof.comparing import written_files
 
 SAVE = """
 import sys, torch
@@ -46,21 +46,21 @@ torch.save(content(0), "former.pth", _use_new_zipfile_serialization=False)
 
 
 @pytest.fixture(scope="module")
-def saved(tmp_path_factory: pytest.TempPathFactory) -> contents.Digests:
+def saved(tmp_path_factory: pytest.TempPathFactory) -> written_files.Digests:
     """The digests of what SAVE writes: importing torch takes longer than all else here."""
     place = tmp_path_factory.mktemp("saved")
     environment = {**os.environ, "SEED_INIT": "0"}
     subprocess.run([sys.executable, "-c", SAVE], check=True, cwd=place, env=environment)
     assert (place / "0.pt").read_bytes() != (place / "former.pth").read_bytes()
-    return contents.digest_files(["*.pt", "*.pth"], place)
+    return written_files.digest_files(["*.pt", "*.pth"], place)
 
 
-def differ(first: dict[str, str], second: dict[str, str]) -> contents.Difference | None:
-    return contents.first_difference({"a.pt": first}, {"a.pt": second})
+def differ(first: dict[str, str], second: dict[str, str]) -> written_files.Difference | None:
+    return written_files.first_difference({"a.pt": first}, {"a.pt": second})
 
 
 @pytest.mark.torch
-def test_a_checkpoint_is_compared_by_its_tensors_and_values(saved: contents.Digests) -> None:
+def test_a_checkpoint_is_compared_by_its_tensors_and_values(saved: written_files.Digests) -> None:
     entries = saved["0.pt"]
     assert entries["model.weight"].startswith("tensor float32 [4,3] ")
     assert entries["model.half"].startswith("tensor bfloat16 [3] ")
@@ -75,14 +75,16 @@ def test_a_checkpoint_is_compared_by_its_tensors_and_values(saved: contents.Dige
 
 
 @pytest.mark.torch
-def test_the_same_tensors_in_archives_of_other_bytes_are_the_same(saved: contents.Digests) -> None:
+def test_the_same_tensors_in_archives_of_other_bytes_are_the_same(
+    saved: written_files.Digests,
+) -> None:
     """Written in the format that torch had before it wrote zip archives."""
     assert differ(saved["0.pt"], saved["former.pth"]) is None
 
 
 @pytest.mark.torch
 def test_a_checkpoint_that_torch_refuses_is_compared_by_its_members(
-    saved: contents.Digests,
+    saved: written_files.Digests,
 ) -> None:
     """weights_only refuses a class of the user's, which only running it could load."""
     kinds = {entry.split(" ")[0] for entry in saved["mine-0.pt"].values()}
@@ -100,7 +102,7 @@ def test_without_torch_a_checkpoint_is_compared_by_its_members_whatever_their_ti
     for year in (1990, 2020):
         with zipfile.ZipFile(tmp_path / "model.pt", "w") as archive:
             archive.writestr(zipfile.ZipInfo("model/data/0", (year, 1, 1, 0, 0, 0)), b"1234")
-        digests.append(contents.digest_files(["model.pt"], tmp_path, python="/bin/false"))
+        digests.append(written_files.digest_files(["model.pt"], tmp_path, python="/bin/false"))
     assert list(digests[0]["model.pt"]) == ["data/0"]
     assert digests[0] == digests[1]
 
@@ -113,7 +115,7 @@ def test_arrays_are_compared_by_type_shape_and_values_whatever_their_order(tmp_p
         numpy.save(tmp_path / "f.npy", numpy.asfortranarray(array))
         numpy.savez_compressed(tmp_path / "z.npz", x=array, y=array[:, ::-1])
         assert (tmp_path / "c.npy").read_bytes() != (tmp_path / "f.npy").read_bytes()
-        found = contents.digest_files(["*.np?"], tmp_path)
+        found = written_files.digest_files(["*.np?"], tmp_path)
         assert found["c.npy"][""].startswith(f"tensor {array.dtype.str} [2,3,4] ")
         assert found["c.npy"][""] == found["f.npy"][""] == found["z.npz"]["x"]
         assert found["z.npz"]["y"] != found["z.npz"]["x"]
@@ -122,9 +124,9 @@ def test_arrays_are_compared_by_type_shape_and_values_whatever_their_order(tmp_p
 def test_what_differs_is_named_shape_before_values_and_type_before_shape(tmp_path: Path) -> None:
     numpy = pytest.importorskip("numpy")
 
-    def digests(array: object) -> contents.Digests:
+    def digests(array: object) -> written_files.Digests:
         numpy.save(tmp_path / "a.npy", array)
-        return contents.digest_files(["a.npy"], tmp_path)
+        return written_files.digest_files(["a.npy"], tmp_path)
 
     base = digests(numpy.zeros((2, 3)))
     for array, what, values in (
@@ -132,7 +134,7 @@ def test_what_differs_is_named_shape_before_values_and_type_before_shape(tmp_pat
         (numpy.zeros((3, 2)), "shape", ("[2,3]", "[3,2]")),
         (numpy.ones((2, 3)), "values", None),
     ):
-        found = contents.first_difference(base, digests(array))
+        found = written_files.first_difference(base, digests(array))
         assert found is not None and found.what == what
         assert values is None or found.values == values
 
@@ -152,15 +154,17 @@ def write_safetensors(file: Path, order: list[str], metadata: dict[str, str], va
 def test_safetensors_are_compared_by_tensor_and_their_metadata_apart(tmp_path: Path) -> None:
     file = tmp_path / "a.safetensors"
     write_safetensors(file, ["a", "b"], {"when": "now"}, 1)
-    base = contents.digest_files(["a.*"], tmp_path)
+    base = written_files.digest_files(["a.*"], tmp_path)
     assert base["a.safetensors"]["b"].startswith("tensor F32 [2] ")
     write_safetensors(file, ["b", "a"], {"when": "now"}, 1)
-    assert contents.first_difference(base, contents.digest_files(["a.*"], tmp_path)) is None
+    assert (
+        written_files.first_difference(base, written_files.digest_files(["a.*"], tmp_path)) is None
+    )
     write_safetensors(file, ["a", "b"], {"when": "then"}, 1)
-    found = contents.first_difference(base, contents.digest_files(["a.*"], tmp_path))
+    found = written_files.first_difference(base, written_files.digest_files(["a.*"], tmp_path))
     assert found is not None and found.entry == "__metadata__"
     write_safetensors(file, ["a", "b"], {"when": "now"}, 2)
-    found = contents.first_difference(base, contents.digest_files(["a.*"], tmp_path))
+    found = written_files.first_difference(base, written_files.digest_files(["a.*"], tmp_path))
     assert found is not None and (found.entry, found.what) == ("b", "values")
 
 
@@ -168,7 +172,7 @@ def test_safetensors_as_the_library_writes_them_are_read(tmp_path: Path) -> None
     safetensors = pytest.importorskip("safetensors.numpy")
     numpy = pytest.importorskip("numpy")
     safetensors.save_file({"x": numpy.arange(6.0).reshape(2, 3)}, tmp_path / "x.safetensors")
-    found = contents.digest_files(["x.safetensors"], tmp_path)
+    found = written_files.digest_files(["x.safetensors"], tmp_path)
     assert found["x.safetensors"]["x"].startswith("tensor F64 [2,3] ")
 
 
@@ -178,7 +182,7 @@ def test_a_file_that_is_not_what_its_name_says_is_compared_by_its_bytes(
     tmp_path: Path, name: str, content: bytes
 ) -> None:
     (tmp_path / name).write_bytes(content)
-    entries = contents.digest_files(["a.*"], tmp_path, python="/bin/false")[name]
+    entries = written_files.digest_files(["a.*"], tmp_path, python="/bin/false")[name]
     assert list(entries) == [""]
     assert re.fullmatch(rf"(text|bytes) - \[{len(content)}\] [0-9a-f]{{64}}", entries[""])
 
@@ -188,8 +192,8 @@ def test_the_first_different_line_of_a_text_is_named(tmp_path: Path) -> None:
     digests = []
     for loss in ("0.5", "0.25"):
         (tmp_path / "log.csv").write_text(f"step,loss\n1,{loss}\n")
-        digests.append(contents.digest_files(["*.csv"], tmp_path, keep=keep))
-    found = contents.first_difference(*digests, keep)
+        digests.append(written_files.digest_files(["*.csv"], tmp_path, keep=keep))
+    found = written_files.first_difference(*digests, keep)
     assert found is not None
     assert (found.file, found.what, found.line) == ("log.csv", "line", 2)
     assert found.told() == "log.csv: line 2 (1,0.5 in run 1, 1,0.25 in run 2)"
@@ -197,8 +201,8 @@ def test_the_first_different_line_of_a_text_is_named(tmp_path: Path) -> None:
 
 def test_a_file_that_only_one_run_wrote_is_missing(tmp_path: Path) -> None:
     (tmp_path / "a").write_text("x")
-    one = contents.digest_files(["*"], tmp_path)
-    found = contents.first_difference(one, {})
+    one = written_files.digest_files(["*"], tmp_path)
+    found = written_files.first_difference(one, {})
     assert found is not None
     assert (found.file, found.what, found.values) == ("a", "missing", ("present", "missing"))
 
@@ -209,16 +213,16 @@ def test_patterns_are_relative_or_absolute_and_name_files_in_any_directory(tmp_p
     outside.mkdir()
     for file in (inside / "a.txt", inside / "deep/er/b.txt", outside / "c.txt"):
         file.write_text("")
-    found = contents.digest_files(["**/*.txt", f"{outside}/*", "deep"], inside)
+    found = written_files.digest_files(["**/*.txt", f"{outside}/*", "deep"], inside)
     assert list(found) == sorted([str(outside / "c.txt"), "a.txt", "deep/er/b.txt"])
-    assert contents.unmatched(["*.txt", "deep", "x"], inside) == ["deep", "x"]
+    assert written_files.unmatched(["*.txt", "deep", "x"], inside) == ["deep", "x"]
 
 
 def test_what_a_run_found_and_a_former_one_had_written_is_told(tmp_path: Path) -> None:
-    def snapshot() -> contents.Snapshot:
-        return contents.snapshot(tmp_path)
+    def snapshot() -> written_files.Snapshot:
+        return written_files.snapshot(tmp_path)
 
-    def run(write: Callable[[], object]) -> tuple[contents.Snapshot, contents.Snapshot]:
+    def run(write: Callable[[], object]) -> tuple[written_files.Snapshot, written_files.Snapshot]:
         before = snapshot()
         write()
         return before, snapshot()
@@ -232,12 +236,14 @@ def test_what_a_run_found_and_a_former_one_had_written_is_told(tmp_path: Path) -
         run(lambda: (tmp_path / "other.pt").write_text("")),
     ]
     before, after = [pair[0] for pair in runs], [pair[1] for pair in runs]
-    assert contents.inherited(before, after) == {"last.pt": 0}
-    assert contents.not_written(*runs[0]) == {"data.csv"}
-    assert contents.written(*runs[1]) == {"last.pt"}
+    assert written_files.inherited(before, after) == {"last.pt": 0}
+    assert written_files.not_written(*runs[0]) == {"data.csv"}
+    assert written_files.written(*runs[1]) == {"last.pt"}
 
 
 def test_a_file_that_cannot_be_read_is_said_in_one_line(tmp_path: Path) -> None:
     # A regular file whose first byte nobody can read, root included.
-    with pytest.raises(contents.Unreadable, match=r"^/proc/self/mem cannot be read .*check its"):
-        contents.digest_files(["/proc/self/mem"], tmp_path)
+    with pytest.raises(
+        written_files.Unreadable, match=r"^/proc/self/mem cannot be read .*check its"
+    ):
+        written_files.digest_files(["/proc/self/mem"], tmp_path)

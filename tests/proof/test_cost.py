@@ -13,7 +13,7 @@ import pytest
 
 from harness.processes import Completed, environment_of, run
 from harness.sharing import once
-from seed_init import startup
+from seed_init.hook import startup
 from seed_init.proof.cost import choices, drawing, judging, measuring
 from seed_init.proof.cost.choices import CHOICES
 from seed_init.proof.cost.judging import Judgement

@@ -13,8 +13,9 @@ from typing import Any
 import jsonschema
 import pytest
 
-from seed_init.proof import comparison, records, schemas, validation
+from seed_init.proof.comparing import comparison
 from seed_init.proof.reporting import adapter
+from seed_init.proof.trace import records, schemas, validation
 
 from . import damage
 from .recorded import SCHEMA

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from harness.sharing import once
-from seed_init.proof import records
-from seed_init.proof.explaining import explain
+from seed_init.proof.comparing.environments import explain
+from seed_init.proof.trace import records
 
 from . import recorded
 

@@ -14,9 +14,10 @@ import pytest
 import torch
 
 from seed_init.proof import observer
-from seed_init.proof.observer import batches, fingerprints, vectors
-from seed_init.proof.observer import end as ending
-from seed_init.proof.observer.fingerprints import fingerprint, number
+from seed_init.proof.observer.closely import batches
+from seed_init.proof.observer.instruments import end as ending
+from seed_init.proof.observer.tensors import fingerprints, vectors
+from seed_init.proof.observer.tensors.fingerprints import fingerprint, number
 
 M = 2**64
 
@@ -545,7 +546,7 @@ def test_threads_do_not_get_in_each_others_way() -> None:
 SHARDED = """
 import sys, torch, torch.distributed as dist
 from torch.distributed.tensor import Replicate, Shard, distribute_tensor, init_device_mesh
-from seed_init.proof.observer.fingerprints import number
+from seed_init.proof.observer.tensors.fingerprints import number
 
 dist.init_process_group("gloo", init_method=f"file://{sys.argv[2]}", rank=int(sys.argv[1]),
                         world_size=2)

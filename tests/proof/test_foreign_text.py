@@ -15,14 +15,17 @@ from xml.etree import ElementTree
 
 import pytest
 
-from seed_init import refusals
 from seed_init.cli import audit, cost, doctor, main, printing, status, tables, verify
-from seed_init.proof import auditing, packing, progress, records, running, verifying
-from seed_init.proof.arms import base_arm
+from seed_init.hook import refusals
+from seed_init.proof.auditing import collecting
+from seed_init.proof.comparing.difference import Difference, Source
 from seed_init.proof.cost import drawing, judging
-from seed_init.proof.differences import Difference, Source
-from seed_init.proof.journal import Process
 from seed_init.proof.reporting import adapter, page
+from seed_init.proof.running import progress, runner
+from seed_init.proof.running.arms import base_arm
+from seed_init.proof.trace import packing, records
+from seed_init.proof.trace.journal import Process
+from seed_init.proof.verifying import verifier
 
 from . import recorded, test_cost
 
@@ -65,7 +68,7 @@ def foreign(python: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Path
     done = recorded.by_command(python, plain, python, program, cwd=folder)
     assert done.returncode == 0, done.stderr
     record = json.loads(plain.read_text())
-    finding = auditing.Finding("unseeded", "a", "b", "c", 1, "d", "e").to_json()
+    finding = collecting.Finding("unseeded", "a", "b", "c", 1, "d", "e").to_json()
     difference = Difference(
         "module", "t", 0, 0, 0, *"abcde", source=Source(*"f", 1, *"gh")
     ).to_json()
@@ -146,13 +149,13 @@ def test_a_foreign_record_cannot_steer_a_terminal(
 
 
 def test_what_a_verification_has_seen_cannot_steer_a_terminal() -> None:
-    run = running.Run(base_arm(), (EVIL,), 0, 1.0, Path(), "fixed")
-    outcome = verifying.Outcome(EVIL, run, [], {}, 0.0, False)
+    run = runner.Run(base_arm(), (EVIL,), 0, 1.0, Path(), "fixed")
+    outcome = verifier.Outcome(EVIL, run, [], {}, 0.0, False)
     difference = Difference("module", EVIL, 0, 0, 0, *[EVIL] * 5, source=Source(EVIL, 1, "", EVIL))
     difference.values, difference.trail = [EVIL, EVIL], [EVIL]
     difference.remedies = [{"cause": EVIL, "remedy": EVIL}]
     compared = {"steps": 1, "ranks": 1, "tensors": 1, "generators": [EVIL], "stdout_lines": 1}
-    made = verifying.Verification("different", (EVIL,), EVIL, [outcome])
+    made = verifier.Verification("different", (EVIL,), EVIL, [outcome])
     made.compared, made.difference = {**compared, "files": [EVIL]}, difference
     made.not_compared, made.broke_equality = [EVIL], EVIL
     assert is_harmless(printing.as_text(verify.as_lines(made)))
@@ -162,7 +165,7 @@ def test_what_a_verification_has_seen_cannot_steer_a_terminal() -> None:
 
 
 def test_what_an_audit_or_a_measurement_has_seen_cannot_steer_a_terminal() -> None:
-    finding = auditing.Finding("unseeded", EVIL, EVIL, EVIL, 1, EVIL, EVIL)
+    finding = collecting.Finding("unseeded", EVIL, EVIL, EVIL, 1, EVIL, EVIL)
     assert is_harmless(
         printing.as_text(audit.as_lines([finding], [EVIL], 1, [EVIL], {"gensim": EVIL}))
     )

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from harness.processes import Completed, run
-from seed_init.proof import records
+from seed_init.proof.trace import records
 
 NOISE = "import os; print(os.urandom(4).hex())"
 """Prints something else each time."""

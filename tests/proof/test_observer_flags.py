@@ -7,7 +7,7 @@ import pytest
 
 from harness.processes import run
 from harness.sharing import once
-from seed_init.proof import journal
+from seed_init.proof.trace import journal
 
 from . import recorded
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from harness.processes import run
-from seed_init.proof import records
+from seed_init.proof.trace import records
 
 from . import recorded
 

@@ -14,7 +14,8 @@ import pytest
 
 from harness.interpreters import stdlib_of
 from harness.processes import output
-from seed_init.proof import data_files, journal, packing, records, redaction, validation
+from seed_init.proof.redaction import redaction
+from seed_init.proof.trace import data_files, journal, packing, records, validation
 
 from . import recorded
 
@@ -813,7 +814,7 @@ def test_the_schema_is_one_and_describes_every_property() -> None:
 
 def test_the_schema_is_installed_with_the_hook_and_kept_up_to_date(fresh: Any) -> None:
     python: Path = fresh("hooked")
-    schema = stdlib_of(python) / "seed_init/proof/schema/record-1.schema.json"
+    schema = stdlib_of(python) / "seed_init/proof/trace/schema/record-1.schema.json"
     assert json.loads(schema.read_text()) == recorded.SCHEMA
     schema.unlink()  # a hard link: never write into it
     schema.write_text("{}")

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from harness.processes import Completed, run
-from seed_init.proof import journal
+from seed_init.proof.trace import journal
 
 TRAINING = """
 import os, torch

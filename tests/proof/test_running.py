@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from harness.processes import REPOSITORY
-from seed_init.proof import arms, interrupting, load, running, temporary
-from seed_init.proof.arms import base_arm, perturbed_arm
+from seed_init.proof.running import arms, busy_cpus, runner, signals, workspace
+from seed_init.proof.running.arms import base_arm, perturbed_arm
 
 from .support import are_gone, kill, run, starting, wait_until, with_variable
 
@@ -63,10 +63,10 @@ def test_standard_output_is_kept_to_the_byte_and_stderr_apart(tmp_path: Path) ->
 def test_what_is_shown_is_passed_through_while_it_runs_and_kept_as_well(tmp_path: Path) -> None:
     source = """
 from pathlib import Path
-from seed_init.proof import arms, running
+from seed_init.proof.running import arms, runner
 words = ["sh", "-c", "echo out; echo error >&2; read line < go"]
 for show in ((), ("stdout",), ("stderr", "stdout")):
-    done = running.run(words, arms.base_arm(), Path("-".join(show) or "none"),
+    done = runner.run(words, arms.base_arm(), Path("-".join(show) or "none"),
                        plan={"instruments": []}, show=show)
     assert (done.stdout, done.last_errors()) == (b"out\\n", ["error"])
 """
@@ -96,7 +96,7 @@ def test_the_command_starts_with_the_signals_and_variables_of_one_started_by_han
     words = ("sh", "-c", "grep -E '^(Sig|Shd)' /proc/self/status; ls /proc/self/fd; env | sort")
     variables = {"PATH": os.defpath, "LANG": "C"}
     directory = tmp_path / "run"
-    done = running.run(
+    done = runner.run(
         words, base_arm(), directory, plan={"instruments": []}, environment=variables,
         place=tmp_path,
     )  # fmt: skip
@@ -133,8 +133,8 @@ def test_a_command_that_cannot_be_started_is_said_in_one_line(
     for name, text in (("plain", "x"), ("headless", "true"), ("orphan", "#!/no/such/shell\n")):
         (tmp_path / name).write_text(text)
         (tmp_path / name).chmod(0o644 if name == "plain" else 0o755)
-    with pytest.raises(running.CannotStart) as refused:
-        running.run(
+    with pytest.raises(runner.CannotStart) as refused:
+        runner.run(
             words, base_arm(), tmp_path / "run", plan={"instruments": []}, place=tmp_path,
             environment={"PATH": os.defpath},
         )  # fmt: skip
@@ -176,7 +176,7 @@ def test_the_trace_is_in_the_runs_directory_and_was_written_to_one_path(
 def test_a_directory_that_a_run_has_written_is_not_written_again(tmp_path: Path) -> None:
     for expected in (None, FileExistsError):
         try:
-            running.run(["true"], base_arm(), tmp_path / "run", plan={"instruments": []})
+            runner.run(["true"], base_arm(), tmp_path / "run", plan={"instruments": []})
         except FileExistsError as error:
             assert expected is type(error)
         else:
@@ -187,7 +187,7 @@ def test_runs_in_several_threads_do_not_meet(tmp_path: Path) -> None:
     """Each waits for the others to have begun, so that they all are under way at once."""
     script = "echo $TMPDIR; touch begun-$0; while [ ! -e begun-$1 ]; do sleep 0.01; done; echo $0"
 
-    def one(number: int) -> running.Run:
+    def one(number: int) -> runner.Run:
         return run(tmp_path, "sh", "-c", script, str(number), str((number + 1) % 4))
 
     with ThreadPoolExecutor(4) as pool:
@@ -200,7 +200,7 @@ def test_runs_in_several_threads_do_not_meet(tmp_path: Path) -> None:
 def test_progress_is_told_the_seconds_and_where_the_trace_is(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(running, "TICK", 0.01)
+    monkeypatch.setattr(runner, "TICK", 0.01)
     told: list[tuple[float, bool]] = []
 
     def progress(seconds: float, trace: Path) -> None:
@@ -217,7 +217,7 @@ def test_progress_is_told_the_seconds_and_where_the_trace_is(
 def test_a_run_that_takes_too_long_is_ended_even_if_it_ignores_sigterm(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(running, "POLITE", 0.3)
+    monkeypatch.setattr(runner, "POLITE", 0.3)
     source = """
 import os, signal, subprocess, sys, time
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -259,9 +259,9 @@ def test_secrets_are_left_out_where_a_process_is_named(tmp_path: Path) -> None:
 def test_nothing_of_a_run_outlives_a_seed_init_that_was_killed(tmp_path: Path) -> None:
     source = """
 from pathlib import Path
-from seed_init.proof import arms, running
+from seed_init.proof.running import arms, runner
 script = "setsid env -i sleep 600 & echo $! >>pids; sleep 600 & echo $! >>pids; touch begun; wait"
-running.run(["sh", "-c", script], arms.base_arm(), Path("run"), plan={"instruments": []})
+runner.run(["sh", "-c", script], arms.base_arm(), Path("run"), plan={"instruments": []})
 """
     process = starting(source, tmp_path)
     pids: list[int] = []
@@ -280,15 +280,15 @@ INTERRUPTED = """
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from seed_init.proof import arms, running
+from seed_init.proof.running import arms, runner
 
 def one(number):
     script = "setsid sleep 600 & echo $! >>pids; echo $$ >>pids; touch begun-$0; wait"
-    running.run(["sh", "-c", script, str(number)], arms.perturbed_arm(), Path(f"run-{number}"),
+    runner.run(["sh", "-c", script, str(number)], arms.perturbed_arm(), Path(f"run-{number}"),
                 plan={"instruments": []})
 
 if sys.argv[1] == "thread":
-    with running.ending_on_signals(), ThreadPoolExecutor(2) as pool:
+    with runner.ending_on_signals(), ThreadPoolExecutor(2) as pool:
         list(pool.map(one, range(2)))
 else:
     one(0)
@@ -308,7 +308,7 @@ def test_a_signal_ends_the_run_with_all_that_it_started_and_cleans_up(
             wait_until((tmp_path / f"begun-{each}").exists)
         pids = [int(word) for word in (tmp_path / "pids").read_text().split()]
         pids += with_variable(f"    pass\n\0{process.pid}\0")
-        assert len(pids) == runs * (2 + load.cpus())
+        assert len(pids) == runs * (2 + busy_cpus.cpus())
         assert not are_gone(pids)
         assert len(list(tmp_path.glob("seed-init-*"))) == runs
         process.send_signal(number)
@@ -332,8 +332,8 @@ def test_a_signal_ends_torchruns_ranks(tmp_path: Path) -> None:
     words = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
     source = f"""
 from pathlib import Path
-from seed_init.proof import arms, running
-running.run([*{words}, "rank.py"], arms.base_arm(), Path("run"), plan={{"instruments": []}})
+from seed_init.proof.running import arms, runner
+runner.run([*{words}, "rank.py"], arms.base_arm(), Path("run"), plan={{"instruments": []}})
 """
     process = starting(source, tmp_path, start_new_session=True)
     try:
@@ -353,7 +353,7 @@ running.run([*{words}, "rank.py"], arms.base_arm(), Path("run"), plan={{"instrum
 def test_a_full_disk_does_not_stop_the_command_and_is_told(tmp_path: Path) -> None:
     (tmp_path / "run").mkdir()
     (tmp_path / "run/stdout").symlink_to("/dev/full")
-    done = running.run(
+    done = runner.run(
         ["sh", "-c", "seq 100000; echo end >&2"], base_arm(), tmp_path / "run",
         plan={"instruments": []},
     )  # fmt: skip
@@ -373,8 +373,8 @@ def test_a_directory_that_a_killed_run_left_is_emptied_and_used_again(tmp_path: 
         process.communicate()
         wait_until(lambda: are_gone([leader]))
         assert left.exists()
-        show = "import tempfile; from seed_init.proof import temporary\n"
-        show += "with temporary.directory() as own: print(own, list(own.iterdir()))"
+        show = "import tempfile; from seed_init.proof.running import workspace\n"
+        show += "with workspace.directory() as own: print(own, list(own.iterdir()))"
         with starting(show, tmp_path) as next_one:
             assert next_one.communicate()[0] == f"{left} []\n"
         assert not left.exists()
@@ -389,8 +389,8 @@ def test_without_locks_no_directory_is_made_and_the_reason_is_said(
         raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
 
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    monkeypatch.setattr(temporary.fcntl, "flock", not_there)
-    for directory in (lambda: temporary.results("verify"), temporary.directory):
+    monkeypatch.setattr(workspace.fcntl, "flock", not_there)
+    for directory in (lambda: workspace.results("verify"), workspace.directory):
         with pytest.raises(OSError, match="no locks or no permissions; set TMPDIR"), directory():
             pass
 
@@ -399,8 +399,8 @@ def test_what_killed_commands_have_left_is_cleared_and_nothing_else(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    show = "import time\nfrom seed_init.proof import temporary\n"
-    show += "with temporary.results('verify') as own, temporary.directory() as run:\n"
+    show = "import time\nfrom seed_init.proof.running import workspace\n"
+    show += "with workspace.results('verify') as own, workspace.directory() as run:\n"
     show += "    (own / 'kept').touch(); print(own, run, flush=True); time.sleep(600)"
     with starting(show, tmp_path) as killed, starting(show, tmp_path) as living:
         try:
@@ -423,11 +423,11 @@ def test_what_killed_commands_have_left_is_cleared_and_nothing_else(
             (tmp_path / "seed-init-other").mkdir(0o700)
             # One that is cleared has a link in it.
             (named[0][0] / "link").symlink_to(treasure)
-            temporary.clear()
+            workspace.clear()
             assert all(path.is_dir() for path in named[0])  # it may only just have been made
-            monkeypatch.setattr(temporary, "YOUNG", 0)
+            monkeypatch.setattr(workspace, "YOUNG", 0)
             before = set(tmp_path.iterdir())
-            with temporary.results("verify") as own:
+            with workspace.results("verify") as own:
                 assert list(own.iterdir()) == []
                 assert set(tmp_path.iterdir()) == (before - set(named[0])) | {own}
             assert not own.exists()
@@ -443,7 +443,7 @@ def test_a_signal_that_was_ignored_stays_ignored() -> None:
     other = signal.getsignal(signal.SIGTERM)
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
-        with interrupting.ending_on_signals():
+        with signals.ending_on_signals():
             assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
             assert signal.getsignal(signal.SIGTERM) is not other
     finally:
@@ -453,8 +453,8 @@ def test_a_signal_that_was_ignored_stays_ignored() -> None:
 
 def test_cleaning_up_is_not_interrupted() -> None:
     done = []
-    with pytest.raises(interrupting.Ended) as ended, interrupting.ending_on_signals():
-        with interrupting.held():
+    with pytest.raises(signals.Ended) as ended, signals.ending_on_signals():
+        with signals.held():
             os.kill(os.getpid(), signal.SIGTERM)
             done.append("all")
         done.append("too much")

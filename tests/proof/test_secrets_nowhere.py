@@ -7,7 +7,7 @@ import pytest
 
 from harness.processes import Completed, run
 from harness.sharing import once
-from seed_init.proof import journal, packing, records
+from seed_init.proof.trace import journal, packing, records
 
 from .test_redaction import KNOWN, MARKS, NAMED, S
 

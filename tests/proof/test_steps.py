@@ -25,7 +25,7 @@ def test_a_step_has_the_numbers_of_gradients_and_parameters_the_loss_and_the_gen
         """
 import struct, base64, random, numpy.random
 sys.path.insert(0, os.environ["REPOSITORY"])
-from seed_init.proof.observer.fingerprints import number
+from seed_init.proof.observer.tensors.fingerprints import number
 model = net(4, 8, 3)
 model.append(nn.BatchNorm1d(3))
 optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
@@ -716,7 +716,7 @@ def test_what_waits_on_a_device_comes_in_order_and_whole(python: Path, tmp_path:
     # No device here: the CPU is taken for one, so that everything waits and is copied.
     source = """
 if "SEED_INIT_TRACE" in os.environ:
-    from seed_init.proof.observer import pending
+    from seed_init.proof.observer.tensors import pending
     pending.is_elsewhere = lambda held: PRETEND
 model = net(4, 8, 2)
 optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
@@ -749,7 +749,7 @@ def test_nothing_is_read_from_a_device_within_a_step(python: Path, tmp_path: Pat
         """
 read = []
 if "SEED_INIT_TRACE" in os.environ:
-    from seed_init.proof.observer import pending
+    from seed_init.proof.observer.tensors import pending
     pending.is_elsewhere = lambda held: True
     copy, begun = pending.Pending._copy, []
     pending.Pending._copy = lambda self: (begun.append(1), copy(self))[1]

@@ -14,7 +14,9 @@ import pytest
 
 from harness.processes import environment_of, run
 from harness.sharing import once
-from seed_init.proof import arms, commands, outputs, verify
+from seed_init.proof import verify
+from seed_init.proof.comparing import output_lines
+from seed_init.proof.running import arms, commands
 
 from . import recorded
 from .verified import PROGRAMS, arms_of, by_command, by_function, told, with_jupyter
@@ -674,7 +676,7 @@ def test_the_function_raises_where_there_is_nothing_to_run(tmp_path: Path) -> No
         verify(["true"], runs=1)
     with pytest.raises(commands.CannotStart, match="no-such-program"):
         verify(["no-such-program"])
-    with pytest.raises(outputs.BadPattern):
+    with pytest.raises(output_lines.BadPattern):
         verify(["true"], ignore_output=["("])
 
 

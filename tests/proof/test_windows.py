@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from seed_init.proof.differences import Difference
-from seed_init.proof.journal import Process
-from seed_init.proof.windows import first_in_window
+from seed_init.proof.comparing.difference import Difference
+from seed_init.proof.comparing.events import first_in_window
+from seed_init.proof.trace.journal import Process
 
 Event = dict[str, Any]
 

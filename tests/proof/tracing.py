@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.processes import output, run
-from seed_init.proof import journal
+from seed_init.proof.trace import journal
 
 PRELUDE = """
 import hashlib, json, os, sys

@@ -6,7 +6,7 @@ from typing import Any
 
 from harness.processes import Completed, environment_of, run
 from seed_init.proof import verify
-from seed_init.proof.verifying import Verification
+from seed_init.proof.verifying.verifier import Verification
 
 PROGRAMS = Path(__file__).parent / "programs"
 

@@ -3,7 +3,7 @@
 import pytest
 
 from benchmarks.cost.arms import ARMS, BASE, SEED, Arm, chosen
-from seed_init.startup import ACCEPTED, CUBLAS_DETERMINISTIC
+from seed_init.hook.startup import ACCEPTED, CUBLAS_DETERMINISTIC
 
 LEVELS = [arm for arm in ARMS.values() if arm.group == "levels"]
 SWITCHES = [arm for arm in ARMS.values() if arm.group == "switches"]

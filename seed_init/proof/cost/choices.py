@@ -6,9 +6,9 @@ A new switch is a line in `SWITCHES`.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from seed_init import switches
-from seed_init.determinism import FLAGS, LEVELS
-from seed_init.settings import CUBLAS, EXPORTED
+from seed_init.hook import switches
+from seed_init.hook.determinism import FLAGS, LEVELS
+from seed_init.hook.settings import CUBLAS, EXPORTED
 
 REFERENCE = "off"
 """What every other one is compared with."""

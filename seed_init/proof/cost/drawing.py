@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from html import escape
 
 from seed_init.proof.cost.judging import Judgement, Row, percent
-from seed_init.proof.secret_words import words_without_secrets
-from seed_init.terminal import one_line
+from seed_init.proof.redaction.secret_words import words_without_secrets
+from seed_init.system.terminal import one_line
 
 ROW = 26
 """Height of a line, in pixels."""

@@ -5,9 +5,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from seed_init.proof import redaction
 from seed_init.proof.cost.choices import REFERENCE, Choice
 from seed_init.proof.cost.measuring import Measured, Measurements, Sample
+from seed_init.proof.redaction import redaction
 
 FORMAT = 1
 """Of the JSON. Another number: another meaning of what is in it."""

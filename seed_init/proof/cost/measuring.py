@@ -13,11 +13,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from seed_init import settings
-from seed_init.proof import arms, auditing, commands, journal, recording, running, temporary
+from seed_init.hook import settings
+from seed_init.proof.auditing import collecting
 from seed_init.proof.cost.choices import CHOICES, REFERENCE, Choice
-from seed_init.proof.journal import Process
-from seed_init.proof.secret_texts import without_secrets
+from seed_init.proof.redaction.secret_texts import without_secrets
+from seed_init.proof.running import arms, commands, runner, workspace
+from seed_init.proof.trace import journal, record_parts
+from seed_init.proof.trace.journal import Process
 
 LEAST_STEPS = 3
 """Timed steps that a program has to make to be measured."""
@@ -123,7 +125,7 @@ class Measurements:
     machine: dict[str, Any] = field(default_factory=dict)
     measured: dict[str, Measured] = field(default_factory=dict)
     left_out: dict[str, str] = field(default_factory=dict)
-    operators: dict[str, list[auditing.Finding]] = field(default_factory=dict)
+    operators: dict[str, list[collecting.Finding]] = field(default_factory=dict)
     profiles: dict[str, dict[str, dict[str, float]]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
@@ -141,13 +143,13 @@ class Measurer:
 
     Raises:
         commands.CannotStart: there is no such command.
-        running.Ended: a signal came.
+        runner.Ended: a signal came.
     """
 
     def __init__(self, request: Request, progress: Progress | None = None) -> None:
         self.request = request
         self.progress = progress
-        self.environment = recording.environment_of_runs("cost", request.environment)
+        self.environment = record_parts.environment_of_runs("cost", request.environment)
         # A failure is told by the last line on stderr, which should be the program's.
         self.environment["SEED_INIT_LOG"] = "quiet"
         self.place = request.place or Path.cwd()
@@ -155,7 +157,7 @@ class Measurer:
         self._runs = 0
         self._planned = 0
         self._open = contextlib.ExitStack()
-        self._own = self._open.enter_context(temporary.results("cost"))
+        self._own = self._open.enter_context(workspace.results("cost"))
 
     def __enter__(self) -> "Measurer":
         return self
@@ -194,12 +196,12 @@ class Measurer:
                 self._shorten(timing["calls"])
                 uses_cuda = uses_cuda or bool(timing["machine"]["gpus"])
                 self.result.machine = self.result.machine or timing["machine"]
-            found = auditing.relative(auditing.collect(processes), self.place)
+            found = collecting.relative(collecting.collect(processes), self.place)
             self.result.operators[name] = [one for one in found if one.kind == "operator"]
         return uses_cuda
 
     def _refuse_nothing(
-        self, run: running.Run, processes: list[Process], timing: "dict[str, Any] | None"
+        self, run: runner.Run, processes: list[Process], timing: "dict[str, Any] | None"
     ) -> None:
         if not processes:
             off = self.environment.get("SEED_INIT", "").strip() == "0"
@@ -270,10 +272,10 @@ class Measurer:
 
     def _run(
         self, choice: Choice, plan: dict[str, Any], task: str
-    ) -> tuple[running.Run, list[Process]]:
+    ) -> tuple[runner.Run, list[Process]]:
         self._runs += 1
         told = f"run {self._runs} of {max(self._runs, self._planned)} ({task})"
-        run = running.run(
+        run = runner.run(
             self.request.command,
             arms.base_arm(),
             self._own / f"run-{self._runs}",
@@ -312,7 +314,7 @@ def _timing(processes: list[Process]) -> "dict[str, Any] | None":
     return max(events, key=lambda one: one[:3])[3] if events else None
 
 
-def _sample(number: int, run: running.Run, processes: list[Process]) -> Sample:
+def _sample(number: int, run: runner.Run, processes: list[Process]) -> Sample:
     timing = _timing(processes)
     failed = _failure(run, timing)
     if timing is None:
@@ -343,7 +345,7 @@ def _digests(processes: list[Process]) -> str:
     return " ".join(digest for _, digest in sorted(found))
 
 
-def _failure(run: running.Run, timing: "dict[str, Any] | None") -> str | None:
+def _failure(run: runner.Run, timing: "dict[str, Any] | None") -> str | None:
     """Why a run failed; None where it did not, or had made its steps before."""
     planned = journal.read_plan(run.trace)
     enough = planned["warmup"] + planned["steps"]
@@ -361,7 +363,7 @@ def _failure(run: running.Run, timing: "dict[str, Any] | None") -> str | None:
     return f"{cut or f'exit status {run.status}'}{said}"
 
 
-def _raised(run: running.Run) -> str | None:
+def _raised(run: runner.Run) -> str | None:
     """The operator in PyTorch's error, of the strict level."""
     for line in run.last_errors(200):
         before, found, _ = line.partition(ALERT)

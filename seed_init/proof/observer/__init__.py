@@ -17,10 +17,10 @@ from functools import wraps
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
-from seed_init import seeding
-from seed_init.proof import journal as journals
+from seed_init.hook import seeding
+from seed_init.hook.refusals import Refusal
 from seed_init.proof.observer import owner as owners
-from seed_init.refusals import Refusal
+from seed_init.proof.trace import journal as journals
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -79,7 +79,7 @@ def start(values: dict[str, str]) -> None:
     if _owner is not None:
         owners.at_sigterm(_end)
     for name in plan["instruments"]:
-        module = importlib.import_module(f"seed_init.proof.observer.{name}")
+        module = importlib.import_module(f"seed_init.proof.observer.instruments.{name}")
         guarded(module.start)()
 
 
@@ -159,7 +159,7 @@ def guarded(function: Function) -> Function:
 
 def report_failure(what: str, error: Exception) -> None:
     """Say that something here failed, on stderr and in the trace."""
-    from seed_init.proof.secret_texts import without_secrets
+    from seed_init.proof.redaction.secret_texts import without_secrets
 
     line = f"{what} failed with {type(error).__name__}: {error}{_place_in_us(error)}"
     line = without_secrets(line)

@@ -13,9 +13,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from seed_init import processes, seeding
-from seed_init.proof import data_files, journal, recording, records
-from seed_init.refusals import Refusal, shown
+from seed_init.hook import children, seeding
+from seed_init.hook.refusals import Refusal, shown
+from seed_init.proof.trace import data_files, journal, record_parts, records
 
 
 class Owner:
@@ -48,7 +48,7 @@ class Owner:
             return
         self.pid = 0
         if _is_ours(self.parts, self.record):
-            recording.remove(self.parts)
+            record_parts.remove(self.parts)
         taken = "" if where == self.record else f" ({self.record.name} is there already)"
         seeding.say(f"run record: {where}{taken}")
 
@@ -71,7 +71,7 @@ class Owner:
 
 def is_elsewhere() -> bool:
     """True where another process makes the record of this run."""
-    recorder = os.environ.get(recording.RECORDER)
+    recorder = os.environ.get(record_parts.RECORDER)
     return recorder is not None and recorder != str(os.getpid())
 
 
@@ -87,10 +87,12 @@ def begin(wanted: str, trace: str | None) -> Owner:
     """
     record = _named(Path(wanted).absolute())
     # A program that replaces itself by another one with exec is that run's owner still.
-    if os.environ.get(recording.RECORDER) == str(os.getpid()) and trace is not None:
+    if os.environ.get(record_parts.RECORDER) == str(os.getpid()) and trace is not None:
         return Owner(record, Path(trace))
     try:
-        parts = recording.parts_of(record) if trace is None else _prepared(Path(trace).absolute())
+        parts = (
+            record_parts.parts_of(record) if trace is None else _prepared(Path(trace).absolute())
+        )
         # A directory of the user's may have former runs in it.
         before = [file.name for file in parts.glob("*.jsonl")]
         records.begin(parts, sys.orig_argv, "variable", before=before)
@@ -102,13 +104,13 @@ def begin(wanted: str, trace: str | None) -> Owner:
             "can be written, or unset it"
         ) from None
     os.environ["SEED_INIT_TRACE"] = str(parts)
-    os.environ[recording.RECORDER] = str(os.getpid())
+    os.environ[record_parts.RECORDER] = str(os.getpid())
     return Owner(record, parts)
 
 
 def _named(record: Path) -> Path:
     """The file of this rank, where ranks are started one by one and all have the same variable."""
-    rank = processes.rank()
+    rank = children.rank()
     if rank is None or rank[1] == "1":
         return record
     return record.with_name(f"{record.stem}.rank{rank[0]}{record.suffix}")
@@ -122,7 +124,7 @@ def _prepared(trace: Path) -> Path:
 
 
 def _is_ours(parts: Path, record: Path) -> bool:
-    """True for a directory that `recording.parts_of` made."""
+    """True for a directory that `record_parts.parts_of` made."""
     return parts.suffix == ".parts" and parts.parent == record.parent
 
 

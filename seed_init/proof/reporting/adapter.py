@@ -13,8 +13,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from seed_init.proof import comparing, records, redaction
-from seed_init.proof.journal import Process
+from seed_init.proof.comparing import steps as compared_steps
+from seed_init.proof.redaction import redaction
 from seed_init.proof.reporting import steps
 from seed_init.proof.reporting.model import (
     DIFFERENT,
@@ -36,6 +36,8 @@ from seed_init.proof.reporting.model import (
 )
 from seed_init.proof.reporting.steps import Place, Trace, Unequal
 from seed_init.proof.reporting.wording import counted, told_apart
+from seed_init.proof.trace import records
+from seed_init.proof.trace.journal import Process
 
 _DISTANCE_FLOOR = 1e-300  # below, a distance is drawn as none: a logarithmic axis ends somewhere
 
@@ -252,7 +254,7 @@ class _Comparison:
 
     def in_common(self) -> bool:
         """Whether there is anything in both that could be compared: as `seed-init compare` says."""
-        return bool(comparing.in_common(self.base.processes, self.other.processes))
+        return bool(compared_steps.in_common(self.base.processes, self.other.processes))
 
     def _pair(self) -> str:
         return f"{self.base.name} and {self.other.name}"

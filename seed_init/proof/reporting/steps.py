@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from seed_init.proof import packing
+from seed_init.proof.trace import packing
 
 ALL = "all steps"
 """What a place is called where there is no other."""

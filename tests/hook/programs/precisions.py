@@ -9,7 +9,7 @@ import json
 import torch
 
 import seed_init
-from seed_init.proof.observer import facts
+from seed_init.proof.observer.instruments import facts
 
 backends = torch.backends
 has_newer = hasattr(torch._C, "_get_fp32_precision_getter")

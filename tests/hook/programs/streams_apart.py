@@ -13,7 +13,7 @@ import sys
 
 import numpy
 
-from seed_init.streams import derive
+from seed_init.hook.streams import derive
 
 STREAMS, DRAWS = 1_000, 10_000
 

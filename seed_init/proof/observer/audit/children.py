@@ -1,11 +1,11 @@
 """What generators each child of multiprocessing holds, and which of them it draws from.
 
-The children of every copy of multiprocessing (`seed_init.copies`), by each start method; those of
+The children of every copy of multiprocessing (`hook.copies`), by each start method; those of
 a DataLoader are `workers`' part. Looked at are the generators of libraries, those in the arguments
 of the child's target (and of a pool's initializer, or the process object itself), and the global
 variables of the main module and of the two functions' modules. When it begins to run its target is
 the first time; a pool's worker is looked at again after its initializer. Whoever reads the trace
-compares (`seed_init.proof.clones`).
+compares (`seed_init.proof.auditing.clones`).
 
 What a target seeds by itself is not looked at: ranks that make their models alike do so on purpose,
 and so does a task that is to repeat.
@@ -19,7 +19,7 @@ from itertools import count
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from seed_init import callers, copies
+from seed_init.hook import callers, copies
 from seed_init.proof import observer
 from seed_init.proof.observer.audit import held, places
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from itertools import count
 from typing import Any
 
-from seed_init import callers
+from seed_init.hook import callers
 from seed_init.proof import observer
 from seed_init.proof.observer.audit import places
 from seed_init.proof.observer.audit.places import Spot

@@ -5,7 +5,7 @@ import sys
 from types import FrameType
 from typing import Any
 
-from seed_init import callers, reseeding, seeding, startup, unseeded
+from seed_init.hook import callers, reseeding, seeding, startup, unseeded
 from seed_init.proof import observer
 from seed_init.proof.observer.audit import findings, places, replacing
 

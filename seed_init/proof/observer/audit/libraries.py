@@ -4,7 +4,7 @@ import sys
 from importlib.machinery import PathFinder
 from typing import Any
 
-from seed_init import callers, seeding, startup
+from seed_init.hook import callers, seeding, startup
 from seed_init.libraries import uncovered
 from seed_init.proof import observer
 from seed_init.proof.observer.audit import findings, places

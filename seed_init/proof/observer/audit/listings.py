@@ -7,7 +7,7 @@ the function was imported. Such a hook stays until the process ends.
 import sys
 from types import FrameType
 
-from seed_init import callers
+from seed_init.hook import callers
 from seed_init.proof import observer
 from seed_init.proof.observer.audit import findings, ordering, places
 

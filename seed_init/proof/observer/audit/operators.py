@@ -16,7 +16,7 @@ from contextlib import suppress
 from types import FrameType
 from typing import Any
 
-from seed_init import callers
+from seed_init.hook import callers
 from seed_init.proof import observer
 from seed_init.proof.observer.audit import findings, nondeterministic, places, replacing
 from seed_init.proof.observer.audit.places import Spot

@@ -9,9 +9,9 @@ from pathlib import Path
 from types import CodeType, FrameType
 from typing import Any
 
-from seed_init import callers
+from seed_init.hook import callers
 from seed_init.proof import observer
-from seed_init.proof.secret_texts import without_secrets
+from seed_init.proof.redaction.secret_texts import without_secrets
 
 Spot = tuple[CodeType, int, int]
 """A code object, the line and the offset of the instruction that runs in it."""

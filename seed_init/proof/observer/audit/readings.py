@@ -11,7 +11,7 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
-from seed_init import callers
+from seed_init.hook import callers
 from seed_init.proof import observer
 from seed_init.proof.observer.audit import findings, places, replacing
 

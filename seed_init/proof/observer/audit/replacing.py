@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from seed_init import callers, startup
+from seed_init.hook import callers, startup
 from seed_init.proof import observer
 
 Function = Callable[..., Any]

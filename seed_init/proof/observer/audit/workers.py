@@ -1,7 +1,7 @@
 """What generators each DataLoader worker holds when it starts, and which of them it draws from.
 
 A state that two workers share is a clone, if it is drawn from: their "random" samples repeat. Who
-reads the trace compares (`seed_init.proof.auditing`). A worker has done all that changes states
+reads the trace compares (`auditing.collecting`). A worker has done all that changes states
 (PyTorch's seeding, ours, the user's worker_init_fn) when it makes its fetcher
 (torch/utils/data/_utils/worker.py, _worker_loop).
 """
@@ -13,7 +13,7 @@ from collections.abc import Callable
 from itertools import count
 from typing import Any
 
-from seed_init import callers
+from seed_init.hook import callers
 from seed_init.proof import observer
 from seed_init.proof.observer.audit import held as generators
 from seed_init.proof.observer.audit import places

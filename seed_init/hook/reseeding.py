@@ -1,0 +1,105 @@
+"""User code that seeds a library by itself: obeyed and noted, or mixed with SEED."""
+
+import operator
+
+from seed_init.hook import callers, seeding, settings, streams
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import FrameType
+    from typing import Any
+
+NOTES_MAX = 1000
+"""Places that are noted; a program that generates its code could have any number."""
+
+SHOWN_MAX = 80
+
+notes: "dict[tuple[str, str], dict[str, Any]]" = {}
+"""(function, place) -> what was passed there last, what was used, how often."""
+
+
+def is_ours(frame: "FrameType | None") -> bool:
+    """True where the caller is no user code: PyTorch seeding its DataLoader workers, or us."""
+    module = callers.module_of(frame)
+    return module.partition(".")[0] in ("torch", "seed_init")
+
+
+def seed_for(
+    function: str, given: "int | str | bytes | float | tuple[int, ...] | None"
+) -> int | None:
+    """The seed to use in place of `given`; None: `given` itself.
+
+    Args:
+        function: the function that was called, for the note.
+        given: the seed that was passed; None where it is none that the library takes.
+    """
+    frame = callers.caller()
+    if given is None or is_ours(frame):
+        return None
+    # Not of the present cell alone: one value is one seed in all of a notebook.
+    seed = seeding.base_seed()
+    mixes = seed is not None and settings.value("SEED_INIT_RESEED") == "mix"
+    used = streams.mix(seed, given) if mixes and seed is not None else None
+    _note(function, given, used, callers.place(frame))
+    return used
+
+
+def asking(
+    name: str, original: "Callable[..., Any]", give: "Callable[[int], Any] | None" = None
+) -> "Callable[..., Any]":
+    """A stand-in for a library's function that seeds: it asks `seed_for`, then calls the function.
+
+    Args:
+        name: the function, as the user calls it.
+        original: that function; it takes the seed, a whole number, as its only argument.
+        give: called with a seed that is not the user's, 0...4294967295; `original` if None.
+    """
+
+    @callers.like(original)
+    def stand_in(*arguments: "Any", **keywords: "Any") -> "Any":
+        given = arguments[0] if arguments else next(iter(keywords.values()), None)
+        used = seed_for(name, _whole(given))
+        return original(*arguments, **keywords) if used is None else (give or original)(used)
+
+    return stand_in
+
+
+def _whole(given: "Any") -> int | None:
+    """A seed as a number of 64 bits; None where it is none, and the library says so itself."""
+    try:
+        number = operator.index(given)
+    except TypeError:
+        return None
+    # As torch takes them: negative numbers stand for those beyond 63 bits.
+    return number % 2**64 if -(2**63) <= number < 2**64 else None
+
+
+def _note(function: str, given: object, used: int | None, place: str) -> None:
+    shown = _shown(given)
+    note = notes.get((function, place))
+    if note is None:
+        if len(notes) >= NOTES_MAX:
+            return
+        note = notes[function, place] = {"count": 0}
+        outcome = "obeyed" if used is None else f"mixed with SEED to {used}"
+        seeding.debug(f"{function}({shown}) at {place} is {outcome}")
+    note.update(given=shown, used=shown if used is None else str(used), count=note["count"] + 1)
+
+
+def _shown(given: object) -> str:
+    """A seed for a note; not by a `__repr__` of the user's own."""
+    if isinstance(given, int):
+        return int.__repr__(given) if abs(given) < 2**64 else "a number beyond 64 bits"
+    if isinstance(given, (str, bytes)):
+        given = given[: SHOWN_MAX + 1]
+    text = float.__repr__(given) if isinstance(given, float) else repr(given)
+    return text if len(text) <= SHOWN_MAX else f"{text[: SHOWN_MAX - 3]}..."
+
+
+def status() -> "list[dict[str, Any]]":
+    """The notes as `seed_init.status` returns them."""
+    return [
+        {"function": function, "place": place, **note}
+        for (function, place), note in list(notes.items())
+    ]

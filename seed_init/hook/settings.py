@@ -1,0 +1,128 @@
+"""The settings of this process as everything after start-up sees them."""
+
+import os
+
+from seed_init.hook import startup
+
+BUILT_IN = {
+    "SEED_INIT_LOG": "info",
+    "SEED_INIT_UNSEEDED": "derive",
+    "SEED_INIT_RESEED": "honour",
+    "SEED_INIT_RANKS": "same",
+    "SEED_INIT_CHILDREN": "distinct",
+    "SEED_INIT_NOTEBOOK": "kernel",
+}
+"""What holds when neither the environment nor the defaults file says anything."""
+
+DRAWN = "SEED_INIT_DRAWN"
+"""Set beside SEED by whoever drew it for SEED=random, so that children can tell."""
+
+CUBLAS = "CUBLAS_WORKSPACE_CONFIG"
+
+EXPORTED = "SEED_INIT_EXPORTED"
+"""Set beside the variables that the hook exports: their names. What a child inherits of them is
+not its user's choice."""
+
+ELASTIC = "TORCHELASTIC_RESTART_COUNT"
+"""How often torchrun has restarted the workers of this job (torch/distributed/elastic)."""
+
+
+class Settings:
+    """What this process was asked to do, and by whom. Frozen.
+
+    Attributes:
+        values: variable name to its value as text; only names that have one.
+        origins: variable name to where that value comes from: "environment", "PATH:LINE" of
+            the defaults file, "SEED=random", "DETERMINISM=level" or "built-in".
+        seed: the seed of this job, 0...4294967295, or None where nothing is seeded.
+        determinism: the level, or None where neither SEED nor DETERMINISM was given and the
+            hook has nothing to do.
+        restart: the path of this attempt's streams: empty in the first, ("restart", 2) in the
+            second restart.
+    """
+
+    __slots__ = ("determinism", "origins", "restart", "seed", "values")
+
+    values: dict[str, str]
+    origins: dict[str, str]
+    seed: int | None
+    determinism: str | None
+    restart: tuple[str | int, ...]
+
+    def __init__(self, given: dict[str, str], given_origins: dict[str, str]) -> None:
+        values = BUILT_IN | given
+        origins = dict.fromkeys(BUILT_IN, "built-in") | given_origins
+        seed = values.get("SEED")
+        if seed is not None:
+            if seed == os.environ.get(DRAWN):
+                origins["SEED"] = "SEED=random"
+            if "DETERMINISM" not in values:
+                values["DETERMINISM"], origins["DETERMINISM"] = "warn", "built-in"
+        level = values.get("DETERMINISM")
+        exported = os.environ.get(CUBLAS)
+        if CUBLAS in values and workspace_is_exported():
+            del values[CUBLAS]  # inherited, and no choice of the user's
+            exported = exported if startup.needs_workspace(values, level) else None
+        if level is not None and exported and CUBLAS not in values:
+            values[CUBLAS], origins[CUBLAS] = exported, f"DETERMINISM={level}"
+        restarts, elastic = values.get("SEED_INIT_RESTART"), _elastic_restarts()
+        if elastic and not restarts:
+            values["SEED_INIT_RESTART"], origins["SEED_INIT_RESTART"] = elastic, ELASTIC
+            restarts, elastic = elastic, ""
+        restart: tuple[str | int, ...] = ()
+        if restarts and restarts != "0":
+            # Both, where a scheduler counts and torchrun counts within each of its attempts.
+            restart = ("restart", int(restarts), *([int(elastic)] if elastic else ()))
+        put = object.__setattr__
+        put(self, "values", values)
+        put(self, "origins", origins)
+        put(self, "seed", int(seed) if seed and seed.isdecimal() else None)
+        put(self, "determinism", level)
+        put(self, "restart", restart)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"Settings are frozen; {name} cannot be set")
+
+
+def workspace_is_exported() -> bool:
+    """True where CUBLAS_WORKSPACE_CONFIG is the hook's, from here or a parent, as it was set."""
+    return (
+        CUBLAS in os.environ.get(EXPORTED, "").split(",")
+        and os.environ.get(CUBLAS) == startup.CUBLAS_DETERMINISTIC[0]
+    )
+
+
+def _elastic_restarts() -> str:
+    """How often torchrun has restarted this job; "" for never."""
+    given = os.environ.get(ELASTIC, "")
+    # Nine digits: int() raises on a text of more than 4300.
+    is_count = given.isascii() and given.isdecimal() and len(given) <= 9 and int(given) > 0
+    return str(int(given)) if is_count else ""
+
+
+_current: Settings | None = None
+
+
+def current() -> Settings | None:
+    """The settings that hold in this process; None with SEED_INIT=0.
+
+    They hold with the hook and, where it is not installed, without it: code that asks for a
+    seeded generator must not get an unseeded one.
+    """
+    global _current
+    if _current is None and os.environ.get("SEED_INIT", "").strip() != "0":
+        values, origins = startup.values, startup.origins
+        if not startup.started:
+            values, origins = {}, {}
+            try:
+                startup.read(values, origins)
+            except Exception as error:
+                startup.end(error)
+        _current = Settings(values, origins)
+    return _current
+
+
+def value(name: str) -> str:
+    """The value of a variable that has a built-in one; "" with SEED_INIT=0."""
+    settings = current()
+    return settings.values[name] if settings is not None else ""

@@ -1,0 +1,123 @@
+"""What holds in this process or environment, as data: for `status()` and the CLI."""
+
+import os
+import sys
+
+import seed_init
+from seed_init.hook import children, determinism, reseeding, seeding, startup, switches, unseeded
+from seed_init.hook import settings as contract
+from seed_init.installing import placement
+
+
+def status() -> dict[str, object]:
+    """See `seed_init.status`."""
+    settings = contract.current()
+    rank = children.rank()
+    return {
+        "version": seed_init.__version__,
+        "python": sys.executable,
+        "hook": hook_state(settings),
+        "installed": installed(),
+        "seed": seed_init.seed(),
+        "restart": list(settings.restart[1:]) if settings is not None else [],
+        "path": list(children.path),
+        "rank": rank[0] if rank else None,
+        "settings": [
+            {"name": name, "value": value, "origin": origin}
+            for name, value, origin in settings_in_order(settings)
+        ],
+        "flags": flags_now(settings),
+        "switches": switches.told(settings) if settings is not None else {},
+        "seeded": dict(seeding.seeded),
+        "unseeded": unseeded.made(),
+        "reseeded": reseeding.status(),
+        "not_covered": not_covered(settings),
+    }
+
+
+def installed() -> list[str]:
+    """The files of the hook in this Python, or the one that runs here from its base Python."""
+    files = [str(path) for path in placement.installed(placement.here())]
+    running = sys.modules.get("_seed_init_startup")
+    return files or ([str(running.__file__)] if running is not None else [])
+
+
+def hook_state(settings: contract.Settings | None) -> str:
+    """One of "off" (SEED_INIT=0), "idle" (nothing asked for), "not active" and "active"."""
+    if settings is None:
+        return "off"
+    if settings.determinism is None:
+        return "idle"
+    return "active" if startup.started else "not active"
+
+
+def settings_in_order(settings: contract.Settings | None) -> list[tuple[str, str, str]]:
+    """(name, value, origin) of every variable of the contract that has a value."""
+    if settings is None:
+        return [("SEED_INIT", "0", "environment")]
+    return [
+        (name, settings.values[name], settings.origins[name])
+        for name in startup.ACCEPTED
+        if name in settings.values
+    ]
+
+
+def flags_now(settings: contract.Settings | None) -> dict[str, dict[str, str | None]]:
+    """Torch flag to its wanted value, the origin of that, and the value now.
+
+    "now" is None where torch is not imported: asking must not import it.
+    """
+    if settings is None:
+        return {}
+    now: dict[str, str] = {}
+    if "torch" in sys.modules:
+        from seed_init.libraries import torch as torch_library
+
+        now = torch_library.current()
+    return {
+        name: {"value": value, "origin": origin, "now": now.get(name)}
+        for name, (value, origin) in determinism.flags(settings).items()
+    }
+
+
+def not_covered(settings: contract.Settings | None) -> list[str]:
+    """What this process cannot promise, one line each, with what to do about it."""
+    if settings is None:
+        return ["SEED_INIT=0: nothing is seeded"]
+    if settings.determinism is None:
+        return [
+            "neither the environment nor a defaults file has SEED or DETERMINISM: nothing is "
+            "seeded; set SEED"
+        ]
+    lines = []
+    if not startup.started:
+        lines.append(
+            f"the hook did not run in {sys.executable}; run 'seed-init install' with it "
+            "(and start it without -S)"
+        )
+    if not hash_order_is_fixed():
+        lines.append(
+            "PYTHONHASHSEED is not in effect: the order of sets of strings differs from run to "
+            "run; set PYTHONHASHSEED=0 before Python starts"
+        )
+    for name in missed_libraries():
+        lines.append(
+            f"{name} was imported past the hook and is not seeded; seed_init.reseed() does"
+        )
+    lines += [f"{name} is not seeded: {why}" for name, why in seeding.not_seeded.items()]
+    warning = seeding.cublas_warning(settings)
+    if warning:
+        lines.append(warning)
+    return lines + seeding.switch_warnings(settings)
+
+
+def hash_order_is_fixed() -> bool:
+    """True where this interpreter was started with a PYTHONHASHSEED that it obeyed."""
+    given = os.environ.get("PYTHONHASHSEED", "")
+    return given.isdecimal() and not sys.flags.ignore_environment
+
+
+def missed_libraries() -> list[str]:
+    """Libraries that are imported while the finder still waits for their import."""
+    waiting = startup.finder.waiting if startup.finder is not None else {}
+    return [name for name in startup.LIBRARIES if name in waiting and name in sys.modules]

@@ -1,0 +1,253 @@
+"""Generators that user code makes without a seed: from SEED instead of the operating system.
+
+Each gets the stream of its number: it is the n-th of its library that its module makes in its
+thread of its process. By module, and apart from what is made during an import, because many make
+some when they are imported (scipy.stats does): these must not shift the user's, least of all in a
+notebook, where an import happens once and a cell runs twice.
+Threads count for themselves, so that no thread's generators depend on how far another one is. A
+thread goes by its name, which `threading` gives in the order in which threads are constructed,
+less what changes from run to run (`labels`); of several with one name each is numbered when it
+makes its first generator.
+
+A generator that was made before a worker came into being would be repeated in every worker that
+holds it. `adopt` gives it a stream of its own there.
+"""
+
+import sys
+from _thread import _local
+from itertools import count
+
+from seed_init.hook import callers, labels, seeding, settings, streams
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import FrameType
+    from typing import Any
+
+LEFT_ALONE = frozenset({"tempfile", "datasets.fingerprint"})
+"""Modules whose unseeded generators make names, which must differ from run to run.
+
+Hugging Face datasets draws the names of cache files that it cannot derive from their contents.
+"""
+
+COPYING = frozenset(
+    {
+        "copy",
+        "pickle",
+        "dill",
+        "dill._dill",
+        "numpy.random._pickle",
+        "concurrent.futures.process",
+        "torch.serialization",
+    }
+)
+"""Modules that make a generator to put another one's state into it right afterwards."""
+
+RECEIVING = ("common", "connection", "pool", "queues", "reduction", "spawn")
+"""Modules of multiprocessing, and of each copy of it, that do the same."""
+
+FORKING = ("popen_fork", "forkserver")
+"""Modules of a copy of multiprocessing that seed `random` in a child that they have forked."""
+
+TOLD_MAX = 1000
+"""Places that are named; a program that generates its code could have any number."""
+
+# In a DataLoader worker: its path, and where its streams start instead.
+_loader: tuple[streams.Path, streams.Path] | None = None
+Origin = tuple[streams.Path, int]  # a process and a round
+_threads: "dict[tuple[Origin, str], count[int]]" = {}  # with the name: to number threads
+_made: "dict[tuple[Origin, str], int]" = {}  # with the library
+_told: set[str] = set()
+
+
+class _Counts(_local):
+    """What this thread made, by process and round: as which thread, and how many.
+
+    These by library, the module that made them, and whether that was during an import.
+    """
+
+    def __init__(self) -> None:
+        self.made: dict[Origin, tuple[streams.Path, dict[tuple[str, ...], int]]] = {}
+
+
+_counts = _Counts()
+
+
+def entropy(library: str, what: str, frame: "FrameType | None") -> int | None:
+    """What an unseeded generator is to be seeded with.
+
+    Args:
+        library: whose numbers are counted.
+        what: as the user wrote it, for messages: "random.Random()".
+        frame: who makes the generator.
+
+    Returns:
+        128 bits derived from SEED, process, thread and number. None: the operating system's.
+    """
+    module = callers.module_of(frame)
+    seed = seeding.job_seed()
+    if seed is None or module in LEFT_ALONE or module in COPYING or _is_of_copy(module, RECEIVING):
+        return None
+    policy = settings.value("SEED_INIT_UNSEEDED")
+    if policy == "warn":
+        _tell_once(f"{what} without a seed at {callers.place(frame)}")
+    if policy != "derive":
+        return None
+    if settings.value("SEED_INIT_LOG") == "debug":
+        _tell_once(f"{what} without a seed at {callers.place(frame)}: from SEED")
+    seeding.any_unseeded = True
+    # In a spawned worker the program's own module has another name (Lib/multiprocessing/spawn.py).
+    named = "__main__" if module == "__mp_main__" else labels.of_module(frame, module)
+    label: tuple[str, ...] = (named,)
+    if callers.during_import(frame):
+        label = (*label, "import")
+    return streams.derive_entropy(seed, (*here(), *_numbered(library, *label)))
+
+
+def _is_of_copy(module: str, names: tuple[str, ...]) -> bool:
+    """True for a module of multiprocessing or of a copy of it that has one of the names."""
+    from seed_init.hook import children
+
+    package, _, name = module.rpartition(".")
+    return name in names and package in children.modules
+
+
+def is_fork_of_copy(frame: "FrameType | None") -> bool:
+    """True where `random.seed()` in a forked child would undo what the hook has done there.
+
+    billiard calls it in each (billiard/popen_fork.py), as CPython did before it had callbacks.
+    """
+    return seeding.job_seed() is not None and _is_of_copy(callers.module_of(frame), FORKING)
+
+
+def is_unpickled(frame: "FrameType | None") -> bool:
+    """True where a generator comes with what a spawned worker is given to run."""
+    module = callers.module_of(frame)
+    while frame is not None and module in COPYING:  # such as dill
+        frame = frame.f_back
+        module = callers.module_of(frame)
+    return _is_of_copy(module, ("spawn",))
+
+
+def _tell_once(line: str) -> None:
+    if line not in _told and len(_told) < TOLD_MAX:
+        _told.add(line)
+        seeding.say(line)
+
+
+def here() -> streams.Path:
+    """Where the streams of this process start: its place; in a loader's worker, its torch seed."""
+    from seed_init.hook import children
+
+    if _loader is not None and _loader[0] == children.path:
+        return _loader[1]
+    return children.path
+
+
+def _numbered(*label: str) -> streams.Path:
+    origin = (here(), seeding.rounds[-1])
+    if origin not in _counts.made:
+        _forget_ended_rounds()
+        _counts.made[origin] = _thread(origin), {}
+    thread, made = _counts.made[origin]
+    number = made[label] = made.get(label, 0) + 1
+    _made[origin, label[0]] = _made.get((origin, label[0]), 0) + 1
+    return (*thread, "unseeded", *label, number)
+
+
+def _forget_ended_rounds() -> None:
+    """A notebook may begin a round with every cell, for weeks."""
+    for origin in [one for one in _counts.made if one[1] not in seeding.rounds]:
+        del _counts.made[origin]
+    for counts in (_threads, _made):
+        for key in list(counts):
+            if key[0][1] not in seeding.rounds:
+                counts.pop(key, None)
+
+
+def _thread(origin: Origin) -> streams.Path:
+    """("thread", name, k) for the k-th thread of that name; empty for the main thread."""
+    threading = sys.modules.get("threading")
+    if threading is None:
+        return ()
+    here = threading.get_ident()
+    if here == threading.main_thread().ident:
+        return ()
+    # Not current_thread(): it would register threads that `threading` did not start.
+    threads = threading.enumerate()
+    thread = next((one for one in threads if one.ident == here), None)
+    name = ""
+    if thread is not None:
+        # It may be named after the thread that started it.
+        numbers = (getattr(thread, "native_id", None), *(one.ident for one in threads))
+        name = labels.of_thread(_name_of(thread), *numbers)
+    # One step each under the interpreter's lock: two threads never get one number.
+    return ("thread", name, next(_threads.setdefault((origin, name), count(1))))
+
+
+def _name_of(thread: "Any") -> str:
+    # A class of the user's may have an attribute or a property of that name.
+    try:
+        return str(thread.name)
+    except Exception:
+        return ""
+
+
+def made() -> dict[str, int]:
+    """Library -> how many generators of it this process has made without a seed."""
+    origin = (here(), seeding.rounds[-1])
+    return {library: number for (of, library), number in list(_made.items()) if of == origin}
+
+
+def look() -> None:
+    """Before a fork: find what the child will have to adopt, while that is cheap."""
+    for _, library in seeding.imported_libraries():
+        if hasattr(library, "look"):
+            library.look()
+
+
+def held() -> "dict[str, Any]":
+    """What a worker has to be told that gets its generators by pickle: library -> its notes."""
+    libraries = seeding.imported_libraries()
+    return {name: library.held() for name, library in libraries if hasattr(library, "held")}
+
+
+def know_again(held: "dict[str, Any]") -> None:
+    """In such a worker: find the generators that its parent made without a seed."""
+    seeding.any_unseeded |= bool(held)
+    for name, library in seeding.imported_libraries():
+        if hasattr(library, "know_again"):
+            library.know_again(held.get(name))
+
+
+def adopt() -> None:
+    """In a worker that has taken its place: give what it holds from before its own streams."""
+    seed = seeding.job_seed()
+    if seed is None or not seeding.any_unseeded:
+        return
+    origin = here()
+
+    def stream(*label: str | int) -> int:
+        return streams.derive_entropy(seed, (*origin, "held", *label))
+
+    for _, library in seeding.imported_libraries():
+        if hasattr(library, "adopt"):
+            library.adopt(stream)
+
+
+def enter_loader_worker(seed: int) -> None:
+    """In a DataLoader worker: follow the seed that PyTorch gives it, in every library.
+
+    That seed comes from torch's generator, so it differs from epoch to epoch, and a resumed run
+    that restores torch's state gets the streams that an uninterrupted one would have got.
+
+    Args:
+        seed: base seed + worker id, 64 bits.
+    """
+    from seed_init.hook import children
+
+    global _loader
+    if settings.value("SEED_INIT_CHILDREN") != "inherit":
+        _loader = children.path, ("loader", seed)
+        seeding.seed_in_loader_worker()
+        adopt()

@@ -1,0 +1,1 @@
+"""Where the hook lives in a Python installation."""

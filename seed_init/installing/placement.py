@@ -1,0 +1,438 @@
+"""Where the hook lives in a Python installation, and putting it there and taking it away.
+
+A base interpreter gets it in its stdlib directory, the one place that every virtual
+environment made from it keeps, plus a .pth line in site-packages for the case that a
+foreign sitecustomize on PYTHONPATH hides ours. A virtual environment gets no sitecustomize:
+its .pth line is never hidden, and nothing of the user's has to make room for it.
+"""
+
+import importlib.util
+import marshal
+import os
+import shutil
+import sys
+import sysconfig
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from seed_init.system import writing
+
+PACKAGE = Path(__file__).parents[1]
+KEPT = "_seed_init_kept_sitecustomize"
+MARKER = "INSTALLED_BY_SEED_INIT"
+
+STARTUP = "_seed_init_startup"
+STARTUP_PLACE = b"startup.py"
+"""The constant in sitecustomize.py that stands for the code of startup.py."""
+PTH_NAME = "seed_init.pth"
+
+_ASKED = (
+    "any(map(posix.environ.get,"
+    ' (b"SEED", b"DETERMINISM", b"SEED_INIT_TRACE", b"SEED_INIT_RECORD")))'
+    ' or posix.access("/etc/seed_init/defaults", 0)'
+    ' or posix.access(sys.prefix + "/etc/seed_init/defaults", 0)'
+)
+# `site` goes on after a .pth line that fails, and user code would run unseeded. As in
+# sitecustomize.py: one line and status 78, where there is anything to seed.
+_REFUSE = f"""import posix, sys
+if ({_ASKED}) and posix.environ.get(b"SEED_INIT", b"").strip() != b"0":
+ try: posix.write(2, f"seed_init: cannot load the seeding hook ({{error!r}}); run 'seed-init install' again, or set SEED_INIT=0 to run without seeding".encode("ascii", "backslashreplace") + bytes([10]))
+ finally: posix._exit(78)"""  # noqa: E501
+
+
+def _pth(modules: str, condition: str, start: str, unless: str = "") -> str:
+    """The text of a .pth file: one line, which `site` compiles at every start.
+
+    All that a start compiles is the condition; the rest is a string in that line, and in there
+    the refusal is a string once more. ASCII only: another byte stops every interpreter in a C
+    locale (cpython#103161).
+
+    Args:
+        modules: what the condition needs, of what is loaded before `site`.
+        condition: an expression of Python.
+        start: one statement that starts the hook, run where `condition` holds. If the statement
+            fails, the process ends.
+        unless: a condition on `error` under which there is nothing to say, with " or " after it.
+    """
+    guarded = f"try: {start}\nexcept Exception as error: {unless}exec('''{_REFUSE}''')"
+    text = guarded.replace("\n", "\\n")
+    return f'import {modules}; {condition} and exec("""{text}""")\n'
+
+
+# What is asked for exactly, startup.is_asked says; a Python with nothing to seed loads nothing.
+PTH_VIRTUAL = _pth("posix, sys", f"({_ASKED})", f"import {STARTUP}")
+# Where pip has put the package, it is started from there: pip's upgrades then keep the hook, and
+# after pip's uninstallation the line does nothing.
+PTH_PIP = _pth(
+    "posix, sys",
+    f"({_ASKED})",
+    "import seed_init.hook.startup; seed_init.hook.startup.start()",
+    unless="getattr(error, 'name', '') == 'seed_init' or ",
+)
+# Only PYTHONPATH can put a foreign sitecustomize before the one in the stdlib directory.
+PTH_BASE = _pth("posix", 'b"PYTHONPATH" in posix.environ', f"import {STARTUP}")
+
+# Whatever the umask: a hook that a user cannot read is skipped by Python with two lines.
+READABLE_FILE = 0o644
+READABLE_DIRECTORY = 0o755
+
+# How a file of ours is told from the user's: text that every release writes.
+MARK = {
+    "sitecustomize.py": '"""Installed as `sitecustomize`: start seeding',
+    f"{STARTUP}.py": '"""What runs at the start of every Python process: read the settings',
+    PTH_NAME: "import ",
+}
+
+
+class PlacementError(Exception):
+    """The hook cannot be put there or taken away. Its text is one line for the user."""
+
+
+@dataclass(frozen=True)
+class Placement:
+    """The paths of the hook in one Python installation.
+
+    Attributes:
+        library: the directory that gets the package and, in a base interpreter, the
+            sitecustomize: the stdlib directory, or site-packages of a virtual environment.
+        site_packages: the directory that gets the .pth file.
+        virtual: True for a virtual environment.
+    """
+
+    library: Path
+    site_packages: Path
+    virtual: bool
+
+    @property
+    def sitecustomize(self) -> Path:
+        return self.library / "sitecustomize.py"
+
+    @property
+    def startup(self) -> Path:
+        return self.library / f"{STARTUP}.py"
+
+    @property
+    def package(self) -> Path:
+        return self.library / "seed_init"
+
+    @property
+    def pth(self) -> Path:
+        return self.site_packages / PTH_NAME
+
+
+@dataclass
+class Report:
+    """What `install` or `uninstall` did, one line a step; empty: there was nothing to do."""
+
+    lines: list[str] = field(default_factory=list)
+
+    def say(self, line: str) -> None:
+        self.lines.append(line)
+
+
+def here() -> Placement:
+    """The placement of the Python that runs this."""
+    virtual = sys.prefix != sys.base_prefix
+    site_packages = Path(sysconfig.get_path("purelib"))
+    library = site_packages if virtual else Path(sysconfig.get_path("stdlib"))
+    return Placement(library, site_packages, virtual)
+
+
+def installed(placement: Placement) -> list[Path]:
+    """The files of the hook that are in place."""
+    files = (placement.startup, placement.sitecustomize, placement.pth)
+    return [path for path in files if _is_ours(path)]
+
+
+def install(placement: Placement) -> Report:
+    """Put the hook in place, or bring it up to date. A second call changes nothing.
+
+    Args:
+        placement: where; `here()` for the Python that runs this.
+
+    Returns:
+        What was done.
+
+    Raises:
+        PlacementError: a directory cannot be written, or something that is not ours is in
+            the way and cannot be kept. The latter is found out before anything is changed.
+    """
+    report = Report()
+    source = _source(placement)
+    try:
+        _check_room(placement)
+        placement.site_packages.mkdir(parents=True, exist_ok=True)
+        if placement.virtual and _importable_there(placement):
+            _remove(placement.startup, report)  # of an installation without pip
+            _write(placement.pth, PTH_PIP, report)
+            return report
+        _install_package(placement, source, report)
+        startup = (source / "hook/startup.py").read_text()
+        _write(placement.startup, startup, report)
+        if not placement.virtual:
+            _keep_sitecustomize(placement, report)
+            text = (source / "hook/sitecustomize.py").read_text()
+            _write(placement.sitecustomize, text, report, startup)
+        _write(placement.pth, PTH_VIRTUAL if placement.virtual else PTH_BASE, report)
+    except OSError as error:
+        raise PlacementError(_cannot(error)) from None
+    return report
+
+
+def uninstall(placement: Placement) -> Report:
+    """Take the hook away and put back what `install` kept. A second call changes nothing.
+
+    Args:
+        placement: where; `here()` for the Python that runs this.
+
+    Returns:
+        What was done.
+
+    Raises:
+        PlacementError: a file cannot be removed, or what `install` kept has no place to go
+            back to because a new one is there. The latter is found out before anything is
+            changed.
+    """
+    report = Report()
+    try:
+        for found, kept in _sitecustomize_forms(placement):
+            if os.path.lexists(kept) and os.path.lexists(found) and not _is_ours(found):
+                raise PlacementError(
+                    f"{kept}, which install kept, belongs at {found}, where another one is now; "
+                    "move one of them away first"
+                )
+        # The .pth first and the package last: whatever stops us half way, no interpreter
+        # is left that looks for a package which is gone.
+        _remove(placement.pth, report)
+        if not placement.virtual:
+            _remove(placement.sitecustomize, report)
+            _put_back_sitecustomize(placement, report)
+        _remove(placement.startup, report)
+        if (placement.package / MARKER).exists():
+            shutil.rmtree(placement.package)
+            report.say(f"removed {placement.package}")
+    except OSError as error:
+        raise PlacementError(_cannot(error)) from None
+    return report
+
+
+def _source(placement: Placement) -> Path:
+    """The package to install: this one, or a newer one that pip has put behind it.
+
+    In a base interpreter the installed copy hides the one in site-packages, so that after
+    `pip install --upgrade` it is the old copy that runs this.
+    """
+    by_pip = placement.site_packages / "seed_init"
+    hides = PACKAGE.resolve() == placement.package.resolve() and by_pip != placement.package
+    return by_pip if hides and (by_pip / "hook/startup.py").exists() else PACKAGE
+
+
+def _check_room(placement: Placement) -> None:
+    """Raise PlacementError where something that is not ours is in the way."""
+    own_package = placement.package.resolve() == PACKAGE.resolve()
+    by_pip = placement.virtual and _importable_there(placement)
+    package = placement.package
+    if package.exists() and not (own_package or by_pip or (package / MARKER).exists()):
+        raise PlacementError(
+            f"{package} is there and was not put there by seed-init install; move it away first"
+        )
+    for path in (placement.library / "seed_init.py", placement.startup, placement.pth):
+        if os.path.lexists(path) and not _is_ours(path):
+            raise PlacementError(f"{path} is there and is not seed_init's; move it away first")
+    if not placement.virtual:
+        for found, kept in _foreign_sitecustomize(placement):
+            if os.path.lexists(kept):
+                raise PlacementError(f"{found} would be kept as {kept}, which is there; remove one")
+
+
+def _install_package(placement: Placement, source: Path, report: Report) -> None:
+    target = placement.package
+    if source.resolve() == target.resolve() or _same_package(source, target):
+        return
+    import tempfile  # loads `random`, which the status of a process must not
+
+    scratch = Path(tempfile.mkdtemp(prefix=".seed_init-", dir=target.parent))
+    fresh, old = scratch / "new", scratch / "old"
+    try:
+        shutil.copytree(source, fresh, ignore=shutil.ignore_patterns("__pycache__"))
+        (fresh / MARKER).write_text("seed-init uninstall removes this directory.\n")
+        for path in (fresh, *fresh.rglob("*")):
+            path.chmod(READABLE_DIRECTORY if path.is_dir() else READABLE_FILE)
+        # Two renames and not a removal before: processes that start meanwhile need it.
+        if target.exists():
+            target.rename(old)
+        fresh.rename(target)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+    for file in sorted(target.rglob("*.py")):
+        _compile(file, file.read_text(encoding="utf-8"))
+    for path in target.rglob("__pycache__"):
+        path.chmod(READABLE_DIRECTORY)
+    report.say(f"installed {target}")
+
+
+def _importable_there(placement: Placement) -> bool:
+    """True where pip has put the package into this environment, editable or not."""
+    return any(placement.site_packages.glob("seed_init-*.dist-info"))
+
+
+def _same_package(source: Path, target: Path) -> bool:
+    if not (target / MARKER).exists():
+        return False
+    return _contents(source) == _contents(target)
+
+
+def _contents(package: Path) -> dict[Path, bytes]:
+    """What a package has: its code, and the data that it reads."""
+    files = [
+        path
+        for path in package.rglob("*")
+        if path.is_file() and path.name != MARKER and path.parent.name != "__pycache__"
+    ]
+    return {path.relative_to(package): path.read_bytes() for path in files}
+
+
+def _keep_sitecustomize(placement: Placement, report: Report) -> None:
+    """Move a sitecustomize that is not ours aside; ours runs it from there."""
+    for found, kept in _foreign_sitecustomize(placement):
+        found.rename(kept)
+        report.say(f"kept {found} as {kept}; it still runs")
+
+
+def _put_back_sitecustomize(placement: Placement, report: Report) -> None:
+    for found, kept in _sitecustomize_forms(placement):
+        if os.path.lexists(kept):
+            kept.rename(found)
+            _remove_compiled(kept)
+            report.say(f"put back {found}")
+
+
+def _foreign_sitecustomize(placement: Placement) -> list[tuple[Path, Path]]:
+    """What is there that ours would hide, and the name under which it is kept."""
+    return [
+        (found, kept)
+        for found, kept in _sitecustomize_forms(placement)
+        if os.path.lexists(found)
+        and not _is_ours(found)
+        # A directory without __init__.py hides nothing and is hidden by nothing.
+        and not (found.is_dir() and not (found / "__init__.py").exists())
+    ]
+
+
+def _sitecustomize_forms(placement: Placement) -> list[tuple[Path, Path]]:
+    library = placement.library
+    return [
+        (library / f"sitecustomize{suffix}", library / f"{KEPT}{suffix}")
+        for suffix in ("", ".py", ".pyc")
+    ]
+
+
+def _is_ours(path: Path) -> bool:
+    """True for a file that `install` wrote, of any version."""
+    try:
+        text = path.read_text(encoding="utf-8")
+        return text.startswith(MARK.get(path.name, "\0")) and (
+            path.suffix == ".py" or "seed_init" in text
+        )
+    except (OSError, UnicodeDecodeError):
+        return False
+
+
+def _write(path: Path, text: str, report: Report, startup: str = "") -> None:
+    """Write a file of the hook and, for a module, its compiled form.
+
+    Args:
+        path: the file.
+        text: what it is to hold, ASCII.
+        report: gets a line if there was anything to do.
+        startup: the text of startup.py, for the module that carries that file's code.
+    """
+    if _up_to_date(path, text, startup):
+        return
+    _replace(path, text)
+    if path.suffix == ".py":
+        _compile(path, text, startup, optimize=2)
+        # Distributions compile for -O as well, perhaps without a time stamp: that would stay.
+        _remove_compiled(path, but=_compiled(path))
+    report.say(f"installed {path}")
+
+
+def _up_to_date(path: Path, text: str, startup: str) -> bool:
+    """True where the file, readable by all, and what it was compiled to are those of `text`."""
+    try:
+        if path.read_text() != text or path.stat().st_mode & READABLE_FILE != READABLE_FILE:
+            return False
+        if path.suffix != ".py":
+            return True
+        # Python does not compare them, see `_compile`; an interrupted update may have.
+        compiled = _compiled(path).read_bytes()
+        marshal.loads(compiled[16:])
+        return compiled[8:16] == _hash(text, startup)
+    # The last three: it is damaged.
+    except (OSError, UnicodeDecodeError, EOFError, ValueError, TypeError):
+        return False
+
+
+def _remove(path: Path, report: Report) -> None:
+    if not _is_ours(path):
+        return
+    path.unlink()
+    _remove_compiled(path)
+    report.say(f"removed {path}")
+
+
+def _remove_compiled(source: Path, but: Path | None = None) -> None:
+    # Every one: a stale file that Python does not compare would run in place of what is put
+    # back, and a process with -O has written one of its own.
+    for compiled in source.parent.glob(f"__pycache__/{source.stem}.*.pyc"):
+        if compiled != but:
+            compiled.unlink()
+
+
+def _compiled(source: Path) -> Path:
+    # Not cache_from_source(): it follows PYTHONPYCACHEPREFIX and -O of whoever runs this.
+    return source.parent / "__pycache__" / f"{source.stem}.{sys.implementation.cache_tag}.pyc"
+
+
+def _compile(path: Path, text: str, startup: str = "", optimize: int = 0) -> None:
+    """Compile without a time stamp: image tools change file times, and users may not write.
+
+    The format is that of PEP 552 with a hash that is not checked, which also spares every start
+    the look at the source.
+
+    Args:
+        path: the module's file.
+        text: its source.
+        startup: the text of startup.py. The code of that file is put in place of the constant
+            `STARTUP_PLACE`, so that a start reads one file and unpacks the code only if needed.
+        optimize: 2 for the files that every process loads: nobody reads their docstrings, which
+            are half of what there is to load.
+    """
+    code = compile(text, str(path), "exec", dont_inherit=True, optimize=optimize)
+    if startup:
+        beside = str(path.with_name(f"{STARTUP}.py"))
+        carried = compile(startup, beside, "exec", dont_inherit=True, optimize=optimize)
+        constants = [
+            marshal.dumps(carried) if value == STARTUP_PLACE else value for value in code.co_consts
+        ]
+        code = code.replace(co_consts=tuple(constants))
+    flags = (0b01).to_bytes(4, "little")
+    content = importlib.util.MAGIC_NUMBER + flags + _hash(text, startup) + marshal.dumps(code)
+    compiled = _compiled(path)
+    compiled.parent.mkdir(exist_ok=True)
+    _replace(compiled, content)
+
+
+def _replace(path: Path, content: str | bytes) -> None:
+    """Write a file that every user can read, also where one is that they cannot."""
+    writing.replace(path, content, mode=READABLE_FILE)
+    path.chmod(READABLE_FILE)
+
+
+def _hash(text: str, startup: str) -> bytes:
+    """What a compiled file was made from, 8 bytes."""
+    return importlib.util.source_hash((text + startup).encode())
+
+
+def _cannot(error: OSError) -> str:
+    return f"cannot write {error.filename}: {error.strerror}; run as a user who may"

@@ -1,0 +1,1 @@
+"""Findings of the audit, collected from the journals of a run: `seed-init audit`."""

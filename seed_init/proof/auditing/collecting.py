@@ -1,0 +1,171 @@
+"""What an audit found: the events of all processes of one run, merged into a list."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from seed_init.proof.auditing import clones
+from seed_init.proof.trace.journal import Process
+
+PLAN = {"instruments": ["auditing"]}
+"""What is observed in an audited run (`journal.write_plan`)."""
+
+KINDS = {
+    "unseeded": "generators made without a seed",
+    "reseeding": "explicit seeding that overrides SEED",
+    "library": "libraries with generators of their own that SEED does not reach",
+    "flag": "determinism flags changed after the start",
+    "operator": "nondeterministic operators",
+    "listing": "directory listings whose order is used",
+    "clock": "wall clocks read",
+    "entropy": "entropy of the operating system read",
+    "clones": "generators in the same state in several workers that draw from them",
+}
+"""Kind of finding -> what it is."""
+
+REMEDIES = {
+    "unseeded": "give it a seed: seed_init.generator(), or a number derived from SEED; what is "
+    "derived from SEED repeats here, and nowhere that seed_init is not installed",
+    "reseeding": "remove the call, pass it the value of SEED, or set SEED_INIT_RESEED=mix",
+    "library": "as each line says; docs/libraries.md of seed_init has the list",
+    "flag": "remove the change, or choose the flags with DETERMINISM and its variables",
+    "operator": "set DETERMINISM=warn or strict for a deterministic version; where there is none, "
+    "compute it in another way, or on the CPU",
+    "listing": "put sorted() around it",
+    "clock": "keep it to log lines and file names: take no seed, decision or number from it",
+    "entropy": "keep it to names and secrets; take numbers from a seeded generator",
+    "clones": "make the generator in the worker: in a DataLoader's from "
+    "torch.utils.data.get_worker_info().seed, in others without a seed of its own",
+}
+"""Kind of finding -> what to do about it."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing at one place, in all processes of a run.
+
+    Attributes:
+        kind: one of `KINDS`.
+        what: was called, set or shared.
+        detail: a few words more; "" for none.
+        file: its path, or "Cell In[3]" of a notebook.
+        line: its number.
+        function: the qualified name of the user's function; "" where it is not known.
+        text: the line of source, without indentation; "" where it is not known.
+        count: how often, in all processes.
+        processes: how many.
+        ranks: the ranks among them, in order.
+    """
+
+    kind: str
+    what: str
+    detail: str
+    file: str
+    line: int
+    function: str
+    text: str
+    count: int = 1
+    processes: int = 1
+    ranks: tuple[int, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """As JSON has it."""
+        return {**asdict(self), "ranks": list(self.ranks)}
+
+
+@dataclass
+class _Merged:
+    fields: dict[str, Any]
+    count: int = 0
+    processes: set[Path] = field(default_factory=set)
+    ranks: set[int] = field(default_factory=set)
+
+
+def collect(processes: "Sequence[Process]") -> list[Finding]:
+    """The findings of a run, over all its processes and ranks, by kind, file and line.
+
+    Args:
+        processes: as `journal.read` gives them.
+    """
+    merged: dict[tuple[Any, ...], _Merged] = {}
+    for process, event in [*_counted(processes), *clones.find(processes)]:
+        one = merged.setdefault(_key(event), _Merged({name: event[name] for name in _FIELDS}))
+        one.count += event["count"]
+        one.processes.add(process.file)
+        if process.rank is not None:
+            one.ranks.add(process.rank)
+    order = list(KINDS)
+    findings = [
+        Finding(
+            **one.fields,
+            count=one.count,
+            processes=len(one.processes),
+            ranks=tuple(sorted(one.ranks)),
+        )
+        for one in merged.values()
+    ]
+    return sorted(
+        findings,
+        key=lambda one: (order.index(one.kind), one.file, one.line, one.what, one.detail),
+    )
+
+
+def _counted(processes: "Sequence[Process]") -> "Iterator[tuple[Process, dict[str, Any]]]":
+    for process in processes:
+        # Of one place, the last count of a process is the whole one.
+        last = {_key(event): event for event in process.of("finding")}
+        for event in last.values():
+            yield process, event
+
+
+_FIELDS = ("kind", "what", "detail", "file", "line", "function", "text")
+
+
+def _key(event: dict[str, Any]) -> tuple[Any, ...]:
+    return tuple(event[name] for name in _FIELDS[:5])
+
+
+def covered(processes: "Sequence[Process]") -> list[str]:
+    """The imported libraries with generators of their own that follow SEED, by name.
+
+    Args:
+        processes: as `journal.read` gives them.
+    """
+    events = (event for process in processes for event in process.of("covered"))
+    return sorted({event["library"] for event in events})
+
+
+def indirect(processes: "Sequence[Process]") -> dict[str, str]:
+    """Library that SEED does not reach -> the library that imported it; no finding by itself.
+
+    Args:
+        processes: as `journal.read` gives them.
+    """
+    events = (event for process in processes for event in process.of("uncovered"))
+    return dict(sorted((event["library"], event["by"]) for event in events))
+
+
+def not_seen(processes: "Sequence[Process]") -> list[str]:
+    """What the audit could not watch, one line each, without repetition.
+
+    Args:
+        processes: as `journal.read` gives them.
+    """
+    events = [event for process in processes for event in process.of("unseen", "failed")]
+    return list(dict.fromkeys(event["what"] for event in events))
+
+
+def relative(findings: "Sequence[Finding]", place: Path) -> list[Finding]:
+    """The findings with the paths of files below a directory as they are seen from there.
+
+    Args:
+        findings: of a run.
+        place: the working directory of the run.
+    """
+    return [replace(one, file=_relative(one.file, place)) for one in findings]
+
+
+def _relative(file: str, place: Path) -> str:
+    path = Path(file)
+    return str(path.relative_to(place)) if path.is_relative_to(place) else file

@@ -1,0 +1,1 @@
+"""Where two runs differ: steps, events, outputs, files and environments."""

@@ -1,0 +1,172 @@
+"""Known causes of a difference, and what to do about each: a setting or a line of code.
+
+What is first observed is not yet the cause. The table says what usually is, for what was observed.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from seed_init.proof.comparing.difference import Difference
+
+
+@dataclass(frozen=True)
+class Cause:
+    """One known cause.
+
+    Attributes:
+        applies: whether it can be what was observed. The second argument is the perturbation that
+            broke equality, or None.
+        cause: what it is.
+        remedy: a setting or a line of code.
+    """
+
+    applies: Callable[[Difference, str | None], bool]
+    cause: str
+    remedy: str
+
+
+def _broke(name: str) -> Callable[[Difference, str | None], bool]:
+    return lambda difference, broke: broke == name
+
+
+def _level(*levels: str) -> Callable[[Difference, str | None], bool]:
+    return lambda difference, broke: difference.level in levels and broke is None
+
+
+def _operator(*words: str) -> Callable[[Difference, str | None], bool]:
+    return lambda difference, broke: (
+        difference.level == "operator"
+        and any(word in (difference.operator or "") for word in words)
+    )
+
+
+TABLE = (
+    Cause(
+        _broke("hash seed"),
+        "the order of a set, or hash(), of texts",
+        "use sorted(...) over the set; PYTHONHASHSEED=0, as in the image, hides it",
+    ),
+    Cause(
+        _broke("listing order"),
+        "files are taken in the order in which the file system lists them",
+        "use sorted(os.listdir(...)), sorted(glob.glob(...)) or sorted(path.iterdir())",
+    ),
+    Cause(
+        _broke("CPU load"),
+        "which thread or process is first decides something",
+        "use map instead of as_completed or imap_unordered; "
+        "join threads before their result is read",
+    ),
+    Cause(
+        _broke("address layout"),
+        "the order of a set of objects, or id() or hash() of objects",
+        "use a list or a dict, or sorted(..., key=...) with a key of the contents",
+    ),
+    Cause(
+        _broke("temporary directory"),
+        "the path of a temporary file gets into the result",
+        "use the file's name below the directory, or its contents",
+    ),
+    Cause(
+        _broke("start time"),
+        "the time of day gets into the result",
+        "count steps instead of seconds; pass the date as an argument",
+    ),
+    Cause(
+        _operator("index_put", "index_add", "scatter_add", "scatter_reduce", "put_", "bincount"),
+        "several threads add to one place in the order in which they come",
+        "DETERMINISM=warn or strict: PyTorch has a deterministic version",
+    ),
+    Cause(
+        _operator("convolution", "cudnn", "slow_conv"),
+        "cuDNN chooses another algorithm from run to run",
+        "CUDNN_BENCHMARK=0 and CUDNN_DETERMINISTIC=1, or DETERMINISM=warn",
+    ),
+    Cause(
+        _operator("mm", "addmm", "bmm", "baddbmm", "linear"),
+        "cuBLAS with several streams, or another number of threads",
+        "CUBLAS_WORKSPACE_CONFIG=:4096:8 before the start; fix OMP_NUM_THREADS",
+    ),
+    Cause(
+        _operator("upsample", "interpolate", "_ctc_loss", "embedding_bag", "max_pool", "cumsum"),
+        "the operator has no deterministic version on this device",
+        "DETERMINISM=strict names it; use another operator, or run this one on the CPU",
+    ),
+    Cause(
+        _level("operator"),
+        "an operator whose result depends on timing, or memory that nobody has written",
+        "DETERMINISM=strict; TORCH_FILL_UNINITIALIZED_MEMORY=1 shows reads of unwritten memory",
+    ),
+    Cause(
+        _level("draw", "generator"),
+        "code that draws or seeds only in some runs, or from the clock or the operating system",
+        "seed-init audit -- CMD lists seeding and unseeded generators; "
+        "SEED_INIT_UNSEEDED=derive (the default) seeds the latter",
+    ),
+    Cause(
+        _level("batch"),
+        "a DataLoader worker with a generator of its own, or data in another order",
+        "leave SEED_INIT_UNSEEDED=derive; sort file lists; no as_completed or imap_unordered "
+        "in the dataset",
+    ),
+    Cause(
+        _level("line", "module", "loss", "parameter", "gradient"),
+        "a value from outside PyTorch: the clock, os.urandom, a process number, a generator "
+        "without a seed, a thread that is not waited for",
+        "seed-init audit -- CMD lists reads of the clock and of os.urandom with their lines",
+    ),
+    Cause(
+        _level("seed"),
+        "code seeds a generator with what is not the same in every run: the clock, a process "
+        "number, os.urandom",
+        "leave the seed out, and SEED_INIT_UNSEEDED=derive (the default) seeds the generator from "
+        "SEED; or pass a number",
+    ),
+    Cause(
+        _level("output"),
+        "a generator inside a compiled library, which SEED may not reach (Polars, OpenCV, igraph)",
+        "give that library's own function a seed; seed-init audit -- CMD lists what is known",
+    ),
+    Cause(
+        _level("output"),
+        "threads or processes, whose order decides a sum, a choice or a line's place",
+        "run it with one thread (OMP_NUM_THREADS=1, POLARS_MAX_THREADS=1) to see whether it is "
+        "that; join them, or sort what they give",
+    ),
+    Cause(
+        _level("output"),
+        "times, paths or process numbers in what is printed",
+        "only where such a line shows no result: leave it out with --ignore-output REGEX",
+    ),
+    Cause(
+        _level("file"),
+        "dates or random names in what is written",
+        "write contents only, or compare another file with --file",
+    ),
+    Cause(
+        _level("trace", "status"),
+        "the number of steps depends on the clock or on what runs beside it",
+        "count steps instead of seconds",
+    ),
+)
+"""In the order in which they are told."""
+
+
+NOT_SEEDED = {
+    "cause": "nothing is seeded: SEED is not set, or off",
+    "remedy": "SEED=7 seed-init verify -- CMD",
+}
+
+
+def remedies(difference: Difference, broke: str | None) -> list[dict[str, str]]:
+    """What is known to cause such a difference: a list of {"cause": ..., "remedy": ...}.
+
+    Args:
+        difference: what was observed.
+        broke: the perturbation that broke equality; None where plain repetition did.
+    """
+    return [
+        {"cause": known.cause, "remedy": known.remedy}
+        for known in TABLE
+        if known.applies(difference, broke)
+    ][:3]

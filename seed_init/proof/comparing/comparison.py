@@ -1,0 +1,119 @@
+"""Two records: are they the same run, where do they part, and what could explain it."""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from seed_init.proof.comparing import environments, steps
+from seed_init.proof.comparing.difference import Difference
+from seed_init.proof.comparing.steps import InCommon
+from seed_init.proof.redaction import redaction
+from seed_init.proof.trace import records
+from seed_init.proof.trace.journal import Process
+
+SAME, DIFFERENT, NOTHING = "same", "different", "nothing in common"
+UNPROVEN = "unproven"
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What came of it.
+
+    Attributes:
+        verdict: `SAME` where everything that both have is equal, `DIFFERENT`, `NOTHING` where
+            they have nothing in common that could be compared, or `UNPROVEN` where nothing
+            differs, but an instrument failed in one of the runs, so that not all was seen.
+        difference: where they part first; None where they are not different.
+        explanations: differences of environment that could explain it, likeliest first.
+        compared: what was compared, as counts and names.
+        not_compared: what only one of them has, one line each.
+        failures: what failed of what should have looked, one line each.
+    """
+
+    verdict: str
+    difference: Difference | None
+    explanations: list[environments.Difference]
+    compared: dict[str, Any]
+    not_compared: list[str]
+    failures: list[str]
+
+    @property
+    def same(self) -> bool:
+        return self.verdict == SAME
+
+    def to_json(self) -> dict[str, Any]:
+        """What `seed-init compare --json` prints."""
+        return {
+            "format": 1,
+            "verdict": self.verdict,
+            "same": self.same,
+            "difference": self.difference.to_json() if self.difference else None,
+            "explanations": [asdict(each) for each in self.explanations],
+            "compared": self.compared,
+            "not_compared": self.not_compared,
+            "failures": self.failures,
+        }
+
+
+def compare(a: Path, b: Path) -> Comparison:
+    """Compare two records, or the traces of runs that could not write one.
+
+    Args:
+        a: a record, or a trace directory.
+        b: the other one.
+
+    Raises:
+        records.NotARecord: one of them is neither.
+    """
+    first, second = (records.read(path, whole=True) for path in (a, b))
+    difference = steps.first_difference(first.processes, second.processes)
+    difference = difference or _status(first.content, second.content)
+    if difference is not None:
+        difference.runs = [str(a), str(b)]
+    found = steps.in_common(first.processes, second.processes)
+    failures = [
+        f"{path}: {event['what']}"
+        for path, record in ((a, first), (b, second))
+        for process in record.processes
+        for event in process.of("failed")
+    ]
+    return Comparison(
+        _verdict(difference, found, failures),
+        difference,
+        environments.explain(*map(redaction.record, (first.content, second.content))),
+        {
+            "processes": found.processes,
+            "steps": found.steps,
+            "final_weights": found.final_weights,
+            "generators": list(found.generators),
+        },
+        _missing(found, first.processes + second.processes),
+        failures,
+    )
+
+
+def _verdict(difference: Difference | None, found: InCommon, failures: list[str]) -> str:
+    if difference is not None:
+        return DIFFERENT
+    if not found:
+        return NOTHING
+    return UNPROVEN if failures else SAME
+
+
+def _status(a: dict[str, Any], b: dict[str, Any]) -> Difference | None:
+    statuses = [record["exit"]["status"] for record in (a, b)]
+    if None in statuses or statuses[0] == statuses[1]:
+        return None
+    text = f"the exit status is {statuses[0]} and {statuses[1]}"
+    return Difference("status", text, values=statuses)
+
+
+def _missing(found: InCommon, processes: list[Process]) -> list[str]:
+    lines = []
+    if not found.steps:
+        lines.append("training steps: the records have none in common")
+    if not all(process.of("end") for process in processes):
+        lines.append("the end of a process that was killed")
+    if found.alone:
+        lines.append(f"{found.alone} process(es) that only one of the records has")
+    return lines

@@ -1,0 +1,129 @@
+"""What was first observed to differ between two runs."""
+
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from seed_init.proof.redaction.secret_texts import without_secrets
+
+LEVELS = (
+    "status",
+    "trace",
+    "batch",
+    "seed",
+    "draw",
+    "loss",
+    "gradient",
+    "parameter",
+    "module",
+    "operator",
+    "line",
+    "generator",
+    "output",
+    "file",
+)
+"""Kinds of difference."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """A line of code.
+
+    Attributes:
+        file: its path, relative where it is below the working directory.
+        line: from 1.
+        function: the name of the function that it is in.
+        text: the line, stripped, without secrets; empty where the file cannot be read.
+    """
+
+    file: str
+    line: int
+    function: str = ""
+    text: str = ""
+
+    def __str__(self) -> str:
+        text = f": {self.text}" if self.text else ""
+        return f"{self.file}:{self.line}{text}"
+
+
+@dataclass
+class Difference:
+    """What was first observed to differ, and what is known about it.
+
+    Attributes:
+        level: one of `LEVELS`: the finest that was reached.
+        text: what differs, in a few words, for `first_observed`.
+        step: the call of its optimizer, from 0; None for what is in no step.
+        optimizer: in order of creation, from 0.
+        rank: None where there are no ranks.
+        tensor: qualified name of the parameter, gradient or buffer.
+        module: qualified name of the module that ran.
+        operator: as PyTorch names it: "aten::index_put_".
+        node: in a backward pass, the node of the graph that called the operator.
+        generator: "torch", "numpy", "random", "cuda:0".
+        batch: the number of the DataLoader's batch, from 0.
+        source: the user's line.
+        values: what the two runs have, where that says something to a person.
+        runs: the names of the two runs.
+        trail: what was seen on the way, from coarse to fine, one line each.
+        remedies: known causes and what to do about each: {"cause": ..., "remedy": ...}.
+        process: the place of its process among those of a trace, for a closer look.
+    """
+
+    level: str
+    text: str
+    step: int | None = None
+    optimizer: int | None = None
+    rank: int | None = None
+    tensor: str | None = None
+    module: str | None = None
+    operator: str | None = None
+    node: str | None = None
+    generator: str | None = None
+    batch: int | None = None
+    source: Source | None = None
+    values: list[Any] | None = None
+    runs: list[str] = field(default_factory=list)
+    trail: list[str] = field(default_factory=list)
+    remedies: list[dict[str, str]] = field(default_factory=list)
+    process: int = 0
+
+    @property
+    def first_observed(self) -> str:
+        """One line: where, and what."""
+        where = []
+        if self.step is not None:
+            # Optimizers are told apart only where there are several.
+            which = f" of optimizer {self.optimizer}" if self.optimizer else ""
+            where.append(f"step {self.step}{which}")
+        if self.rank is not None:
+            where.append(f"rank {self.rank}")
+        place = f"first observed at {', '.join(where)}: " if where else "first observed: "
+        return place + self.text
+
+    def to_json(self) -> dict[str, Any]:
+        """As in the result of `verify`."""
+        found = asdict(self)
+        del found["process"]
+        return {**found, "first_observed": self.first_observed}
+
+
+def source_of(event: dict[str, Any]) -> Source | None:
+    """The line that an event names."""
+    if "file" not in event:
+        return None
+    file, line = Path(event["file"]), event["line"]
+    text = without_secrets(_text(file, line))
+    # As the user knows it.
+    if file.is_relative_to(Path.cwd()):
+        file = file.relative_to(Path.cwd())
+    return Source(str(file), line, event.get("function", ""), text)
+
+
+def _text(file: Path, line: int) -> str:
+    try:
+        if not file.is_file():
+            return ""  # such as /dev/stdin, which is read once
+        return file.read_text(errors="replace").splitlines()[line - 1].strip()
+    except (OSError, ValueError, IndexError):
+        return ""

@@ -1,0 +1,1 @@
+"""The closer look at one step: batches, draws, modules and operators."""

@@ -1,0 +1,84 @@
+"""Which module runs, and what goes into and comes out of it, in the window."""
+
+from typing import Any
+
+from seed_init.proof import observer
+from seed_init.proof.observer.instruments import window
+
+stack: "list[str]" = []
+"""Qualified names of the modules that are running, outermost first."""
+
+_names: "dict[int, tuple[str, Any]]" = {}
+
+
+def install() -> None:
+    """Follow every module while the window is open."""
+    from torch.nn.modules import module
+
+    from seed_init.proof.observer.instruments.steps import unless_compiling
+
+    handles: list[Any] = []
+
+    def opened() -> None:
+        # Forward hooks only: global backward hooks break modules that work in place.
+        handles.append(module.register_module_forward_pre_hook(unless_compiling(before)))
+        handles.append(
+            module.register_module_forward_hook(
+                unless_compiling(after), with_kwargs=True, always_call=True
+            )
+        )
+
+    def closed() -> None:
+        while handles:
+            handles.pop().remove()
+        stack.clear()
+
+    window.during(opened, closed)
+
+
+@observer.guarded
+def before(module: Any, arguments: Any) -> None:
+    """A module begins."""
+    from seed_init.proof.observer.closely.batches import digest
+
+    stack.append(name_of(module))
+    window.write("module", name=stack[-1], phase="input", digest=digest(arguments))
+
+
+@observer.guarded
+def after(module: Any, arguments: Any, *rest: Any) -> None:
+    """A module has ended.
+
+    Args:
+        module: it.
+        arguments: those without a name.
+        rest: those with one, which no hook sees before it, and the output; where it failed, only
+            None (torch/nn/modules/module.py, _call_impl).
+    """
+    from seed_init.proof.observer.closely.batches import digest
+
+    if stack:
+        fields = {"digest": digest(rest[-1]), "keywords": digest(rest[:-1])}
+        window.write("module", name=stack.pop(), phase="output", **fields)
+
+
+def name_of(module: Any) -> str:
+    """The qualified name of a module; its class for one that is in no other and has no name."""
+    known = _names.get(id(module))
+    if known is None or known[1]() is not module:
+        _look()
+        known = _names.get(id(module))
+    return known[0] if known is not None else type(module).__name__
+
+
+def _look() -> None:
+    import weakref
+
+    from seed_init.proof.observer.tensors import names
+
+    roots = names._roots()
+    for root in roots:
+        prefix = f"{type(root).__name__}." if len(roots) > 1 else ""
+        for path, inner in root.named_modules():
+            name = names.plain(f"{prefix}{path}", root).rstrip(".") or type(root).__name__
+            _names[id(inner)] = (name, weakref.ref(inner))

@@ -1,0 +1,1 @@
+"""What a plan can name. Each module has a function `start`."""

@@ -1,0 +1,1 @@
+"""Tensors as numbers: fingerprints, their names, and the optimizers that own them."""

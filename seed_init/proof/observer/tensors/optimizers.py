@@ -1,0 +1,89 @@
+"""The optimizers of this process, numbered in the order in which they were made."""
+
+import weakref
+from collections.abc import Callable
+from typing import Any, Generic, TypeVar
+
+import torch
+
+from seed_init.hook import callers
+
+Value = TypeVar("Value")
+
+
+class ByIdentity(Generic[Value]):
+    """Values by object, for as long as the object lives.
+
+    A class of the program's may compare its objects, or forbid hashing them: here only identity
+    counts.
+    """
+
+    def __init__(self) -> None:
+        self._kept: dict[int, tuple[weakref.ref[Any], Value]] = {}
+
+    def get(self, key: Any) -> "Value | None":
+        """The value of an object; None where it has none."""
+        kept = self._kept.get(id(key))
+        return kept[1] if kept is not None and kept[0]() is key else None
+
+    def values(self) -> list[Value]:
+        """Those of all objects that live."""
+        return [value for _, value in self._kept.values()]
+
+    def set(self, key: Any, value: Value) -> None:
+        """Give an object a value."""
+        identity = id(key)
+
+        def gone(reference: "weakref.ref[Any]") -> None:
+            # Its id may have gone to another one meanwhile.
+            kept = self._kept.get(identity)
+            if kept is not None and kept[0] is reference:
+                del self._kept[identity]
+
+        self._kept[identity] = weakref.ref(key, gone), value
+
+
+_numbers: "ByIdentity[int]" = ByIdentity()
+_count = 0
+_made: "list[Callable[[torch.optim.Optimizer], None]]" = []
+_watched = False
+
+
+def number(optimizer: torch.optim.Optimizer) -> int:
+    """The number of an optimizer; one that came past `watch`, from a pickle, gets the next."""
+    global _count
+    found = _numbers.get(optimizer)
+    if found is None:
+        found = _count
+        _count += 1
+        _numbers.set(optimizer, found)
+    return found
+
+
+def parameters(optimizer: torch.optim.Optimizer) -> list[torch.Tensor]:
+    """The parameters of an optimizer, in order."""
+    return [each for group in optimizer.param_groups for each in group["params"]]
+
+
+def watch(made: "Callable[[torch.optim.Optimizer], None] | None" = None) -> None:
+    """Number optimizers when they are made, from now on.
+
+    Args:
+        made: called with each one.
+    """
+    global _watched
+    if made is not None:
+        _made.append(made)
+    if _watched:
+        return
+    _watched = True
+    original: Any = torch.optim.Optimizer.__init__
+
+    @callers.like(original)
+    def init(self: torch.optim.Optimizer, *arguments: Any, **keywords: Any) -> None:
+        original(self, *arguments, **keywords)
+        number(self)
+        for function in _made:
+            function(self)
+
+    torch.optim.Optimizer.__init__ = init

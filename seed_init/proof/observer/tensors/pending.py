@@ -1,0 +1,156 @@
+"""Events whose numbers may still be on a device: they are written when these have been copied.
+
+Nothing here waits, except at the end.
+"""
+
+import struct
+from collections import deque
+from typing import Any
+
+import torch
+
+from seed_init.proof import observer
+from seed_init.proof.observer.tensors.fingerprints import MASK
+from seed_init.proof.observer.tensors.vectors import Held, Vector
+
+
+class Loss:
+    """The root of a backward pass: its value, or for more than one number its fingerprint."""
+
+    __slots__ = ("held", "is_value")
+
+    def __init__(self, tensor: torch.Tensor, is_value: bool) -> None:
+        self.held = Held(tensor)
+        self.is_value = is_value
+
+    def encoded(self) -> list[Any]:
+        """[value, 16 hexadecimal digits of its bits as a double], or [None, fingerprint]."""
+        if not self.is_value:
+            return [None, f"{int(self.held.tensor) & MASK:016x}"]
+        value = float(self.held.tensor)
+        finite = value - value == 0
+        return [value if finite else str(value), struct.pack(">d", value).hex()]
+
+
+class Event:
+    """What will be one line of the journal."""
+
+    __slots__ = ("fields", "losses", "vectors")
+
+    def __init__(
+        self, fields: dict[str, Any], losses: list[Loss], vectors: dict[str, Vector]
+    ) -> None:
+        self.fields = fields
+        self.losses = losses
+        self.vectors = vectors
+
+    def held(self) -> list[Held]:
+        """What may be on a device."""
+        held = [piece for vector in self.vectors.values() for _, piece in vector.pieces]
+        return held + [loss.held for loss in self.losses]
+
+    def write(self) -> None:
+        """Write it. All must be on the CPU."""
+        fields = dict(self.fields)
+        kind = fields.pop("event")
+        for name, vector in self.vectors.items():
+            fields[name] = vector.encoded()
+        if "call" in fields:
+            fields["loss"] = [loss.encoded() for loss in self.losses]
+        observer.journal.write(kind, **fields)
+
+
+class Pending:
+    """The events of this process, in order.
+
+    Args:
+        batch: steps after which what is on a device is copied.
+    """
+
+    def __init__(self, batch: int) -> None:
+        self.batch = batch
+        self.steps = 0
+        self.waiting: list[Event] = []
+        self.copies: deque[Copy] = deque()
+
+    def add(self, fields: dict[str, Any], *, loss: Any = (), **vectors: Vector) -> None:
+        """Write an event, at once where all is on the CPU; else it waits for its batch."""
+        event = Event(fields, list(loss), vectors)
+        if not self.waiting and not self.copies and not any(map(is_elsewhere, event.held())):
+            event.write()
+            return
+        self.waiting.append(event)
+        self.steps += "call" in fields
+        if self.steps >= self.batch:
+            self._copy()
+            while self.copies and self.copies[0].is_done():
+                self.copies.popleft().write()
+
+    def flush(self) -> None:
+        """Write everything. Waits for the devices."""
+        self._copy()
+        while self.copies:
+            self.copies[0].wait()
+            self.copies.popleft().write()
+
+    def _copy(self) -> None:
+        if self.waiting:
+            # Taken away first: if this fails, it must not fail again and again.
+            events, self.waiting, self.steps = self.waiting, [], 0
+            self.copies.append(Copy(events))
+
+
+def is_elsewhere(held: Held) -> bool:
+    """True where a tensor has to be copied before it can be read without waiting."""
+    device: str = held.tensor.device.type
+    return device != "cpu"
+
+
+class Copy:
+    """A batch of events under way to the host.
+
+    Each stream's numbers are copied by that stream itself, so that no stream waits for another.
+    Only CUDA copies without waiting for the host; another device's copy waits, once in a batch.
+    """
+
+    def __init__(self, events: list[Event]) -> None:
+        self.events = events
+        self.copied: list[Any] = []
+        alike: dict[Any, list[Held]] = {}
+        for held in (held for event in events for held in event.held() if is_elsewhere(held)):
+            key = held.tensor.device, held.tensor.dtype, held.stream
+            alike.setdefault(key, []).append(held)
+        for (_, _, stream), these in alike.items():
+            if stream is None:
+                self._start(these, False)
+            else:
+                with torch.cuda.stream(stream):
+                    self._start(these, True)
+                    event = torch.cuda.Event()
+                    event.record(stream)
+                self.copied.append(event)
+
+    def _start(self, these: list[Held], pinned: bool) -> None:
+        # One transfer for all: each costs as much as it carries.
+        flat = torch.cat([held.tensor.view(-1) for held in these])
+        host = torch.empty(flat.shape, dtype=flat.dtype, device="cpu", pin_memory=pinned)
+        host.copy_(flat, non_blocking=pinned)
+        start = 0
+        for held in these:
+            count = held.tensor.numel()
+            held.tensor = host[start : start + count].view(held.tensor.shape)
+            start += count
+
+    def is_done(self) -> bool:
+        """Whether all has arrived."""
+        return all(event.query() for event in self.copied)
+
+    def wait(self) -> None:
+        """Wait until all has arrived."""
+        for event in self.copied:
+            event.synchronize()
+
+    def write(self) -> None:
+        """Write the events, which have arrived."""
+        for event in self.events:
+            event.write()

@@ -1,0 +1,188 @@
+"""The fingerprints of a list of tensors, which stay on their devices until they are asked for."""
+
+import struct
+from base64 import b64encode
+from typing import Any
+
+import torch
+
+from seed_init.proof import observer
+from seed_init.proof.observer.tensors import fingerprints
+from seed_init.proof.trace import journal
+
+NONE = 1
+"""Stands for what is not there: a gradient that is None; that of a gradient of zeros is 0."""
+
+SMALL = 1 << 12
+"""Words up to which a tensor is computed together with others: where each operation costs more
+than a copy."""
+
+MOST_JOINED = 2
+"""How often `fingerprints.CHUNK` words of small tensors are; what is beyond is computed singly."""
+
+Description = tuple[Any, ...] | None
+"""What a tensor's place in a layout depends on: type, shape, dtype, device, memory layout."""
+
+
+def describe(tensors: "list[torch.Tensor | None]") -> list[Description]:
+    """A description of each tensor; two lists that are equal have equal layouts."""
+    try:
+        return [
+            None if each is None else (type(each), each.shape, each.dtype, each.device, each.layout)
+            for each in tensors
+        ]
+    except RuntimeError:  # one of them has no shape
+        return [None if each is None else _description(each) for each in tensors]
+
+
+def _description(tensor: torch.Tensor) -> Description:
+    try:
+        shape = tensor.shape
+    except RuntimeError:  # nested, or a lazy module's parameter
+        shape = None
+    return type(tensor), shape, tensor.dtype, tensor.device, tensor.layout
+
+
+def sizes(description: Description) -> "list[int | None] | None":
+    """The sizes in a description, with None for a dimension without one size."""
+    if description is None or description[1] is None:
+        return None
+    return [size if type(size) is int else None for size in description[1]]
+
+
+class Held:
+    """A tensor that may be on a device, and the stream that it is computed on there."""
+
+    __slots__ = ("stream", "tensor")
+
+    def __init__(self, tensor: torch.Tensor) -> None:
+        self.tensor = tensor
+        self.stream = fingerprints.stream(tensor.device)
+
+
+class Vector:
+    """The numbers of some tensors.
+
+    Args:
+        length: how many tensors.
+        pieces: for each device the places in the list, and the numbers of these.
+    """
+
+    def __init__(self, length: int, pieces: list[tuple[list[int], Held]]) -> None:
+        self.length = length
+        self.pieces = pieces
+
+    def encoded(self) -> str:
+        """Base64 of one little-endian int64 by tensor. The pieces must be on the CPU."""
+        values = [NONE] * self.length
+        for places, held in self.pieces:
+            for place, value in zip(places, held.tensor.tolist()):
+                values[place] = value
+        return b64encode(struct.pack(f"<{self.length}q", *values)).decode()
+
+
+class Layout:
+    """How the numbers of some tensors are computed: many small ones together.
+
+    Args:
+        descriptions: of the tensors.
+    """
+
+    def __init__(self, descriptions: list[Description]) -> None:
+        self.length = len(descriptions)
+        self.devices: dict[torch.device, list[Group]] = {}
+        joined = _joined(descriptions)
+        apart = set(range(self.length)).difference(*(group.places for group in joined))
+        for group in joined + [Group([place], []) for place in sorted(apart)]:
+            description = descriptions[group.places[0]]
+            if description is not None:
+                kind, _, _, device, _ = description
+                if not fingerprints.has_no_contents(kind, device):
+                    self.devices.setdefault(device, []).append(group)
+
+    def vector(self, tensors: "list[torch.Tensor | None]") -> Vector:
+        """Compute the numbers of tensors of this layout."""
+        pieces = []
+        for device, groups in self.devices.items():
+            here = [place for group in groups for place in group.places]
+            out = torch.empty(len(here), dtype=torch.int64, device=device)
+            start = 0
+            for group in groups:
+                end = start + len(group.places)
+                group.compute(tensors, out[start:end])
+                start = end
+            pieces.append((here, Held(out)))
+        return Vector(self.length, pieces)
+
+
+class Group:
+    """Some tensors of a list that are computed together, or a single one.
+
+    Args:
+        places: in the list.
+        counts: words of each of several.
+    """
+
+    def __init__(self, places: list[int], counts: list[int]) -> None:
+        self.places = places
+        self.counts = counts
+        self.joined: dict[Any, fingerprints.Joined] = {}  # by stream
+
+    def compute(self, tensors: list[Any], out: torch.Tensor) -> None:
+        """Compute the numbers of those among `tensors`."""
+        these = [tensors[place] for place in self.places]
+        try:
+            self._compute(these, out)
+        except Exception as error:
+            observer.unreadable(these[0], error)
+            out.fill_(journal.UNREADABLE)
+
+    def _compute(self, these: list[Any], out: torch.Tensor) -> None:
+        # Without an address: memory that was given back, of which torch.cat would read.
+        if not self.counts or not all(tensor.data_ptr() for tensor in these):
+            for place, tensor in enumerate(these):
+                fingerprints.compute(tensor, out[place])
+            return
+        stream = fingerprints.stream(out.device)
+        joined = self.joined.get(stream)
+        if joined is None:
+            joined = self.joined[stream] = fingerprints.Joined(self.counts, out.device)
+        joined.compute(these, out)
+
+
+def _joined(descriptions: list[Description]) -> list[Group]:
+    """The groups of small tensors."""
+    groups: dict[Any, Group] = {}
+    full: list[Group] = []
+    for place, description in enumerate(descriptions):
+        if description is None or not _is_small(description):
+            continue
+        _, shape, dtype, device, _ = description
+        count = shape.numel() * dtype.itemsize // 8
+        group = groups.setdefault((device, dtype), Group([], []))
+        if sum(group.counts) + count > fingerprints.CHUNK:
+            full.append(group)
+            group = groups[device, dtype] = Group([], [])
+        group.places.append(place)
+        group.counts.append(count)
+    found = full + list(groups.values())
+    return [group for group in found[:MOST_JOINED] if len(group.places) > 1]
+
+
+def _is_small(description: Any) -> bool:
+    """Whether a tensor of this description can be computed together with others."""
+    kind, shape, dtype, device, layout = description
+    if kind not in (torch.Tensor, torch.nn.Parameter) or shape is None:
+        return False
+    size = shape.numel() * dtype.itemsize
+    return (
+        layout == torch.strided
+        and device.type != "meta"
+        and not dtype.is_complex  # it may be a view that conjugates
+        and dtype not in QUANTIZED
+        and 0 < size <= 8 * SMALL
+        and size % 8 == 0
+    )
+
+
+QUANTIZED = (torch.quint8, torch.qint8, torch.qint32, torch.quint4x2, torch.quint2x4)

@@ -1,0 +1,1 @@
+"""Secrets, and text that could steer a terminal, are kept out of what is written."""

@@ -1,0 +1,188 @@
+"""What may be written down of a run: the variables that matter, and words without secrets.
+
+Variables go by an allow-list: a secret has any name, what decides bits has a known one. Command
+lines have no such list, so there what looks like a secret is replaced, rather too often than too
+rarely: a record is made to be handed on.
+"""
+
+import os
+import re
+from collections.abc import Iterable, Mapping
+from functools import cache
+from typing import Any
+
+from seed_init.hook import startup, switches
+from seed_init.hook.settings import EXPORTED
+from seed_init.proof.redaction.secret_names import is_secret
+from seed_init.proof.redaction.secret_texts import REDACTED, without_secrets
+from seed_init.proof.redaction.secret_words import words_without_secrets
+
+NAMES = frozenset(
+    {
+        *startup.ACCEPTED,
+        *switches.NAMES,
+        EXPORTED,
+        "SEED_INIT",
+        "PYTHONHASHSEED",
+        "PYTHONOPTIMIZE",
+        "LANG",
+        "LC_ALL",
+        "LC_COLLATE",
+        "LC_CTYPE",
+        "LC_NUMERIC",
+        "TZ",
+        "LD_PRELOAD",
+        "MALLOC_PERTURB_",
+        "CUDA_VISIBLE_DEVICES",
+        "CUDA_DEVICE_ORDER",
+        "CUDA_DEVICE_MAX_CONNECTIONS",
+        "CUDA_LAUNCH_BLOCKING",
+        "CUDA_MODULE_LOADING",
+        "NVIDIA_VISIBLE_DEVICES",
+        "NVIDIA_TF32_OVERRIDE",
+        "PYTORCH_CUDA_ALLOC_CONF",
+        "PYTORCH_JIT",
+        "TORCH_ALLOW_TF32_CUBLAS_OVERRIDE",
+        "TORCH_BLAS_PREFER_CUBLASLT",
+        "TORCH_COMPILE_DISABLE",
+        "TORCH_CUDNN_V8_API_DISABLED",
+        "TORCH_LINALG_PREFER_CUSOLVER",
+        "TORCH_NCCL_AVOID_RECORD_STREAMS",
+        "TORCHDYNAMO_DISABLE",
+        "TORCHELASTIC_RESTART_COUNT",
+        "RANK",
+        "LOCAL_RANK",
+        "GROUP_RANK",
+        "WORLD_SIZE",
+        "LOCAL_WORLD_SIZE",
+        "SLURM_PROCID",
+        "SLURM_LOCALID",
+        "SLURM_NODEID",
+        "SLURM_NTASKS",
+        "SLURM_NNODES",
+        "SLURM_CPUS_PER_TASK",
+        "OMPI_COMM_WORLD_RANK",
+        "OMPI_COMM_WORLD_SIZE",
+        "PMI_RANK",
+        "PMI_SIZE",
+    }
+)
+"""Variables whose value is recorded: those of the contract, and those known to decide bits."""
+
+PREFIXES = (
+    "ATEN_",
+    "CUBLAS_",
+    "CUBLASLT_",
+    "CUDNN_",
+    "DNNL_",
+    "GOMP_",
+    "KMP_",
+    "MKL_",
+    "NCCL_",
+    "NUMEXPR_",
+    "OMP_",
+    "ONEDNN_",
+    "OPENBLAS_",
+    "TORCHINDUCTOR_",
+)
+"""Families of variables that choose algorithms, instruction sets and numbers of threads."""
+
+NOT_RECORDED = frozenset({"NCCL_HOSTID", "TORCHINDUCTOR_CACHE_DIR"})
+"""Of these families, those whose values name a machine or a user."""
+
+_EMAIL = re.compile(r"(?<![\w.+-])[\w.+-]{1,64}@[\w-]+(?:\.[\w-]+)*\.[A-Za-z]{2,}")
+
+
+def variables(environment: Mapping[str, str]) -> dict[str, str]:
+    """The variables of an environment that are recorded, with their values."""
+    return {
+        name: text(environment[name])
+        for name in sorted(environment)
+        if (name in NAMES or name.startswith(PREFIXES))
+        and name not in NOT_RECORDED
+        and not is_secret(name)
+    }
+
+
+def text(given: str) -> str:
+    """A text without secrets, mail addresses, and the names of this user and this machine."""
+    return without_names(without_secrets(given))
+
+
+def without_names(given: str) -> str:
+    """A text without mail addresses, and the names of this user and this machine."""
+    shown = _EMAIL.sub("<email>", given)
+    for pattern, instead in _own_names():
+        shown = pattern.sub(instead, shown)
+    return shown
+
+
+def words(argv: Iterable[str]) -> list[str]:
+    """A command line without secrets, mail addresses, and the names of this user and this machine.
+
+    Args:
+        argv: its words.
+    """
+    return [without_names(word) for word in words_without_secrets(argv)]
+
+
+@cache
+def _own_names() -> "list[tuple[re.Pattern[str], str]]":
+    """What stands for this user's home and this machine's name, and what is written instead."""
+    home = os.path.expanduser("~").rstrip("/")  # noqa: PTH111  pathlib raises for no home
+    names = []
+    if home.startswith("/"):
+        names.append((re.compile(rf"{re.escape(home)}(?![\w.-])"), "~"))
+        user = home.rpartition("/")[2]
+        names.append((re.compile(rf"(?<=/home/){re.escape(user)}(?![\w.-])"), "<user>"))
+    host = os.uname().nodename
+    # A short name would be found in words that have nothing to do with it.
+    if len(host) > 3 and not host.startswith("localhost"):
+        names.append((re.compile(rf"(?<![\w.-]){re.escape(host)}(?![\w-])"), "<host>"))
+    return names
+
+
+def deep(value: Any, names: bool = True) -> Any:
+    """What JSON can hold, with every text in it as `text` gives it. Keys stay.
+
+    Lists of words under the names `argv` and `command` are command lines (`words`).
+
+    Args:
+        value: anything.
+        names: False: leave out secrets alone, for what is not made to be handed on.
+    """
+    if isinstance(value, str):
+        return text(value) if names else without_secrets(value)
+    if isinstance(value, (list, tuple)):
+        return [deep(each, names) for each in value]
+    if isinstance(value, dict):
+        return {key: _entry(key, each, names) for key, each in value.items()}
+    return value
+
+
+def _entry(key: Any, value: Any, names: bool) -> Any:
+    is_list = key in ("argv", "command") and isinstance(value, (list, tuple))
+    if is_list and all(isinstance(word, str) for word in value):
+        return words(value) if names else words_without_secrets(value)
+    return deep(value, names)
+
+
+def record(content: Mapping[str, Any]) -> dict[str, Any]:
+    """A record without secrets, whoever has written it: an older version left some in.
+
+    Args:
+        content: of the record; its steps, which are packed, and its packages stay as they are.
+    """
+    plain = ("trace", "packages")
+    return {
+        name: value if name in plain else _entry(name, value, names=False)
+        for name, value in content.items()
+    }
+
+
+def repository(url: str) -> str:
+    """A git remote's URL without user and password, in both of git's notations."""
+    shown = without_secrets(url).replace(f"://{REDACTED}@", "://")
+    if "://" not in shown:
+        shown = re.sub(r"^[^/]*@(?=[^/]+:)", "", shown)  # user@host:path
+    return text(shown)

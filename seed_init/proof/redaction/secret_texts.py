@@ -1,0 +1,158 @@
+"""Texts without secrets: what follows the name of one, and what has the form of one.
+
+Where the name of a secret is found, all that follows is left out, to the end of the text: no rule
+knows where a password ends.
+"""
+
+import re
+from itertools import islice
+
+from seed_init.proof.redaction import secret_names
+from seed_init.proof.redaction.secret_names import is_secret
+
+REDACTED = "<redacted>"
+
+# What services make their secrets recognisable by. Names of the kinds: detect-secrets' plugins, and
+# the services' own documentation. A digit is asked for where the beginning is a word, too.
+# Bounded, because it is tried at each place of a text.
+_LONG = r"(?=[A-Za-z_.-]{0,200}\d)[\w.-]{16,}"
+_KNOWN = re.compile(
+    r"(?<![A-Za-z0-9])(?:"
+    # Source code and packages.
+    r"gh[pousr]_\w{8,}|github_pat_\w{8,}|gl(?:pat|dt|ft|soat|rt|cbt|imt|ptt|agent|oas)-[\w-]{8,}"
+    r"|GR1348941[\w-]{8,}|npm_\w{16,}|pypi-Ag[\w-]{16,}|rubygems_[0-9a-f]{16,}|AKCp\w{10,}"
+    r"|dckr_[op]at_[\w-]{8,}|AT(?:ATT|BB)\w{16,}"
+    # Clouds.
+    r"|(?:AKIA|ASIA|ABIA|ACCA|LTAI|AKID)[A-Z0-9]{12,}|AIza[\w-]{20,}|ya29\.[\w-]{10,}"
+    r"|GOCSPX-[\w-]{10,}|do[opr]_v1_\w{16,}|HRKU-[\w-]{16,}|hv[sbr]\.[\w-]{16,}|\w{3}\dQ~[\w~.-]{30,}"
+    r"|\w{10,16}\.atlasv1\.[\w-]{16,}|tskey-[\w-]{8,}|dapi[0-9a-f]{32}|AGE-SECRET-KEY-1\w{16,}"
+    # Models and experiments.
+    r"|hf_(?:(?=[A-Za-z]{0,200}\d)[A-Za-z0-9]{10,}|[A-Za-z0-9]{30,})|wandb_v\d_\w{16,}|nvapi-[\w-]{16,}"
+    r"|sk-(?:(?:proj|ant|or|svcacct|admin|lf)-[\w-]{8,}|(?=[A-Za-z_-]{0,200}\d)[\w-]{12,})"
+    rf"|(?:r8_|gsk_|pplx-|xai-|lsv2_|ls__|fw_|tvly-|jina_|sess-|a[ks]-){_LONG}|sk_[0-9a-f]{{32,}}"
+    # Payments, messages and the rest.
+    r"|(?:sk|rk|pk)_(?:live|test)_\w{8,}|whsec_[\w+/=]{16,}|sq0[a-z]{3}-[\w-]{16,}|EAAA[\w-]{40,}"
+    r"|SG\.[\w-]{16,}\.[\w-]{16,}|xox[a-z]-[\w-]+|xapp-\d-[\w-]+|(?:AC|SK)[0-9a-f]{32}"
+    r"|[0-9a-f]{32}-us\d{1,2}|key-[0-9a-f]{32}|\d{8,10}:[\w-]{35}"
+    r"|[MNO][\w-]{23,25}\.[\w-]{6}\.[\w-]{27,}|PMAK-[\w-]{16,}|shp[a-z]{2}_\w{16,}"
+    rf"|(?:lin_api_|ntn_|secret_|pul-|nfp_|gl(?:sa|c)_|NRAK-|sntry[su]_|figd_|sbp_|pscale_){_LONG}"
+    rf"|(?:dp\.[a-z]+\.|pnu_|ph[cx]_|pat-){_LONG}"
+    # JSON in base 64: tokens of the web, Neptune, Grafana. Keys of SSH and PEM in base 64.
+    r"|eyJ[\w-]{8,}[\w.=-]*|b3BlbnNzaC1rZXkt[\w+/=]*|LS0tLS1CRUdJTi[\w+/=]*)"
+)
+_WEBHOOK = re.compile(
+    r"(hooks\.slack\.com|discord(?:app)?\.com/api/webhooks|webhook\.office\.com"
+    r"|hooks\.zapier\.com|api\.telegram\.org)/[^\s\"']+"
+)
+_PRIVATE_KEY = re.compile(r"-{4,5} ?BEGIN [A-Z0-9 ]*PRIVATE KEY|PuTTY-User-Key-File")
+_BEARER = re.compile(r"\b([Bb]earer|BEARER|Basic(?= \S*[0-9=A-Z]))\s+[^\s'\"]+")
+_ELEMENT = re.compile(r"<([A-Za-z_][\w:.-]*)(?:\s[^<>]*)?>(?=[^<])")
+
+_NAME = re.compile(r"-{0,2}\w[\w.-]*")
+# Between a name and its value: signs, quotes and brackets that close, as they are or escaped.
+_CLOSING = r"(?:[\\'\"\])}]|%2[27]|\[[^\]\s]{0,40}\]|&quot;)*"
+_SEPARATOR = re.compile(
+    rf"{_CLOSING}\s*(?::=|=>|=|:(?!//)|%3[ADad])\s*|\s*\(\s*(?=['\"])|(?<=login)\s*\(\s*(?=['\"])"
+)
+# os.environ.setdefault("HF_TOKEN", "x"): of a variable's name only, as lists have names as well.
+_ARGUMENT = re.compile(r"(?<=[A-Z0-9_])\\?['\"]\s*,\s*(?=\\?[rbuf]?\\?['\"])")
+# Data of those has paths with an @ in them, and no user.
+_STORES = frozenset({"s3", "s3a", "gs", "gcs", "az", "hf", "file", "hdfs", "dbfs", "docker", "oci"})
+_SCHEME = re.compile(r"([A-Za-z][\w+.-]{0,40})://")
+_WHOLE_URL = re.compile(r"(?:-{0,2}[\w.-]{1,60}=)?['\"]?[A-Za-z][\w+.-]{0,40}://")
+_LOCAL = re.compile(r"(?:localhost|\d+(?:\.\d+){3})(?::\d+)?")
+_MOST_URLS = 20
+_RUN = re.compile(r"\S+")
+# user:password@host, and what has two of the sign; bounded, because it is looked for everywhere.
+_PAIR = re.compile(
+    r"(?<![\w/:@.+-])[A-Za-z_][\w.+-]{0,60}"
+    r"(?::(?!//)\S{0,500}@(?=[\w-]+(?:\.[\w-]+)+|localhost|[\w-]+:\d)|@\S{0,500}@)(?!sha256:)"
+)
+_BLANK = re.compile(r"\s+(?=\S)")
+_FIRST = re.compile(r"[\\'\"\[({\s]{0,20}(\"[^\"]{0,500}\"|'[^']{0,500}'|[^\s,;&'\")\]}]{1,500})")
+_PASSWORD_ALONE = frozenset({"password", "passwd", "passphrase"})
+
+
+def without_secrets(given: str, is_word: bool = False) -> str:
+    """A text in which all that follows the name of a secret is replaced, and what looks like one.
+
+    Args:
+        given: a message, a line of code or output, a word of a command line.
+        is_word: it is such a word, in which `key` and `session` are names of secrets as well.
+    """
+    shown = _without_named(given, is_word)
+    shown = _KNOWN.sub(REDACTED, shown)
+    shown = _WEBHOOK.sub(rf"\1/{REDACTED}", shown)
+    shown = _BEARER.sub(rf"\1 {REDACTED}", shown)
+    return _without_user(shown)
+
+
+def _without_named(given: str, is_word: bool) -> str:
+    """The text up to where a secret begins that is named, and then the mark of what is left out."""
+    found = _PRIVATE_KEY.search(given)
+    if found is not None:
+        return f"{_without_named(given[: found.start()], is_word)}{REDACTED}"
+    for name in _NAME.finditer(given):
+        start = _value_of(given, name, is_word)
+        if start is not None:
+            return f"{given[:start]}{REDACTED}"
+    for name in _ELEMENT.finditer(given):
+        if is_secret(name[1]):
+            return f"{given[: name.end()]}{REDACTED}"
+    return given
+
+
+def _value_of(given: str, name: "re.Match[str]", is_word: bool) -> int | None:
+    """Where the value begins of a name that is a secret's; None where it is none, or has none."""
+    is_option = name[0].startswith("-")
+    found = _SEPARATOR.match(given, name.end())
+    if found is None and name[0].isupper():
+        found = _ARGUMENT.match(given, name.end())
+    if found is None and (is_option or name[0].lower() in _PASSWORD_ALONE):
+        found = _BLANK.match(given, name.end())
+    if found is None or found.end() == len(given):
+        return None
+    first = _FIRST.match(given, found.end())
+    value = first[1] if first is not None else given[found.end() : found.end() + 64]
+    if name[0].endswith("login") and found[0].lstrip().startswith("("):
+        return found.end()
+    if secret_names.is_variable(name[0]) and not (is_word or is_option):
+        is_one = given[found.end()] in "'\"" or secret_names.looks_random(value)
+    else:
+        is_one = is_secret(name[0], value)
+    return found.end() if is_one else None
+
+
+def _without_user(given: str) -> str:
+    """A text without users and passwords of URLs, and of `user:password@host`."""
+    if "@" not in given:
+        return given
+    # A word that is a URL is one to its end: a password may have blanks in it.
+    is_url = _WHOLE_URL.match(given) is not None
+    shown = (
+        _without_user_of(given) if is_url else _RUN.sub(lambda run: _without_user_of(run[0]), given)
+    )
+    return _PAIR.sub(f"{REDACTED}@", shown)
+
+
+def _without_user_of(run: str) -> str:
+    """What has no blanks, or is a URL, without the user of the first URL in it that has one.
+
+    A password may have any sign in it, so all goes up to the last `@`.
+    """
+    at = run.rfind("@")
+    for found in islice(_SCHEME.finditer(run, 0, max(at, 0)), _MOST_URLS):
+        if _is_user(found[1], run[found.end() : at], run[at + 1 :]):
+            return f"{run[: found.end()]}{REDACTED}{run[at:]}"
+    return run
+
+
+def _is_user(scheme: str, before: str, after: str) -> bool:
+    """Whether what is between `scheme://` and an `@` is a user, with or without a password."""
+    host, slash, _ = before.partition("/")
+    if not slash:
+        return True
+    if after.startswith("sha256:") or _LOCAL.fullmatch(host):
+        return False
+    # A path has an @ in it (`https://host.org/repository@v1`), or a password has a slash.
+    return ":" in host or "@" in host or not (scheme.lower() in _STORES or "." in host or not host)

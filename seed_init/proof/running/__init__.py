@@ -1,0 +1,1 @@
+"""Runs of the user's command: under which conditions, where, and how they end."""

@@ -1,0 +1,164 @@
+"""Empty directories below the temporary one; what killed commands leave there is cleared away.
+
+Their names begin with `seed-init-` and the number of their user. Whoever uses one holds its lock,
+which the kernel takes away when that process is gone, however it ended and whatever container it
+was in: so the next command can tell what nobody uses any more, and clears it away.
+"""
+
+import contextlib
+import fcntl
+import os
+import re
+import shutil
+import stat
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from seed_init.proof.running import signals
+
+YOUNG = 60
+"""Seconds in which a directory may have been made and not yet locked."""
+
+_NAME = re.compile(r"seed-init-\d+-(?:\d{1,3}|[a-z]+-[a-z0-9_]{8})")
+"""Of the directories that are made here: the user may have others that begin so."""
+
+MOST = 1000
+"""How many runs may go on at once below one directory."""
+
+TRIES = 10
+"""How often a new directory may be cleared away by another command before it is locked."""
+
+
+@contextlib.contextmanager
+def directory() -> Iterator[Path]:
+    """An empty directory of one's own below the temporary directory, removed afterwards.
+
+    The first free one of a list of names: one run after the other gets the same name, runs at
+    the same time get one each. The name is short, because the path of a socket in it has at most
+    107 bytes (man 7 unix).
+
+    Raises:
+        OSError: none can be made.
+    """
+    base = Path(tempfile.gettempdir()).absolute()
+    for number in range(MOST):
+        path = base / f"{_prefix()}{number}"
+        handle = _take(path)
+        if handle is not None:
+            break
+    else:
+        raise _unusable(base, f"it has {MOST} directories of runs (seed-init-*), or")
+    with _used(path, handle):
+        yield path
+
+
+@contextlib.contextmanager
+def results(purpose: str) -> Iterator[Path]:
+    """An empty directory for what a command's runs leave behind, removed afterwards.
+
+    Those that commands of this user which were killed have left are removed first.
+
+    Args:
+        purpose: a word for its name.
+
+    Raises:
+        OSError: none can be made.
+    """
+    clear()
+    for _ in range(TRIES):
+        path = Path(tempfile.mkdtemp(prefix=f"{_prefix()}{purpose}-")).absolute()
+        handle = _take(path)
+        if handle is not None:
+            break
+        # Another one has just cleared it, or nobody can lock it.
+        with contextlib.suppress(OSError):
+            path.rmdir()
+    else:
+        raise _unusable(path.parent)
+    with _used(path, handle):
+        yield path
+
+
+def clear() -> None:
+    """Remove the directories of this user that nobody uses any more. Follows no links."""
+    with contextlib.suppress(OSError):
+        for path in Path(tempfile.gettempdir()).absolute().glob(f"{_prefix()}*"):
+            if not _NAME.fullmatch(path.name) or time.time() - path.lstat().st_mtime < YOUNG:
+                continue
+            handle = _lock(path)
+            if handle is not None:
+                shutil.rmtree(path, ignore_errors=True)
+                os.close(handle)
+
+
+def _unusable(base: Path, why: str = "") -> OSError:
+    """What to say where directories cannot be locked (flock), or are open to others (vfat)."""
+    return OSError(
+        f"no directory of one's own in {base}: {why + ' ' if why else ''}its file system has no "
+        "locks or no permissions; set TMPDIR to another one"
+    )
+
+
+def _prefix() -> str:
+    return f"seed-init-{os.getuid()}-"
+
+
+@contextlib.contextmanager
+def _used(path: Path, handle: int) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        with signals.held():
+            shutil.rmtree(path, ignore_errors=True)
+            os.close(handle)
+
+
+def _take(path: Path) -> int | None:
+    """Make the directory and lock it, or take one over that a killed run has left.
+
+    Returns:
+        The descriptor that holds the lock; None where somebody else has it.
+    """
+    with contextlib.suppress(FileExistsError):
+        path.mkdir(0o700)
+    handle = _lock(path)
+    if handle is not None:
+        try:
+            _empty(path)
+        except OSError:
+            os.close(handle)
+            return None
+    return handle
+
+
+def _lock(path: Path) -> int | None:
+    """Lock a directory that is there, ours alone, and nobody's now.
+
+    Returns:
+        The descriptor that holds the lock; None for any other.
+    """
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        mine, named = os.fstat(handle), path.lstat()
+        # Removed and made again between the two lines above, or never ours.
+        usable = os.path.samestat(mine, named) and mine.st_uid == os.getuid()
+        if usable and stat.S_IMODE(mine.st_mode) & 0o077 == 0:
+            return handle
+    except OSError:
+        pass
+    os.close(handle)
+    return None
+
+
+def _empty(path: Path) -> None:
+    for left in path.iterdir():
+        if left.is_dir() and not left.is_symlink():
+            shutil.rmtree(left)
+        else:
+            left.unlink()

@@ -1,0 +1,1 @@
+"""What was observed: the journal of a process, and the record of a run."""

@@ -1,0 +1,434 @@
+"""The steps of a trace in a few megabytes, and back.
+
+Digests are random bits and do not compress. So a packed step keeps 64 bits for all gradients and
+64 for all parameters, which show any difference, and 16 bits by tensor, which show where it is.
+Where even these are too many, one column stands for a group of 2, 4, 8, ... neighbouring tensors:
+their 16 bits, XORed, so that a fine column can be made coarse again and two records always compare.
+
+What a step looks like, read back (`unpack`) or made from a journal's step (`shorten`):
+
+    {"event": "step", "optimizer": 0, "call": 3, "rng": {...}, "loss": [[1.5, "3ff8..."]],
+     "gradients": [ints of 16 bits], "parameters": [...],
+     "sums": {"gradients": "16 hex digits", "parameters": "..."},
+     "short": {"bits": 16, "group": {"gradients": 1, "parameters": 1}}}
+
+Column i of group g stands for the tensors i*g ... i*g+g-1 of the "tensors" event. Two tensors of
+one group that change by the same bits cancel in their column, but not in the sums.
+"""
+
+import json
+import struct
+import zlib
+from array import array
+from base64 import b64decode, b64encode
+from collections import Counter
+from collections.abc import Iterator
+from hashlib import blake2b
+from typing import Any
+
+from seed_init.proof.trace import validation
+from seed_init.proof.trace.journal import Process
+from seed_init.proof.trace.validation import Invalid, Room
+
+FORMAT = 1
+
+BUDGET = 9_000_000
+"""Bytes that the steps of one record may take, in base64."""
+
+FIXED = 64
+"""Bytes of a step besides its columns: two sums, the loss, and positions of generators."""
+
+COLUMNS_MOST = 300
+"""Columns of a step: gradients and parameters together, however short the run is."""
+
+VECTORS = ("gradients", "parameters")
+_NAMED = {"event", "optimizer", "call", "rng", "loss", *VECTORS}
+
+CALL_MOST = 2**53
+"""No call of an optimizer has this number; a double holds every one below."""
+
+ITEMS_A_STEP = 10
+"""Values that a step has besides its columns, losses and generators."""
+
+
+class Unpackable(Invalid):
+    """Packed steps that this version cannot read. The text is one line for the user."""
+
+
+def pack(processes: list[Process], left_out: frozenset[str] = frozenset()) -> dict[str, Any]:
+    """The events of processes, steps in columns.
+
+    Args:
+        processes: of a trace.
+        left_out: kinds of events that the record keeps elsewhere.
+    """
+    steps = sum(len(process.of("step")) for process in processes)
+    room = BUDGET * 3 // 4 // max(1, steps) - FIXED
+    columns = max(2, min(COLUMNS_MOST, room // 2))
+    return {
+        "format": FORMAT,
+        "bits": 16,
+        "steps": steps,
+        "processes": [_pack(process, columns, left_out) for process in processes],
+    }
+
+
+def unpack(packed: dict[str, Any], room: Room | None = None) -> list[list[dict[str, Any]]]:
+    """The events of each process, in order.
+
+    Args:
+        packed: what `pack` made, or what has the shape of it by the schema.
+        room: how much of it may be read; as much as a large record has if None.
+
+    Raises:
+        Unpackable: another version's.
+        Invalid: it is damaged, or unpacks to more than a record has.
+    """
+    check_format({"trace": packed})
+    room = room or Room(validation.FILE_MOST)
+    made = []
+    for number, each in enumerate(packed["processes"]):
+        try:
+            made.append(_unpack(each, room))
+        except Invalid as error:
+            raise Invalid(f"the trace of process {number}: {error}") from None
+    return made
+
+
+def check_format(record: dict[str, Any]) -> None:
+    """Refuse the record of another version by the number of its format.
+
+    Raises:
+        Unpackable: it is another one.
+    """
+    trace = record.get("trace")
+    found = trace.get("format") if isinstance(trace, dict) else None
+    if isinstance(found, int) and found != FORMAT:
+        raise Unpackable(
+            f"the steps are packed in format {str(found)[:20]}, this version reads "
+            f"{FORMAT}; use the version of seed-init that wrote the record"
+        )
+
+
+def shorten(event: dict[str, Any], group: dict[str, int] | None = None) -> dict[str, Any]:
+    """A journal's step as it is read back from a record.
+
+    Args:
+        event: of kind "step".
+        group: tensors a column, by kind of vector; 1 if not given.
+    """
+    short: dict[str, Any] = {name: value for name, value in event.items() if name not in VECTORS}
+    short["sums"], groups = {}, {}
+    for kind in VECTORS:
+        if isinstance(event.get(kind), str):
+            raw = b64decode(event[kind])
+            groups[kind] = (group or {}).get(kind, 1)
+            short[kind] = list(coarsened(_folded(raw), groups[kind]))
+            short["sums"][kind] = _sum(raw)
+    short["short"] = {"bits": 16, "group": groups}
+    return short
+
+
+def coarsened(columns: "array[int] | list[int]", factor: int) -> "array[int]":
+    """Columns that each stand for `factor` of the given ones: how unlike records compare.
+
+    Args:
+        columns: of 16 bits.
+        factor: a power of 2.
+    """
+    result = array("H", columns)
+    while factor > 1:
+        if len(result) % 2:
+            result.append(0)
+        odd, even = result[1::2], result[0::2]
+        both = int.from_bytes(even.tobytes(), "little") ^ int.from_bytes(odd.tobytes(), "little")
+        result = array("H", both.to_bytes(2 * len(even), "little"))
+        factor //= 2
+    return result
+
+
+def _folded(raw: bytes) -> "array[int]":
+    """16 bits by digest of 64: its four quarters, XORed, so that each bit of it counts.
+
+    All digests at once, as one long number: by themselves they would take Python seconds.
+    """
+    number = int.from_bytes(raw, "little")
+    number ^= number >> 32
+    number ^= number >> 16
+    # What the shifts brought in from the next digest is in the upper quarters, which are not taken.
+    return array("H", number.to_bytes(len(raw), "little"))[0::4]
+
+
+def _sum(raw: bytes) -> str:
+    """64 bits for a whole vector, in which each digest and its place count."""
+    return blake2b(raw, digest_size=8).hexdigest()
+
+
+def _pack(process: Process, columns: int, left_out: frozenset[str]) -> dict[str, Any]:
+    blocks: dict[Any, _Block] = {}
+    order: list[int] = []
+    others: list[Any] = []
+    for event in process.events:
+        if event["event"] == "step":
+            key = _layout(event)
+            block = blocks.setdefault(key, _Block(len(blocks), key, columns))
+            block.add(event)
+            order.append(block.number)
+        elif event["event"] not in left_out:
+            others.append([len(order), event])
+    return {
+        # In which the table of tensors may come again and again, where it changes.
+        "others": _text(others),
+        "order": _zipped(array("H", order).tobytes()),
+        "blocks": [block.packed() for block in blocks.values()],
+    }
+
+
+def _unpack(packed: dict[str, Any], room: Room) -> list[dict[str, Any]]:
+    # What takes no room in the file must not take any here: before anything is made of it.
+    total = sum(block["steps"] for block in packed["blocks"])
+    room.take(total * ITEMS_A_STEP)
+    order = _numbers("H", packed["order"], total, room)
+    counts = Counter(order)
+    if any(counts[number] != block["steps"] for number, block in enumerate(packed["blocks"])):
+        raise Invalid("the order of its steps has other steps than its blocks")
+    others = _others(packed["others"], total, room)
+    blocks = [_steps(block, room) for block in packed["blocks"]]
+    events: list[dict[str, Any]] = []
+    next_other = 0
+    for place, number in enumerate(order):
+        while next_other < len(others) and others[next_other][0] <= place:
+            events.append(others[next_other][1])
+            next_other += 1
+        events.append(next(blocks[number]))
+    return events + [event for _, event in others[next_other:]]
+
+
+def _others(packed: str, steps: int, room: Room) -> list[tuple[int, dict[str, Any]]]:
+    """The events that are no steps, each with the number of steps before it."""
+    found = _untext(packed, room)
+    before, others = 0, []
+    for pair in _list(found):
+        if not isinstance(pair, list) or len(pair) != 2:
+            raise Invalid("an event does not say how many steps come before it")
+        place, event = pair
+        if type(place) is not int or not before <= place <= steps:
+            raise Invalid("an event does not say how many steps come before it")
+        before = place
+        if validation.event(event)["event"] == "step":
+            raise Invalid("a step is among the events that are none")
+        others.append((before, event))
+    return others
+
+
+def _layout(event: dict[str, Any]) -> tuple[Any, ...]:
+    """What all steps of a block have in common."""
+    lengths = [len(event[kind]) if isinstance(event.get(kind), str) else None for kind in VECTORS]
+    return (event["optimizer"], *lengths, tuple(event.get("rng") or ()))
+
+
+class _Block:
+    """Steps of one optimizer with the same tensors."""
+
+    def __init__(self, number: int, layout: tuple[Any, ...], columns: int) -> None:
+        self.number = number
+        self.optimizer, self.generators = layout[0], layout[3]
+        self.has = [kind for kind, length in zip(VECTORS, layout[1:3]) if length is not None]
+        # The same for both kinds: two runs with as many steps have the same columns.
+        longest = max([0, *(length for length in layout[1:3] if length is not None)]) * 3 // 32
+        self.group = 1
+        while len(self.has) * -(-longest // self.group) > columns:
+            self.group *= 2
+        self.calls: list[int] = []
+        self.vectors: dict[str, list[array[int]]] = {kind: [] for kind in self.has}
+        self.sums: dict[str, list[str]] = {kind: [] for kind in self.has}
+        self.rng: dict[str, list[str]] = {name: [] for name in self.generators}
+        self.losses: list[Any] = []
+        self.rest: list[Any] = []
+
+    def add(self, event: dict[str, Any]) -> None:
+        self.calls.append(event["call"])
+        for kind in self.has:
+            raw = b64decode(event[kind])
+            self.vectors[kind].append(coarsened(_folded(raw), self.group))
+            self.sums[kind].append(_sum(raw))
+        for name in self.generators:
+            self.rng[name].append(event["rng"][name])
+        self.losses.append(event.get("loss"))
+        self.rest.append({name: value for name, value in event.items() if name not in _NAMED})
+
+    def packed(self) -> dict[str, Any]:
+        return {
+            "optimizer": self.optimizer,
+            "steps": len(self.calls),
+            "group": self.group,
+            "call": _zipped(_differences(self.calls)),
+            "vectors": {kind: _columns(vectors) for kind, vectors in self.vectors.items()},
+            "sums": {kind: _digests(sums) for kind, sums in self.sums.items()},
+            "rng": {name: _digests(positions) for name, positions in self.rng.items()},
+            "loss": _losses(self.losses),
+            "rest": _text(self.rest) if any(self.rest) else None,
+        }
+
+
+def _steps(block: dict[str, Any], room: Room) -> Iterator[dict[str, Any]]:
+    """The steps of a block, one by one; the block is checked when the first one is asked for."""
+    steps, group = block["steps"], block["group"]
+    if group & (group - 1) or group > CALL_MOST:
+        raise Invalid(f"{group} tensors share a column, which is no power of 2")
+    if block["vectors"].keys() != block["sums"].keys():
+        raise Invalid("it has sums without columns, or columns without sums")
+    calls = _numbers("q", block["call"], steps, room)
+    vectors = {kind: _rows(columns, steps, room) for kind, columns in block["vectors"].items()}
+    sums = {kind: _undigest(column, steps, room) for kind, column in block["sums"].items()}
+    rng = {name: _undigest(column, steps, room) for name, column in block["rng"].items()}
+    losses = _unlosses(block["loss"], steps, room)
+    rest = _rest(block["rest"], steps, room)
+    call = 0
+    for place in range(steps):
+        call += calls[place]
+        if not 0 <= call < CALL_MOST:
+            raise Invalid(f"a step has the number {call}")
+        yield {
+            "event": "step",
+            "optimizer": block["optimizer"],
+            "call": call,
+            "rng": {name: positions[place] for name, positions in rng.items()},
+            "loss": losses[place],
+            **rest[place],
+            **{kind: rows[place] for kind, rows in vectors.items()},
+            "sums": {kind: digests[place] for kind, digests in sums.items()},
+            "short": {"bits": 16, "group": dict.fromkeys(vectors, group)},
+        }
+
+
+def _rest(packed: str | None, steps: int, room: Room) -> list[dict[str, Any]]:
+    if packed is None:
+        return [{}] * steps
+    rest = _list(_untext(packed, room), steps)
+    for each in rest:
+        if not isinstance(each, dict) or not each.keys().isdisjoint((*_NAMED, "sums", "short")):
+            raise Invalid("what else a step has takes the place of what it has")
+    return rest
+
+
+def _differences(numbers: list[int]) -> bytes:
+    return array("q", [now - before for before, now in zip([0, *numbers], numbers)]).tobytes()
+
+
+def _columns(rows: "list[array[int]]") -> dict[str, Any]:
+    """Step by step to column by column: a tensor that does not change then takes no room."""
+    width = len(rows[0])
+    flat = array("H")
+    for row in rows:
+        flat.extend(row)
+    by_column = b"".join(flat[column::width].tobytes() for column in range(width))
+    return {"columns": width, "data": _zipped(by_column)}
+
+
+def _rows(packed: dict[str, Any], steps: int, room: Room) -> list[list[int]]:
+    width = packed["columns"]
+    room.take(width * steps)
+    columns = _numbers("H", packed["data"], width * steps, room)
+    return [list(columns[step::steps]) for step in range(steps)]
+
+
+def _digests(texts: list[str]) -> dict[str, Any]:
+    """A column of short texts. Of 16 hex digits each half is stored; others as they are.
+
+    Zero stands for "as before": a generator that nobody draws from then takes no room.
+    """
+    if not all(len(text) == 16 and _is_hex(text) for text in texts):
+        return {"kind": "text", "data": _text(texts)}
+    numbers = [int(text, 16) for text in texts]
+    changes = array("Q", [now ^ before for before, now in zip([0, *numbers], numbers)])
+    return {"kind": "hex", "data": _zipped(changes.tobytes())}
+
+
+def _is_hex(text: str) -> bool:
+    return not text.strip("0123456789abcdef")
+
+
+def _undigest(packed: dict[str, Any], steps: int, room: Room) -> list[str]:
+    room.take(steps)
+    if packed["kind"] == "text":
+        given = _list(_untext(packed["data"], room), steps)
+        if not all(isinstance(text, str) for text in given):
+            raise Invalid("a column of texts has something else in it")
+        return given
+    number, texts = 0, []
+    for change in _numbers("Q", packed["data"], steps, room):
+        number ^= change
+        texts.append(f"{number:016x}")
+    return texts
+
+
+def _losses(losses: list[Any]) -> dict[str, Any]:
+    """The losses, [[value, bits], ...] a step. The bits of a number say its value.
+
+    Each byte of them by itself: the lower ones of a float32 are zero.
+    """
+    counts = [len(each) if isinstance(each, list) else -1 for each in losses]
+    pairs = [pair for each in losses if isinstance(each, list) for pair in each]
+    if not all(_is_plain(pair) for pair in pairs) or -1 in counts:
+        return {"kind": "text", "data": _text(losses)}
+    bits = b"".join(bytes.fromhex(digest) for _, digest in pairs)
+    return {
+        "kind": "bits",
+        "counts": _zipped(array("H", counts).tobytes()),
+        "numbers": _zipped(bytes(value is not None for value, _ in pairs)),
+        "data": _zipped(b"".join(bits[byte::8] for byte in range(8))),
+    }
+
+
+def _is_plain(pair: Any) -> bool:
+    value, digest = pair
+    return (
+        isinstance(digest, str)
+        and len(digest) == 16
+        and _is_hex(digest)
+        and (value is None or validation.shown(digest) == value)
+    )
+
+
+def _unlosses(packed: dict[str, Any], steps: int, room: Room) -> list[Any]:
+    if packed["kind"] == "text":
+        given = _list(_untext(packed["data"], room), steps)
+        for each in given:
+            validation.losses(each)
+        return given
+    counts = _numbers("H", packed["counts"], steps, room)
+    count = sum(counts)
+    room.take(3 * count)
+    numbers = room.inflated(packed["numbers"], count)
+    flat = room.inflated(packed["data"], 8 * count)
+    digests = [flat[place::count].hex() for place in range(count)]
+    pairs = iter(
+        [
+            [validation.shown(digest) if number else None, digest]
+            for digest, number in zip(digests, numbers)
+        ]
+    )
+    return [[next(pairs) for _ in range(n)] for n in counts]
+
+
+def _text(values: list[Any]) -> str:
+    return _zipped(json.dumps(values, separators=(",", ":")).encode())
+
+
+def _untext(packed: str, room: Room) -> Any:
+    return validation.parsed(room.inflated(packed), room)
+
+
+def _list(value: Any, length: int | None = None) -> list[Any]:
+    if not isinstance(value, list) or length not in (None, len(value)):
+        raise Invalid("a column has another length than there are steps")
+    return value
+
+
+def _numbers(code: str, packed: str, count: int, room: Room) -> "array[int]":
+    return array(code, room.inflated(packed, count * struct.calcsize(f"={code}")))
+
+
+def _zipped(content: bytes) -> str:
+    return b64encode(zlib.compress(content, 6)).decode()

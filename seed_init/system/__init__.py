@@ -1,0 +1,1 @@
+"""Files and terminals: helpers for every room."""
