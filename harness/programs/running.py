@@ -35,10 +35,12 @@ class Answer:
     Attributes:
         result: all of its last line, in a form that compares.
         workers: what each worker drew first.
+        repeats: what the seed decides of a program that is a documented exception.
     """
 
     result: str
     workers: tuple[Any, ...]
+    repeats: tuple[Any, ...]
 
     @property
     def has_clones(self) -> bool:
@@ -84,7 +86,8 @@ def run(
         printed = Path(place, "stdout").read_text().splitlines()
     try:
         told = json.loads(printed[-1])
-        return Answer(json.dumps(told, sort_keys=True), tuple(told.get("workers", ())))
+        workers, repeats = (tuple(told.get(name, ())) for name in ("workers", "repeats"))
+        return Answer(json.dumps(told, sort_keys=True), workers, repeats)
     except (IndexError, ValueError, AttributeError):
         raise Failed(f"{program.file}: no answer in {printed[-1:]}\n{errors[-3000:]}") from None
 

@@ -3,57 +3,23 @@
 import fcntl
 import json
 import os
-import re
-import subprocess
-import zlib
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import pytest
+from building import Base, Images, build_images_of, missing_engine, obtain_base
 from containers import (
     DRAWS,
-    REPOSITORY,
     Containers,
     Project,
-    command,
     copy_checkout,
-    docker,
     unique,
 )
 
 from harness.sharing import once
 from harness.waiting import free_port
 
-COMPOSE_NEEDED = (2, 24)
-REGISTRY_TIMEOUT = 15  # seconds for the base's registry to answer
-BUILD_TIMEOUT = 1800  # seconds, for a first run that pulls or builds the base
 BASE_USED = "container tests use"  # tests/conftest.py shows it at the end
-CHECKOUT = f"{zlib.crc32(str(REPOSITORY).encode()):08x}"
-
-
-@dataclass(frozen=True)
-class Base:
-    """What the images under test are built on.
-
-    Attributes:
-        image: its name.
-        cuda: the CUDA version of its torch.
-        arguments: the build arguments that choose it; none for the pinned base.
-    """
-
-    image: str
-    cuda: str
-    arguments: dict[str, str]
-
-
-@dataclass(frozen=True)
-class Images:
-    """The tags under test: of this checkout, so that another one may be tested meanwhile."""
-
-    runtime: str = f"seed-init-test:runtime-{CHECKOUT}"
-    notebook: str = f"seed-init-test:notebook-{CHECKOUT}"
-    ssh: str = f"seed-init-test:ssh-{CHECKOUT}"
 
 
 # --- once for all workers -----------------------------------------------------------
@@ -70,86 +36,16 @@ def engine() -> None:
     pytest.skip(f"{missing} (tools/docker-engine.sh sets one up)")
 
 
-def missing_engine() -> str | None:
-    """What this machine lacks for the container tests, in words."""
-    try:
-        if docker("info", status=None).status:
-            return "no Docker engine answers"
-        compose = docker("compose", "version", "--short", status=None)
-        found = re.match(r"v?(\d+)\.(\d+)", compose.stdout)
-        if compose.status or not found:
-            return "docker has no Compose"
-        if (int(found[1]), int(found[2])) < COMPOSE_NEEDED:
-            return f"Compose {compose.stdout.strip()} is older than 2.24"
-        if docker("buildx", "version", status=None).status:
-            return "docker has no buildx"
-    except FileNotFoundError:
-        return "there is no docker command"
-    except subprocess.TimeoutExpired as error:
-        return f"docker does not answer within {error.timeout:.0f} s"
-    return None
-
-
 @pytest.fixture(scope="session")
 def base(engine: None, kept: Path) -> Base:
     """The pinned base where it can be had, otherwise the stand-in."""
-    image = once(kept, obtain_base)
-    if image == pinned_base():
-        return Base(image, "11.8", {})
-    return Base(image, "12.4", {"BASE_IMAGE": image, "BASE_DIGEST": "", "EXPECT_CUDA": "12.4"})
-
-
-def obtain_base() -> str:
-    pinned = pinned_base()
-    return pinned if can_be_had(pinned) else build_standin()
-
-
-def pinned_base() -> str:
-    text = (REPOSITORY / "Dockerfile").read_text()
-    digest = re.search(r"^ARG BASE_DIGEST=(.+)$", text, re.M)[1]
-    image = re.search(r"^ARG BASE_IMAGE=(.+)$", text, re.M)[1]
-    return image.replace("${BASE_DIGEST}", digest)
-
-
-def can_be_had(image: str) -> bool:
-    """True where the image is here already or its registry answers."""
-    if docker("image", "inspect", image, status=None).status == 0:
-        return True
-    try:
-        found = docker("manifest", "inspect", image, status=None, timeout=REGISTRY_TIMEOUT)
-    except subprocess.TimeoutExpired:
-        return False
-    return found.status == 0
-
-
-def build_standin() -> str:
-    done = command(REPOSITORY / "tests/standin/build.sh", timeout=BUILD_TIMEOUT)
-    return done.stdout.splitlines()[-1]
+    return Base(**once(kept, obtain_base))
 
 
 @pytest.fixture(scope="session")
 def images(base: Base, kept: Path) -> Images:
     """All images, built from this checkout."""
-    return Images(**once(kept, build_images, base))
-
-
-def build_images(base: Base) -> dict[str, str]:
-    built = asdict(Images())
-    for target, tag in built.items():
-        before = docker("image", "inspect", "-f", "{{.Id}}", tag, status=None).stdout.strip()
-        arguments = [f"--build-arg={name}={value}" for name, value in base.arguments.items()]
-        docker("build", "--progress=plain", "--target", target, "--tag", tag, *arguments,
-               REPOSITORY, timeout=BUILD_TIMEOUT)  # fmt: skip
-        after = docker("image", "inspect", "-f", "{{.Id}}", tag).stdout.strip()
-        if before not in ("", after) and not tags(before):
-            docker("image", "rm", before, status=None)  # of a former checkout
-    return built
-
-
-def tags(image: str) -> list[str]:
-    """The names of an image; to remove it by its id would remove its last name as well."""
-    found = docker("image", "inspect", "-f", "{{json .RepoTags}}", image, status=None)
-    return json.loads(found.stdout) if found.status == 0 else []
+    return build_images_of(kept)
 
 
 @pytest.fixture
