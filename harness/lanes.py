@@ -1,15 +1,16 @@
 """The lanes of the tests: `make test-fast`, `make test` and `make test-all`, as a plugin of pytest.
 
-    fast   no process that imports torch, no container, nothing that is marked `slow`
-    test   everything, but of each catalogue only a share, another one at each commit
+    fast   no process that imports torch, no container, nothing that is marked `slow`, and of each
+           catalogue a share
+    test   everything, but of each catalogue a share, another one at each commit
     all    everything
 
 A catalogue has many cases that prove the same on other material. There are two kinds:
 
 - What is marked `rotating(every=n)`, in one file: each case runs at every n-th commit.
-- The cases of one parametrized test that is dear (`DEAR`): each runs at every fourth commit, and
-  one case at each commit where there are fewer than four. So every test runs at every commit.
-  `rotating(every=1)` takes a test out of this: all of its cases run.
+- The cases of one parametrized test that is dear (`DEAR`), and of any one in the lane `fast`: each
+  runs at every fourth commit, and one case at each commit where there are fewer than four. So every
+  test runs at every commit. `rotating(every=1)` takes a test out of this: all of its cases run.
 
 Which share runs is the number of the commit: how many there are before it, as
 `git log --first-parent` counts, so that n commits that follow each other run every case. Where git
@@ -118,13 +119,15 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         left_out = {item for item in items if any(map(item.get_closest_marker, NOT_FAST))}
     else:
         left_out = set()
-    catalogues = catalogues_of([item for item in items if item not in left_out])
+    rest = [item for item in items if item not in left_out]
+    catalogues = catalogues_of(rest, any_test=lane == "fast")
     for catalogue in catalogues:
         left_out.update(catalogue.left_out(config.option.rotation))
     config.stash[SHARES] = [each.told(config.option.rotation) for each in catalogues if each.named]
     if left_out:
         config.hook.pytest_deselected(items=[item for item in items if item in left_out])
-        items[:] = [item for item in items if item not in left_out]
+    # Cheap tests last, so that both of pytest's processes are busy to the end.
+    items[:] = sorted((item for item in items if item not in left_out), key=is_cheap)
 
 
 SHARES = pytest.StashKey[list[str]]()
@@ -163,8 +166,21 @@ class Catalogue:
         return f"{self.name}: {sum(self.runs(number))} of {len(self.cases)}"
 
 
-def catalogues_of(items: list[pytest.Item]) -> list[Catalogue]:
-    """The catalogues that some tests are cases of."""
+def is_cheap(item: pytest.Item) -> bool:
+    return not is_dear(item)
+
+
+def is_dear(item: pytest.Item) -> bool:
+    return any(map(item.get_closest_marker, DEAR))
+
+
+def catalogues_of(items: list[pytest.Item], any_test: bool) -> list[Catalogue]:
+    """The catalogues that some tests are cases of.
+
+    Args:
+        items: the tests.
+        any_test: the cases of any parametrized test are a catalogue, and not of dear ones alone.
+    """
     found: dict[str, Catalogue] = {}
     for item in items:
         marker = item.get_closest_marker("rotating")
@@ -172,7 +188,7 @@ def catalogues_of(items: list[pytest.Item]) -> list[Catalogue]:
         if marker:
             every: int = marker.kwargs["every"]
             catalogue = Catalogue(f"{file}, every {every}", every, named=True)
-        elif any(map(item.get_closest_marker, DEAR)) and hasattr(item, "callspec"):
+        elif hasattr(item, "callspec") and (any_test or is_dear(item)):
             catalogue = Catalogue(item.nodeid.partition("[")[0], PERIOD, named=False)
         else:
             continue
