@@ -6,7 +6,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
 
-TAG := seed-init:2.6.0-cuda11.8-cudnn9
+include versions.env
 # What the environment, the command line of make, or nobody has set.
 export SEED DETERMINISM JUPYTER_PORT
 
@@ -30,10 +30,10 @@ train: ## run the example training job, in a container where possible
 
 .PHONY: image
 image: ## build the images: runtime, notebook and ssh
-	docker build --target runtime --tag $(TAG) $(BUILD_ARGS) .
-	docker build --target notebook --tag $(TAG)-notebook $(BUILD_ARGS) .
-	docker build --target ssh --tag $(TAG)-ssh $(BUILD_ARGS) .
-	@docker image ls --filter 'reference=$(TAG)*' --format '{{.Repository}}:{{.Tag}}: {{.Size}}'
+	docker build --target runtime --tag $(IMAGE_TAG) $(BUILD_ARGS) .
+	docker build --target notebook --tag $(IMAGE_TAG)-notebook $(BUILD_ARGS) .
+	docker build --target ssh --tag $(IMAGE_TAG)-ssh $(BUILD_ARGS) .
+	@docker image ls --filter 'reference=$(IMAGE_TAG)*' --format '{{.Repository}}:{{.Tag}}: {{.Size}}'
 
 # Build arguments from the environment, as docker-compose.yml takes them, and the revision.
 BUILD_ARGS := $(foreach name,BASE_IMAGE BASE_DIGEST EXPECT_TORCH EXPECT_CUDA EXPECT_CUDNN,\

@@ -7,7 +7,9 @@ import json
 import os
 import subprocess
 
-TAG = "seed-init:2.6.0-cuda11.8-cudnn9"
+from harness.versions import pinned
+
+TAG = pinned()["IMAGE_TAG"]
 MEGABYTE = 1e6
 
 

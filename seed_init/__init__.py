@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """seed_init: every Python process seeded from SEED before user code runs.
 
 User code needs no import of it: the hook has done its work before the first line of a

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """`python -m seed_init` and `python PATH/seed_init install`: the command seed-init.
 
 Run by path, it serves a Python that does not have the package yet.

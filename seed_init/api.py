@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The public functions, for code that asks, or that wants a stream of its own.
 
 `seed_init` hands them out (`seed_init.seed()`); this file is loaded when the first of them

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # peer-suites.sh [PYTORCH]: bring the tests of others that no installed package has into
 # .cache/peers, where `make test-peers` finds them: what this Python's own package `test` lacks of
-# CPython's (from Debian's libpython3.11-testsuite), and with PYTORCH those of PyTorch 2.6.0 (from
-# Debian's source package, 27 MB). Does nothing where they are there.
+# CPython's (from Debian's libpython3.11-testsuite), and with PYTORCH those of the pinned PyTorch
+# (from Debian's source package, 27 MB). Does nothing where they are there.
 set -euo pipefail
 cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.."
 
@@ -11,10 +11,12 @@ die() { say "$*"; exit 1; }
 
 # shellcheck source=tools/debian.sh
 source tools/debian.sh
+# shellcheck source=versions.env
+source ./versions.env
 
 readonly place=.cache/peers
 readonly cpython_suite=bookworm cpython_package=libpython3.11-testsuite
-readonly pytorch_suite=trixie pytorch_version=2.6.0
+readonly pytorch_suite=trixie pytorch_version=$PINNED_TORCH
 # What PyTorch's tests import and torch does not need (torch/testing/_internal/common_utils.py).
 readonly pytorch_needs=(expecttest==0.3.0)
 

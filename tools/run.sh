@@ -5,7 +5,9 @@ set -euo pipefail
 cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.."
 
 readonly compose_needed=2.24
-image=${SEED_INIT_IMAGE:-seed-init:2.6.0-cuda11.8-cudnn9-notebook}
+# shellcheck source=versions.env
+source ./versions.env
+image=${SEED_INIT_IMAGE:-$IMAGE_TAG-notebook}
 
 say() { printf 'seed-init: %s\n' "$*" >&2; }
 die() { say "$*"; exit 1; }

@@ -8,7 +8,9 @@ cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.."
 # The hook that a former run installed has no business in here.
 export SEED_INIT=0
 
-readonly torch=2.6.0
+# shellcheck source=versions.env
+source ./versions.env
+readonly torch=$PINNED_TORCH
 readonly cpu_index=https://download.pytorch.org/whl/cpu
 
 say() { printf 'seed-init: %s\n' "$*" >&2; }
@@ -20,7 +22,7 @@ interrupted() {
     exit 130
 }
 
-# 3.11 is the image's; the locks hold for 3.10 to 3.13, torch 2.6.0 has wheels for these.
+# 3.11 is the image's; the locks hold for 3.10 to 3.13, and torch has wheels for these.
 find_python() {
     local python
     for python in ${PYTHON:-python3.11 python3.12 python3.13 python3.10 python3}; do

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The command `seed-init`: its parser, and which function serves which subcommand.
 
 argparse and not click: the command has to run in interpreters that have nothing but the

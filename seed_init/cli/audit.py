@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """`seed-init audit`: run a command once and list what another run may not repeat."""
 
 import argparse

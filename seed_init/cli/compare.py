@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """`seed-init compare`: are two runs, on two machines or two dates, the same?"""
 
 import argparse

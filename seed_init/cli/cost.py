@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """`seed-init cost`: what each determinism level costs a program, and whether it buys anything."""
 
 import argparse

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """`seed-init doctor`: is this environment what its tag says, and why is there no GPU?
 
 Every check is a function that returns a `Finding`. Torch is asked first, in a process of its own

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What a command says at its end, and the file that it leaves.
 
 A verdict is what the command was run for: it is not lost because somebody reads no further, a disk

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """`seed-init install` and `seed-init uninstall`."""
 
 import argparse

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """All that `seed-init` prints goes through here: text of others stays text, in lines of ours.
 
 A record, a trace, a module's or a file's name, and what a program has printed may have anything in

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The proof behind `seed-init status --check`: numbers of a fresh Python against the recipe's."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """`seed-init record`: run a command as it is, and write down what ran, where and with what."""
 
 import argparse

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """`seed-init report`: records as one HTML page."""
 
 import argparse

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """`seed-init set-default`: change the defaults file as the contract allows, and not otherwise."""
 
 import argparse

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """`seed-init status`: what holds in this environment, and where it comes from."""
 
 import argparse

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Plain tables for a terminal, a log file or a pipe."""
 
 from collections.abc import Sequence

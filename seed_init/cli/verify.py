@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """`seed-init verify`: run a command several times and compare, bit for bit."""
 
 import argparse

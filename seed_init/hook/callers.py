@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Who called one of the functions that we stand in for, and how to stand in for one."""
 
 import sys

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Which process this is: its rank, its place in the process tree, and so its stream.
 
 The root of a tree (a program started by hand, by a launcher or by `subprocess`) has the

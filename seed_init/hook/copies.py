@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The children of multiprocessing, and of every copy of it: each takes its place before it runs.
 
 There are several copies: multiprocess (of pathos, Hugging Face datasets and mpire), billiard (of

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Take CUBLAS_WORKSPACE_CONFIG out of this process's C environment when CUDA starts.
 
 While the variable is there, PyTorch compiles a regular expression for every matrix product, which

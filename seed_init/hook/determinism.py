@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The four levels of DETERMINISM, as the torch flags they stand for.
 
 A new flag is one variable in `startup.ACCEPTED`, one line in `LEVELS` where a level sets it,

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """SEED=random: draw one seed from the operating system for the whole job."""
 
 import os

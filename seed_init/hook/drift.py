@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Say at exit which determinism flags are no longer as they were set at the start.
 
 Lightning, Ultralytics and detectron2 set flags of their own, and some remove variables: the run

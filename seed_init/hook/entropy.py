@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """True entropy for modules that draw names, salts or ports from `random`.
 
 What must be unique or unpredictable must not come out of a seeded generator: two jobs with one

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Run a function once, right after a module's import, without importing the module.
 
 The module `startup` sits first in `sys.meta_path` and asks here for the names that it waits for.

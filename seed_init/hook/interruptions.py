@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A signal's handler may raise in the middle of what the hook does. That is no failure of ours."""
 
 import _signal

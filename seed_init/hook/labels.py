@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Names of threads and modules without what is another in every run.
 
 Streams go by these names. Some libraries put a process number or a random number into them, such

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What an interactive shell of the image says at its start: which seed its programs will have.
 
 `image/login.sh` asks for it; no other process loads this file.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """How a process is refused: the error lines, and the exit that keeps user code from running."""
 
 import os

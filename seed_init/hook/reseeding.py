@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """User code that seeds a library by itself: obeyed and noted, or mixed with SEED."""
 
 import operator

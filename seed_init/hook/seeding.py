@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Seed the libraries that are imported, with this process's stream, and say so once."""
 
 import _thread

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The settings of this process as everything after start-up sees them."""
 
 import os

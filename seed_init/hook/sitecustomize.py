@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Installed as `sitecustomize`: start seeding, then run the sitecustomize that this one hides.
 
 `site` imports exactly one module of this name. Ours sits first, so it owes the others their

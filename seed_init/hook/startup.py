@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What runs at the start of every Python process: read the settings, wait for imports.
 
 Nothing is seeded here and no library is imported: a finder is left behind, which calls

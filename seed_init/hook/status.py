@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What holds in this process or environment, as data: for `status()` and the CLI."""
 
 import os

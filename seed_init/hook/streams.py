@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """SEED and a path in, a seed out: the derivation that everything here uses.
 
 A path says where a stream belongs: ("process", 1, 2) is the second child of the first

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Put this process's streams aside for a while, and take them up again where they were."""
 
 from seed_init.hook import children, seeding, streams

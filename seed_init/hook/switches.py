@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Variables by which libraries beside torch choose deterministic algorithms: the contract's table.
 
 Under `warn` and `strict` each is exported when torch is imported, unless the environment has it:

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Generators that user code makes without a seed: from SEED instead of the operating system.
 
 Each gets the stream of its number: it is the n-th of its library that its module makes in its

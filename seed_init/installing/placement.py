@@ -1,9 +1,13 @@
+# SPDX-License-Identifier: Apache-2.0
 """Where the hook lives in a Python installation, and putting it there and taking it away.
 
 A base interpreter gets it in its stdlib directory, the one place that every virtual
 environment made from it keeps, plus a .pth line in site-packages for the case that a
 foreign sitecustomize on PYTHONPATH hides ours. A virtual environment gets no sitecustomize:
 its .pth line is never hidden, and nothing of the user's has to make room for it.
+
+From Python 3.18 on a .pth file runs no code (PEP 829, https://peps.python.org/pep-0829/). There the
+.pth line gets a .start file beside it, which names a function of a module that is installed, too.
 """
 
 import importlib.util
@@ -25,6 +29,17 @@ STARTUP = "_seed_init_startup"
 STARTUP_PLACE = b"startup.py"
 """The constant in sitecustomize.py that stands for the code of startup.py."""
 PTH_NAME = "seed_init.pth"
+START_NAME = "seed_init.start"
+ENTRY = "_seed_init_entry"
+"""The module with the function that the .start file names."""
+
+IMPORT_LINES_END = (3, 18)
+"""The first Python that ignores the import lines of a .pth file, and so needs the .start file.
+
+Python 3.15 reads .start files as well, and then ignores the import lines of the .pth file of the
+same name. But a .start file with a line in it makes `site` import `pkgutil` and `re` in every
+process (Lib/site.py, StartupState._execute_start_entrypoints): docs/design.md says what that costs.
+"""
 
 _ASKED = (
     "any(map(posix.environ.get,"
@@ -40,47 +55,89 @@ if ({_ASKED}) and posix.environ.get(b"SEED_INIT", b"").strip() != b"0":
  finally: posix._exit(78)"""  # noqa: E501
 
 
-def _pth(modules: str, condition: str, start: str, unless: str = "") -> str:
-    """The text of a .pth file: one line, which `site` compiles at every start.
+@dataclass(frozen=True)
+class Trigger:
+    """How a .pth line, or the module that the .start file names, starts the hook.
 
-    All that a start compiles is the condition; the rest is a string in that line, and in there
-    the refusal is a string once more. ASCII only: another byte stops every interpreter in a C
-    locale (cpython#103161).
-
-    Args:
+    Attributes:
         modules: what the condition needs, of what is loaded before `site`.
         condition: an expression of Python.
         start: one statement that starts the hook, run where `condition` holds. If the statement
             fails, the process ends.
         unless: a condition on `error` under which there is nothing to say, with " or " after it.
     """
-    guarded = f"try: {start}\nexcept Exception as error: {unless}exec('''{_REFUSE}''')"
-    text = guarded.replace("\n", "\\n")
-    return f'import {modules}; {condition} and exec("""{text}""")\n'
 
+    modules: str
+    condition: str
+    start: str
+    unless: str = ""
+
+    @property
+    def pth(self) -> str:
+        """The text of the .pth file: one line, which `site` compiles at every start.
+
+        All that a start compiles is the condition; the rest is a string in that line, and in there
+        the refusal is a string once more. ASCII only: another byte stops every interpreter in a C
+        locale (cpython#103161).
+        """
+        guarded = (
+            f"try: {self.start}\nexcept Exception as error: {self.unless}exec('''{_REFUSE}''')"
+        )
+        text = guarded.replace("\n", "\\n")
+        return f'import {self.modules}; {self.condition} and exec("""{text}""")\n'
+
+    @property
+    def entry(self) -> str:
+        """The text of the module that the .start file names.
+
+        `site` prints a traceback where it cannot import the module, and goes on. So the module is
+        not one of the package, which pip may have removed, but lies beside the .start file.
+        """
+        return f'''"""What {START_NAME} names: start seeding (seed_init) where that is asked for."""
+
+import {self.modules}
+
+
+def start():
+    """Start the hook, unless the process has nothing to seed. A second call changes nothing."""
+    if {self.condition}:
+        try:
+            {self.start}
+        except Exception as error:
+            {self.unless}exec({_REFUSE!r})
+'''
+
+
+START = f"# Python starts seed_init here where it ignores {PTH_NAME}.\n{ENTRY}:start\n"
+"""The text of the .start file. A line is `package.module:callable`, and # begins a comment."""
 
 # What is asked for exactly, startup.is_asked says; a Python with nothing to seed loads nothing.
-PTH_VIRTUAL = _pth("posix, sys", f"({_ASKED})", f"import {STARTUP}")
+VIRTUAL = Trigger("posix, sys", f"({_ASKED})", f"import {STARTUP}")
 # Where pip has put the package, it is started from there: pip's upgrades then keep the hook, and
 # after pip's uninstallation the line does nothing.
-PTH_PIP = _pth(
+PIP = Trigger(
     "posix, sys",
     f"({_ASKED})",
     "import seed_init.hook.startup; seed_init.hook.startup.start()",
     unless="getattr(error, 'name', '') == 'seed_init' or ",
 )
 # Only PYTHONPATH can put a foreign sitecustomize before the one in the stdlib directory.
-PTH_BASE = _pth("posix", 'b"PYTHONPATH" in posix.environ', f"import {STARTUP}")
+BASE = Trigger("posix", 'b"PYTHONPATH" in posix.environ', f"import {STARTUP}")
 
 # Whatever the umask: a hook that a user cannot read is skipped by Python with two lines.
 READABLE_FILE = 0o644
 READABLE_DIRECTORY = 0o755
 
-# How a file of ours is told from the user's: text that every release writes.
+LICENSE = "# SPDX-License-Identifier: "
+"""The first line of every file of the package begins so, from the first release that has it."""
+
+# How a file of ours is told from the user's: text that every release writes, after that line.
 MARK = {
     "sitecustomize.py": '"""Installed as `sitecustomize`: start seeding',
     f"{STARTUP}.py": '"""What runs at the start of every Python process: read the settings',
+    f"{ENTRY}.py": f'"""What {START_NAME} names: start seeding',
     PTH_NAME: "import ",
+    START_NAME: "# Python starts seed_init",
 }
 
 
@@ -95,7 +152,7 @@ class Placement:
     Attributes:
         library: the directory that gets the package and, in a base interpreter, the
             sitecustomize: the stdlib directory, or site-packages of a virtual environment.
-        site_packages: the directory that gets the .pth file.
+        site_packages: the directory that gets the .pth file and the .start file.
         virtual: True for a virtual environment.
     """
 
@@ -119,6 +176,14 @@ class Placement:
     def pth(self) -> Path:
         return self.site_packages / PTH_NAME
 
+    @property
+    def start(self) -> Path:
+        return self.site_packages / START_NAME
+
+    @property
+    def entry(self) -> Path:
+        return self.site_packages / f"{ENTRY}.py"
+
 
 @dataclass
 class Report:
@@ -140,7 +205,7 @@ def here() -> Placement:
 
 def installed(placement: Placement) -> list[Path]:
     """The files of the hook that are in place."""
-    files = (placement.startup, placement.sitecustomize, placement.pth)
+    files = (placement.startup, placement.sitecustomize, placement.pth, placement.start)
     return [path for path in files if _is_ours(path)]
 
 
@@ -164,7 +229,7 @@ def install(placement: Placement) -> Report:
         placement.site_packages.mkdir(parents=True, exist_ok=True)
         if placement.virtual and _importable_there(placement):
             _remove(placement.startup, report)  # of an installation without pip
-            _write(placement.pth, PTH_PIP, report)
+            _write_trigger(placement, PIP, report)
             return report
         _install_package(placement, source, report)
         startup = (source / "hook/startup.py").read_text()
@@ -173,7 +238,7 @@ def install(placement: Placement) -> Report:
             _keep_sitecustomize(placement, report)
             text = (source / "hook/sitecustomize.py").read_text()
             _write(placement.sitecustomize, text, report, startup)
-        _write(placement.pth, PTH_VIRTUAL if placement.virtual else PTH_BASE, report)
+        _write_trigger(placement, VIRTUAL if placement.virtual else BASE, report)
     except OSError as error:
         raise PlacementError(_cannot(error)) from None
     return report
@@ -201,9 +266,10 @@ def uninstall(placement: Placement) -> Report:
                     f"{kept}, which install kept, belongs at {found}, where another one is now; "
                     "move one of them away first"
                 )
-        # The .pth first and the package last: whatever stops us half way, no interpreter
-        # is left that looks for a package which is gone.
-        _remove(placement.pth, report)
+        # What starts the hook first and the package last: whatever stops us half way, no
+        # interpreter is left that looks for a package which is gone.
+        for file in (placement.start, placement.entry, placement.pth):
+            _remove(file, report)
         if not placement.virtual:
             _remove(placement.sitecustomize, report)
             _put_back_sitecustomize(placement, report)
@@ -214,6 +280,15 @@ def uninstall(placement: Placement) -> Report:
     except OSError as error:
         raise PlacementError(_cannot(error)) from None
     return report
+
+
+def _write_trigger(placement: Placement, trigger: Trigger, report: Report) -> None:
+    """Write the .pth line and, where Python no longer runs that line, the .start file."""
+    if sys.version_info >= IMPORT_LINES_END:
+        # The module first: `site` complains of a .start file that names none.
+        _write(placement.entry, trigger.entry, report)
+        _write(placement.start, START, report)
+    _write(placement.pth, trigger.pth, report)
 
 
 def _source(placement: Placement) -> Path:
@@ -236,7 +311,8 @@ def _check_room(placement: Placement) -> None:
         raise PlacementError(
             f"{package} is there and was not put there by seed-init install; move it away first"
         )
-    for path in (placement.library / "seed_init.py", placement.startup, placement.pth):
+    files = (placement.startup, placement.pth, placement.start, placement.entry)
+    for path in (placement.library / "seed_init.py", *files):
         if os.path.lexists(path) and not _is_ours(path):
             raise PlacementError(f"{path} is there and is not seed_init's; move it away first")
     if not placement.virtual:
@@ -331,6 +407,8 @@ def _is_ours(path: Path) -> bool:
     """True for a file that `install` wrote, of any version."""
     try:
         text = path.read_text(encoding="utf-8")
+        if text.startswith(LICENSE):
+            text = text.partition("\n")[2]
         return text.startswith(MARK.get(path.name, "\0")) and (
             path.suffix == ".py" or "seed_init" in text
         )

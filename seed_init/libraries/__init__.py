@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """One file a library: how to seed it, and how to set its flags.
 
 Each file has `seed(value)` and, as far as its library needs them, the functions that

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """CuPy, which reads the seed of each device's generator from CUPY_SEED when it first draws."""
 
 import os

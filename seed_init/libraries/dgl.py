@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """DGL, which keeps a generator for each OpenMP thread and seeds it from the operating system."""
 
 import sys

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """leidenalg, each of whose optimisers has a generator that it seeds from the clock."""
 
 import sys

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The C library's `rand`, from which compiled extensions draw: Pillow's noise and spread.
 
 Nobody seeds it, so it starts from a constant (srand(3)), and forked children repeat each other.

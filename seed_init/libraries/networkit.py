@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """NetworKit, which keeps a generator for each OpenMP thread.
 
 Its threads take their seeds when they draw next; no thread is started for it.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """numba, whose compiled functions draw from generators of their own."""
 
 import sys

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """NumPy's global generator, and the generators that are made without a seed."""
 
 import gc

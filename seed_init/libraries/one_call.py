@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What the files of libraries have in common whose default generators one function seeds."""
 
 import sys

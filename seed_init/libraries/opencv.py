@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """OpenCV, which keeps a generator for each thread (`cv::theRNG`).
 
 The calling thread's is seeded. Every other thread's starts from a constant of OpenCV's

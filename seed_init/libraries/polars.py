@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Polars, whose sampling and shuffling take their seeds from one generator in Rust.
 
 To seed that generator starts no thread pool.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """sentencepiece, whose sampling draws from a generator in each thread of C++.
 
 Unseeded, each is seeded from the operating system when its thread first draws. Seeded, each

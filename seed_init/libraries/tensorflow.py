@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """TensorFlow's global seed, from which its operators and tf.data take theirs."""
 
 import random

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """PyTorch: the generators of the CPU and of every accelerator, and the determinism flags."""
 
 import sys

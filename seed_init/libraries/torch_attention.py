@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Fused attention on CUDA under `warn`: the deterministic backward that PyTorch keeps for `strict`.
 
 `torch.use_deterministic_algorithms(True, warn_only=True)` has every operator take its deterministic

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Operators of PyTorch that look at `warn_only`, as `torch_attention` needs them.
 
 tests/nullcuda/test_attention.py compares both lists with the binaries of the installed release.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """WebDataset, whose shuffling is seeded from the clock, the process's number and the system."""
 
 import sys

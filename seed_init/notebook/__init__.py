@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """IPython extension: the first cell finds every generator as SEED gives it; the magics on seeds.
 
 ipykernel and IPython draw from `random` while they start, so a kernel's first cell would not

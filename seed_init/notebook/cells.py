@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Which cell runs, and where its streams start."""
 
 from _thread import get_ident

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Which hosts may be asked for on a server that asks nobody who they are.
 
 By DNS rebinding a web page elsewhere gets its own name to lead to this server's address; the

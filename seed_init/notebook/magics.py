@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The magics `%seed`, `%reseed` and `%%seeded`."""
 
 import re

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The Jupyter server of the image: what it takes from the environment, and when it must not start.
 
 `/etc/jupyter/jupyter_server_config.py` asks `settings`. As a server extension, which a file in

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Proving that runs are the same: trace, verify, record, compare, audit, report.
 
 `observer` runs inside the user's processes and writes what it sees to a trace directory; everything

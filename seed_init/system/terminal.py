@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Text of others on a terminal: a record, a file's name or a module's cannot steer it."""
 
 

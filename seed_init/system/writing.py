@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Files that are there as a whole or not at all, and never in the place of somebody else's.
 
 Everything that seed_init writes under a name of its own or of the user's goes through here. The

@@ -628,13 +628,13 @@ def test_a_failure_to_seed_a_worker_ends_the_worker(python: Path, packages: Path
     assert (done.stdout, len(done.stderr.splitlines())) == ("78\n", 1)
 
 
-@pytest.mark.parametrize("part", ["importing", "seeding", "processes"])
+@pytest.mark.parametrize("part", ["importing", "seeding", "children"])
 def test_a_part_of_the_hook_that_is_gone_ends_the_process(
     python: Path, packages: Path, part: str
 ) -> None:
     """Or user code that can do without a library would run unseeded."""
     code = f"""
-        sys.modules["seed_init.{part}"] = None
+        sys.modules["seed_init.hook.{part}"] = None
         try:
             import random
         except ImportError:

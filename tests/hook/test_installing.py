@@ -114,8 +114,8 @@ def test_install_updates_an_older_installation(fresh: Fresh) -> None:
     module = stdlib_of(python) / "seed_init/hook/streams.py"
     module.unlink()
     module.write_text("# an older release\n")
-    assert f"installed {module.parent}" in seed_init(python, "install").stdout
-    assert module.read_bytes() == (PACKAGE / "streams.py").read_bytes()
+    assert f"installed {module.parent.parent}" in seed_init(python, "install").stdout
+    assert module.read_bytes() == (PACKAGE / "hook/streams.py").read_bytes()
 
 
 def test_install_into_a_virtual_environment_touches_only_its_site_packages(
@@ -242,8 +242,8 @@ def test_install_takes_a_new_startup_into_the_compiled_sitecustomize(
     python = fresh("hooked")
     release = tmp_path / "seed_init"
     shutil.copytree(PACKAGE, release, ignore=shutil.ignore_patterns("__pycache__"))
-    text = (release / "startup.py").read_text()
-    (release / "startup.py").write_text(text.replace("SEED_MAX = 2**32 - 1", "SEED_MAX = 10"))
+    text = (release / "hook/startup.py").read_text()
+    (release / "hook/startup.py").write_text(text.replace("SEED_MAX = 2**32 - 1", "SEED_MAX = 10"))
     hook = stdlib_of(python) / "sitecustomize.py"
     # As a distribution may do for -O: never compared with the source.
     both = (hook, hook.with_name("_seed_init_startup.py"))

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# build.sh [TAG]: build the stand-in base image, TAG (seed-init-standin:2.6.0), for
+# build.sh [TAG]: build the stand-in base image, TAG (seed-init-standin:TORCH), for
 # machines where the pinned base cannot be pulled. Progress goes to stderr; the last
 # line of stdout is the tag.
 set -euo pipefail
@@ -10,6 +10,8 @@ readonly rootfs=seed-init-standin-rootfs:bookworm
 readonly host_certificates=/etc/ssl/certs/ca-certificates.crt
 
 here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
+# shellcheck source=versions.env
+source "$here/../../versions.env"
 scratch=$(mktemp -d)
 trap 'rm -rf -- "$scratch"' EXIT
 
@@ -64,13 +66,13 @@ import sys, torch
 major = torch.backends.cudnn.version() // 10000
 print(f"python {sys.version.split()[0]} in {sys.prefix}, torch {torch.__version__}, cudnn {major}")
 sys.exit(not (sys.prefix == "/opt/conda" and sys.version_info[:2] == (3, 11)
-              and torch.__version__.split("+")[0] == "2.6.0" and major == 9))
-'
+              and torch.__version__.split("+")[0] == sys.argv[1] and major == int(sys.argv[2])))
+' "$PINNED_TORCH" "$PINNED_CUDNN"
 }
 
 main() {
     [[ $# -le 1 && ${1-} != -* ]] || die 'usage: build.sh [TAG]'
-    local tag=${1:-seed-init-standin:2.6.0} found
+    local tag=${1:-seed-init-standin:$PINNED_TORCH} found
     check_tools
     make_rootfs
     build_image "$tag"

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Can torch use a GPU, and what stands in the way?
 
 `probe` is a program that asks torch and knows nothing of the rest; `asking` runs it in a process of

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Run the probe in a process of its own, and take what it printed for an answer."""
 
 import json

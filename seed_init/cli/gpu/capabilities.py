@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """CUDA's rules: which code runs on which device, and which driver a build needs."""
 
 import re

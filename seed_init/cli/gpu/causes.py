@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Why torch can use no device: the first thing in the way, in the order in which one gets to torch.
 
 The directories are looked at below a root, so that another machine's can be shown to the functions.

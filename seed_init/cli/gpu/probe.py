@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Ask torch for its devices and multiply on each: a program of its own.
 
     python probe.py

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Workers that draw from generators in the same state, told from what each held."""
 
 from collections import defaultdict

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What an audit found: the events of all processes of one run, merged into a list."""
 
 from collections.abc import Iterator, Sequence

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Known causes of a difference, and what to do about each: a setting or a line of code.
 
 What is first observed is not yet the cause. The table says what usually is, for what was observed.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Two records: are they the same run, where do they part, and what could explain it."""
 
 from dataclasses import asdict, dataclass

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What was first observed to differ between two runs."""
 
 from dataclasses import asdict, dataclass, field

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Which differences between two records could explain that their bits differ, likeliest first.
 
 Evidence for the order and the reasons: what changes trained bits by itself (seed, settings, code,

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The first difference between two fine looks at one step."""
 
 from itertools import zip_longest

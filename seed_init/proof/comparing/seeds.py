@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The seeds that code gave in two runs: the first one that is not the same."""
 
 from collections import defaultdict

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Source that an interpreter with torch runs: digests of the files that torch.load can read.
 
 A process of its own, so that torch is not imported into the command. stdin: JSON list of paths;

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What is in the files that runs have written, in a form that compares.
 
 Tensors are compared by name, type, shape and values, because an archive's bytes hold more than

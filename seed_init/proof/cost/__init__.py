@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What determinism costs a program: `seed-init cost`.
 
 choices    what is measured: each level, and each switch alone

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What is measured: each level of DETERMINISM, and each switch by itself.
 
 A new switch is a line in `SWITCHES`.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The picture of a judgement, as SVG: a line for each choice, with its spread, against `off`.
 
 Written here and not by a plotting library: the command runs where there is none. Colours follow a

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What the measurements say: figures of each choice, and one sentence of advice."""
 
 import statistics

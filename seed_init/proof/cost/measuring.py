@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Run a program with each choice of the determinism variables, in turn, and keep the figures.
 
 A round runs every choice once, in random order, and `off` twice: what the two of them differ by is

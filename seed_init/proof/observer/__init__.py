@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Inside an observed process: start the instruments that the plan names.
 
 Loaded by the start-up file only where SEED_INIT_TRACE or SEED_INIT_RECORD asks for it. It must not

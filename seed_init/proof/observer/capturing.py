@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Whether a CUDA graph is being captured, when nothing may be computed or asked of the device."""
 
 import sys

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """In a forked child: never free what belongs to the parent's CUDA.
 
 CUDA does not survive a fork. To free pinned memory, an event or a graph calls it, and an error in

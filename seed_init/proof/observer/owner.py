@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The process that SEED_INIT_RECORD is for: the first of a run, which writes the record at its end.
 
 Its children and theirs write to the same parts (`recording`). Assembled when it exits, and when

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What may be written down of a run: the variables that matter, and words without secrets.
 
 Variables go by an allow-list: a secret has any name, what decides bits has a known one. Command

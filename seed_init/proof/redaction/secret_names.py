@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Which names are a secret's: of an option, a variable, a header, a parameter, a key of JSON.
 
 Names are glued together (`PGPASSWORD`, `hftoken`, `secretkey`), so most marks are looked for within

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Texts without secrets: what follows the name of one, and what has the form of one.
 
 Where the name of a secret is found, all that follows is left out, to the end of the text: no rule

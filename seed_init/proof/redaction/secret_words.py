@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Command lines without secrets: in their words, and as the words behind an option."""
 
 import re

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """From records to what a report shows. No other file here knows a record's layout.
 
 Several records are compared with the first one, step by step. A single record shows the verdict

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Pictures of a report as inline SVG: curves laid over each other, and strips of steps.
 
 A picture is as wide as the page. Lines are in a coordinate system that is stretched with it;

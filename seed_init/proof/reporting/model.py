@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What a report shows: plain data, without a record's layout (adapter.py) or looks (page.py)."""
 
 import math

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The page: a report as one HTML file that fetches nothing and runs nothing.
 
 Whatever a record says is the user's: each text passes `text`, and the page's own policy forbids

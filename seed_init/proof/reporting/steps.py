@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The training steps of records, put side by side.
 
 Steps belong together that have the same rank (or place in the process tree), optimizer and call.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The user's text on a page: harmless, and with nothing in it that does not show."""
 
 import json

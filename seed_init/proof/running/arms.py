@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The arms of `verify`: what is the same in every run, and what is changed on purpose.
 
 An arm is one way to run the user's command. The base arm fixes all that must not matter to the

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Busy processes beside a run, one per CPU."""
 
 import os

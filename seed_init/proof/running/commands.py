@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What the user wrote after `--`, and what is started for it."""
 
 import errno

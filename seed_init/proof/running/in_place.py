@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Run a command in place of ourselves: its input and output are ours, and so are its signals."""
 
 import errno

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Run as a file: put the address layout right, start the user's command, and stay its keeper.
 
     python -I -S launching.py REPORT ENDED LAYOUT LOCALE PROGRAM WORD...

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What the cells of an executed notebook have put out, as text that compares."""
 
 import hashlib

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Run the user's command once, in one arm, and keep what it left behind.
 
     run("python train.py".split(), arms.base_arm(), Path("run-1"), plan=journal.DEFAULT_PLAN)

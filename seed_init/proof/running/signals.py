@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Signals that end the command while it runs the user's: end that first, and clean up."""
 
 import contextlib

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Empty directories below the temporary one; what killed commands leave there is cleared away.
 
 Their names begin with `seed-init-` and the number of their user. Whoever uses one holds its lock,

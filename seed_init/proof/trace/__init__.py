@@ -1,1 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
 """What was observed: the journal of a process, and the record of a run."""

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Fingerprints of data files: SHA-256 of the whole, or of samples where that is too much."""
 
 import stat

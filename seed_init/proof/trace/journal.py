@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The trace directory: what the observed processes of one run write, and how it is read back.
 
     DIRECTORY/plan.json             what is to be observed; absent: steps and the end

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The facts of a run that can be known from outside of its processes.
 
 What only a process of the run knows (torch's flags, numbers of threads) its instrument `facts`

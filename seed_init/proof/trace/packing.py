@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The steps of a trace in a few megabytes, and back.
 
 Digests are random bits and do not compress. So a packed step keeps 64 bits for all gradients and

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Where the parts of a record go while its run lasts, and who puts them together.
 
 The parts are a trace directory beside the record: on the same file system, and easy to find where

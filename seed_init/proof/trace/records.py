@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The run record: one JSON file that says what ran, where, with what, and what each step gave.
 
 Its schema is `schema/record-1.schema.json`. It is made from a trace directory when the run is over

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The published JSON schemas, as checks: the schema is the one description of what is accepted.
 
 The runtime has the standard library alone, so this reads the keywords that the schemas use, and

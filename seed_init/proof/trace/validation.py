@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What is read of records and traces is checked here, once, before anybody uses it.
 
 A record comes from another machine, a trace from a run that was killed: anything may be in them.

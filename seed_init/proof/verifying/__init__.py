@@ -1,1 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
 """Several runs of one command, judged: `seed-init verify`."""

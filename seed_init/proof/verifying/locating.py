@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Where a difference is first observed: rerun the step at which it was seen, and look closely."""
 
 from collections.abc import Callable

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Run a command several times and prove that the runs are the same, or find where they part.
 
 The first run is the base. One has no training hooks, so that the observer itself is checked. The

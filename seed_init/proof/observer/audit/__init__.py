@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The parts of the audit, one kind of finding each; `observer.auditing` starts them.
 
     generators  made without a seed; explicit seeding that overrides SEED

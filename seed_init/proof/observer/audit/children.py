@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What generators each child of multiprocessing holds, and which of them it draws from.
 
 The children of every copy of multiprocessing (`hook.copies`), by each start method; those of

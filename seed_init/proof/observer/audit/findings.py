@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Count findings by place, and write them so that a process which is killed loses few.
 
 A place is written when something is found there first, then whenever its count has doubled, and at

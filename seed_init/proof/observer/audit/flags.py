@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Determinism flags that are changed after the hook has set them."""
 
 from collections.abc import Callable

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Generators that are made without a seed, and explicit seeding that overrides SEED."""
 
 import ast

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The generators that a process holds, their states, and whether a state comes of another by draws.
 
 No code of the user's is run, and nothing is drawn from a generator of theirs.

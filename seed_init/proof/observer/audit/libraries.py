@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Imported libraries with generators of their own, and whether these follow SEED."""
 
 import sys

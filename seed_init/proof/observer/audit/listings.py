@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Directory listings by user code whose order is used: it is that of the file system.
 
 Python tells audit hooks of each listing (the table of audit events in its documentation), however

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Which operators of PyTorch 2.6.0 need not give the same bits twice, where and when.
 
 From the documentation of torch.use_deterministic_algorithms, and from at::Context's

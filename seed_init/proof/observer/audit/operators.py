@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Nondeterministic operators that are used: those of the table, and what PyTorch warns of.
 
 The operators of the table get a function at a dispatch key that PyTorch keeps for tests and that

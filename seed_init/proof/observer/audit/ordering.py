@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Whether the order of a list that a line of source makes can matter, told from its syntax.
 
 Where that is not certain, it can. So no finding means that the list is sorted, counted, searched

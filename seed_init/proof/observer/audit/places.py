@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Places in the user's code: file, line, function, source text, and the syntax tree there."""
 
 import ast

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Clocks and entropy that user code reads. What libraries read for themselves is left out.
 
 The functions are replaced, not watched by sys.setprofile: a profile function costs every call of

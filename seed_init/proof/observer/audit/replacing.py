@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Put a function in the place of another one, also where a type of C has it."""
 
 import gc

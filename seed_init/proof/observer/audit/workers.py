@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What generators each DataLoader worker holds when it starts, and which of them it draws from.
 
 A state that two workers share is a clone, if it is drawn from: their "random" samples repeat. Who

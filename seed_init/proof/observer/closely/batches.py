@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What a DataLoader hands out, in the window."""
 
 import sys

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Which lines of user code draw from a global generator, in the window.
 
 After each line of user code the generators are compared with where they stood before it: so a

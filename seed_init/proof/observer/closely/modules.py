@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Which module runs, and what goes into and comes out of it, in the window."""
 
 from typing import Any

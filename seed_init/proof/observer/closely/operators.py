@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Every operator that PyTorch dispatches, with the fingerprints of what it gets and gives.
 
 The first one in two runs that got equal operands and gave unequal results is the one to look at.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The instrument `auditing`: what user code does that another run may not repeat.
 
 plan["audit"]   names of its parts; absent: all of them

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """How a process ends: where its generators stand, and the SHA-256 of its final parameters.
 
 There is no hook in a training step here: the parameters are looked at when their optimizer goes, or

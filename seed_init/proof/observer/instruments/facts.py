@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What only the process itself knows: its Python, torch's versions and flags, seeds, threads.
 
 Four events, {"event": "facts", "moment": ...}:

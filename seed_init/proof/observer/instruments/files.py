@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Which files the program reads and writes: data, not Python's own files or libraries.
 
 By an audit hook, which sees what is opened through Python; what a native library opens by itself

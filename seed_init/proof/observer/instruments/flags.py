@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The determinism flags of torch at its import, and each later change."""
 
 from typing import Any

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Instrument: let this process see another order of directories, another time or other addresses.
 
     plan["layout"]    a key: the holes in Python's heap, and so where its objects will lie

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """How much time each operator takes, by torch.profiler, from the end of `timing`'s warm-up on.
 
 One event, {"event": "profile"}: of each operator the seconds of its own, without those that it

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Every seed that code gives to a generator, with the line of the user's code behind it.
 
 Events, in the order in which they come:

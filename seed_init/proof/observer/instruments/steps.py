@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Every training step: gradients, parameters, buffers, loss, and where the generators stand.
 
 By the global hooks of torch.optim: before an optimizer's step the gradients, after it the

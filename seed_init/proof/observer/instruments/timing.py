@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """How long each optimizer step takes, the memory, and the end of the program after enough steps.
 
     plan["warmup"]      steps that are not timed

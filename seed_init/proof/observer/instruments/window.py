@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """One step, seen finely: batches, draws by line, modules, operators and losses, in their order.
 
 For a second look at a step at which two runs were seen to differ. The window opens when the call

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A 64-bit number for the contents of a tensor, computed where the tensor is.
 
 The bytes of the tensor, in the order of its elements, are read as words of 64 bits, the last one

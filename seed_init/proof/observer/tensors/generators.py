@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Where each generator stands: a short text by generator, equal where the position is."""
 
 import sys

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The names of parameters and buffers, as the program's own modules have them."""
 
 import gc

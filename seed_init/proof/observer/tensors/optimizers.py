@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The optimizers of this process, numbered in the order in which they were made."""
 
 import weakref

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Events whose numbers may still be on a device: they are written when these have been copied.
 
 Nothing here waits, except at the end.

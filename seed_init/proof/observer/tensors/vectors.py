@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The fingerprints of a list of tensors, which stay on their devices until they are asked for."""
 
 import struct
