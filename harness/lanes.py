@@ -1,21 +1,23 @@
 """The lanes of the tests: `make test-fast`, `make test` and `make test-all`, as a plugin of pytest.
 
-    fast   no process that imports torch, no container, nothing that is marked `slow`, and of each
-           catalogue a share
-    test   everything, but of each catalogue a share, another one at each commit
+    fast   no process that imports torch, no container, nothing that is marked `slow`; of each
+           parametrized test a share of its cases
+    test   everything that is cheap, and a share of what is dear (`DEAR`)
     all    everything
 
-A catalogue has many cases that prove the same on other material. There are two kinds:
+A share is another one at each commit, so that some commits in a row run all:
 
-- What is marked `rotating(every=n)`, in one file: each case runs at every n-th commit.
-- The cases of one parametrized test that is dear (`DEAR`), and of any one in the lane `fast`: each
-  runs at every fourth commit, and one case at each commit where there are fewer than four. So every
-  test runs at every commit. `rotating(every=1)` takes a test out of this: all of its cases run.
+- Of the dear tests of a folder, one in so many runs as `PERIODS` says, and of the cases of one that
+  is parametrized, one in `CASES`, at least one. Together a case comes round in as many commits as
+  the product of the two.
+- What is marked `rotating(every=n)` is a catalogue, all of one file together: cases that prove the
+  same on other material. Of these, one in n runs. `rotating(every=1)` marks what runs at each
+  commit though it is dear.
 
 Which share runs is the number of the commit: how many there are before it, as
-`git log --first-parent` counts, so that n commits that follow each other run every case. Where git
-does not have the whole history, the commit's hash takes the place of its number, and where there is
-no git, the number is 0. `--rotation=N` gives another number.
+`git log --first-parent` counts, so that commits which follow each other run all shares in turn.
+Where git does not have the whole history, the commit's hash takes the place of its number, and
+where there is no git, the number is 0. `--rotation=N` gives another number.
 
 Without `--lane`, pytest runs what it is asked for, and prints no tables.
 
@@ -29,7 +31,8 @@ import subprocess
 import sys
 import tempfile
 import zlib
-from collections.abc import Generator, Sequence
+from collections import defaultdict
+from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass, field
 from importlib.machinery import ModuleSpec
 from pathlib import Path
@@ -46,8 +49,16 @@ DEAR = ("torch", "image", "slow")
 NOT_FAST = (*DEAR, "gpu")
 """The markers of what the lane `fast` leaves out."""
 
-PERIOD = 4
-"""Of how many commits one runs a case of a dear test."""
+PERIODS = {
+    "tests/hook": 3,
+    "tests/image": 2,
+    "tests/nullcuda": 2,
+    "tests/proof": 3,
+}
+"""Of how many commits one runs a dear test of a folder; every commit for those not here."""
+
+CASES = 4
+"""Of how many commits one runs a case of a dear test that has several."""
 
 MARKERS = (
     "torch: a process under test imports torch",
@@ -106,7 +117,7 @@ def pytest_report_header(config: pytest.Config) -> str | None:
     if lane == "fast":
         return f"lane fast: share {rotation}, nothing that is marked {', '.join(NOT_FAST)}"
     if lane == "test":
-        return f"lane test: of each catalogue share {rotation}; make test-all runs all of them"
+        return f"lane test: share {rotation} of what is dear; make test-all runs all of it"
     return f"lane {lane}" if lane else None
 
 
@@ -115,15 +126,17 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     lane = config.option.lane
     if lane not in ("fast", "test"):
         return
+    number = config.option.rotation
     if lane == "fast":
-        left_out = {item for item in items if any(map(item.get_closest_marker, NOT_FAST))}
+        chosen = [item for item in items if not any(map(item.get_closest_marker, NOT_FAST))]
+        catalogues = cases_of(chosen, number)
     else:
-        left_out = set()
-    rest = [item for item in items if item not in left_out]
-    catalogues = catalogues_of(rest, any_test=lane == "fast")
-    for catalogue in catalogues:
-        left_out.update(catalogue.left_out(config.option.rotation))
-    config.stash[SHARES] = [each.told(config.option.rotation) for each in catalogues if each.named]
+        chosen = list(items)
+        catalogues = dear_tests_of(chosen, number)
+    catalogues += marked(chosen, number)
+    left_out = set(items).difference(chosen)
+    left_out.update(item for each in catalogues for item in each.left_out)
+    config.stash[SHARES] = [str(each) for each in catalogues]
     if left_out:
         config.hook.pytest_deselected(items=[item for item in items if item in left_out])
     # Cheap tests last, so that both of pytest's processes are busy to the end.
@@ -135,65 +148,90 @@ SHARES = pytest.StashKey[list[str]]()
 
 @dataclass
 class Catalogue:
-    """Cases of which a share runs.
+    """Tests of which a share runs.
 
     Attributes:
-        name: what it is told by.
-        every: the share: one case in so many.
-        named: the end of a run tells how many of its cases have run.
-        cases: in the order in which pytest has found them.
+        name: where they are.
+        share: which share runs, in words.
+        tests: how many there are.
+        left_out: those that do not run.
     """
 
     name: str
-    every: int
-    named: bool
-    cases: list[pytest.Item] = field(default_factory=list)
+    share: str
+    tests: int = 0
+    left_out: list[pytest.Item] = field(default_factory=list)
 
-    @property
-    def first(self) -> int:
-        """Shifts the shares, so that not every catalogue runs its first cases at once."""
-        return zlib.crc32(self.name.encode())
-
-    def runs(self, number: int) -> list[bool]:
-        """For each case, whether it runs at the commit of this number."""
-        every = self.every if self.named else min(self.every, len(self.cases))
-        return [(place + self.first + number) % every == 0 for place in range(len(self.cases))]
-
-    def left_out(self, number: int) -> list[pytest.Item]:
-        return [case for case, runs in zip(self.cases, self.runs(number)) if not runs]
-
-    def told(self, number: int) -> str:
-        return f"{self.name}: {sum(self.runs(number))} of {len(self.cases)}"
+    def __str__(self) -> str:
+        return f"{self.name}: {self.tests - len(self.left_out)} of {self.tests} tests, {self.share}"
 
 
-def is_cheap(item: pytest.Item) -> bool:
-    return not is_dear(item)
+def share(items: Sequence[pytest.Item], every: int, number: int) -> list[pytest.Item]:
+    """The items that do not run when one in `every` does."""
+    return [item for place, item in enumerate(items) if (place + number) % every]
+
+
+def marked(items: list[pytest.Item], number: int) -> list[Catalogue]:
+    """What is marked `rotating`, by file."""
+    found = defaultdict[tuple[str, int], list[pytest.Item]](list)
+    for item in items:
+        if marker := item.get_closest_marker("rotating"):
+            found[file_of(item), marker.kwargs["every"]].append(item)
+    return [
+        Catalogue(file, f"one in {every}", len(tests), share(tests, every, number))
+        for (file, every), tests in found.items()
+        if every > 1
+    ]
+
+
+def dear_tests_of(items: list[pytest.Item], number: int) -> list[Catalogue]:
+    """The dear tests that are not marked `rotating`, by folder."""
+    found: dict[str, Catalogue] = {}
+    for file, tests in by_test(item for item in items if is_dear(item)).items():
+        folder = file.rpartition("/")[0]
+        period = PERIODS.get(folder, 1)
+        words = f"one test in {period} and of its cases one in {CASES}"
+        catalogue = found.setdefault(folder, Catalogue(folder, words))
+        for place, cases in enumerate(tests.values()):
+            catalogue.tests += len(cases)
+            # Not all files begin with their first test at the same commit.
+            if (place + zlib.crc32(file.encode()) + number) % period:
+                catalogue.left_out += cases
+            else:
+                catalogue.left_out += share(cases, min(CASES, len(cases)), number // period)
+    return list(found.values())
+
+
+def cases_of(items: list[pytest.Item], number: int) -> list[Catalogue]:
+    """The parametrized tests that are not marked `rotating`."""
+    catalogue = Catalogue("parametrized tests", f"one case in {CASES}")
+    for tests in by_test(item for item in items if hasattr(item, "callspec")).values():
+        for cases in tests.values():
+            catalogue.tests += len(cases)
+            catalogue.left_out += share(cases, min(CASES, len(cases)), number)
+    return [catalogue]
+
+
+def by_test(items: Iterable[pytest.Item]) -> dict[str, dict[str, list[pytest.Item]]]:
+    """File -> name of a test -> its cases, of those not marked `rotating`."""
+    found: dict[str, dict[str, list[pytest.Item]]] = {}
+    for item in items:
+        if not item.get_closest_marker("rotating"):
+            tests = found.setdefault(file_of(item), {})
+            tests.setdefault(item.nodeid.partition("[")[0], []).append(item)
+    return found
+
+
+def file_of(item: pytest.Item) -> str:
+    return item.nodeid.partition("::")[0]
 
 
 def is_dear(item: pytest.Item) -> bool:
     return any(map(item.get_closest_marker, DEAR))
 
 
-def catalogues_of(items: list[pytest.Item], any_test: bool) -> list[Catalogue]:
-    """The catalogues that some tests are cases of.
-
-    Args:
-        items: the tests.
-        any_test: the cases of any parametrized test are a catalogue, and not of dear ones alone.
-    """
-    found: dict[str, Catalogue] = {}
-    for item in items:
-        marker = item.get_closest_marker("rotating")
-        file, *_ = item.nodeid.partition("::")
-        if marker:
-            every: int = marker.kwargs["every"]
-            catalogue = Catalogue(f"{file}, every {every}", every, named=True)
-        elif hasattr(item, "callspec") and (any_test or is_dear(item)):
-            catalogue = Catalogue(item.nodeid.partition("[")[0], PERIOD, named=False)
-        else:
-            continue
-        found.setdefault(catalogue.name, catalogue).cases.append(item)
-    return list(found.values())
+def is_cheap(item: pytest.Item) -> bool:
+    return not is_dear(item)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
@@ -211,7 +249,7 @@ def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
 ) -> None:
     for line in config.stash.get(SHARES, []):
-        terminalreporter.write_line(f"catalogue {line}")
+        terminalreporter.write_line(f"ran a share of {line}")
 
 
 # --- what the lane `fast` does not start ---------------------------------------------------------

@@ -11,7 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from .support import REPOSITORY, Completed, output, program, run, site_packages_of, stdlib_of
+from harness.interpreters import stdlib_of
+from harness.processes import REPOSITORY, Completed, output, run
+
+from .support import program, site_packages_of
 
 PACKAGE = REPOSITORY / "seed_init"
 LATER_SITE = program("later_site")
