@@ -123,19 +123,10 @@ def pytest_report_header(config: pytest.Config) -> str | None:
 
 @pytest.hookimpl(trylast=True)  # conftests add markers before
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    lane = config.option.lane
+    lane, number = config.option.lane, config.option.rotation
     if lane not in ("fast", "test"):
         return
-    number = config.option.rotation
-    if lane == "fast":
-        chosen = [item for item in items if not any(map(item.get_closest_marker, NOT_FAST))]
-        catalogues = cases_of(chosen, number)
-    else:
-        chosen = list(items)
-        catalogues = dear_tests_of(chosen, number)
-    catalogues += marked(chosen, number)
-    left_out = set(items).difference(chosen)
-    left_out.update(item for each in catalogues for item in each.left_out)
+    left_out, catalogues = split(items, lane, number)
     config.stash[SHARES] = [str(each) for each in catalogues]
     if left_out:
         config.hook.pytest_deselected(items=[item for item in items if item in left_out])
@@ -164,6 +155,22 @@ class Catalogue:
 
     def __str__(self) -> str:
         return f"{self.name}: {self.tests - len(self.left_out)} of {self.tests} tests, {self.share}"
+
+
+def split(
+    items: Sequence[pytest.Item], lane: str, number: int
+) -> tuple[set[pytest.Item], list[Catalogue]]:
+    """What a lane leaves out of some tests at the commit of a number, and of which catalogues."""
+    if lane == "fast":
+        chosen = [item for item in items if not any(map(item.get_closest_marker, NOT_FAST))]
+        catalogues = cases_of(chosen, number)
+    else:
+        chosen = list(items)
+        catalogues = dear_tests_of(chosen, number)
+    catalogues += marked(chosen, number)
+    left_out = set(items).difference(chosen)
+    left_out.update(item for each in catalogues for item in each.left_out)
+    return left_out, catalogues
 
 
 def share(items: Sequence[pytest.Item], every: int, number: int) -> list[pytest.Item]:
