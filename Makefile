@@ -94,6 +94,14 @@ bench-cost: venv ## measure what determinism costs, beside its peers; writes doc
 	@tools/peers.sh
 	@SEED_INIT=0 .venv/bin/python -m benchmarks.cost $(COST_ARGS)
 
+# The wheel is built from the sdist, with the setuptools of .venv.
+.PHONY: dist
+dist: venv ## build the wheel and the sdist into dist/, and try the wheel with every Python at hand
+	@rm -rf dist build seed_init.egg-info
+	@.venv/bin/uv build --quiet --offline --no-build-isolation --python .venv/bin/python --out-dir dist
+	@SEED_INIT=0 SEED_INIT_DIST=dist .venv/bin/python -m pytest -n 0 tests/packaging/test_distributions.py
+	@ls -l dist
+
 .PHONY: clean
 clean: ## remove .venv and caches; images stay
 	rm -rf .venv .venv-peers .venv-torch-* .cache .mypy_cache .pytest_cache .ruff_cache build dist *.egg-info

@@ -35,7 +35,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         nargs="+",
         type=assignment,
         metavar="NAME=VALUE",
-        help="a variable of the README's table, except SEED_INIT; NAME= takes it out",
+        help="a variable of docs/reference/variables.md, except SEED_INIT; NAME= takes it out",
     )
     command.add_argument(
         "--file",

@@ -12,7 +12,9 @@ from seed_init.proof.redaction.secret_words import words_without_secrets
 from seed_init.proof.running import commands
 from seed_init.proof.running.progress import Line
 from seed_init.proof.trace import journal
-from seed_init.proof.verifying import verifier
+from seed_init.proof.verifying import verdict, verifier
+from seed_init.proof.verifying.runs import Request
+from seed_init.proof.verifying.verdict import Verification
 
 EXAMPLE = """\
 examples:
@@ -24,10 +26,10 @@ examples:
 
 
 STATUSES = {
-    verifier.IDENTICAL: 0,
-    verifier.DIFFERENT: 1,
-    verifier.FAILED: 2,
-    verifier.UNPROVEN: 4,  # 3 is `compare`'s, for records with nothing in common
+    verdict.IDENTICAL: 0,
+    verdict.DIFFERENT: 1,
+    verdict.FAILED: 2,
+    verdict.UNPROVEN: 4,  # 3 is `compare`'s, for records with nothing in common
 }
 
 
@@ -95,7 +97,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
 
 def run(options: argparse.Namespace) -> int:
     """Verify, and print what came of it."""
-    request = verifier.Request(
+    request = Request(
         command=tuple(options.command),
         runs=options.runs,
         perturb=options.perturb,
@@ -138,7 +140,7 @@ def _no_records(directory: Path) -> str | None:
     return None if os.access(directory, os.W_OK | os.X_OK) else f"{directory} cannot be written"
 
 
-def as_lines(result: verifier.Verification) -> list[str]:
+def as_lines(result: Verification) -> list[str]:
     """The result, on one screen."""
     lines = [_headline(result), ""]
     lines += _runs(result)
@@ -147,30 +149,29 @@ def as_lines(result: verifier.Verification) -> list[str]:
     return [*lines, "", *_coverage(result)]
 
 
-def _headline(result: verifier.Verification) -> str:
+def _headline(result: Verification) -> str:
     seed = f"SEED={result.seed}" if result.seed else "SEED is not set in the environment"
     command = " ".join(words_without_secrets(result.command))
-    if result.verdict == verifier.IDENTICAL:
+    if result.verdict == verdict.IDENTICAL:
         return f"IDENTICAL: {command} ({seed})"
-    if result.verdict == verifier.DIFFERENT:
+    if result.verdict == verdict.DIFFERENT:
         return f"DIFFERENT: {command} ({seed})"
-    if result.verdict == verifier.UNPROVEN:
+    if result.verdict == verdict.UNPROVEN:
         return f"UNPROVEN: {command} ({seed}): {result.reason}"
     return f"FAILED: {result.reason}"
 
 
-def _runs(result: verifier.Verification) -> list[str]:
+def _runs(result: Verification) -> list[str]:
     lines = []
-    for outcome in result.runs:
-        arm = outcome.run.arm
-        what = ", ".join(arm.changed)
-        told = "without training hooks" if not arm.observed else f"{what} changed" if what else ""
-        status = f", exit status {outcome.run.status}" if outcome.run.status else ""
-        lines.append(f"  {outcome.name}  {outcome.run.seconds:6.1f} s  {told or 'base'}{status}")
+    for run in result.runs:
+        what = ", ".join(run.changed)
+        told = "without training hooks" if not run.observed else f"{what} changed" if what else ""
+        status = f", exit status {run.status}" if run.status else ""
+        lines.append(f"  {run.name}  {run.seconds:6.1f} s  {told or 'base'}{status}")
     return lines
 
 
-def _difference(result: verifier.Verification) -> list[str]:
+def _difference(result: Verification) -> list[str]:
     difference = result.difference
     assert difference is not None
     lines = [difference.first_observed]
@@ -195,7 +196,7 @@ def _difference(result: verifier.Verification) -> list[str]:
     return lines
 
 
-def _coverage(result: verifier.Verification) -> list[str]:
+def _coverage(result: Verification) -> list[str]:
     compared = result.compared
     parts = [f"{compared['steps']} steps" if compared["steps"] else ""]
     parts.append(f"{compared['ranks']} ranks" if compared["ranks"] else "")

@@ -323,7 +323,7 @@ def pip_venv(tmp_path: Path) -> Callable[..., str]:
 def test_with_pip_the_hook_outlives_an_upgrade_and_sleeps_after_an_uninstallation(
     pip_venv: Callable[..., str], tmp_path: Path
 ) -> None:
-    """As README.md says it."""
+    """As docs/how-to/run.md says it."""
     pip = ("-m", "pip", "--disable-pip-version-check", "--quiet")
     # setuptools comes from the tests' environment, so that no index is asked.
     tools = {"PYTHONPATH": sysconfig.get_path("purelib")}

@@ -296,7 +296,7 @@ def test_other_libraries_where_they_are_installed(python: Path, name: str) -> No
 
 
 def test_the_page_names_every_library() -> None:
-    page = (REPOSITORY / "docs/libraries.md").read_text().lower()
+    page = (REPOSITORY / "docs/reference/libraries.md").read_text().lower()
     shown = {"cv2": "opencv", "PIL.Image": "pillow", "mlx.core": "mlx", "paddle": "paddlepaddle"}
     names = (startup.LIBRARIES.keys() - set(seeding.PROMISED)) | uncovered.REMEDIES.keys()
     assert [name for name in names if f"{shown.get(name, name)}".lower() not in page] == []

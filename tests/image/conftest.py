@@ -8,13 +8,7 @@ from pathlib import Path
 
 import pytest
 from building import Base, Images, build_images_of, missing_engine, obtain_base
-from containers import (
-    DRAWS,
-    Containers,
-    Project,
-    copy_checkout,
-    unique,
-)
+from containers import DRAWS, Containers, Project, copy_checkout, unique
 
 from harness.sharing import once
 from harness.waiting import free_port

@@ -18,7 +18,7 @@ from typing import Any
 from seed_init.proof.auditing import collecting
 from seed_init.proof.comparing.difference import Difference, Source
 from seed_init.proof.trace import journal, machine, records
-from seed_init.proof.verifying import verifier
+from seed_init.proof.verifying.verdict import DIFFERENT, Verification, VerifiedRun
 
 FLAGS = {"CUDNN_BENCHMARK": "0", "cudnn_enabled": True, "float32_matmul_precision": "highest"}
 NAMES = [f"layers.{number}.weight" for number in range(5)]
@@ -182,18 +182,17 @@ def verdict() -> dict[str, Any]:
         trail=["steps 0 to 0 are equal"],
         remedies=[{"cause": "atomics", "remedy": "DETERMINISM=strict"}],
     )
-    made = verifier.Verification(
-        verifier.DIFFERENT,
+    made = Verification(
+        DIFFERENT,
         ("python", "train.py"),
         "7",
-        [],
+        [VerifiedRun("run 1", "base", ("hash seed",), True, 0, 2.5)],
         {"runs": 3, "steps": 4, "files": ["b.bin"], "generators": ["torch"]},
         ["files: none matches x"],
         "hash seed",
         difference,
     ).to_json()
-    run = {"name": "run 1", "arm": "base", "changed": ["hash seed"], "observed": True, "status": 0}
-    return {**made, "runs": [{**run, "seconds": 2.5}]}
+    return made
 
 
 def record(directory: Path, seed: int, *, ranks: int = 0, steps: int = 4) -> dict[str, Any]:

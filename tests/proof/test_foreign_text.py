@@ -21,11 +21,10 @@ from seed_init.proof.auditing import collecting
 from seed_init.proof.comparing.difference import Difference, Source
 from seed_init.proof.cost import drawing, judging
 from seed_init.proof.reporting import adapter, page
-from seed_init.proof.running import progress, runner
-from seed_init.proof.running.arms import base_arm
+from seed_init.proof.running import progress
 from seed_init.proof.trace import packing, records
 from seed_init.proof.trace.journal import Process
-from seed_init.proof.verifying import verifier
+from seed_init.proof.verifying.verdict import Verification, VerifiedRun
 
 from . import recorded, test_cost
 
@@ -149,13 +148,12 @@ def test_a_foreign_record_cannot_steer_a_terminal(
 
 
 def test_what_a_verification_has_seen_cannot_steer_a_terminal() -> None:
-    run = runner.Run(base_arm(), (EVIL,), 0, 1.0, Path(), "fixed")
-    outcome = verifier.Outcome(EVIL, run, [], {}, 0.0, False)
+    run = VerifiedRun(EVIL, EVIL, (EVIL,), True, 1, 1.0)
     difference = Difference("module", EVIL, 0, 0, 0, *[EVIL] * 5, source=Source(EVIL, 1, "", EVIL))
     difference.values, difference.trail = [EVIL, EVIL], [EVIL]
     difference.remedies = [{"cause": EVIL, "remedy": EVIL}]
     compared = {"steps": 1, "ranks": 1, "tensors": 1, "generators": [EVIL], "stdout_lines": 1}
-    made = verifier.Verification("different", (EVIL,), EVIL, [outcome])
+    made = Verification("different", (EVIL,), EVIL, [run])
     made.compared, made.difference = {**compared, "files": [EVIL]}, difference
     made.not_compared, made.broke_equality = [EVIL], EVIL
     assert is_harmless(printing.as_text(verify.as_lines(made)))

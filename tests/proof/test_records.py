@@ -16,6 +16,7 @@ from harness.interpreters import stdlib_of
 from harness.processes import output
 from seed_init.proof.redaction import redaction
 from seed_init.proof.trace import data_files, journal, packing, records, validation
+from seed_init.proof.trace.columns import coarsened
 
 from . import recorded
 
@@ -90,7 +91,7 @@ def test_packed_events_are_read_back_as_they_were_but_for_shorter_vectors() -> N
     before = {"event": "tensors", "optimizer": 0, "kind": "gradients", "names": ["a"]}
     events = [before, *events, {"event": "end", "generators": {}, "final": [], "status": None}]
     [read] = packing.unpack(json.loads(json.dumps(packing.pack([process(events)]))))
-    assert read == [packing.shorten(e) if e["event"] == "step" else e for e in events]
+    assert read == [recorded.shortened(e) if e["event"] == "step" else e for e in events]
 
 
 @pytest.mark.parametrize("loss", [[1.5, "not hexadecimal"], [1.5, "3ff0000000000000"]])
@@ -107,7 +108,7 @@ def test_one_bit_of_one_fingerprint_shows_in_its_column_and_in_the_sum(bit: int)
     numbers = list(struct.unpack("<6Q", bytes.fromhex(decoded(event["gradients"]))))
     numbers[4] ^= 1 << bit
     changed["gradients"] = b64encode(struct.pack("<6Q", *numbers)).decode()
-    one, two = packing.shorten(event), packing.shorten(changed)
+    one, two = recorded.shortened(event), recorded.shortened(changed)
     differ = [place for place in range(6) if one["gradients"][place] != two["gradients"][place]]
     assert differ == [4]
     assert one["sums"]["gradients"] != two["sums"]["gradients"]
@@ -124,7 +125,7 @@ def test_two_tensors_that_change_places_are_seen_in_the_sum() -> None:
     event = step(Random(4), 0, 2)
     raw = bytes.fromhex(decoded(event["gradients"]))
     swapped = event | {"gradients": b64encode(raw[8:] + raw[:8]).decode()}
-    assert packing.shorten(event)["sums"] != packing.shorten(swapped)["sums"]
+    assert recorded.shortened(event)["sums"] != recorded.shortened(swapped)["sums"]
 
 
 def test_columns_of_a_long_run_compare_with_those_of_a_short_one() -> None:
@@ -134,13 +135,11 @@ def test_columns_of_a_long_run_compare_with_those_of_a_short_one() -> None:
     group = packed[0]["short"]["group"]["gradients"]
     assert group > 1
     assert sum(len(packed[0][kind]) for kind in packing.VECTORS) <= packing.COLUMNS_MOST
-    assert packed == [
-        packing.shorten(event, dict.fromkeys(packing.VECTORS, group)) for event in events
-    ]
-    fine = packing.shorten(events[0])["gradients"]
-    assert list(packing.coarsened(fine, group)) == packed[0]["gradients"]
-    half = packing.coarsened(fine, group // 2)
-    assert list(packing.coarsened(half, 2)) == packed[0]["gradients"]
+    assert packed == [recorded.shortened(event, group) for event in events]
+    fine = recorded.shortened(events[0])["gradients"]
+    assert list(coarsened(fine, group)) == packed[0]["gradients"]
+    half = coarsened(fine, group // 2)
+    assert list(coarsened(half, 2)) == packed[0]["gradients"]
 
 
 def test_a_column_that_never_changes_takes_no_room() -> None:

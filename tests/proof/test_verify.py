@@ -452,7 +452,7 @@ def test_the_perturbation_that_broke_equality_is_named(
     if name in arms.PERTURBATIONS:
         # Only what is changed in that run is what broke it.
         assert result.difference.runs[0] == "run 1"
-        assert result.runs[-1].run.arm.changed == (name,)
+        assert result.runs[-1].changed == (name,)
         assert len(result.difference.remedies) == 1
     plain = by_function(python, tmp_path, *words, perturb=False)
     assert plain.identical or name == arms.LAYOUT

@@ -29,7 +29,7 @@ REMEDIES = {
     "unseeded": "give it a seed: seed_init.generator(), or a number derived from SEED; what is "
     "derived from SEED repeats here, and nowhere that seed_init is not installed",
     "reseeding": "remove the call, pass it the value of SEED, or set SEED_INIT_RESEED=mix",
-    "library": "as each line says; docs/libraries.md of seed_init has the list",
+    "library": "as each line says; docs/reference/libraries.md of seed_init has the list",
     "flag": "remove the change, or choose the flags with DETERMINISM and its variables",
     "operator": "set DETERMINISM=warn or strict for a deterministic version; where there is none, "
     "compute it in another way, or on the CPU",

@@ -14,7 +14,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from seed_init.proof.comparing import steps as compared_steps
+from seed_init.proof.comparing import align
 from seed_init.proof.redaction import redaction
 from seed_init.proof.reporting import steps
 from seed_init.proof.reporting.model import (
@@ -255,7 +255,7 @@ class _Comparison:
 
     def in_common(self) -> bool:
         """Whether there is anything in both that could be compared: as `seed-init compare` says."""
-        return bool(compared_steps.in_common(self.base.processes, self.other.processes))
+        return bool(align.in_common(self.base.processes, self.other.processes))
 
     def _pair(self) -> str:
         return f"{self.base.name} and {self.other.name}"

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from seed_init.proof.trace import packing
+from seed_init.proof.trace.columns import coarsened
 
 ALL = "all steps"
 """What a place is called where there is no other."""
@@ -229,8 +229,7 @@ def _unequal_tensors(kind: str, one: Seen, other: Seen) -> Unequal:
     # Records of runs of unlike length may stand for groups of unlike size.
     group = max(one.group[kind], other.group[kind])
     columns = [
-        packing.coarsened(list(seen.columns[kind]), group // seen.group[kind])
-        for seen in (one, other)
+        coarsened(list(seen.columns[kind]), group // seen.group[kind]) for seen in (one, other)
     ]
     found = []
     for index, pair in enumerate(zip(*columns)):

@@ -21,7 +21,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
-from seed_init.proof.comparing import output_lines
 from seed_init.proof.redaction import redaction
 from seed_init.proof.running import arms, commands, launcher, notebooks, signals, workspace
 from seed_init.proof.running.arms import Arm
@@ -30,6 +29,7 @@ from seed_init.proof.running.commands import CannotStart
 from seed_init.proof.running.signals import Ended, ending_on_signals
 from seed_init.proof.trace import journal
 from seed_init.system import writing
+from seed_init.system.terminal import shown
 
 __all__ = ["CannotStart", "Ended", "Run", "ending_on_signals", "run"]
 
@@ -411,7 +411,7 @@ def _command_line(pid: int) -> str:
     except OSError:
         return "ended meanwhile"
     plain = redaction.words([word.decode(errors="backslashreplace") for word in words])
-    return output_lines.shown(shlex.join(plain).encode(), 80) or "a process without a command line"
+    return shown(shlex.join(plain).encode(), 80) or "a process without a command line"
 
 
 def _opened(stdin: Path | None) -> IO[bytes]:
