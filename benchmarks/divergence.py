@@ -1,6 +1,6 @@
 """What `seed-init verify` makes of programs whose answer is known: caught, located, false alarms.
 
-The programs and their answers are those of tests/divergence.
+The programs and their answers are those of harness/divergence.
 """
 
 import sys

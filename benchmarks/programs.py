@@ -1,4 +1,4 @@
-"""Which of the programs in tests/programs repeat: with nothing, by the usual means, by the hook.
+"""Which of the programs in harness/programs repeat: with nothing, by the usual means, by the hook.
 
 Each means is used as its documentation says: lines that belong at the top of a program are put
 there in a copy of it.
