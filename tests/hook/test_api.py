@@ -25,6 +25,7 @@ def test_seed_is_that_of_the_process(python: Path) -> None:
     assert shown(python, code) == shown(python, derived)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("env", [{"SEED": "off"}, {"SEED_INIT": "0"}, {"SEED": ""}])
 def test_seed_is_none_where_nothing_is_seeded(python: Path, env: dict[str, str]) -> None:
     if env == {"SEED": ""} and Path("/etc/seed_init/defaults").exists():

@@ -34,6 +34,7 @@ def assert_all_differ(drawn: list[Drawn]) -> None:
         assert len(set(of_one_library)) == len(drawn)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("how", ["process", "pool", "executor", "nested"])
 def test_workers_get_distinct_streams_stable_from_run_to_run(
@@ -52,6 +53,7 @@ def test_forked_children_get_distinct_streams_stable_from_run_to_run(python: Pat
     assert children(python, "os_fork", "none") == told
 
 
+@pytest.mark.slow
 def test_loky_workers_get_distinct_streams_stable_from_run_to_run(python: Path) -> None:
     told = children(python, "loky", "none")
     assert len(told["children"]) == 3
@@ -91,6 +93,7 @@ MADE_THERE = slice(0, 4)
 
 
 class TestCopiesOfMultiprocessing:
+    @pytest.mark.slow
     @pytest.mark.parametrize("method", METHODS)
     def test_their_workers_get_distinct_streams(
         self, python: Path, kept: Path, method: str
@@ -120,6 +123,7 @@ class TestCopiesOfMultiprocessing:
         told = copies(python, kept, method)
         assert [name for name, one in told.items() if one["main"]] == ["parent"]
 
+    @pytest.mark.slow
     def test_without_the_hook_spawned_workers_differ(self, python: Path, kept: Path) -> None:
         """So they must with the hook; and from run to run they do not repeat."""
         told = copies(python, kept, "spawn", SEED_INIT="0")
@@ -252,6 +256,7 @@ def test_without_the_hook_forked_children_differ_from_run_to_run(bare: Path) -> 
     assert told != children(bare, "process", "fork", "random")
 
 
+@pytest.mark.slow
 def test_the_start_method_does_not_matter(python: Path) -> None:
     """A worker is known by its place among its siblings, whatever made it."""
     fork, spawn, forkserver = (children(python, "process", method) for method in METHODS)
@@ -264,6 +269,7 @@ def test_libraries_that_the_fork_server_has_imported_do_not_matter(python: Path)
     assert children(python, "preload", "forkserver") == told
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("how", "method"), [("process", "fork"), ("process", "spawn"), ("os_fork", "none")]
 )
@@ -331,6 +337,7 @@ for _ in range(2):
             assert list(told["children"].values()) == [told["parent"]] * 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tree", range(6))
 def test_no_two_processes_of_a_tree_share_a_stream(python: Path, tree: int) -> None:
     """Forks, processes, threads that fork, other programs and new seeds, in any order."""
@@ -361,6 +368,7 @@ for _ in range(2):
 
 
 class TestSignals:
+    @pytest.mark.slow
     def test_what_a_handler_raises_around_a_fork_reaches_the_program(self, python: Path) -> None:
         """Here while the fork waits for a thread that draws."""
         code = """
@@ -382,6 +390,7 @@ finally:
         env = {"SEED": "7", "SEED_INIT_LOG": "quiet"}
         assert output(python, "-c", code, env=env).split() == ["caught", "mine", "finally"]
 
+    @pytest.mark.slow
     def test_a_handler_may_fork(self, python: Path) -> None:
         """In the middle of our preparing another fork, too."""
         code = """
@@ -423,6 +432,7 @@ os.wait(); print(torch.rand(2).tolist(), flush=True); os._exit(0)
     assert told == output(bare, "-c", code)
 
 
+@pytest.mark.slow
 def test_a_fork_has_the_stream_of_its_documented_path(python: Path) -> None:
     """However many there are, and from the new seed right after `reseed`."""
     code = """
@@ -612,6 +622,7 @@ def test_a_library_first_imported_in_a_worker_is_seeded_there(python: Path) -> N
     assert len(set(told[0])) == 3
 
 
+@pytest.mark.slow
 def test_no_worker_says_anything(python: Path) -> None:
     for method in METHODS:
         arguments = (program("children"), "process", method, "numpy")

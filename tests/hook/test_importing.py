@@ -516,6 +516,7 @@ class TestBesideOthers:
         """
         assert out_armed(python, packages, code) == "a%20b fakepkg fakepkg.sub True"
 
+    @pytest.mark.slow
     def test_pytest_rewrites_its_asserts_and_libraries_are_seeded(
         self, python: Path, packages: Path, first: bool
     ) -> None:

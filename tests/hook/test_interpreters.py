@@ -92,6 +92,7 @@ class TestEnvironments:
         assert seeded(run(venv, "-c", CODE, env=SEED))
         assert seeded(run(venv, "-I", "-c", CODE, env=SEED))
 
+    @pytest.mark.slow
     def test_venv_with_pip(self, python: Path, tmp_path: Path) -> None:
         """ensurepip runs pip in the new environment, and pip runs under the hook."""
         done = run(python, "-m", "venv", tmp_path / "venv", env=SEED)

@@ -46,6 +46,7 @@ def drawn(python: Path) -> dict[str, Any]:
 
 @pytest.mark.parametrize("way", WAYS)
 class TestEveryWay:
+    @pytest.mark.slow
     def test_is_the_same_from_run_to_run(self, drawn: dict[str, Any], way: str) -> None:
         assert drawn["first"][way] == drawn["second"][way]
 
@@ -388,6 +389,7 @@ class TestHeldFromBeforeAWorker:
         script.write_text(HELD)
         return answer(python, script, method, env={**SEVEN, **env})
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
     def test_each_worker_has_a_stream_of_its_own(
         self, python: Path, tmp_path: Path, method: str
@@ -397,6 +399,7 @@ class TestHeldFromBeforeAWorker:
             assert len(set(one_generator)) == 4
         assert self.told(python, tmp_path, method) == told
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
     def test_a_seeded_or_restored_one_goes_on_as_it_is(
         self, python: Path, bare: Path, tmp_path: Path, method: str
@@ -565,6 +568,7 @@ print(json.dumps([values, [is_derived(values[0]), is_derived(values[0] + 1)]]))
     assert known == [True, False]
 
 
+@pytest.mark.slow
 def test_mixing_keeps_what_differs_apart(python: Path) -> None:
     """A permutation: ranks that offset their seed stay apart, whatever the numbers."""
     code = """

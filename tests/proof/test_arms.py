@@ -110,6 +110,7 @@ def test_all_of_them_at_once_leave_an_insensitive_program_alone(place: Path, pyt
     assert {key for key in base if base[key] == changed[key]} == {"nothing"}
 
 
+@pytest.mark.slow
 def test_two_runs_of_a_perturbed_arm_and_its_single_arms_agree(place: Path, python: Path) -> None:
     """Else the arm that finds which change counts would not change it in the same way."""
     arm = perturbed_arm(variant=2)

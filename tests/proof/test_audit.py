@@ -191,6 +191,7 @@ def in_each_pool(what: str) -> set[tuple[str, str, str]]:
     return {(what, f"the same state in 2 children of {package}", POOL) for package in COPIES}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", METHODS)
 def test_children_that_draw_from_the_same_state_are_found(
     python: Path, tmp_path: Path, method: str
@@ -200,6 +201,7 @@ def test_children_that_draw_from_the_same_state_are_found(
     assert clones(python, tmp_path, method, "held,alike") == expected
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", METHODS)
 def test_children_with_streams_of_their_own_are_no_finding(
     python: Path, tmp_path: Path, method: str
@@ -207,6 +209,7 @@ def test_children_with_streams_of_their_own_are_no_finding(
     assert clones(python, tmp_path, method, "untouched,alone,repeating") == set()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["fork", "spawn"])
 def test_children_that_inherit_are_found_but_for_those_that_seed(
     python: Path, tmp_path: Path, method: str
@@ -216,6 +219,7 @@ def test_children_that_inherit_are_found_but_for_those_that_seed(
     assert clones(python, tmp_path, method, "untouched,seeded,apart", **inheriting) == expected
 
 
+@pytest.mark.slow
 def test_forked_children_without_a_seed_are_found(python: Path, tmp_path: Path) -> None:
     """They are clones without the hook, too; `random` is seeded in each by Python."""
     expected = set(map(in_all, ("numpy.random", "__main__.unseeded")))

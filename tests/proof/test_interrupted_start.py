@@ -33,6 +33,7 @@ def sending(fresh: Callable[[str], Path]) -> Path:
     return python
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("asked", ["SEED_INIT_TRACE", "SEED_INIT_RECORD"])
 def test_ctrl_c_at_any_import_of_a_traced_start_is_no_failure_to_seed(
     sending: Path, tmp_path: Path, asked: str

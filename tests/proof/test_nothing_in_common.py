@@ -51,6 +51,7 @@ def of(python: Path, kept: Path) -> dict[str, str]:
     return paths
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("a", "b", "verdict"),
     [

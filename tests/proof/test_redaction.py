@@ -249,6 +249,7 @@ def test_no_recorded_variable_has_the_name_of_a_secret() -> None:
     assert [name for name in redaction.NAMES if secret_names.is_secret(name)] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "part",
     [

@@ -166,6 +166,7 @@ def test_audit_does_not_overwrite_a_file(python: Path, tmp_path: Path) -> None:
     assert (tmp_path / "mine").read_text() != "mine"
 
 
+@pytest.mark.slow
 def test_a_secret_of_the_command_line_is_in_no_record(python: Path, tmp_path: Path) -> None:
     command = (str(python), "-c", "print(7)", "--password=planted-7f3a")
     words = ("--no-perturb", "--records", "records", "--", *command)

@@ -90,6 +90,7 @@ def test_a_secret_of_a_command_line_is_in_nothing_that_is_written_or_printed(fol
     assert any(name.endswith(".jsonl") for name in names)
 
 
+@pytest.mark.slow
 def test_what_is_no_secret_is_there(folder: Path) -> None:
     for name in ("one.json", "two.json", "records/run-1.json"):
         argv = json.loads((folder / name).read_text())["command"]["argv"]
