@@ -187,6 +187,7 @@ def test_reseed_holds_where_nothing_was_asked_for(
     assert told.startswith("0.32383276483316237 0.07630828937395717\n")
 
 
+@pytest.mark.torch
 def test_a_generator_is_random_where_nothing_is_seeded(python: Path) -> None:
     code = "import torch; print(torch.rand(1, generator=seed_init.generator()).item())"
     code = f"{code}; print(torch.rand(1, generator=seed_init.generator()).item())"

@@ -536,6 +536,7 @@ def test_workers_of_forked_children_get_distinct_streams(python: Path) -> None:
     assert len(set(fork)) == 3
 
 
+@pytest.mark.torch
 @pytest.mark.parametrize("library", ["numpy", "torch"])
 @pytest.mark.parametrize("how", ["bare", "pool", "subprocess"])
 def test_a_child_forked_while_a_thread_draws_does_not_hang(
@@ -558,6 +559,7 @@ print(os.waitstatus_to_exitcode(os.wait()[1]), lock.locked())
     assert output(python, "-c", code, env={"SEED": "7", "SEED_INIT_LOG": "quiet"}) == "5 False"
 
 
+@pytest.mark.torch
 def test_a_lock_lost_in_one_fork_is_not_waited_for_in_the_next(python: Path) -> None:
     code = """
 import os, torch

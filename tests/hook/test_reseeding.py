@@ -211,6 +211,7 @@ print(json.dumps([[n["function"], n["place"]] for n in seed_init.status()["resee
     assert notes == [["torch.manual_seed", "<string>:3"], ["torch.manual_seed", "<string>:5"]]
 
 
+@pytest.mark.torch
 def test_frameworks_own_seeds_are_mixed(python: Path) -> None:
     """transformers seeds with 42 unless told otherwise, so a sweep over SEED had no effect."""
     code = "from transformers import set_seed; set_seed(42); import random; print(random.random())"

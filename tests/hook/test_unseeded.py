@@ -151,6 +151,7 @@ seeds = [cell.cell_contents for cells in queued for cell in cells]
 print(json.dumps([one, two, drawn, torch.rand(1).item(), torch.initial_seed(), seeds]))
 """
 
+    @pytest.mark.torch
     def test_seed_draws_from_the_seed(self, python: Path) -> None:
         one, two = (answer(python, "-c", self.CODE, env=SEVEN) for _ in "12")
         assert one == two
@@ -160,6 +161,7 @@ print(json.dumps([one, two, drawn, torch.rand(1).item(), torch.initial_seed(), s
         eight = answer(python, "-c", self.CODE, env={"SEED": "8"})
         assert not set(one[:3]) & set(eight[:3])
 
+    @pytest.mark.torch
     def test_cuda_devices_get_a_seed_that_is_known(self, python: Path) -> None:
         """What is queued for a CUDA that starts later, without a device here."""
         *_, seven = answer(python, "-c", self.CODE, env=SEVEN)
@@ -167,6 +169,7 @@ print(json.dumps([one, two, drawn, torch.rand(1).item(), torch.initial_seed(), s
         assert len(set(seven[-2:])) == 2
         assert not set(seven[-2:]) & set(eight)
 
+    @pytest.mark.torch
     def test_seed_is_left_alone_where_asked(self, python: Path) -> None:
         env = {**SEVEN, "SEED_INIT_UNSEEDED": "leave"}
         one, two = (answer(python, "-c", self.CODE, env=env) for _ in "12")

@@ -286,6 +286,7 @@ def test_a_library_that_another_library_imports_is_no_finding(python: Path, tmp_
     assert "library tokenizers: imported by helper; has a generator of its own" in done.stdout
 
 
+@pytest.mark.torch
 def test_ranks_are_merged(python: Path, tmp_path: Path) -> None:
     launch = ("-m", "torch.distributed.run", "--nproc-per-node", "2", "audit_torch.py")
     # torchrun gives each rank one thread, with which no operator of this program is shared out.

@@ -593,6 +593,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.torch
 def test_workers_and_subprocesses_are_part_of_their_parents_record(
     python: Path, tmp_path: Path
 ) -> None:

@@ -38,6 +38,7 @@ def events(to: Path, kind: str) -> list[dict[str, Any]]:
     return [event for process in journal.read(to / "trace") for event in process.of(kind)]
 
 
+@pytest.mark.torch
 def test_a_program_that_closes_every_descriptor_is_still_seen_and_keeps_its_files(
     python: Path, tmp_path: Path
 ) -> None:
@@ -54,6 +55,7 @@ step()
     assert len(events(tmp_path, "end")) == 1
 
 
+@pytest.mark.torch
 def test_a_trace_cut_by_a_full_disk_can_be_read(python: Path, tmp_path: Path) -> None:
     source = """
 import resource
@@ -68,6 +70,7 @@ resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM
     assert len(events(tmp_path, "end")) == 1
 
 
+@pytest.mark.torch
 def test_a_close_look_survives_threads_that_train(python: Path, tmp_path: Path) -> None:
     # The window opens in one thread and closes in another.
     source = """
@@ -83,6 +86,7 @@ print(torch.rand(1).item())
     assert len(events(tmp_path, "end")) == 1
 
 
+@pytest.mark.torch
 def test_a_close_look_does_not_break_a_graph(python: Path, tmp_path: Path) -> None:
     source = """
 compiled = torch.compile(model, backend="eager", fullgraph=True)
@@ -94,6 +98,7 @@ optimizer.step()
     assert not events(tmp_path, "failed")
 
 
+@pytest.mark.torch
 def test_a_close_look_goes_past_a_module_that_fails(python: Path, tmp_path: Path) -> None:
     source = """
 try:
@@ -108,6 +113,7 @@ step()
     assert [event["phase"] for event in events(tmp_path, "module")] == ["input", "output"] * 2
 
 
+@pytest.mark.torch
 def test_a_close_look_lets_code_without_a_module_name_run(python: Path, tmp_path: Path) -> None:
     source = """
 step()
@@ -120,6 +126,7 @@ step()
     assert (done.returncode, done.stdout) == (0, "42\n"), done.stderr
 
 
+@pytest.mark.torch
 def test_verify_says_that_the_end_was_not_seen(python: Path, tmp_path: Path) -> None:
     (tmp_path / "train.py").write_text(TRAINING + "step()\nos._exit(0)\n")
     words = ("--no-perturb", "--json", "--", str(python), "train.py")
