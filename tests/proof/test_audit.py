@@ -440,3 +440,16 @@ def test_it_is_said_when_fused_attention_on_cuda_is_deterministic(kind: str, rem
     rule = nondeterministic.rule_for(f"_scaled_dot_product_{kind}_attention_backward", {}, "cuda")
     assert rule is not None
     assert operators.remedy(rule) == remedy
+
+
+def test_audit_does_not_overwrite_a_file(python: Path, tmp_path: Path) -> None:
+    (tmp_path / "mine").write_text("mine")
+    words = ("-o", "mine", "--", str(python), "-c", "pass")
+    refused = run(python, "-m", "seed_init", "audit", *words, env={"SEED": "7"}, cwd=tmp_path)
+    assert refused.returncode == 2
+    assert (tmp_path / "mine").read_text() == "mine"
+    forced = run(
+        python, "-m", "seed_init", "audit", "--force", *words, env={"SEED": "7"}, cwd=tmp_path
+    )
+    assert forced.returncode == 0, forced.stderr
+    assert (tmp_path / "mine").read_text() != "mine"

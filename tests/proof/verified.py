@@ -63,7 +63,7 @@ def by_function(python: Path, place: Path, *words: Path | str, **options: Any) -
     )
 
 
-def arms_of(result: Verification) -> list[str]:
+def conditions_of(result: Verification) -> list[str]:
     """What was run, in order."""
     return [run.arm for run in result.runs]
 

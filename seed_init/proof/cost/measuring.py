@@ -18,7 +18,7 @@ from seed_init.hook import settings
 from seed_init.proof.auditing import collecting
 from seed_init.proof.cost.choices import CHOICES, REFERENCE, Choice
 from seed_init.proof.redaction.secret_texts import without_secrets
-from seed_init.proof.running import arms, commands, runner, workspace
+from seed_init.proof.running import commands, conditions, runner, workspace
 from seed_init.proof.trace import journal, record_parts
 from seed_init.proof.trace.journal import Process
 
@@ -278,7 +278,7 @@ class Measurer:
         told = f"run {self._runs} of {max(self._runs, self._planned)} ({task})"
         run = runner.run(
             self.request.command,
-            arms.base_arm(),
+            conditions.base(),
             self._own / f"run-{self._runs}",
             plan={"warmup": self.request.warmup, "steps": self.request.steps, **plan},
             stdin=self.request.stdin,

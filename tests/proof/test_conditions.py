@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from harness.processes import output
-from seed_init.proof.running import arms, busy_cpus
-from seed_init.proof.running.arms import Arm, base_arm, hook_free_arm, perturbed_arm, single_arms
+from seed_init.proof.running import busy_cpus, conditions
+from seed_init.proof.running.conditions import Condition
 
 from .support import are_gone, kill, run, starting, wait_until, with_variable
 
@@ -58,7 +58,7 @@ def temporary(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
     Not below tmp_path, whose name is too long for the sockets in it.
     """
-    with tempfile.TemporaryDirectory(prefix="arms-") as name:
+    with tempfile.TemporaryDirectory(prefix="conditions-") as name:
         monkeypatch.setattr(tempfile, "tempdir", name)
         yield
 
@@ -72,33 +72,41 @@ def place(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def told(place: Path, python: Path, arm: Arm, source: str = SENSITIVE, **options: Any) -> Any:
-    done = run(place, python, "-c", source, arm=arm, **options)
+def changing(*names: str, variant: int = 1) -> Condition:
+    return Condition("changed", names, variant=variant)
+
+
+def told(
+    place: Path, python: Path, condition: Condition, source: str = SENSITIVE, **options: Any
+) -> Any:
+    done = run(place, python, "-c", source, condition=condition, **options)
     assert done.status == 0, done.last_errors()
     return json.loads(done.stdout)
 
 
 needs_layout = pytest.mark.skipif(
-    not arms.can_fix_layout(), reason="address randomisation cannot be switched off here"
+    not conditions.can_fix_layout(), reason="address randomisation cannot be switched off here"
 )
 
 
 @needs_layout
 def test_two_base_runs_see_the_same_in_everything(place: Path, python: Path) -> None:
-    first, second = (told(place, python, base_arm()) for _ in range(2))
+    first, second = (told(place, python, conditions.base()) for _ in range(2))
     assert first == second
     assert first["CPU load"] == first["start time"] == 0
 
 
 @needs_layout
-@pytest.mark.parametrize("name", arms.PERTURBATIONS)
+@pytest.mark.parametrize("name", conditions.PERTURBATIONS)
 def test_a_perturbation_changes_what_it_names_and_nothing_else(
     place: Path, python: Path, name: str
 ) -> None:
-    base, changed = (told(place, python, arm) for arm in (base_arm(), perturbed_arm((name,))))
+    base, changed = (
+        told(place, python, condition) for condition in (conditions.base(), changing(name))
+    )
     # Addresses: what lets a process see another world lies in its memory, too.
     differ = {key for key in base if base[key] != changed[key]}
-    assert differ | {arms.LAYOUT} == {name, arms.LAYOUT}
+    assert differ | {conditions.LAYOUT} == {name, conditions.LAYOUT}
     assert name in differ
     for key, wanted in (("CPU load", busy_cpus.cpus()), ("start time", 25)):
         assert changed[key] == (wanted if key == name else 0)
@@ -106,21 +114,27 @@ def test_a_perturbation_changes_what_it_names_and_nothing_else(
 
 
 def test_all_of_them_at_once_leave_an_insensitive_program_alone(place: Path, python: Path) -> None:
-    base, changed = (told(place, python, arm) for arm in (base_arm(), perturbed_arm()))
+    base, changed = (
+        told(place, python, condition) for condition in (conditions.base(), conditions.perturbed(1))
+    )
     assert {key for key in base if base[key] == changed[key]} == {"nothing"}
 
 
 @pytest.mark.slow
-def test_two_runs_of_a_perturbed_arm_and_its_single_arms_agree(place: Path, python: Path) -> None:
-    """Else the arm that finds which change counts would not change it in the same way."""
-    arm = perturbed_arm(variant=2)
-    whole = told(place, python, arm)
-    assert [each.name for each in single_arms(arm)] == list(arms.PERTURBATIONS)
-    for single in single_arms(arm):
-        if single.name not in (arms.LAYOUT, arms.LOAD):  # random, and a count
+def test_two_runs_of_a_perturbed_condition_and_its_single_changes_agree(
+    place: Path, python: Path
+) -> None:
+    """Else the condition that finds which change counts would not change it in the same way."""
+    condition = conditions.perturbed(variant=2)
+    whole = told(place, python, condition)
+    assert [each.name for each in conditions.single_changes(condition)] == list(
+        conditions.PERTURBATIONS
+    )
+    for single in conditions.single_changes(condition):
+        if single.name not in (conditions.LAYOUT, conditions.LOAD):  # random, and a count
             assert told(place, python, single)[single.name] == whole[single.name]
-    for name in (arms.HASH_SEED, arms.LISTING, arms.TEMPORARY, arms.START):
-        assert whole[name] != told(place, python, perturbed_arm((name,)))[name]
+    for name in (conditions.HASH_SEED, conditions.LISTING, conditions.TEMPORARY, conditions.START):
+        assert whole[name] != told(place, python, changing(name))[name]
 
 
 def test_the_hash_seed_is_fixed_where_the_user_has_none_and_is_the_users_otherwise(
@@ -135,7 +149,7 @@ def test_the_hash_seed_is_fixed_where_the_user_has_none_and_is_the_users_otherwi
     ):
         env = {"PYTHONHASHSEED": given}
         assert run(place, *show, env=env).stdout.decode().strip() == base
-        done = run(place, *show, env=env, arm=perturbed_arm((arms.HASH_SEED,)))
+        done = run(place, *show, env=env, condition=changing(conditions.HASH_SEED))
         assert done.stdout.decode().strip() == changed
 
 
@@ -185,8 +199,8 @@ print(json.dumps(ways))
 def test_every_way_to_list_a_directory_gives_the_same_other_order(
     place: Path, python: Path
 ) -> None:
-    base = told(place, python, base_arm(), LISTING)
-    changed = told(place, python, perturbed_arm((arms.LISTING,)), LISTING)
+    base = told(place, python, conditions.base(), LISTING)
+    changed = told(place, python, changing(conditions.LISTING), LISTING)
     order = {json.dumps(names) for names in changed.values()}
     assert len(order) == 1, changed
     for way, names in changed.items():
@@ -200,8 +214,8 @@ def test_a_directory_of_two_is_always_turned_round(place: Path, python: Path) ->
         for name in ("a", "b"):
             (place / f"pair-{number}" / f"{name}{number}").touch()
     source = "import json, os; print(json.dumps([os.listdir(f'pair-{i}') for i in range(8)]))"
-    base = told(place, python, base_arm(), source)
-    changed = told(place, python, perturbed_arm((arms.LISTING,)), source)
+    base = told(place, python, conditions.base(), source)
+    changed = told(place, python, changing(conditions.LISTING), source)
     assert changed == [names[::-1] for names in base]
 
 
@@ -225,7 +239,8 @@ def test_imports_and_the_directories_of_python_keep_their_order(place: Path, pyt
     for name in ("first", "second"):
         (place / f"package/{name}.py").write_text(f"NAME = {name!r}")
     base, changed = (
-        told(place, python, arm, IMPORTING) for arm in (base_arm(), perturbed_arm((arms.LISTING,)))
+        told(place, python, condition, IMPORTING)
+        for condition in (conditions.base(), changing(conditions.LISTING))
     )
     assert len(base[0]) > 20
     assert base == changed
@@ -256,14 +271,14 @@ print(json.dumps([ways, given, measured, datetime.now().timestamp()]))
 def test_the_clock_of_the_module_time_is_shifted_in_every_way_to_ask_it(
     place: Path, python: Path
 ) -> None:
-    base, _, before, now = told(place, python, base_arm(), CLOCK, env={"TZ": "UTC"})
+    base, _, before, now = told(place, python, conditions.base(), CLOCK, env={"TZ": "UTC"})
     changed, given, measured, true = told(
-        place, python, perturbed_arm((arms.START,)), CLOCK, env={"TZ": "UTC"}
+        place, python, changing(conditions.START), CLOCK, env={"TZ": "UTC"}
     )
-    assert arms.CLOCK_SHIFT == 25 * 3600 + 60 + 1
+    assert conditions.CLOCK_SHIFT == 25 * 3600 + 60 + 1
     for way in base:
         # A shift of 25 hours, and the seconds between the two runs; those are fewer than 30 min.
-        assert 0 <= changed[way] - base[way] - arms.CLOCK_SHIFT + 1 < 1800, way
+        assert 0 <= changed[way] - base[way] - conditions.CLOCK_SHIFT + 1 < 1800, way
         assert abs(base[way] - now) < 2
     # A time that is given is not shifted, nor what measures, nor (documented) datetime.
     epoch = "Thu Jan  1 00:00:00 1970"
@@ -284,17 +299,17 @@ print(json.dumps(found))
 
 
 @needs_layout
-def test_the_layout_is_fixed_in_the_base_arm_and_random_where_that_is_changed(
+def test_the_layout_is_fixed_in_the_base_condition_and_random_where_that_is_changed(
     place: Path, python: Path
 ) -> None:
-    base = [told(place, python, base_arm(), MAPS) for _ in range(2)]
-    changed = [told(place, python, perturbed_arm((arms.LAYOUT,)), MAPS) for _ in range(2)]
+    base = [told(place, python, conditions.base(), MAPS) for _ in range(2)]
+    changed = [told(place, python, changing(conditions.LAYOUT), MAPS) for _ in range(2)]
     assert base[0] == base[1]
     for name in base[0]:
         assert len({base[0][name], changed[0][name], changed[1][name]}) == 3, name
     assert run(place, "true").layout == "fixed"
-    assert run(place, "true", arm=perturbed_arm((arms.LAYOUT,))).layout == "random"
-    assert arms.limits(perturbed_arm()) == []
+    assert run(place, "true", condition=changing(conditions.LAYOUT)).layout == "random"
+    assert conditions.limits(conditions.perturbed(1)) == []
 
 
 SET = """
@@ -320,10 +335,11 @@ def test_small_sets_of_objects_come_in_another_order_where_the_layout_is_changed
     place: Path, python: Path
 ) -> None:
     """Randomised addresses alone do not change it: the bits that count lie within a page."""
-    base = [told(place, python, base_arm(), SET) for _ in range(2)]
+    base = [told(place, python, conditions.base(), SET) for _ in range(2)]
     assert base[0] == base[1]
     every = [
-        told(place, python, perturbed_arm((arms.LAYOUT,), variant), SET) for variant in (1, 2, 3, 4)
+        told(place, python, changing(conditions.LAYOUT, variant=variant), SET)
+        for variant in (1, 2, 3, 4)
     ]
     for which in (0, 1):
         # Not against the base run: it lacks the instrument, whose own objects move the others.
@@ -331,9 +347,9 @@ def test_small_sets_of_objects_come_in_another_order_where_the_layout_is_changed
 
 
 def test_a_layout_that_cannot_be_fixed_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(arms, "can_fix_layout", lambda: False)
-    assert arms.limits(base_arm()) == []
-    (line,) = arms.limits(perturbed_arm())
+    monkeypatch.setattr(conditions, "can_fix_layout", lambda: False)
+    assert conditions.limits(conditions.base()) == []
+    (line,) = conditions.limits(conditions.perturbed(1))
     assert line.startswith("address layout: randomisation cannot be switched off here")
 
 
@@ -352,9 +368,10 @@ head = struct.pack("HxxxxxxP", len(program), ctypes.addressof(buffer))
 assert libc.prctl(38, 1, 0, 0, 0) == 0
 assert libc.prctl(22, 2, ctypes.create_string_buffer(head), 0, 0) == 0, ctypes.get_errno()
 from pathlib import Path
-from seed_init.proof.running import arms, runner as running
-done = running.run(["true"], arms.base_arm(), Path("run"), plan={"instruments": []})
-print(done.status, done.layout, arms.can_fix_layout(), len(arms.limits(arms.perturbed_arm())))
+from seed_init.proof.running import conditions, runner as running
+done = running.run(["true"], conditions.base(), Path("run"), plan={"instruments": []})
+lines = conditions.limits(conditions.perturbed(1))
+print(done.status, done.layout, conditions.can_fix_layout(), len(lines))
 """
     with starting(filtered, place) as process:
         printed, errors = process.communicate(timeout=60)
@@ -381,10 +398,14 @@ print(json.dumps(hashlib.sha256(content).hexdigest()))
 
 
 @pytest.mark.torch
-def test_a_training_with_workers_is_the_same_in_every_arm(place: Path, python: Path) -> None:
+def test_a_training_with_workers_is_the_same_in_every_condition(place: Path, python: Path) -> None:
     plan = {"instruments": ["steps", "end"]}
-    every = (base_arm(), perturbed_arm(), hook_free_arm((arms.LISTING,)))
-    base, *others = (told(place, python, arm, TRAINING, plan=plan) for arm in every)
+    every = (
+        conditions.base(),
+        conditions.perturbed(1),
+        Condition("without hooks", (conditions.LISTING,), observed=False),
+    )
+    base, *others = (told(place, python, condition, TRAINING, plan=plan) for condition in every)
     assert others == [base, base]
 
 
@@ -400,8 +421,8 @@ open(os.path.join(place, "left"), "w").close()
 def test_every_run_has_an_empty_temporary_directory_that_is_removed_afterwards(
     place: Path, python: Path
 ) -> None:
-    base = [told(place, python, base_arm(), TEMPORARY) for _ in range(2)]
-    changed = told(place, python, perturbed_arm((arms.TEMPORARY,)), TEMPORARY)
+    base = [told(place, python, conditions.base(), TEMPORARY) for _ in range(2)]
+    changed = told(place, python, changing(conditions.TEMPORARY), TEMPORARY)
     for directory, names in (*base, changed):
         assert len(names) == 1  # multiprocessing's own, for its socket
         assert not Path(directory).exists()
@@ -423,7 +444,7 @@ def test_load_ends_with_a_parent_that_was_killed(tmp_path: Path) -> None:
 import time
 from seed_init.proof.running.busy_cpus import Load
 with Load() as load:
-    print(*(process.pid for process in busy_cpus.processes), flush=True)
+    print(*(process.pid for process in load.processes), flush=True)
     time.sleep(600)
 """
     process = starting(source, tmp_path)
@@ -441,16 +462,18 @@ with Load() as load:
 
 def test_without_hooks_only_the_end_is_observed_with_perturbations_or_not() -> None:
     plan = {"instruments": ["steps", "end"], "option": 1}
-    assert arms.plan_of(base_arm(), plan) == plan
-    assert arms.plan_of(hook_free_arm(), plan) == {"instruments": ["end"]}
-    assert arms.plan_of(hook_free_arm((arms.LISTING,)), plan) == {
+    assert conditions.plan_of(conditions.base(), plan) == plan
+    assert conditions.plan_of(conditions.without_hooks(), plan) == {"instruments": ["end"]}
+    assert conditions.plan_of(
+        Condition("without hooks", (conditions.LISTING,), observed=False), plan
+    ) == {
         "instruments": ["perturbing", "end"],
         "listing": "listing 1",
     }
-    assert arms.plan_of(perturbed_arm((arms.START,)), plan) == {
+    assert conditions.plan_of(changing(conditions.START), plan) == {
         "instruments": ["perturbing", "steps", "end"],
         "option": 1,
-        "clock": arms.CLOCK_SHIFT,
+        "clock": conditions.CLOCK_SHIFT,
     }
 
 
@@ -458,11 +481,11 @@ def test_an_unknown_perturbation_is_refused_with_those_that_are_known() -> None:
     with pytest.raises(
         ValueError, match="unknown perturbation 'moon': accepted are address layout, hash"
     ):
-        perturbed_arm(("hash seed", "moon"))
+        changing("hash seed", "moon")
 
 
 def test_the_package_is_not_needed_by_the_load_nor_the_launcher() -> None:
     """They run with -I -S, by whatever interpreter runs the command."""
-    source = f"import runpy; runpy.run_path({arms.launcher.__file__!r})"
+    source = f"import runpy; runpy.run_path({conditions.launcher.__file__!r})"
     assert output(sys.executable, "-I", "-S", "-c", source) == ""
-    assert with_variable("seed_init.proof.running.busy_cpus-of-nobody") == []
+    assert with_variable("seed_init.load-of-nobody") == []
