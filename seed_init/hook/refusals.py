@@ -108,7 +108,7 @@ def bad_line(path: str, number: int, line: str, error: Exception) -> Refusal:
         return Refusal(f"{path}, line {number}: {error}")
     return Refusal(
         f"{path}, line {number}: {shown(line)} is not accepted; "
-        "use NAME=VALUE with a name from the README's table of variables"
+        "use NAME=VALUE with a name from docs/reference/variables.md"
     )
 
 

@@ -7,7 +7,7 @@ Nothing is seeded here and no library is imported: a finder is left behind, whic
 `seed-init install` puts this file, named `_seed_init_startup`, beside the package: compiled into
 sitecustomize, and as a file for the .pth line. Every process pays for it. So it is one file outside
 the package, it imports only what the interpreter has loaded already, and what only an error or
-only some processes need is elsewhere. docs/design.md says what it costs.
+only some processes need is elsewhere. docs/why/cost.md says what it costs.
 
 The environment is read from `posix.environ`, the dictionary of bytes that `os.environ` stands on
 (Lib/os.py, _createenviron): a name that is not there costs `os.environ` two exceptions. No name
@@ -336,7 +336,7 @@ def _arm() -> None:
     _export_workspace()
     watch()
     if is_observed():
-        part("proof.observer").start(values)
+        part("proof.observer.lifecycle").start(values)
 
 
 def _export_workspace() -> None:

@@ -3,8 +3,8 @@
 
 Each file has an object `library`, of a class below `Library`, which overrides what its library
 needs. `startup.LIBRARIES` names the files; a file may import its library, since it is loaded only
-after the library's own import. docs/libraries.md says how to add one. `one_call` is for those that
-one function seeds; `uncovered` is the table of the libraries that SEED does not reach.
+after the library's own import. docs/reference/libraries.md says how to add one. `one_call` is for
+those that one function seeds; `uncovered` is the table of the libraries that SEED does not reach.
 """
 
 TYPE_CHECKING = False

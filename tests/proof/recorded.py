@@ -5,12 +5,16 @@ import os
 import signal
 import subprocess
 import time
+from base64 import b64decode
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import jsonschema
-from hook.support import REPOSITORY, Completed, environment_of, run
+
+from harness.processes import REPOSITORY, Completed, environment_of, run
+from seed_init.proof.trace.columns import coarsened, folded, summed
+from seed_init.proof.trace.packing import VECTORS
 
 SCHEMA = json.loads((REPOSITORY / "seed_init/proof/trace/schema/record-1.schema.json").read_text())
 
@@ -33,6 +37,22 @@ while steps < 0 or step < steps:
             time.sleep(0.01)
 """
 """Trains as many steps as it is told to; with -1 three, and then waits to be killed."""
+
+
+def shortened(event: dict[str, Any], group: int = 1) -> dict[str, Any]:
+    """A journal's step as it is read back from a record.
+
+    Args:
+        event: of kind "step".
+        group: how many tensors a column stands for.
+    """
+    short: dict[str, Any] = {name: each for name, each in event.items() if name not in VECTORS}
+    kinds = [kind for kind in VECTORS if kind in event]
+    raw = {kind: b64decode(event[kind]) for kind in kinds}
+    short |= {kind: list(coarsened(folded(raw[kind]), group)) for kind in kinds}
+    short["sums"] = {kind: summed(raw[kind]) for kind in kinds}
+    short["short"] = {"bits": 16, "group": dict.fromkeys(kinds, group)}
+    return short
 
 
 def training(place: Path) -> Path:

@@ -4,10 +4,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from hook.support import Completed, environment_of, run
-
+from harness.processes import Completed, environment_of, run
 from seed_init.proof import verify
-from seed_init.proof.verifying.verifier import Verification
+from seed_init.proof.verifying.verdict import Verification
 
 PROGRAMS = Path(__file__).parent / "programs"
 
@@ -64,9 +63,9 @@ def by_function(python: Path, place: Path, *words: Path | str, **options: Any) -
     )
 
 
-def arms_of(result: Verification) -> list[str]:
+def conditions_of(result: Verification) -> list[str]:
     """What was run, in order."""
-    return [outcome.run.arm.name for outcome in result.runs]
+    return [run.arm for run in result.runs]
 
 
 def with_jupyter(python: Path, directory: Path) -> str:

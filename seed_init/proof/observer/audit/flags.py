@@ -6,7 +6,7 @@ from types import FrameType
 from typing import Any
 
 from seed_init.hook import callers, determinism, state
-from seed_init.proof import observer
+from seed_init.proof.observer import callbacks, core
 from seed_init.proof.observer.audit import findings, places, replacing
 
 SETTERS = {
@@ -42,7 +42,7 @@ ATTRIBUTES = {
 
 def start() -> None:
     """Watch from torch's import on, after the hook has set its flags."""
-    observer.after_import("torch", _watch)
+    callbacks.after_import("torch", _watch)
 
 
 def _watch() -> None:
@@ -122,7 +122,7 @@ def _read(getter: "Callable[[], Any]") -> Any:
         return determinism.UNKNOWN
 
 
-@observer.guarded
+@core.guarded
 def _changed(flag: str, now: object, frame: FrameType | None) -> None:
     user, library = places.behind(frame, "torch", "contextlib")
     if user is not None:

@@ -7,7 +7,7 @@ from types import FrameType
 from typing import Any
 
 from seed_init.hook import callers, reseeding, seeding, startup, state, unseeded
-from seed_init.proof import observer
+from seed_init.proof.observer import callbacks, core
 from seed_init.proof.observer.audit import findings, places, replacing
 
 FROM_SEED = "derived from SEED"
@@ -38,8 +38,8 @@ def start() -> None:
 
     reseeding._note = told
     for name in startup.LIBRARIES:
-        observer.after_import(name, _watcher(name))
-    observer.after_import("torch", _watch_generator)
+        callbacks.after_import(name, _watcher(name))
+    callbacks.after_import("torch", _watch_generator)
 
 
 def _watcher(name: str) -> Any:
@@ -49,7 +49,7 @@ def _watcher(name: str) -> Any:
     return watch
 
 
-@observer.guarded
+@core.guarded
 def _unseeded(what: str, frame: "FrameType | None", derived: bool) -> None:
     module = callers.module_of(frame)
     if module in unseeded.LEFT_ALONE or module in unseeded.COPYING:
@@ -89,7 +89,7 @@ def _is_none(given: ast.expr, frame: FrameType) -> bool:
     return isinstance(given, ast.Constant) and given.value is None
 
 
-@observer.guarded
+@core.guarded
 def _reseeded(function: str, frame: "FrameType | None") -> None:
     user, library = places.behind(frame)
     if user is not None:

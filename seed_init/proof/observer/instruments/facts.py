@@ -25,7 +25,7 @@ from functools import partial
 from typing import Any
 
 from seed_init.hook import determinism, state, status
-from seed_init.proof import observer
+from seed_init.proof.observer import callbacks, core, user_code
 from seed_init.proof.redaction import redaction
 
 MODULES_MOST = 500
@@ -37,11 +37,11 @@ _script = ""
 def start() -> None:
     """Write the first facts, and wait for torch and for the end."""
     global _script
-    kind, name = observer.program()
+    kind, name = user_code.program()
     _script = os.path.abspath(name) if kind == "script" else ""  # noqa: PTH100
-    observer.journal.write("facts", moment="start", **_at_start())
-    observer.after_import("torch", _torch_is_there)
-    observer.at_end(_end)
+    core.journal.write("facts", moment="start", **_at_start())
+    callbacks.after_import("torch", _torch_is_there)
+    callbacks.at_end(_end)
 
 
 def _at_start() -> dict[str, Any]:
@@ -68,7 +68,7 @@ def _python() -> dict[str, Any]:
 
 
 def _torch_is_there() -> None:
-    observer.journal.write(
+    core.journal.write(
         "facts",
         moment="torch",
         path=[entry for entry in sys.path if entry],
@@ -79,13 +79,13 @@ def _torch_is_there() -> None:
     import torch
 
     # Called when the program starts CUDA, also in a forked child; at once where it has.
-    torch.cuda._lazy_call(observer.guarded(_cuda_is_there))
+    torch.cuda._lazy_call(core.guarded(_cuda_is_there))
 
 
 def _cuda_is_there() -> None:
     import torch
 
-    observer.journal.write(
+    core.journal.write(
         "facts",
         moment="cuda",
         libraries={"cudnn": _asked(torch.backends.cudnn.version), "nccl": _asked(_nccl)},
@@ -210,7 +210,7 @@ def _end() -> None:
     # An uncaught exception stays here when it has been printed; SystemExit leaves nothing.
     raised = getattr(sys, "last_value", None)
     fields["raised"] = type(raised).__name__ if raised is not None else None
-    observer.journal.write("facts", **fields)
+    core.journal.write("facts", **fields)
 
 
 def _seeds() -> dict[str, Any]:
@@ -228,7 +228,7 @@ def _modules() -> list[str]:
     own = {
         os.path.abspath(file)  # noqa: PTH100
         for file in found
-        if isinstance(file, str) and observer.is_user_file(file)
+        if isinstance(file, str) and user_code.is_user_file(file)
     }
     # torch has modules whose file is a mere name.
     return [file for file in sorted(own) if os.path.isfile(file)][:MODULES_MOST]  # noqa: PTH113
