@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from seed_init.hook import settings
+from seed_init.hook import state
 from seed_init.proof.auditing import collecting
 from seed_init.proof.cost.choices import CHOICES, REFERENCE, Choice
 from seed_init.proof.redaction.secret_texts import without_secrets
@@ -311,8 +311,7 @@ class Measurer:
 def _seed_of(environment: Mapping[str, str]) -> str | None:
     """SEED of the runs, from the environment or the defaults file; None where nothing is seeded."""
     given = environment.get("SEED", "").strip()
-    current = settings.current()
-    seed = given or (current.values.get("SEED") if current is not None else None)
+    seed = given or state.settings.values.get("SEED")
     return None if seed == "off" else seed
 
 

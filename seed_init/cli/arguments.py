@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Arguments that several commands take."""
+"""Arguments that several subcommands take, and types for the values of options."""
 
 import argparse
 from collections.abc import Callable
@@ -7,13 +7,19 @@ from pathlib import Path
 from typing import Any
 
 
+def add_examples(parser: argparse.ArgumentParser, text: str) -> None:
+    """Show examples at the end of a subcommand's help, with the lines as they are."""
+    parser.epilog = text
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+
+
 def add_command(parser: argparse.ArgumentParser) -> None:
-    """Add the user's command: everything after `--`, or from the first word that is no option."""
+    """Add CMD, the user's command: the words after `--`, or from the first that is no option."""
     parser.add_argument("command", nargs=argparse.REMAINDER, metavar="-- CMD", action=_Command)
 
 
 def add_runs(parser: argparse.ArgumentParser) -> None:
-    """Add what commands take that run the user's command several times."""
+    """Add the options of subcommands that run the user's command several times."""
     parser.add_argument("--stdin", type=Path, metavar="FILE", help="what every run reads")
     parser.add_argument(
         "--timeout", type=seconds, metavar="SECONDS", help="for each run; none by default"
@@ -38,7 +44,7 @@ class _Command(argparse.Action):
 
 
 def at_least(least: int) -> Callable[[str], int]:
-    """A type for argparse: a whole number that is not smaller."""
+    """Return a type for argparse that accepts whole numbers from `least` on."""
 
     def number(text: str) -> int:
         if not (text.isascii() and text.isdecimal() and int(text) >= least):
@@ -49,7 +55,7 @@ def at_least(least: int) -> Callable[[str], int]:
 
 
 def seconds(text: str) -> float:
-    """A type for argparse: a positive number of seconds."""
+    """Return a positive number of seconds; a type for argparse."""
     try:
         value = float(text)
     except ValueError:
