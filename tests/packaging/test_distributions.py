@@ -19,6 +19,8 @@ import pytest
 
 import seed_init
 
+pytestmark = pytest.mark.slow
+
 REPOSITORY = Path(__file__).parents[2]
 PACKAGE = REPOSITORY / "seed_init"
 BUILT = os.environ.get("SEED_INIT_DIST")
