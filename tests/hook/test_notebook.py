@@ -523,17 +523,17 @@ class TestSeeded:
         one = start(SEVEN)
         first = one.printed(DRAW)
         ran = one.run("""import time
-from seed_init.hook import seeding
-begin = seeding.begin_within
+from seed_init.hook import rounds, state
+start_over = rounds.start_over
 def interrupted(*arguments):
-    seeding.begin_within = begin
-    begin(*arguments)
+    rounds.start_over = start_over
+    start_over(*arguments)
     raise KeyboardInterrupt
-seeding.begin_within = interrupted
+rounds.start_over = interrupted
 %seeded 9
 time.sleep(30)""")
         assert ran.error is not None and ran.error[0] == "KeyboardInterrupt"
-        assert one.printed("print(seeding.rounds[1:])") == "[]"
+        assert one.printed("print(state.rounds[1:])") == "[]"
         assert [first, one.printed(DRAW)] == recipe(bare, 7, 2)
 
     def test_a_cancelled_one_ends_as_well(self, start: Start, bare: Path) -> None:
