@@ -18,7 +18,7 @@ from seed_init.hook import settings
 from seed_init.proof.auditing import collecting
 from seed_init.proof.cost.choices import CHOICES, REFERENCE, Choice
 from seed_init.proof.redaction.secret_texts import without_secrets
-from seed_init.proof.running import commands, conditions, runner, workspace
+from seed_init.proof.running import conditions, runner, workspace
 from seed_init.proof.trace import journal, record_parts
 from seed_init.proof.trace.journal import Process
 
@@ -144,7 +144,7 @@ class Measurer:
 
     Raises:
         commands.CannotStart: there is no such command.
-        runner.Ended: a signal came.
+        signals.Ended: a signal came.
     """
 
     def __init__(self, request: Request, progress: Progress | None = None) -> None:
@@ -283,7 +283,7 @@ class Measurer:
             plan={"warmup": self.request.warmup, "steps": self.request.steps, **plan},
             stdin=self.request.stdin,
             environment=choice.environment(self.environment),
-            place=self.place,
+            cwd=self.place,
             timeout=self.request.timeout,
             # As at a shell's prompt: one layout for all might suit one choice and not another.
             layout="any",
@@ -371,6 +371,3 @@ def _raised(run: runner.Run) -> str | None:
         if found:
             return before.split()[-1]
     return None
-
-
-__all__ = ["CannotMeasure", "Measured", "Measurements", "Measurer", "Request", "Sample", "commands"]

@@ -131,7 +131,7 @@ class Runs:
             plan=plan or (records.PLAN if self.request.records else journal.DEFAULT_PLAN),
             stdin=self.request.stdin,
             environment=self.environment,
-            place=self._cwd,
+            cwd=self._cwd,
             timeout=self.request.timeout,
             progress=self._teller(number, condition, why),
         )

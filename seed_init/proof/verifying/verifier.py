@@ -15,7 +15,7 @@ from seed_init.proof.comparing import causes, output_lines
 from seed_init.proof.comparing.difference import Difference
 from seed_init.proof.redaction import redaction
 from seed_init.proof.redaction.secret_texts import without_secrets
-from seed_init.proof.running import conditions, runner, workspace
+from seed_init.proof.running import commands, conditions, runner, workspace
 from seed_init.proof.running.conditions import Condition
 from seed_init.proof.trace import journal, records
 from seed_init.proof.trace.journal import Process
@@ -53,7 +53,7 @@ def verify(request: Request, progress: Progress | None = None) -> Verification:
     Raises:
         commands.CannotStart: there is no such command.
         output_lines.BadPattern: `ignore_output` has one that is no regular expression.
-        runner.Ended: a signal came.
+        signals.Ended: a signal came.
         OSError: there is no place for traces.
     """
     output_lines.patterns(request.ignore_output)
@@ -77,7 +77,7 @@ def _judged(runs: Runs) -> Verification:
             attributed = attribute(runs, parted)
             made.broke_equality = attributed.broke
             made.difference = _explained(runs, attributed)
-        except (OSError, journal.Unreadable, runner.CannotStart) as error:
+        except (OSError, journal.Unreadable, commands.CannotStart) as error:
             # That they differ is known, and may have taken hours: a full disk changes nothing.
             made.difference.trail.append(f"no closer look: {_reason(error)}")
     except _Failed as failed:
