@@ -136,13 +136,7 @@ def _result(request: measuring.Request) -> Judgement:
 
 def _measured(request: measuring.Request, line: Line) -> Judgement:
     with measuring.Measurer(request, line if line.shown else None) as measurer:
-        measured = measurer.measure()
-        judgement = judging.judge(measured)
-        if judging.is_worth_a_look(judgement):
-            for name in (REFERENCE, "warn"):
-                measurer.profile(name)
-            judgement = judging.judge(measured)
-        return judgement
+        return judging.measure(measurer)
 
 
 def as_lines(result: Judgement) -> list[str]:

@@ -18,7 +18,7 @@ from seed_init.cli import printing
 from seed_init.cli.gpu import judging
 from seed_init.cli.gpu.asking import Answer, ask
 from seed_init.cli.tables import table
-from seed_init.hook import settings, status
+from seed_init.hook import state, status
 
 IMAGE_FACTS = Path("/usr/local/share/seed_init/image.json")
 """Written when the image is built: what its tag promises."""
@@ -93,10 +93,9 @@ def image_facts() -> dict[str, str] | None:
 
 def check_hook() -> Finding:
     """Did the hook run in this Python, and can it keep its promise?"""
-    current = settings.current()
-    lines = status.not_covered(current)
+    lines = status.not_covered(state.settings)
     if lines:
-        failed = status.hook_state(current) == "not active"
+        failed = status.hook_state(state.settings) == "not active"
         return Finding("hook", FAIL if failed else NOTE, "; ".join(lines))
     return Finding("hook", OK, "active in this Python")
 

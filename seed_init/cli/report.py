@@ -7,7 +7,7 @@ from pathlib import Path
 
 from seed_init.cli import output, printing
 from seed_init.cli.errors import CommandError
-from seed_init.proof.reporting import adapter, page
+from seed_init.proof.reporting import page, view
 from seed_init.proof.trace import records
 
 DEFAULT = Path("report.html")
@@ -52,7 +52,7 @@ def run(options: argparse.Namespace) -> int:
         _check_target(target, options.records, options.force)
     _check_records(options.records)
     try:
-        report = adapter.report(options.records)
+        report = view.report(options.records)
     except records.NotARecord as error:
         raise CommandError(*error.args) from None
     if options.json:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from seed_init.cli import printing
 from seed_init.cli.errors import CommandError
-from seed_init.hook import refusals, startup
+from seed_init.hook import refusals, startup, strictness
 from seed_init.installing import placement
 from seed_init.system import writing
 from seed_init.system.terminal import one_line
@@ -126,7 +126,7 @@ def changed(
             (old if name in wanted else kept)[name] = value
     values = kept | {name: value for name, value in wanted.items() if value}
     if values.get("DETERMINISM") == "strict":
-        refusals.check_strict(values)
+        strictness.check(values)
     changes = [(name, old.get(name, ""), value) for name, value in wanted.items()]
     result = replaced(lines, wanted, last)
     if len(os.fsencode(text_of(result))) > startup.DEFAULTS_MAX:
@@ -192,10 +192,7 @@ def setting(path: Path, number: int, line: str, wanted: dict[str, str]) -> tuple
     if not line or line[0] == "#":
         return "", ""
     try:
-        name, value = map(str.strip, line.split("=", 1))
-        if name not in wanted and (value or name not in startup.ACCEPTED):
-            value = startup.accept(name, value)
-        return name, value
+        return startup.read_line(line, tuple(wanted))
     except Exception as error:
         raise refusals.bad_line(str(path), number, line, error) from None
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from hook.conftest import bare, kept, prefixes, python
 
-from benchmarks.cost.running import Interpreters
+from benchmarks.cost.pythons import Interpreters
 
 __all__ = ["bare", "kept", "prefixes", "python", "pythons"]
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks.cost.arms import ARMS, BASE, SEED, Arm, chosen
+from benchmarks.cost.arms import ARMS, SEED, Arm, chosen
 from seed_init.hook.startup import ACCEPTED, CUBLAS_DETERMINISTIC
 
 LEVELS = [arm for arm in ARMS.values() if arm.group == "levels"]
@@ -17,16 +17,19 @@ def test_an_arm_sets_only_what_the_contract_accepts(arm: Arm) -> None:
         words = (
             CUBLAS_DETERMINISTIC if variable == "CUBLAS_WORKSPACE_CONFIG" else ACCEPTED[variable]
         )
-        assert value in (words or {SEED})
+        assert value in (words or {SEED, "off"})
 
 
 def test_there_is_an_arm_for_every_level() -> None:
-    levels = {arm.environment.get("DETERMINISM") for arm in LEVELS if arm.hooked}
+    levels = {arm.environment["DETERMINISM"] for arm in LEVELS if arm.hooked}
     assert levels == {"off", "fast", "warn", "strict"}
 
 
-def test_off_is_measured_twice() -> None:
-    assert ARMS["off-again"].environment == ARMS[BASE].environment
+@pytest.mark.parametrize("arm", ARMS.values(), ids=lambda arm: arm.name)
+def test_an_arm_is_what_seed_init_cost_sets_with_its_seed(arm: Arm) -> None:
+    given = {"PATH": "/bin", "SEED": "9", "DETERMINISM": "strict", "CUDNN_BENCHMARK": "1"}
+    assert arm.choice.environment(given) == {"PATH": "/bin", **arm.environment}
+    assert arm.choice.name == arm.name
 
 
 @pytest.mark.parametrize("arm", SWITCHES, ids=lambda arm: arm.name)
@@ -38,9 +41,9 @@ def test_a_switch_adds_one_variable_to_a_level(arm: Arm) -> None:
 
 
 @pytest.mark.parametrize("arm", [ARMS["none"], *PEERS], ids=lambda arm: arm.name)
-def test_the_others_have_neither_hook_nor_variables(arm: Arm) -> None:
+def test_for_the_others_the_hook_seeds_nothing_and_sets_no_flag(arm: Arm) -> None:
     assert not arm.hooked
-    assert arm.environment == {}
+    assert arm.environment == {"SEED": "off", "DETERMINISM": "off"}
 
 
 @pytest.mark.parametrize("arm", PEERS, ids=lambda arm: arm.name)

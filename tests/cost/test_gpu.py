@@ -1,6 +1,8 @@
 """What `make gpu` makes of answers: verdicts, means, files, and what does not fit."""
 
 import copy
+import os
+import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -10,12 +12,12 @@ from xml.etree import ElementTree
 
 import pytest
 
-from benchmarks.cost import measuring, record, table
-from benchmarks.cost.arms import ARMS
-from benchmarks.gpu import evidence, judging, price, scheduling
+from benchmarks.cost import record, table
+from benchmarks.gpu import alerts, evidence, judging, price, scheduling
 from benchmarks.gpu.checks import CHECKS, Check
 from benchmarks.gpu.judging import BITS, FAIL, HOST, INFO, NOT_RUN, PASS, TIME, Outcome
 from benchmarks.gpu.room import Ended, Room
+from seed_init.proof.cost.measuring import Measured
 
 ONE = {"results": 1, "ms": 0.5, "backend": "Flash"}
 TWO = {**ONE, "results": 2}
@@ -210,24 +212,53 @@ FACTS = {
 
 def cost(warn: float) -> dict[str, Any]:
     """A price of two models, of which one is `warn` times as dear under `warn`."""
-    cells: dict[str, Any] = {name: {} for name in ("gnn", "lstm")}
+    measured: dict[str, dict[str, Measured]] = {"gnn": {}, "lstm": {}}
     for name, factor in (("off", 1.0), ("off-again", 1.0), ("warn", warn), ("recipe", 2.0)):
-        for place, cell in enumerate(cells.values()):
-            cell[name] = {
-                **measuring.empty(),
-                **{"step_ms": [10.0 * (factor if place else 1.0)], "digests": ["a"]},
-                "peak_bytes": [{"allocated": 1}],
-            }
+        for dearer, arms in enumerate(measured.values()):
+            arms[name] = Measured(price.ARMS[name].choice)
+            line = {"step_ms": [10.0 * (factor if dearer else 1.0)], "digest": "a", "error": None}
+            price.add(arms[name], 0, 8, {**line, "peak_bytes": {"allocated": 1}})
+            # A second round, without which nobody knows whether the bits are the same.
+            price.add(arms[name], 1, 8, {**line, "peak_bytes": {"allocated": 1}})
     described = {
-        name: price.describe(ARMS[name]) for name in ("off", "off-again", "warn", "recipe")
+        name: price.describe(price.ARMS[name]) for name in ("off", "off-again", "warn", "recipe")
     }
-    missing = {**price.describe(ARMS["hf"]), "not_run": "transformers is not installed"}
-    settings = {"rounds": 1, "warmup": 8, "steps": 25, "threads": 16, "seed": 7}
-    return {
-        "settings": {**settings, "made_by": "make gpu"},
-        "arms": {**described, "hf": missing},
-        "models": cells,
-    }
+    missing = {**price.describe(price.ARMS["hf"]), "not_run": "transformers is not installed"}
+    return price.result({**described, "hf": missing}, measured, (2, 8, 25), 16)
+
+
+def test_a_model_that_failed_once_is_not_measured_again() -> None:
+    arm = Measured(price.ARMS["warn"].choice)
+    price.add(arm, 0, 8, {"error": "ctc_loss does not have a deterministic implementation, but"})
+    price.add(arm, 1, 8, {"error": None, "step_ms": [1.0], "digest": "a"})
+    (sample,) = arm.samples
+    assert (sample.raised, sample.seconds) == ("ctc_loss", ())
+
+
+# An operator without a deterministic version on the CPU as well.
+PUT = """
+import torch
+for warn_only in (True, False):
+    torch.use_deterministic_algorithms(True, warn_only=warn_only)
+    torch.zeros(4).put_(torch.tensor([1]), torch.tensor([1.0]))
+"""
+
+
+@pytest.mark.torch
+def test_operators_are_read_from_what_pytorch_says() -> None:
+    env = {**os.environ, "SEED_INIT": "0"}
+    done = subprocess.run([sys.executable, "-c", PUT], env=env, capture_output=True, text=True)
+    warned, error = done.stderr.split("Traceback")
+    assert alerts.operators(warned) == ["put_"] and alerts.raised(warned) is None
+    assert alerts.raised(done.stderr) == "put_" and "RuntimeError" in error
+    assert alerts.raised(f"{warned}\nTraceback (most recent call last):\nValueError: no") is None
+
+
+@pytest.mark.parametrize(
+    ("stderr", "words"), [("Traceback\nKeyError: 'a'\n", "KeyError: 'a'"), ("", "status -9")]
+)
+def test_a_process_failed_for_what_it_said_last(stderr: str, words: str) -> None:
+    assert alerts.last_line(stderr, -9) == words
 
 
 def test_the_mean_is_geometric_over_the_models() -> None:
@@ -247,7 +278,7 @@ def test_a_first_round_that_is_cut_off_keeps_what_is_worth_it(
         trained.append(arm.name)
         room.seconds = 0 if len(trained) > within else room.seconds
         cell = {"step_ms": [10.0], "peak_bytes": {"allocated": 1}, "digest": "a"}
-        return {"gnn": {**cell, "error": None, "warnings": [], "flags": {}, "threads": 4}}
+        return {"gnn": {**cell, "error": None, "flags": {}, "threads": 4}}
 
     monkeypatch.setattr(price, "train", train)
     outcome = price.measure(room, 0.0, ["gnn"])
@@ -255,7 +286,7 @@ def test_a_first_round_that_is_cut_off_keeps_what_is_worth_it(
         assert outcome.verdict == NOT_RUN
         return
     found = outcome.told["cost"]
-    assert list(found["models"]["gnn"]) == names
+    assert [row["name"] for row in found["models"]["gnn"]["rows"]] == names
     assert found["arms"]["off-again"]["not_run"] == price.OVER
     assert outcome.verdict == PASS and "off-again not run: the time was over" in outcome.detail
 

@@ -20,7 +20,7 @@ from seed_init.hook import refusals
 from seed_init.proof.auditing import collecting
 from seed_init.proof.comparing.difference import Difference, Source
 from seed_init.proof.cost import drawing, judging
-from seed_init.proof.reporting import adapter, page
+from seed_init.proof.reporting import page, view
 from seed_init.proof.running import progress
 from seed_init.proof.trace import packing, records
 from seed_init.proof.trace.journal import Process
@@ -238,7 +238,7 @@ class Elements(HTMLParser):
 
 def test_a_page_of_foreign_records_has_their_markup_as_text(foreign: list[Path]) -> None:
     for files in (foreign, foreign[:1]):
-        content = page.render(adapter.report(files))
+        content = page.render(view.report(files))
         found = Elements(content)
         assert found.shown.count("<script>x</script>") > 20
         assert not found.names & {"script", "img"}

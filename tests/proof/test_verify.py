@@ -295,7 +295,7 @@ def test_a_command_without_any_python_is_compared_and_what_is_missing_told(
 
 KILLED_WITH_STEPS_ON_A_DEVICE = """
 import os, signal
-from seed_init.proof.observer import journal
+from seed_init.proof.observer.core import journal
 if not os.fork():
     table = {"optimizer": 0, "kind": "parameters", "names": ["weight"]}
     journal.write("tensors", **table, shapes=[[1]], dtypes=["float32"])

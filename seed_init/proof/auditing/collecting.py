@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What an audit found: the events of all processes of one run, merged into a list."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -69,6 +69,18 @@ class Finding:
     count: int = 1
     processes: int = 1
     ranks: tuple[int, ...] = ()
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> "Finding":
+        """The finding that a record has, of this version or of an older one.
+
+        Args:
+            content: of a record that `records.read` has checked.
+        """
+        known = {name: content[name] for name in cls.__dataclass_fields__ if name in content}
+        texts = {name: known.get(name) or "" for name in ("detail", "file", "function", "text")}
+        ranks = tuple(known.get("ranks", ()))
+        return cls(**{**known, **texts, "line": known.get("line") or 0, "ranks": ranks})
 
     def to_json(self) -> dict[str, Any]:
         """As JSON has it."""

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from seed_init.proof.reporting.wording import told_apart
+from seed_init.proof.comparing.values import told_apart
 
 MOST = 8
 """Lines of one kind (files, packages, variables); of what is beyond only the number is told."""

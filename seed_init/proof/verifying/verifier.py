@@ -10,7 +10,7 @@ and then the step is looked at closely (`locating`).
 from pathlib import Path
 from typing import Any
 
-from seed_init.hook import settings
+from seed_init.hook import state
 from seed_init.proof.comparing import causes, output_lines
 from seed_init.proof.comparing.difference import Difference
 from seed_init.proof.redaction import redaction
@@ -111,8 +111,7 @@ def _compare(runs: Runs, first: Outcome, second: Outcome) -> None:
 def _seed(runs: Runs) -> str | None:
     """The seed of the runs: what the environment says, or the defaults file."""
     seed = runs.environment.get("SEED", "").strip()
-    current = settings.current()
-    return seed or (current.values.get("SEED") if current is not None else None)
+    return seed or state.settings.values.get("SEED")
 
 
 def _explained(runs: Runs, attributed: Attributed) -> Difference:

@@ -1,16 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The user's text on a page: harmless, and with nothing in it that does not show."""
+"""Values of two records as a person reads them, of which no two look alike that differ."""
 
 import json
 import unicodedata
 from collections.abc import Sequence
-from html import escape
 from typing import Any
-
-
-def text(value: str) -> str:
-    """Text as HTML, for contents and for quoted attributes: it has no markup."""
-    return escape(visible(value))
 
 
 def visible(value: str) -> str:
@@ -44,6 +38,19 @@ def told_apart(shown: Sequence[str], exact: Sequence[Any]) -> list[str]:
     if len(set(map(visible, shown))) == len(set(precise)):
         return list(shown)
     return precise
+
+
+def shown(value: Any) -> str:
+    """A value of a record as a reader wants it."""
+    if value is None:
+        return "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list) and not any(isinstance(each, (dict, list)) for each in value):
+        return ", ".join(map(str, value)) or "none"
+    return json.dumps(value, ensure_ascii=False)
 
 
 def counted(count: int, noun: str, plural: str = "s") -> str:

@@ -1,8 +1,6 @@
-"""Run train.py once, in a fresh process, in the environment of an arm."""
+"""The interpreters that run the models: one with the hook, and one without for start-up times."""
 
-import json
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -11,7 +9,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 from benchmarks import interpreters
 from benchmarks.cost.arms import Arm
@@ -21,9 +18,6 @@ PEERS = interpreters.REPOSITORY / ".venv-peers"
 TIMEOUT = 900.0
 """Seconds for one process, which takes some ten."""
 
-NO_VERSION = re.compile(r"(\S+) does not have a deterministic implementation")
-DEFAULTS_TO = re.compile(r"([\w ]+ [Aa]ttention) defaults to a non-deterministic algorithm")
-CUBLAS = "because it uses CuBLAS"
 PASSED_ON = ("CUDA_VISIBLE_DEVICES", "HOME", "TMPDIR")
 """Of the caller's environment: which GPU, and where caches may lie."""
 
@@ -46,27 +40,25 @@ class Interpreters:
     hooked: Path
     scratch: Path
 
-    def of(self, arm: Arm) -> Path:
-        return self.hooked if arm.hooked else self.bare
-
-    def environment(self, arm: Arm) -> dict[str, str]:
-        python = self.of(arm)
+    def environment(self, python: Path) -> dict[str, str]:
+        """What a process of one of the two gets, without what an arm sets."""
         passed_on = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
-        environment = interpreters.environment(python, **passed_on, **arm.environment)
+        environment = interpreters.environment(python, **passed_on)
+        environment["PATH"] = f"{python.parent}{os.pathsep}{environment['PATH']}"
         # Where some machines keep the driver's libraries.
         if "LD_LIBRARY_PATH" in os.environ:
             environment["LD_LIBRARY_PATH"] += os.pathsep + os.environ["LD_LIBRARY_PATH"]
         return environment
 
-    def program(self, arm: Arm) -> Path:
-        """A copy of train.py, with the lines of the arm at its top."""
-        place = self.scratch / arm.name
-        if not place.exists():
-            place.mkdir(parents=True)
-            shutil.copy(HERE / "models.py", place)
-            text = (HERE / "train.py").read_text()
-            (place / "train.py").write_text(with_lines(text, arm.lines))
-        return place / "train.py"
+    def program(self, arm: Arm) -> str:
+        """A copy of train.py below `scratch`, with the lines of the arm at its top; its name."""
+        name = f"{arm.name}/train.py" if arm.lines else "train.py"
+        file = self.scratch / name
+        if not file.exists():
+            file.parent.mkdir(exist_ok=True)
+            shutil.copy(HERE / "models.py", file.parent)
+            file.write_text(with_lines((HERE / "train.py").read_text(), arm.lines))
+        return name
 
 
 def make_interpreters(place: Path, packages: Sequence[Path]) -> Interpreters:
@@ -106,39 +98,16 @@ def with_lines(text: str, lines: str) -> str:
     return f"{text[:end]}\n{lines}{text[end:]}" if lines else text
 
 
-def train(pythons: Interpreters, arm: Arm, model: str, *options: str) -> dict[str, Any]:
-    """Train a model under an arm.
-
-    Args:
-        pythons: the interpreters.
-        arm: the way to train.
-        model: its name.
-        options: of train.py.
-
-    Returns:
-        What train.py printed, and in `warned` the operators that PyTorch warned of.
-
-    Raises:
-        Failed: it did not come to its end.
-    """
-    command = [str(pythons.program(arm)), model, *options]
-    done = execute(pythons, arm, command)
-    answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return answer | {"warned": operators(done.stderr)}
-
-
-def execute(
-    pythons: Interpreters, arm: Arm, arguments: Sequence[str]
-) -> subprocess.CompletedProcess[str]:
-    """Run the Python of an arm.
+def execute(pythons: Interpreters, code: str) -> str:
+    """Run a program in the interpreter without the hook; returns what it prints.
 
     Raises:
         Failed: it ended with an error or took too long.
     """
     try:
         done = subprocess.run(
-            [str(pythons.of(arm)), *arguments],
-            env=pythons.environment(arm),
+            [str(pythons.bare), "-c", code],
+            env=pythons.environment(pythons.bare),
             cwd=pythons.scratch,
             stdin=subprocess.DEVNULL,
             capture_output=True,
@@ -148,23 +117,6 @@ def execute(
     except subprocess.TimeoutExpired:
         raise Failed(f"fails: took longer than {TIMEOUT:.0f} s") from None
     if done.returncode:
-        raise Failed(reason(done.stderr, done.returncode))
-    return done
-
-
-def operators(stderr: str) -> list[str]:
-    """The operators that PyTorch says have no deterministic version."""
-    found = set(NO_VERSION.findall(stderr)) | set(DEFAULTS_TO.findall(stderr))
-    if CUBLAS in stderr:
-        found.add("cuBLAS without CUBLAS_WORKSPACE_CONFIG")
-    return sorted(name.strip() for name in found)
-
-
-def reason(stderr: str, status: int) -> str:
-    """Why a process failed, in a few words."""
-    last = (stderr.strip().splitlines() or [f"status {status}"])[-1]
-    error = stderr[stderr.rfind("Traceback (most recent call last)") :]
-    named = operators(error)
-    if named:
-        return f"raises: {named[0]}"
-    return f"fails: {last[:160]}"
+        last = (done.stderr.strip().splitlines() or [f"status {done.returncode}"])[-1]
+        raise Failed(f"fails: {last[:160]}")
+    return done.stdout
