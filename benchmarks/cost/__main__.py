@@ -10,11 +10,11 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from benchmarks import interpreters
 from benchmarks.cost import arms as ways
 from benchmarks.cost import measuring, picture, record, table
 from benchmarks.cost.arms import GROUPS, Arm
 from benchmarks.cost.pythons import Failed, Interpreters, execute, make_interpreters, packages
+from harness import interpreters
 from seed_init.proof.cost.measuring import LEAST_STEPS
 from seed_init.proof.running.signals import ending_on_signals
 

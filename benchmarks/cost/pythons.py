@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-from benchmarks import interpreters
 from benchmarks.cost.arms import Arm
+from harness import interpreters
 
 HERE = Path(__file__).parent
 PEERS = interpreters.REPOSITORY / ".venv-peers"

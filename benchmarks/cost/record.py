@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from benchmarks import machine
+from harness import machine
 from seed_init.proof.cost.judging import FORMAT
 from seed_init.system import writing
 

@@ -10,8 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from hook.support import REPOSITORY, environment_of
-
+from harness.processes import REPOSITORY, environment_of
 from seed_init.proof.running import conditions, runner
 from seed_init.proof.running.conditions import Condition
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hook.support import output
 
+from harness.processes import output
 from seed_init.proof.running import busy_cpus, conditions
 from seed_init.proof.running.conditions import Condition
 
@@ -120,6 +120,7 @@ def test_all_of_them_at_once_leave_an_insensitive_program_alone(place: Path, pyt
     assert {key for key in base if base[key] == changed[key]} == {"nothing"}
 
 
+@pytest.mark.slow
 def test_two_runs_of_a_perturbed_condition_and_its_single_changes_agree(
     place: Path, python: Path
 ) -> None:

@@ -12,8 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from hook.support import REPOSITORY
 
+from harness.processes import REPOSITORY
 from seed_init.proof.running import (
     busy_cpus,
     commands,
@@ -448,6 +448,7 @@ def test_cleaning_up_is_not_interrupted() -> None:
     assert (ended.value.signal, ended.value.code) == (15, 143)
 
 
+@pytest.mark.slow
 def test_a_notebook_is_executed_and_its_cells_outputs_are_its_standard_output(
     tmp_path: Path,
 ) -> None:

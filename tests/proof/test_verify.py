@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hook.support import environment_of, once, run
 
+from harness.processes import environment_of, run
+from harness.sharing import once
 from seed_init.proof import verify
 from seed_init.proof.comparing import output_lines
 from seed_init.proof.running import commands, conditions
@@ -270,6 +271,7 @@ def test_what_follows_the_dashes_is_the_commands_own(python: Path, tmp_path: Pat
     assert told(by_command(python, tmp_path, *words, "--runs", "1", "--", "--json"))["seed"] == "7"
 
 
+@pytest.mark.slow
 def test_a_shell_pipeline_is_a_command(python: Path, tmp_path: Path) -> None:
     code = "import random; print(random.random())"
     result = told(
@@ -343,6 +345,7 @@ def test_every_run_reads_the_file_of_stdin_from_its_beginning(python: Path, tmp_
         assert (result["verdict"], result["compared"]["stdout_lines"]) == ("identical", lines)
 
 
+@pytest.mark.slow
 def test_runs_of_which_nothing_was_seen_are_not_the_same(python: Path, tmp_path: Path) -> None:
     # With no hook in it, this might be a Python that trains and writes its weights.
     (tmp_path / "silent.sh").write_text("head -c 8 /dev/urandom > weights; echo same > log\n")
@@ -362,6 +365,7 @@ FULL = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (0, -1))"
 """Every file is too large from here on, as on a full disk; pipes are none."""
 
 
+@pytest.mark.slow
 def test_where_nothing_differs_but_an_instrument_failed_nothing_is_proven(
     python: Path, tmp_path: Path
 ) -> None:
@@ -433,6 +437,7 @@ def needed(name: str) -> Any:
     return pytest.param(name, marks=fixed if name == conditions.LAYOUT else ())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name", [*map(needed, conditions.PERTURBATIONS), "several perturbations together"]
 )

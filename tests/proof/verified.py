@@ -4,8 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from hook.support import Completed, environment_of, run
-
+from harness.processes import Completed, environment_of, run
 from seed_init.proof import verify
 from seed_init.proof.verifying.verdict import Verification
 

@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from benchmarks import interpreters
+from harness import interpreters
 
 from .catalogue import Case
 

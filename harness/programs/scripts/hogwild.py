@@ -22,6 +22,7 @@ if __name__ == "__main__":
     torch.set_num_threads(1)
     model = nn.Sequential(nn.Linear(4, 16), nn.ReLU(), nn.Linear(16, 1))
     model.share_memory()
+    first = model[0].weight.flatten().tolist()
     context = torch.multiprocessing.get_context("fork")
     processes = [context.Process(target=train, args=(model,)) for _ in range(2)]
     for process in processes:
@@ -29,4 +30,4 @@ if __name__ == "__main__":
     for process in processes:
         process.join()
     weights = b"".join(value.detach().numpy().tobytes() for value in model.parameters())
-    print(json.dumps({"result": hashlib.sha256(weights).hexdigest()}))
+    print(json.dumps({"result": hashlib.sha256(weights).hexdigest(), "repeats": first}))

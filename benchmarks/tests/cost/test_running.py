@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hook.support import REPOSITORY, once, run
 
 from benchmarks.cost import measuring, table
 from benchmarks.cost.arms import ARMS
 from benchmarks.cost.pythons import Interpreters, with_lines
+from harness.processes import REPOSITORY, run
+from harness.sharing import once
 
 TINY = ["lstm", "--device", "cpu", "--threads", "1"]
 MEASURED = ("off", "warn", "recipe", "none")

@@ -3,11 +3,8 @@
 from pathlib import Path
 
 import pytest
-from hook.conftest import bare, kept, prefixes, python
 
 from benchmarks.cost.pythons import Interpreters
-
-__all__ = ["bare", "kept", "prefixes", "python", "pythons"]
 
 
 @pytest.fixture

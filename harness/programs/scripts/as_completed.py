@@ -18,4 +18,5 @@ if __name__ == "__main__":
     average = 0.0
     for _, value in arrived:
         average = 0.9 * average + 0.1 * value
-    print(json.dumps({"result": {"arrived": arrived, "average": average}}))
+    values = [value for _, value in arrived]
+    print(json.dumps({"result": {"arrived": arrived, "average": average}, "repeats": values}))

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks import interpreters
+from harness import interpreters
 from seed_init.proof.comparing import steps
 from seed_init.proof.comparing.difference import Difference
 from seed_init.proof.trace import journal

@@ -1,4 +1,7 @@
-"""A Python of the tests' own, with the hook really installed in its stdlib directory."""
+"""Interpreters of the tests' own, and a directory that pytest's processes share.
+
+A plugin of pytest: every test can ask for these fixtures.
+"""
 
 import fcntl
 import os
@@ -9,17 +12,24 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.interpreters import copy_base, link_copy, see_packages
-
-from .support import REPOSITORY, output
+from harness.interpreters import copy_base, link_copy, see_packages
+from harness.processes import REPOSITORY, output
 
 
 @pytest.fixture(scope="session")
-def prefixes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory of this session that pytest's processes share: for what `once` keeps."""
+    own = tmp_path_factory.getbasetemp()
+    shared = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+    directory = shared / "kept"
+    directory.mkdir(exist_ok=True)
+    return directory
+
+
+@pytest.fixture(scope="session")
+def prefixes(kept: Path) -> Path:
     """A directory with two copies of the base interpreter: `hooked`, and `bare` without it."""
-    shared = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        shared = shared.parent
+    shared = kept.parent
     built = shared / "prefixes"
     with (shared / "prefixes.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -46,14 +56,6 @@ def python(prefixes: Path) -> Path:
 def bare(prefixes: Path) -> Path:
     """The same interpreter without the hook."""
     return prefixes / "bare/bin/python3"
-
-
-@pytest.fixture(scope="session")
-def kept(prefixes: Path) -> Path:
-    """A directory of this session, for what `once` keeps."""
-    directory = prefixes.parent / "kept"
-    directory.mkdir(exist_ok=True)
-    return directory
 
 
 @pytest.fixture

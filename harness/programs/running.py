@@ -3,7 +3,6 @@
 import contextlib
 import json
 import signal
-import socket
 import subprocess
 import tempfile
 from collections.abc import Mapping
@@ -11,9 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from harness.waiting import free_port
+
 from .catalogue import Program
 
-HERE = Path(__file__).parent
+SCRIPTS = Path(__file__).parent / "scripts"
 
 OFFLINE = {
     "HF_HUB_OFFLINE": "1",
@@ -34,10 +35,12 @@ class Answer:
     Attributes:
         result: all of its last line, in a form that compares.
         workers: what each worker drew first.
+        repeats: what the seed decides of a program that is a documented exception.
     """
 
     result: str
     workers: tuple[Any, ...]
+    repeats: tuple[Any, ...]
 
     @property
     def has_clones(self) -> bool:
@@ -63,7 +66,7 @@ def run(
     Raises:
         Failed: it did not end within that time, or not with status 0, or without an answer.
     """
-    command = _command(program, python, source or HERE / program.file)
+    command = _command(program, python, source or SCRIPTS / program.file)
     with tempfile.TemporaryDirectory() as place:
         # Files, not pipes: what a killed launcher leaves running would keep a pipe open.
         with Path(place, "stdout").open("w") as stdout, Path(place, "stderr").open("w") as stderr:
@@ -83,26 +86,20 @@ def run(
         printed = Path(place, "stdout").read_text().splitlines()
     try:
         told = json.loads(printed[-1])
-        return Answer(json.dumps(told, sort_keys=True), tuple(told.get("workers", ())))
+        workers, repeats = (tuple(told.get(name, ())) for name in ("workers", "repeats"))
+        return Answer(json.dumps(told, sort_keys=True), workers, repeats)
     except (IndexError, ValueError, AttributeError):
         raise Failed(f"{program.file}: no answer in {printed[-1:]}\n{errors[-3000:]}") from None
 
 
 def _command(program: Program, python: Path, source: Path) -> list[str]:
     if program.how == "notebook":
-        return [str(python), str(HERE / "execute.py"), str(source)]
+        return [str(python), str(SCRIPTS / "execute.py"), str(source)]
     if program.how == "torchrun":
         launcher = ("-m", "torch.distributed.run", "--nnodes=1", "--nproc-per-node=2")
-        where = ("--master-addr=127.0.0.1", f"--master-port={_free_port()}")
+        where = ("--master-addr=127.0.0.1", f"--master-port={free_port()}")
         return [str(python), *launcher, *where, str(source)]
     return [str(python), str(source)]
-
-
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
 
 
 def _wait(process: subprocess.Popen[bytes], timeout: float) -> int | None:

@@ -24,4 +24,5 @@ result = {
     "best": {name: int(value) for name, value in search.best_params_.items()},
     "scores": search.cv_results_["mean_test_score"].tolist(),
 }
-print(json.dumps({"result": result}))
+tried = {name: values.tolist() for name, values in search.cv_results_.items() if "param_" in name}
+print(json.dumps({"result": result, "repeats": [str(tried)]}))

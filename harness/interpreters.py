@@ -12,6 +12,9 @@ import sysconfig
 from pathlib import Path
 
 REPOSITORY = Path(__file__).parent.parent
+before_packages: list[Path] = []
+"""Directories that private interpreters see before the packages (`harness.lanes`)."""
+
 LEFT_OUT = shutil.ignore_patterns(
     *("test", "lib2to3", "idlelib", "tkinter", "turtledemo", "site-packages", "dist-packages"),
     # Debian's Python has a sitecustomize, and this one may have our hook.
@@ -66,7 +69,8 @@ def see_packages(executable: Path) -> None:
     """Let a private interpreter import what the environment that runs this has installed."""
     (site_packages,) = executable.parent.parent.glob("lib/python3*/site-packages")
     # A path line runs no .pth file that is in there.
-    (site_packages / "packages.pth").write_text(sysconfig.get_path("purelib") + "\n")
+    lines = (*map(str, before_packages), sysconfig.get_path("purelib"), "")
+    (site_packages / "packages.pth").write_text("\n".join(lines))
 
 
 def bare_and_hooked(place: Path) -> tuple[Path, Path]:
@@ -87,13 +91,18 @@ def bare_and_hooked(place: Path) -> tuple[Path, Path]:
 
 def environment(executable: Path, **variables: str) -> dict[str, str]:
     """A minimal environment for a private interpreter, plus `variables`."""
-    return {
-        "PATH": os.defpath,
-        "LANG": "C.UTF-8",
-        "PYTHONHASHSEED": "0",
-        "LD_LIBRARY_PATH": str(executable.parent.parent / "lib"),
-        **variables,
-    }
+    made = {"PATH": os.defpath, "LANG": "C.UTF-8", "PYTHONHASHSEED": "0"}
+    library = executable.parent.parent / "lib"
+    if any(library.glob("libpython*")):  # a Python that was built shared
+        made["LD_LIBRARY_PATH"] = str(library)
+    if "TMPDIR" in os.environ:
+        made["TMPDIR"] = os.environ["TMPDIR"]
+    return {**made, **variables}
+
+
+def stdlib_of(python: Path) -> Path:
+    """The stdlib directory of a private prefix."""
+    return python.parent.parent / "lib" / f"python{sys.version_info[0]}.{sys.version_info[1]}"
 
 
 def _run(executable: Path, *arguments: str, base: Path | None = None) -> None:

@@ -1,7 +1,9 @@
-"""The programs of this directory, and what is to be expected of each.
+"""The programs of `scripts/`, and what is to be expected of each.
 
 A program prints as its last line a JSON object: `result` is everything in it that is random;
-`workers`, where it has any, is what each worker drew first.
+`workers`, where it has any, is what each worker drew first. Of a program that no seed makes
+repeatable, `repeats` has numbers that the seed decides all the same: two runs under one seed have
+some of them in common, runs under two seeds none.
 """
 
 from dataclasses import dataclass
@@ -13,7 +15,7 @@ class Program:
     """One program.
 
     Attributes:
-        file: its name in this directory.
+        file: its name in `scripts/`.
         what: what it stands for, in a few words.
         how: what runs it.
         workers: it says what its workers drew, and no two may have drawn the same.

@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hook.support import REPOSITORY, answer, once
 
 from benchmarks.cost.__main__ import MODELS
+from harness.processes import REPOSITORY, answer
+from harness.sharing import once
 
 PROGRAM = Path(__file__).parent / "programs/all_models.py"
 COST = REPOSITORY / "benchmarks/cost"
