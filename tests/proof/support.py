@@ -34,7 +34,7 @@ def run(
         options: of `runner.run`.
     """
     options.setdefault("plan", {"instruments": []})
-    options.setdefault("place", place)
+    options.setdefault("cwd", place)
     return runner.run(
         [str(word) for word in command],
         condition or conditions.base(),
@@ -42,6 +42,10 @@ def run(
         environment=environment_of(command[0], {"SEED": "7", **(env or {})}),
         **options,
     )
+
+
+def stdout(done: runner.Run) -> bytes:
+    return done.stdout_file.read_bytes()
 
 
 def starting(source: str, place: Path, **options: Any) -> "subprocess.Popen[str]":

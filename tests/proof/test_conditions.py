@@ -13,7 +13,7 @@ from harness.processes import output
 from seed_init.proof.running import busy_cpus, conditions
 from seed_init.proof.running.conditions import Condition
 
-from .support import are_gone, kill, run, starting, wait_until, with_variable
+from .support import are_gone, kill, run, starting, stdout, wait_until, with_variable
 
 SENSITIVE = """
 import json, os, random, sys, tempfile, time
@@ -81,7 +81,7 @@ def told(
 ) -> Any:
     done = run(place, python, "-c", source, condition=condition, **options)
     assert done.status == 0, done.last_errors()
-    return json.loads(done.stdout)
+    return json.loads(stdout(done))
 
 
 needs_layout = pytest.mark.skipif(
@@ -148,9 +148,9 @@ def test_the_hash_seed_is_fixed_where_the_user_has_none_and_is_the_users_otherwi
         ("4294967295", "4294967295", "0"),
     ):
         env = {"PYTHONHASHSEED": given}
-        assert run(place, *show, env=env).stdout.decode().strip() == base
+        assert stdout(run(place, *show, env=env)).decode().strip() == base
         done = run(place, *show, env=env, condition=changing(conditions.HASH_SEED))
-        assert done.stdout.decode().strip() == changed
+        assert stdout(done).decode().strip() == changed
 
 
 LISTING = """

@@ -339,7 +339,7 @@ def test_the_profile_names_the_operator_that_takes_longer_under_warn(
         steps=4,
         warmup=1,
         environment=environment_of(python, {"SEED": "7"}),
-        place=tmp_path,
+        cwd=tmp_path,
     )
     with measuring.Measurer(request) as measurer:
         measurer.profile("off")
