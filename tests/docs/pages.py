@@ -69,15 +69,15 @@ class Page:
             if opened.type == "heading_open"
         ]
 
-    def anchors(self) -> set[str]:
-        """The names by which a link can reach a heading, as GitHub makes them."""
+    def anchors(self) -> dict[str, str]:
+        """The names by which a link can reach a heading, as GitHub makes them -> the heading."""
         counts: dict[str, int] = {}
-        found = set()
+        found = {}
         for heading in self.headings():
             slug = re.sub(r"[^\w\- ]", "", heading.strip().lower()).replace(" ", "-")
             seen = counts.get(slug, 0)
             counts[slug] = seen + 1
-            found.add(f"{slug}-{seen}" if seen else slug)
+            found[f"{slug}-{seen}" if seen else slug] = heading
         return found
 
     def links(self) -> Iterator[str]:
@@ -92,6 +92,12 @@ class Page:
         """The fenced blocks of code; those of one language if it is given."""
         blocks = [Code(t.info, t.content) for t in self.tokens if t.type == "fence"]
         return [block for block in blocks if language in (None, block.language)]
+
+    def typed(self) -> Iterator[str]:
+        """What is code on the page: lines of fenced blocks, and what stands between backticks."""
+        for block in self.code():
+            yield from block.text.splitlines()
+        yield from (token.content for token in self._inline() if token.type == "code_inline")
 
     def tables(self) -> list[Table]:
         """Every table, with the heading that it stands below."""
@@ -164,4 +170,5 @@ def tracked(*patterns: str) -> list[str]:
     """The files of this repository that git does not ignore, by their paths in it."""
     words = ("git", "ls-files", "--cached", "--others", "--exclude-standard", "--", *patterns)
     done = subprocess.run(words, cwd=REPOSITORY, capture_output=True, text=True, check=True)
-    return [name for name in done.stdout.splitlines() if (REPOSITORY / name).is_file()]
+    names = dict.fromkeys(done.stdout.splitlines())  # while a merge is open, git names a file twice
+    return [name for name in names if (REPOSITORY / name).is_file()]

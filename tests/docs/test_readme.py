@@ -57,8 +57,9 @@ def test_each_figure_of_the_readme_stands_on_the_page_that_it_links_to() -> None
     bullets = re.findall(r"^- (.*(?:\n  .*)*)", README.section("What to expect"), re.MULTILINE)
     assert len(bullets) >= 4
     for bullet in bullets:
-        (link,) = re.findall(r"\]\(([^)#]+)", bullet)
-        source = page(link).path.read_text()
+        (link,) = re.findall(r"\]\(([^)]+)", bullet)
+        name, _, anchor = link.partition("#")
+        source = page(name).section(page(name).anchors()[anchor])
         numbers = NUMBER.findall(re.sub(r"\([^()]*\]\([^)]*\)\)|`[^`]*`", "", bullet))
         assert numbers, bullet
         missing = [
@@ -119,3 +120,31 @@ def test_the_command_lines_of_a_page_are_accepted_by_the_real_parser(name: str) 
             cli.parser().parse_args(words)
         except SystemExit as ended:
             assert ended.code == 0, words
+
+
+def test_every_target_of_make_that_a_page_names_exists() -> None:
+    makefile = (REPOSITORY / "Makefile").read_text()
+    targets = set(re.findall(r"^([a-z-]+):", makefile, re.MULTILINE))
+    named = {
+        (each.name, target)
+        for each in pages()
+        for line in each.typed()
+        for target in re.findall(r"^(?:\$ )?make ([a-z-]+)", line)
+    }
+    assert len(named) > 10
+    assert sorted((name, target) for name, target in named if target not in targets) == []
+
+
+def test_every_service_of_compose_that_a_page_names_exists() -> None:
+    compose = (REPOSITORY / "docker-compose.yml").read_text()
+    services = set(re.findall(r"^  (\w+):$", compose.partition("\nservices:\n")[2], re.MULTILINE))
+    named = {
+        (each.name, service)
+        for each in pages()
+        for line in each.typed()
+        for service in re.findall(
+            r"docker compose (?:run --rm|up|logs) (?:-\S+ (?:\w+=\w+ )?)*(\w+)", line
+        )
+    }
+    assert len(named) > 5
+    assert sorted((name, service) for name, service in named if service not in services) == []

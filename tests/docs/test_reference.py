@@ -10,6 +10,7 @@ import json
 import re
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 
@@ -96,13 +97,8 @@ def test_the_seed_is_documented_with_its_words_and_its_largest_number() -> None:
     assert documented_variables()["CUBLAS_WORKSPACE_CONFIG"] == set(startup.CUBLAS_DETERMINISTIC)
 
 
-@pytest.mark.parametrize("level", startup.ACCEPTED["DETERMINISM"])
-def test_a_level_sets_what_the_table_says(level: str) -> None:
-    (table,) = (
-        each for each in tables_below(page(VARIABLES), "Determinism") if each.rows[0][0] == ""
-    )
-    column = table.rows[0].index(f"`{level}`")
-    shown = {row[0].strip("`"): row[column].strip("`") for row in table.body}
+def status(level: str) -> dict[str, Any]:
+    """What `seed-init status --json` prints under a level of determinism."""
     done = subprocess.run(
         [sys.executable, "-m", "seed_init", "status", "--json"],
         cwd=REPOSITORY,
@@ -110,10 +106,28 @@ def test_a_level_sets_what_the_table_says(level: str) -> None:
         capture_output=True,
         check=True,
     )
-    set_by_it = {name: flag["value"] for name, flag in json.loads(done.stdout)["flags"].items()}
-    left_alone = {name: "PyTorch's" for name in shown.keys() - set_by_it.keys()}
-    shown.pop("CUBLAS_WORKSPACE_CONFIG"), left_alone.pop("CUBLAS_WORKSPACE_CONFIG")
-    assert shown == set_by_it | left_alone
+    shown: dict[str, Any] = json.loads(done.stdout)
+    return shown
+
+
+@pytest.mark.parametrize("level", startup.ACCEPTED["DETERMINISM"])
+def test_a_level_sets_what_the_table_says(level: str) -> None:
+    (table,) = (
+        each for each in tables_below(page(VARIABLES), "Determinism") if each.rows[0][0] == ""
+    )
+    column = table.rows[0].index(f"`{level}`")
+    shown = {row[0].strip("`"): row[column].strip("`") for row in table.body}
+    del shown["CUBLAS_WORKSPACE_CONFIG"]  # a setting, not a flag of torch's
+    set_by_it = {name: flag["value"] for name, flag in status(level)["flags"].items()}
+    assert shown == dict.fromkeys(shown, "PyTorch's") | set_by_it
+
+
+def test_the_variables_of_other_libraries_are_documented_with_their_values() -> None:
+    rows = page("docs/cost/switches.md").table("Variables of other libraries").body
+    shown = {re.findall(r"`(\w+)`", row[0])[0]: row[1].strip("`") for row in rows}
+    set_by_warn = {name: each["value"] for name, each in status("warn")["switches"].items()}
+    assert set_by_warn
+    assert set_by_warn.items() <= shown.items()
 
 
 # --- Commands -------------------------------------------------------------------------------
@@ -183,11 +197,12 @@ def test_the_arguments_of_verify_are_documented_with_their_defaults() -> None:
 
 @pytest.mark.parametrize("name", seed_init.__all__)
 def test_the_arguments_of_a_function_are_documented(name: str) -> None:
-    signature = inspect.signature(getattr(seed_init, name))
-    section = page(PYTHON).section(name)
-    assert f"`seed_init.{name}(" in section
-    for parameter in signature.parameters:
-        assert parameter in section
+    (shown,) = re.findall(
+        rf"^`seed_init\.{name}\((.*?)\)", page(PYTHON).section(name), re.MULTILINE
+    )
+    parameters = inspect.signature(getattr(seed_init, name)).parameters.values()
+    bare = (each.replace(annotation=inspect.Parameter.empty) for each in parameters)
+    assert shown.replace('"', "'") == ", ".join(map(str, bare))
 
 
 def test_the_keys_of_the_status_are_documented() -> None:

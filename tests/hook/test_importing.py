@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from .support import Completed, output, run
+from harness.processes import Completed, output, run
 
 QUIET = {"SEED": "7", "SEED_INIT_LOG": "quiet"}
 NO_AGENT = {"DD_TRACE_ENABLED": "0", "DD_INSTRUMENTATION_TELEMETRY_ENABLED": "0"}
@@ -516,6 +516,7 @@ class TestBesideOthers:
         """
         assert out_armed(python, packages, code) == "a%20b fakepkg fakepkg.sub True"
 
+    @pytest.mark.slow
     def test_pytest_rewrites_its_asserts_and_libraries_are_seeded(
         self, python: Path, packages: Path, first: bool
     ) -> None:

@@ -11,10 +11,11 @@ from typing import Any
 
 import pytest
 
-from benchmarks.interpreters import link_copy
+from harness.interpreters import link_copy
+from harness.processes import output, run
 
 from .kernels import Kernel, configure_ipython, kernel
-from .support import output, program, run
+from .support import program
 
 pytestmark = pytest.mark.torch
 

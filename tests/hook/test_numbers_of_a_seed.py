@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 
-from .support import answer, program
+from harness.processes import answer
+
+from .support import program
 
 TABLE: list[dict[str, Any]] = json.loads(
     Path(__file__).with_name("numbers_of_a_seed.json").read_text()

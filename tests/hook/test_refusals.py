@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from .support import output, run, write_defaults
+from harness.processes import output, run
+
+from .support import write_defaults
 
 FLAG = "0 or 1"
 SEED = "a whole number from 0 to 4294967295, random or off"

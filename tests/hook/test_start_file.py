@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.interpreters import link_copy
+from harness.interpreters import link_copy
+from harness.processes import REPOSITORY, Completed, output, run
 
-from .support import REPOSITORY, Completed, output, program, run, site_packages_of
+from .support import program, site_packages_of
 
 PACKAGE = REPOSITORY / "seed_init"
 LATER_SITE = program("later_site")

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
+from harness.processes import answer, output, run
 from seed_init.hook import refusals, switches
 
-from .support import answer, output, program, run
+from .support import program
 
 ALWAYS = {
     "NCCL_NVLS_ENABLE": "0",

@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from .support import answer, output, program, run
+from harness.processes import answer, output, run
+
+from .support import program
 
 LINE = "seed_init: SEED=7 (environment), DETERMINISM={level}\n"
 # cuDNN's flags, TF32 in matmul, (deterministic algorithms, warn only), fill, cuBLAS workspace.

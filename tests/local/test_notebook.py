@@ -48,6 +48,7 @@ def test_what_the_image_refuses_is_refused_before_anything_is_installed(
     assert not (empty_checkout.folder / ".venv").exists()
 
 
+@pytest.mark.slow
 def test_jupyter_started_by_hand_refuses_it_too(checkout: Checkout) -> None:
     python = checkout.folder / ".venv/bin/python"
     done = checkout.run(python, "-m", "jupyterlab", status=78, JUPYTER_PORT="70000")
@@ -56,6 +57,7 @@ def test_jupyter_started_by_hand_refuses_it_too(checkout: Checkout) -> None:
     )
 
 
+@pytest.mark.slow
 def test_the_command_is_in_the_environment_and_takes_no_folder_for_its_package(
     checkout: Checkout, tmp_path: Path
 ) -> None:
@@ -125,6 +127,7 @@ class Server:
         self.process.communicate(timeout=60)
 
 
+@pytest.mark.slow
 def test_terminals_and_kernels_have_the_command_and_the_checkout_stays_clean(
     checkout: Checkout,
 ) -> None:

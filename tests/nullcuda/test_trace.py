@@ -4,8 +4,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hook.support import answer, once
 
+from harness.processes import answer
+from harness.sharing import once
 from seed_init.proof.trace import journal
 
 from .running import PROGRAMS, NullCuda

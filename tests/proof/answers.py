@@ -8,7 +8,7 @@ from typing import NamedTuple
 from seed_init.proof.comparing import comparison
 from seed_init.proof.comparing.difference import Difference
 from seed_init.proof.reporting import model, view
-from seed_init.proof.running.arms import base_arm
+from seed_init.proof.running import conditions
 from seed_init.proof.running.runner import Run
 from seed_init.proof.trace import journal
 from seed_init.proof.verifying import differing
@@ -48,7 +48,7 @@ def by_verify(a: Path, b: Path, folder: Path) -> Answer | None:
         directory = folder / f"run-{number}"
         directory.mkdir(parents=True, exist_ok=True)
         (directory / "stdout").touch()
-        run = Run(base_arm(), ("true",), 0, 1.0, directory, "random")
+        run = Run(conditions.base(), ("true",), 0, 1.0, directory, "random")
         outcomes.append(Outcome(f"run {number}", run, journal.read(trace), {}, 0.0, False))
     return of_difference(differing.first_difference(runs, *outcomes))
 

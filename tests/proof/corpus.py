@@ -7,8 +7,8 @@ makes one.
 
 from pathlib import Path
 
-from hook.support import once, run
-
+from harness.processes import run
+from harness.sharing import once
 from seed_init.proof.trace import journal, records
 
 from . import recorded

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema
-from hook.support import REPOSITORY, Completed, environment_of, run
 
+from harness.processes import REPOSITORY, Completed, environment_of, run
 from seed_init.proof.trace.columns import coarsened, folded, summed
 from seed_init.proof.trace.packing import VECTORS
 

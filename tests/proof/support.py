@@ -10,10 +10,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from hook.support import REPOSITORY, environment_of
-
-from seed_init.proof.running import runner
-from seed_init.proof.running.arms import Arm, base_arm
+from harness.processes import REPOSITORY, environment_of
+from seed_init.proof.running import conditions, runner
+from seed_init.proof.running.conditions import Condition
 
 _numbers = itertools.count()
 
@@ -21,7 +20,7 @@ _numbers = itertools.count()
 def run(
     place: Path,
     *command: Path | str,
-    arm: Arm | None = None,
+    condition: Condition | None = None,
     env: dict[str, str | None] | None = None,
     **options: Any,
 ) -> runner.Run:
@@ -30,7 +29,7 @@ def run(
     Args:
         place: a directory of the test's.
         command: its words; a first one that is a path to an interpreter gets what that needs.
-        arm: the base arm if None.
+        condition: the base condition if None.
         env: on top of a minimal environment with SEED=7.
         options: of `runner.run`.
     """
@@ -38,7 +37,7 @@ def run(
     options.setdefault("place", place)
     return runner.run(
         [str(word) for word in command],
-        arm or base_arm(),
+        condition or conditions.base(),
         place / f"run-{next(_numbers)}",
         environment=environment_of(command[0], {"SEED": "7", **(env or {})}),
         **options,

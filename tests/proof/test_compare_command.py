@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hook.support import Completed, run
+
+from harness.processes import Completed, run
 
 from . import corpus
 

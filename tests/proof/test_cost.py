@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hook.support import Completed, environment_of, once, run
 
+from harness.processes import Completed, environment_of, run
+from harness.sharing import once
 from seed_init.hook import startup
 from seed_init.proof.cost import choices, drawing, judging, measuring
 from seed_init.proof.cost.choices import CHOICES

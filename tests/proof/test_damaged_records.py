@@ -61,6 +61,7 @@ def told(tmp_path: Path) -> Callable[[Any], str]:
 # --- thousands of them --------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_damaged_record_is_refused_or_read_and_nothing_else_happens(
     folder: Path, tmp_path: Path
 ) -> None:
@@ -73,6 +74,7 @@ def test_a_damaged_record_is_refused_or_read_and_nothing_else_happens(
     assert RECORDS * 0.7 < refused < RECORDS
 
 
+@pytest.mark.slow
 def test_a_damaged_trace_is_refused_or_read_and_nothing_else_happens(
     folder: Path, tmp_path: Path
 ) -> None:
@@ -108,6 +110,7 @@ def test_whole_records_and_traces_are_read_by_all(folder: Path) -> None:
 # --- the schema and the check -------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_check_and_the_published_schema_accept_the_same_records(folder: Path) -> None:
     # In JSON Schema 1.0 is an integer.
     types = jsonschema.Draft202012Validator.TYPE_CHECKER.redefine(

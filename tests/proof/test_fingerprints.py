@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import torch
 
-from seed_init.proof import observer
+from seed_init.proof.observer import core
 from seed_init.proof.observer.closely import batches
 from seed_init.proof.observer.instruments import end as ending
 from seed_init.proof.observer.tensors import fingerprints, vectors
@@ -271,7 +271,7 @@ def nothing_is_unreadable(monkeypatch: pytest.MonkeyPatch) -> None:
     def unreadable(tensor: torch.Tensor, error: Exception) -> None:
         raise error
 
-    monkeypatch.setattr(observer, "unreadable", unreadable)
+    monkeypatch.setattr(core, "report_unreadable", unreadable)
 
 
 def odd_views() -> "dict[str, torch.Tensor]":

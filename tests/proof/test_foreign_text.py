@@ -164,12 +164,9 @@ def test_what_a_verification_has_seen_cannot_steer_a_terminal() -> None:
 
 def test_what_an_audit_or_a_measurement_has_seen_cannot_steer_a_terminal() -> None:
     finding = collecting.Finding("unseeded", EVIL, EVIL, EVIL, 1, EVIL, EVIL)
-    assert is_harmless(
-        printing.as_text(audit.as_lines([finding], [EVIL], 1, [EVIL], {"gensim": EVIL}))
-    )
-    assert is_harmless(
-        printing.as_json(audit.as_json([EVIL], 0, 1, [finding], [EVIL], [EVIL], {"gensim": EVIL}))
-    )
+    result = audit.Result([EVIL], 0, 1, [finding], [EVIL], [EVIL], {"gensim": EVIL})
+    assert is_harmless(printing.as_text(audit.as_lines(result)))
+    assert is_harmless(printing.as_json(audit.as_json(result)))
     samples = [test_cost.sample(0, 1.0, failed=EVIL)]
     made = test_cost.measurements(off=test_cost.off(1, 1), warn=samples)
     made.machine = {"gpus": [EVIL], "cuda": EVIL, "torch": EVIL, "threads": 1}

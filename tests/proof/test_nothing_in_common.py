@@ -5,7 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hook.support import once, run
+
+from harness.processes import run
+from harness.sharing import once
 
 from . import damage, recorded
 
@@ -54,6 +56,7 @@ def of(python: Path, kept: Path) -> dict[str, str]:
     return records_of(python, kept)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("a", "b", "verdict"),
     [

@@ -11,16 +11,14 @@ from random import Random
 from typing import Any
 
 import pytest
-from hook.conftest import fresh
-from hook.support import output, stdlib_of
 
+from harness.interpreters import stdlib_of
+from harness.processes import output
 from seed_init.proof.redaction import redaction
 from seed_init.proof.trace import data_files, journal, packing, records, validation
 from seed_init.proof.trace.columns import coarsened
 
 from . import recorded
-
-__all__ = ["fresh"]
 
 LIMIT = 10_000_000
 """Bytes of the record of a run of 10,000 steps."""
@@ -56,6 +54,7 @@ def process(events: list[dict[str, Any]]) -> journal.Process:
     return journal.Process({"event": "process"}, Path(), events)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tensors", [50, 200])
 def test_the_record_of_ten_thousand_steps_has_at_most_ten_megabytes(
     tmp_path: Path, tensors: int
@@ -422,6 +421,7 @@ def test_a_git_remote_is_shown_without_its_user(url: str, shown: str) -> None:
     assert redaction.repository(url) == shown
 
 
+@pytest.mark.slow
 def test_git_says_which_commit_and_whether_anything_is_not_committed(
     python: Path, tmp_path: Path
 ) -> None:
@@ -593,6 +593,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.torch
 def test_workers_and_subprocesses_are_part_of_their_parents_record(
     python: Path, tmp_path: Path
 ) -> None:
@@ -750,6 +751,7 @@ def test_a_record_overwrites_no_file_under_its_temporary_name(python: Path, tmp_
     recorded.valid(file)
 
 
+@pytest.mark.slow
 def test_a_clock_that_is_set_back_makes_no_negative_time(python: Path, tmp_path: Path) -> None:
     """Only the time of day is set back, as an administrator or NTP does."""
     trace = tmp_path / "trace"

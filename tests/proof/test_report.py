@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hook.support import REPOSITORY, Completed, run
 
+from harness.processes import REPOSITORY, Completed, run
 from seed_init.proof.auditing.collecting import Finding
 from seed_init.proof.comparing.difference import Difference, Source
 from seed_init.proof.reporting import charts, page

@@ -12,10 +12,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from hook.support import REPOSITORY
 
-from seed_init.proof.running import arms, busy_cpus, runner, signals, workspace
-from seed_init.proof.running.arms import base_arm, perturbed_arm
+from harness.processes import REPOSITORY
+from seed_init.proof.running import busy_cpus, conditions, runner, signals, workspace
+from seed_init.proof.running.conditions import Condition
 
 from .support import are_gone, kill, run, starting, wait_until, with_variable
 
@@ -63,10 +63,10 @@ def test_standard_output_is_kept_to_the_byte_and_stderr_apart(tmp_path: Path) ->
 def test_what_is_shown_is_passed_through_while_it_runs_and_kept_as_well(tmp_path: Path) -> None:
     source = """
 from pathlib import Path
-from seed_init.proof.running import arms, runner
+from seed_init.proof.running import conditions, runner
 words = ["sh", "-c", "echo out; echo error >&2; read line < go"]
 for show in ((), ("stdout",), ("stderr", "stdout")):
-    done = runner.run(words, arms.base_arm(), Path("-".join(show) or "none"),
+    done = runner.run(words, conditions.base(), Path("-".join(show) or "none"),
                        plan={"instruments": []}, show=show)
     assert (done.stdout, done.last_errors()) == (b"out\\n", ["error"])
 """
@@ -97,7 +97,7 @@ def test_the_command_starts_with_the_signals_and_variables_of_one_started_by_han
     variables = {"PATH": os.defpath, "LANG": "C"}
     directory = tmp_path / "run"
     done = runner.run(
-        words, base_arm(), directory, plan={"instruments": []}, environment=variables,
+        words, conditions.base(), directory, plan={"instruments": []}, environment=variables,
         place=tmp_path,
     )  # fmt: skip
     by_hand = subprocess.run(
@@ -135,7 +135,7 @@ def test_a_command_that_cannot_be_started_is_said_in_one_line(
         (tmp_path / name).chmod(0o644 if name == "plain" else 0o755)
     with pytest.raises(runner.CannotStart) as refused:
         runner.run(
-            words, base_arm(), tmp_path / "run", plan={"instruments": []}, place=tmp_path,
+            words, conditions.base(), tmp_path / "run", plan={"instruments": []}, place=tmp_path,
             environment={"PATH": os.defpath},
         )  # fmt: skip
     assert str(refused.value).startswith(message)
@@ -176,7 +176,7 @@ def test_the_trace_is_in_the_runs_directory_and_was_written_to_one_path(
 def test_a_directory_that_a_run_has_written_is_not_written_again(tmp_path: Path) -> None:
     for expected in (None, FileExistsError):
         try:
-            runner.run(["true"], base_arm(), tmp_path / "run", plan={"instruments": []})
+            runner.run(["true"], conditions.base(), tmp_path / "run", plan={"instruments": []})
         except FileExistsError as error:
             assert expected is type(error)
         else:
@@ -259,9 +259,9 @@ def test_secrets_are_left_out_where_a_process_is_named(tmp_path: Path) -> None:
 def test_nothing_of_a_run_outlives_a_seed_init_that_was_killed(tmp_path: Path) -> None:
     source = """
 from pathlib import Path
-from seed_init.proof.running import arms, runner
+from seed_init.proof.running import conditions, runner
 script = "setsid env -i sleep 600 & echo $! >>pids; sleep 600 & echo $! >>pids; touch begun; wait"
-runner.run(["sh", "-c", script], arms.base_arm(), Path("run"), plan={"instruments": []})
+runner.run(["sh", "-c", script], conditions.base(), Path("run"), plan={"instruments": []})
 """
     process = starting(source, tmp_path)
     pids: list[int] = []
@@ -280,11 +280,11 @@ INTERRUPTED = """
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from seed_init.proof.running import arms, runner
+from seed_init.proof.running import conditions, runner
 
 def one(number):
     script = "setsid sleep 600 & echo $! >>pids; echo $$ >>pids; touch begun-$0; wait"
-    runner.run(["sh", "-c", script, str(number)], arms.perturbed_arm(), Path(f"run-{number}"),
+    runner.run(["sh", "-c", script, str(number)], conditions.perturbed(1), Path(f"run-{number}"),
                 plan={"instruments": []})
 
 if sys.argv[1] == "thread":
@@ -332,8 +332,8 @@ def test_a_signal_ends_torchruns_ranks(tmp_path: Path) -> None:
     words = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
     source = f"""
 from pathlib import Path
-from seed_init.proof.running import arms, runner
-runner.run([*{words}, "rank.py"], arms.base_arm(), Path("run"), plan={{"instruments": []}})
+from seed_init.proof.running import conditions, runner
+runner.run([*{words}, "rank.py"], conditions.base(), Path("run"), plan={{"instruments": []}})
 """
     process = starting(source, tmp_path, start_new_session=True)
     try:
@@ -354,7 +354,7 @@ def test_a_full_disk_does_not_stop_the_command_and_is_told(tmp_path: Path) -> No
     (tmp_path / "run").mkdir()
     (tmp_path / "run/stdout").symlink_to("/dev/full")
     done = runner.run(
-        ["sh", "-c", "seq 100000; echo end >&2"], base_arm(), tmp_path / "run",
+        ["sh", "-c", "seq 100000; echo end >&2"], conditions.base(), tmp_path / "run",
         plan={"instruments": []},
     )  # fmt: skip
     assert (done.status, done.last_errors()) == (0, ["end"])
@@ -462,6 +462,7 @@ def test_cleaning_up_is_not_interrupted() -> None:
     assert (ended.value.signal, ended.value.code) == (15, 143)
 
 
+@pytest.mark.slow
 def test_a_notebook_is_executed_and_its_cells_outputs_are_its_standard_output(
     tmp_path: Path,
 ) -> None:
@@ -473,7 +474,7 @@ def test_a_notebook_is_executed_and_its_cells_outputs_are_its_standard_output(
     path = f"{REPOSITORY}/.venv/bin:{os.defpath}"
     done = run(
         place, "train.ipynb", env={"PATH": path, "HOME": str(tmp_path), "SEED_INIT": "0"},
-        arm=perturbed_arm((arms.HASH_SEED,)),
+        condition=Condition("changed", (conditions.HASH_SEED,)),
     )  # fmt: skip
     assert done.status == 0, done.last_errors()
     lines = done.stdout.decode().splitlines()

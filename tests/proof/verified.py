@@ -4,8 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from hook.support import Completed, environment_of, run
-
+from harness.processes import Completed, environment_of, run
 from seed_init.proof import verify
 from seed_init.proof.verifying.verdict import Verification
 
@@ -64,7 +63,7 @@ def by_function(python: Path, place: Path, *words: Path | str, **options: Any) -
     )
 
 
-def arms_of(result: Verification) -> list[str]:
+def conditions_of(result: Verification) -> list[str]:
     """What was run, in order."""
     return [run.arm for run in result.runs]
 

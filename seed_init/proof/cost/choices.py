@@ -17,16 +17,8 @@ REFERENCE = "off"
 VARIABLES = ("DETERMINISM", *FLAGS, CUBLAS)
 """What a choice may set. Those that it does not are taken out of the environment."""
 
-DEFAULTS = {
-    "CUDNN_DETERMINISTIC": "0",
-    "CUDNN_BENCHMARK": "0",
-    "CUDNN_ALLOW_TF32": "1",
-    "TORCH_ALLOW_TF32": "0",
-    "TORCH_DETERMINISTIC_ALGORITHMS": "0",
-    # Without effect while the deterministic algorithms are off.
-    "TORCH_FILL_UNINITIALIZED_MEMORY": "1",
-}
-"""PyTorch's own, which hold where nobody sets them."""
+DEFAULTS = {name: flag.default for name, flag in FLAGS.items()}
+"""PyTorch's own values of the flags, which hold where nobody sets them."""
 
 
 @dataclass(frozen=True)

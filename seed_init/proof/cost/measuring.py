@@ -14,11 +14,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from seed_init.hook import settings
+from seed_init.hook import state
 from seed_init.proof.auditing import collecting
 from seed_init.proof.cost.choices import CHOICES, REFERENCE, Choice
 from seed_init.proof.redaction.secret_texts import without_secrets
-from seed_init.proof.running import arms, commands, runner, workspace
+from seed_init.proof.running import commands, conditions, runner, workspace
 from seed_init.proof.trace import journal, record_parts
 from seed_init.proof.trace.journal import Process
 
@@ -50,7 +50,7 @@ class Request:
         steps: optimizer steps that are timed in each run.
         warmup: steps before them.
         repeats: rounds.
-        choices: names of `CHOICES`; `off` is always measured.
+        choices: names of those that are offered; `off` is always measured.
         stdin: a file that every run reads; /dev/null if None.
         timeout: seconds for each run.
         environment: the user's; this process's if None.
@@ -141,14 +141,21 @@ class Measurer:
     Args:
         request: what to measure.
         progress: told what is being done.
+        offered: name to choice, in the order of the table, with `off` and `warn` among them.
 
     Raises:
         commands.CannotStart: there is no such command.
         runner.Ended: a signal came.
     """
 
-    def __init__(self, request: Request, progress: Progress | None = None) -> None:
+    def __init__(
+        self,
+        request: Request,
+        progress: Progress | None = None,
+        offered: Mapping[str, Choice] = CHOICES,
+    ) -> None:
         self.request = request
+        self.offered = offered
         self.progress = progress
         self.environment = record_parts.environment_of_runs("cost", request.environment)
         # A failure is told by the last line on stderr, which should be the program's.
@@ -175,7 +182,7 @@ class Measurer:
         uses_cuda = self._look()
         chosen = self._chosen(uses_cuda)
         self.result.measured = {choice.name: Measured(choice) for choice in chosen}
-        order = [*chosen, CHOICES[REFERENCE]]
+        order = [*chosen, self.offered[REFERENCE]]
         self._planned = self._runs + len(order) * self.request.repeats
         for number in range(self.request.repeats):
             random.SystemRandom().shuffle(order)
@@ -189,7 +196,7 @@ class Measurer:
         uses_cuda = False
         for name in (REFERENCE, "warn"):
             plan = {"instruments": ["auditing", "timing"], "audit": ["operators"]}
-            run, processes = self._run(CHOICES[name], plan, f"a look under {name}")
+            run, processes = self._run(self.offered[name], plan, f"a look under {name}")
             timing = _timing(processes)
             if name == REFERENCE:
                 self._refuse_nothing(run, processes, timing)
@@ -237,7 +244,7 @@ class Measurer:
 
     def _chosen(self, uses_cuda: bool) -> list[Choice]:
         chosen = []
-        for choice in CHOICES.values():
+        for choice in self.offered.values():
             if choice.name != REFERENCE and choice.name not in self.request.choices:
                 continue
             if choice.needs_cuda and not uses_cuda:
@@ -266,10 +273,14 @@ class Measurer:
         self._planned = max(self._planned, self._runs + 1)
         steps = min(PROFILED_STEPS, self.request.steps)
         plan = {"instruments": ["timing", "profiling"], "steps": steps}
-        _, processes = self._run(CHOICES[name], plan, f"the operators under {name}")
+        _, processes = self._run(self.offered[name], plan, f"the operators under {name}")
         for process in processes:
             for event in process.of("profile"):
                 self.result.profiles.setdefault(name, event["operators"])
+
+    def command(self, choice: Choice) -> tuple[str, ...]:
+        """What a run with this choice executes: the same command for all, as it is here."""
+        return self.request.command
 
     def _run(
         self, choice: Choice, plan: dict[str, Any], task: str
@@ -277,8 +288,8 @@ class Measurer:
         self._runs += 1
         told = f"run {self._runs} of {max(self._runs, self._planned)} ({task})"
         run = runner.run(
-            self.request.command,
-            arms.base_arm(),
+            self.command(choice),
+            conditions.base(),
             self._own / f"run-{self._runs}",
             plan={"warmup": self.request.warmup, "steps": self.request.steps, **plan},
             stdin=self.request.stdin,
@@ -300,8 +311,7 @@ class Measurer:
 def _seed_of(environment: Mapping[str, str]) -> str | None:
     """SEED of the runs, from the environment or the defaults file; None where nothing is seeded."""
     given = environment.get("SEED", "").strip()
-    current = settings.current()
-    seed = given or (current.values.get("SEED") if current is not None else None)
+    seed = given or state.settings.values.get("SEED")
     return None if seed == "off" else seed
 
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Run the user's command once, in one arm, and keep what it left behind.
+"""Run the user's command once, in one condition, and keep what it left behind.
 
-    run("python train.py".split(), arms.base_arm(), Path("run-1"), plan=journal.DEFAULT_PLAN)
+    run("python train.py".split(), conditions.base(), Path("run-1"), plan=journal.DEFAULT_PLAN)
 
 Each run is a fresh process in the user's working directory, with a session, a temporary directory
 and a trace of its own. When it is over, nothing of it is left running.
@@ -22,10 +22,10 @@ from pathlib import Path
 from typing import IO, Any
 
 from seed_init.proof.redaction import redaction
-from seed_init.proof.running import arms, commands, launcher, notebooks, signals, workspace
-from seed_init.proof.running.arms import Arm
+from seed_init.proof.running import commands, conditions, launcher, notebooks, signals, workspace
 from seed_init.proof.running.busy_cpus import Load
 from seed_init.proof.running.commands import CannotStart
+from seed_init.proof.running.conditions import Condition
 from seed_init.proof.running.signals import Ended, ending_on_signals
 from seed_init.proof.trace import journal
 from seed_init.system import writing
@@ -51,7 +51,7 @@ class Run:
     """What one run left behind.
 
     Attributes:
-        arm: how it was run.
+        condition: how it was run.
         command: the words that were started.
         status: the exit status; 128 + n for signal n, as shells show it; 124 where it took too
             long.
@@ -64,7 +64,7 @@ class Run:
         timeout: the seconds after which it was ended; None where it ended before.
     """
 
-    arm: Arm
+    condition: Condition
     command: tuple[str, ...]
     status: int
     seconds: float
@@ -125,7 +125,7 @@ class Run:
 
 def run(
     command: Sequence[str],
-    arm: Arm,
+    condition: Condition,
     directory: Path,
     *,
     plan: Mapping[str, Any],
@@ -145,15 +145,15 @@ def run(
 
     Args:
         command: its words, as the user gave them.
-        arm: how to run it.
+        condition: how to run it.
         directory: of this run's own, made here; what it keeps is written there.
-        plan: what is observed (`journal.write_plan`); of an arm without hooks, only the end.
+        plan: what is observed (`journal.write_plan`); of an condition without hooks, only the end.
         stdin: a file that it reads, from its beginning; /dev/null if None.
         show: "stdout" and "stderr": what is passed through as well.
         environment: what the run's is made from; this process's if None.
         place: its working directory; this process's if None.
         timeout: seconds after which it is ended.
-        layout: of its addresses: `fixed`, `random` or `any`; the arm's if None.
+        layout: of its addresses: `fixed`, `random` or `any`; the condition's if None.
         linger: seconds that processes have which it left running, to end by themselves.
         progress: called a few times a second with the seconds since the start, and the directory in
             which the trace is being written.
@@ -172,15 +172,15 @@ def run(
     lost: list[str] = []
     with ending_on_signals(), contextlib.ExitStack() as stack:
         own = stack.enter_context(workspace.directory())
-        arms.temporary_of(arm, own).mkdir()
-        trace = arms.trace_of(own)
-        journal.write_plan(trace, arms.plan_of(arm, dict(plan)))
+        conditions.temporary_of(condition, own).mkdir()
+        trace = conditions.trace_of(own)
+        journal.write_plan(trace, conditions.plan_of(condition, dict(plan)))
         stack.callback(_keep, trace, directory / "trace", lost)
-        variables = arms.environment_of(arm, given, own)
-        if arms.LOAD in arm.changed:
+        variables = conditions.environment_of(condition, given, own)
+        if conditions.LOAD in condition.changed:
             stack.enter_context(Load())
         with signals.held():
-            addresses = layout or arms.layout_of(arm)
+            addresses = layout or conditions.layout_of(condition)
             job = _Job(resolved, addresses, variables, place, directory, stdin, show)
             stack.callback(job.end)
         job.started()
@@ -188,7 +188,7 @@ def run(
         if not timed_out:
             job.let_linger(linger)
         job.end()
-        done = job.result(arm, timeout if timed_out else None)
+        done = job.result(condition, timeout if timed_out else None)
     done.failures += lost
     return done
 
@@ -369,17 +369,19 @@ class _Job:
         except OSError:
             return False  # ended meanwhile, or another user's
 
-    def result(self, arm: Arm, timeout: float | None) -> Run:
+    def result(self, condition: Condition, timeout: float | None) -> Run:
         """What is left of it.
 
         Args:
-            arm: how it was run.
+            condition: how it was run.
             timeout: the seconds after which it was ended; None where it ended before.
         """
         status = self._status if timeout is None else TIMED_OUT
         seconds = self._ends_at - self._began
         command = self.command
-        done = Run(arm, command.words, status, seconds, self.directory, self.layout, self.notes)
+        done = Run(
+            condition, command.words, status, seconds, self.directory, self.layout, self.notes
+        )
         done.timeout = timeout
         done.signal = self._signal if timeout is None else None
         done.failures += [pump.lost for pump in self._pumps if pump.lost]

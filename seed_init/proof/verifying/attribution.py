@@ -4,8 +4,8 @@
 from dataclasses import dataclass
 
 from seed_init.proof.comparing.difference import Difference
-from seed_init.proof.running import arms
-from seed_init.proof.running.arms import Arm
+from seed_init.proof.running import conditions
+from seed_init.proof.running.conditions import Condition
 from seed_init.proof.verifying.differing import first_difference
 from seed_init.proof.verifying.runs import Outcome, Runs
 
@@ -39,7 +39,7 @@ class Attributed:
     @property
     def is_observers(self) -> bool:
         """True where only the training hooks tell the two runs apart."""
-        return self.first.run.arm.observed != self.second.run.arm.observed
+        return self.first.run.condition.observed != self.second.run.condition.observed
 
 
 def attribute(runs: Runs, parted: Parted) -> Attributed:
@@ -53,19 +53,19 @@ def attribute(runs: Runs, parted: Parted) -> Attributed:
         OSError, journal.Unreadable, commands.CannotStart: a run could not be made.
     """
     first, second = parted.first, parted.second
-    again = runs.run(first.run.arm, why="the base again")
+    again = runs.run(first.run.condition, why="the base again")
     plain = first_difference(runs, first, again)
     if plain is not None:
         return Attributed(first, again, plain)
-    if not second.run.arm.observed:
+    if not second.run.condition.observed:
         return _without_hooks(runs, parted)
-    singles = arms.single_arms(second.run.arm)
-    for arm in singles:
-        alone = runs.run(arm, why=f"{arm.name} alone")
+    singles = conditions.single_changes(second.run.condition)
+    for condition in singles:
+        alone = runs.run(condition, why=f"{condition.name} alone")
         found = first_difference(runs, first, alone)
         if found is not None:
-            return Attributed(first, alone, found, arm.name)
-    once_more = runs.run(second.run.arm, why="all changed again")
+            return Attributed(first, alone, found, condition.name)
+    once_more = runs.run(second.run.condition, why="all changed again")
     found = first_difference(runs, first, once_more)
     if found is not None and singles:
         return Attributed(first, once_more, found, SEVERAL)
@@ -78,15 +78,17 @@ def attribute(runs: Runs, parted: Parted) -> Attributed:
 def _without_hooks(runs: Runs, parted: Parted) -> Attributed:
     """The run without training hooks is the one that differs."""
     first, second, difference = parted.first, parted.second, parted.difference
-    again = runs.run(second.run.arm, why="without hooks again")
+    again = runs.run(second.run.condition, why="without hooks again")
     plain = first_difference(runs, second, again)
     if plain is not None:
         return Attributed(second, again, plain)
     # Without hooks objects lie elsewhere as well.
-    moved = runs.run(Arm(arms.LAYOUT, (arms.LAYOUT,)), why=f"{arms.LAYOUT} alone")
+    moved = runs.run(
+        Condition(conditions.LAYOUT, (conditions.LAYOUT,)), why=f"{conditions.LAYOUT} alone"
+    )
     found = first_difference(runs, first, moved)
     if found is not None:
-        return Attributed(first, moved, found, arms.LAYOUT)
+        return Attributed(first, moved, found, conditions.LAYOUT)
     difference.text += (
         "; runs with training hooks are equal to each other, and so are those without: the "
         "observer changes this program, which is a defect of seed-init"

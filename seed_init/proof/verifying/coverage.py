@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from seed_init.proof.comparing import output_lines, written_files
-from seed_init.proof.running import arms
+from seed_init.proof.running import conditions
 from seed_init.proof.trace import journal
 from seed_init.proof.trace.journal import Process
 from seed_init.proof.trace.steps import end_of, steps_of, training_of
@@ -77,7 +77,7 @@ def not_compared(runs: Runs) -> list[str]:
     missing = written_files.unmatched(request.files, request.cwd or Path.cwd())
     lines += [f"files: none matches {pattern}" for pattern in missing]
     for outcome in runs.made:
-        for line in (*arms.limits(outcome.run.arm), *outcome.run.notes):
+        for line in (*conditions.limits(outcome.run.condition), *outcome.run.notes):
             # Each once, of whichever run.
             if line not in lines:
                 lines.append(line)

@@ -30,7 +30,7 @@ def first_difference(runs: Runs, first: Outcome, second: Outcome) -> Difference 
 
 
 def _in_traces(first: Outcome, second: Outcome) -> Difference | None:
-    both = first.run.arm.observed and second.run.arm.observed
+    both = first.run.condition.observed and second.run.condition.observed
     found = steps.first_difference(first.processes, second.processes, steps=both)
     if found is not None and found.level == "trace" and failures_of([first, second]):
         found = None  # a step that is missing in a trace may only not have been seen

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from seed_init.proof.comparing import written_files
-from seed_init.proof.running import arms, commands, runner
-from seed_init.proof.running.arms import Arm
+from seed_init.proof.running import commands, conditions, runner
+from seed_init.proof.running.conditions import Condition
 from seed_init.proof.trace import journal, record_parts, records
 from seed_init.proof.trace.journal import Process
 from seed_init.proof.verifying.verdict import VerifiedRun
@@ -71,9 +71,14 @@ class Outcome:
 
     def told(self) -> VerifiedRun:
         """What the result of the verification has of it."""
-        arm = self.run.arm
+        condition = self.run.condition
         return VerifiedRun(
-            self.name, arm.name, arm.changed, arm.observed, self.run.status, self.run.seconds
+            self.name,
+            condition.name,
+            condition.changed,
+            condition.observed,
+            self.run.status,
+            self.run.seconds,
         )
 
 
@@ -102,13 +107,15 @@ class Runs:
         """The directory with copies of text files that the runs have written."""
         return self.directory / "files"
 
-    def run(self, arm: Arm, plan: dict[str, Any] | None = None, why: str = "") -> Outcome:
+    def run(
+        self, condition: Condition, plan: dict[str, Any] | None = None, why: str = ""
+    ) -> Outcome:
         """Run the command once more.
 
         Args:
-            arm: how.
+            condition: how.
             plan: what is observed; what the other runs observe if None.
-            why: what it is for, for the user; what the arm changes if empty.
+            why: what it is for, for the user; what the condition changes if empty.
 
         Raises:
             commands.CannotStart: there is no such command.
@@ -119,14 +126,14 @@ class Runs:
         before = written_files.snapshot(self._cwd)
         run = runner.run(
             self.request.command,
-            arm,
+            condition,
             self.directory / f"run-{number}",
             plan=plan or (records.PLAN if self.request.records else journal.DEFAULT_PLAN),
             stdin=self.request.stdin,
             environment=self.environment,
             place=self._cwd,
             timeout=self.request.timeout,
-            progress=self._teller(number, arm, why),
+            progress=self._teller(number, condition, why),
         )
         ended = time.time()
         self._snapshots.append((before, written_files.snapshot(self._cwd)))
@@ -140,12 +147,18 @@ class Runs:
         self.made.append(made)
         return made
 
-    def _teller(self, number: int, arm: Arm, why: str) -> "Callable[[float, Path], None] | None":
+    def _teller(
+        self, number: int, condition: Condition, why: str
+    ) -> "Callable[[float, Path], None] | None":
         if self._progress is None:
             return None
         progress = self._progress
         self._planned = max(self._planned, number)
-        task = why or f"{arms.words(arm)} changed" if arm.changed else why or arm.name
+        task = (
+            why or f"{conditions.words(condition)} changed"
+            if condition.changed
+            else why or condition.name
+        )
         doing = f"run {number} of {self._planned} ({task})"
 
         def tell(seconds: float, trace: Path) -> None:

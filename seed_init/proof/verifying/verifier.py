@@ -2,21 +2,21 @@
 """Run a command several times and prove that the runs are the same, or find where they part.
 
 The first run is the base. One has no training hooks, so that the observer itself is checked. The
-others differ from the base in what must not matter (`arms`). Where a run is not the same, more runs
-say whether plain repetition or one of the perturbations broke equality (`attribution`), and then
-the step is looked at closely (`locating`).
+others differ from the base in what must not matter (`conditions`). Where a run is not the same,
+more runs say whether plain repetition or one of the perturbations broke equality (`attribution`),
+and then the step is looked at closely (`locating`).
 """
 
 from pathlib import Path
 from typing import Any
 
-from seed_init.hook import settings
+from seed_init.hook import state
 from seed_init.proof.comparing import causes, output_lines
 from seed_init.proof.comparing.difference import Difference
 from seed_init.proof.redaction import redaction
 from seed_init.proof.redaction.secret_texts import without_secrets
-from seed_init.proof.running import arms, runner, workspace
-from seed_init.proof.running.arms import Arm
+from seed_init.proof.running import conditions, runner, workspace
+from seed_init.proof.running.conditions import Condition
 from seed_init.proof.trace import journal, records
 from seed_init.proof.trace.journal import Process
 from seed_init.proof.verifying import coverage
@@ -92,14 +92,14 @@ def _prove(runs: Runs) -> None:
         Parted: two of them are not the same.
         _Failed: the first one failed.
     """
-    base = runs.run(arms.base_arm())
+    base = runs.run(conditions.base())
     if base.run.status:
         raise _Failed(_how_failed(base.run))
-    _compare(runs, base, runs.run(arms.hook_free_arm()))
+    _compare(runs, base, runs.run(conditions.without_hooks()))
     for number in range(1, runs.request.runs):
         perturbed = runs.request.perturb
-        arm = arms.perturbed_arm(variant=number) if perturbed else arms.base_arm()
-        _compare(runs, base, runs.run(arm))
+        condition = conditions.perturbed(number) if perturbed else conditions.base()
+        _compare(runs, base, runs.run(condition))
 
 
 def _compare(runs: Runs, first: Outcome, second: Outcome) -> None:
@@ -111,8 +111,7 @@ def _compare(runs: Runs, first: Outcome, second: Outcome) -> None:
 def _seed(runs: Runs) -> str | None:
     """The seed of the runs: what the environment says, or the defaults file."""
     seed = runs.environment.get("SEED", "").strip()
-    current = settings.current()
-    return seed or (current.values.get("SEED") if current is not None else None)
+    return seed or state.settings.values.get("SEED")
 
 
 def _explained(runs: Runs, attributed: Attributed) -> Difference:
@@ -136,8 +135,10 @@ def _explained(runs: Runs, attributed: Attributed) -> Difference:
 
 def _look(runs: Runs, outcome: Outcome, plan: dict[str, Any]) -> list[Process]:
     """What the processes of a run write when it is made again, and looked at closely."""
-    arm = outcome.run.arm
-    look = runs.run(Arm(arm.name, arm.changed, True, arm.variant), plan, "a closer look")
+    condition = outcome.run.condition
+    look = runs.run(
+        Condition(condition.name, condition.changed, True, condition.variant), plan, "a closer look"
+    )
     statuses = [outcome.run.status, look.run.status]
     if statuses[0] != statuses[1]:
         look.run.notes.append(
@@ -175,7 +176,7 @@ def _write_records(directory: Path, runs: Runs, made: Verification) -> str | Non
     try:
         directory.mkdir(parents=True, exist_ok=True)
         for outcome in runs.made:
-            if outcome.run.arm.observed and not outcome.closer:
+            if outcome.run.condition.observed and not outcome.closer:
                 _write_record(directory, runs.request, outcome, made)
     except (OSError, ValueError, journal.Unreadable) as error:
         # Hours may have led to the verdict: what becomes of the records changes nothing.

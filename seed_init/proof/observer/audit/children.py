@@ -21,7 +21,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from seed_init.hook import callers, copies
-from seed_init.proof import observer
+from seed_init.proof.observer import core, user_code
 from seed_init.proof.observer.audit import held, places
 
 ATTRIBUTE = "_seed_init_audit"
@@ -75,10 +75,10 @@ def _watch(name: str) -> None:
     base.start, base._bootstrap = start, _bootstrap
 
 
-@observer.guarded
+@core.guarded
 def _tell(process: Any, frame: Any) -> None:
     """In the parent: tell the child who has started it, and where."""
-    user = observer.user_frame(frame)
+    user = user_code.user_frame(frame)
     place = None if user is None else places.describe(places.spot(user))
     pool, queue = None, _queue(process)
     if queue is not None:
@@ -87,7 +87,7 @@ def _tell(process: Any, frame: Any) -> None:
     setattr(process, ATTRIBUTE, {"parent": os.getpid(), "place": place, "pool": pool})
 
 
-@observer.guarded
+@core.guarded
 def _begin(process: Any, package: str) -> None:
     """In the child, before its target: see what it holds."""
     global _child
@@ -99,7 +99,7 @@ def _begin(process: Any, package: str) -> None:
         _tell_before_sending(package)
 
 
-@observer.guarded
+@core.guarded
 def _look() -> None:
     if _child is not None and _child.pid == os.getpid():
         _child.look()
@@ -166,7 +166,7 @@ class _Child:
         if type(variables) is dict and all(variables is not one for one in self._scopes):
             self._scopes.append(variables)
 
-    @observer.guarded
+    @core.guarded
     def _see_again(self) -> None:
         self.look()
         self._initialized = True
@@ -211,8 +211,8 @@ class _Child:
 
     def _write(self, event: str, **fields: Any) -> None:
         # A process may outlive the command, and the trace.
-        if observer.journal.directory.is_dir():
-            observer.journal.write(event, **fields)
+        if core.journal.directory.is_dir():
+            core.journal.write(event, **fields)
 
 
 def _unwrapped(process: Any) -> "tuple[Any, tuple[Any, ...], dict[str, Any]]":
@@ -252,7 +252,7 @@ def _queue(process: Any) -> Any:
     target = process._target
     code = getattr(target, "__code__", None)
     queue = getattr(target, "inq", None)  # billiard's worker is an object that is called
-    if code is not None and not observer.is_user_file(code.co_filename):
+    if code is not None and not user_code.is_user_file(code.co_filename):
         names = _parameters(target)
         # multiprocessing/pool.py, worker; concurrent/futures/process.py, _process_worker
         if "initializer" in names and names.index("initializer") < len(process._args):

@@ -12,7 +12,7 @@ from itertools import count
 from typing import Any
 
 from seed_init.hook import callers
-from seed_init.proof import observer
+from seed_init.proof.observer import callbacks, core
 from seed_init.proof.observer.audit import places
 from seed_init.proof.observer.audit.places import Spot
 
@@ -51,7 +51,7 @@ _entries: dict[Key, _Entry] = {}
 def start() -> None:
     """Have the counts written at every end that Python sees, and a forked child count anew."""
     os.register_at_fork(after_in_child=_entries.clear)
-    observer.at_end(flush)
+    callbacks.at_end(flush)
     leave: Callable[[int], Any] = os._exit
 
     @callers.like(leave)
@@ -62,7 +62,7 @@ def start() -> None:
     os._exit = _exit
 
 
-@observer.guarded
+@core.guarded
 def note(kind: str, what: str, spot: Spot, detail: str = "") -> None:
     """Count one more of a finding.
 
@@ -82,7 +82,7 @@ def note(kind: str, what: str, spot: Spot, detail: str = "") -> None:
     entry.add()
 
 
-@observer.guarded
+@core.guarded
 def not_seen(what: str) -> None:
     """Write that something cannot be watched in this process.
 
@@ -92,7 +92,7 @@ def not_seen(what: str) -> None:
     _write("unseen", what=what)
 
 
-@observer.guarded
+@core.guarded
 def flush() -> None:
     """Write each count that is not written yet, and that this process was watched to its end."""
     for entry in list(_entries.values()):
@@ -102,5 +102,5 @@ def flush() -> None:
 
 def _write(event: str, **fields: Any) -> None:
     # A process may outlive the command, as the compile workers of PyTorch do, and the trace.
-    if observer.journal.directory.is_dir():
-        observer.journal.write(event, **fields)
+    if core.journal.directory.is_dir():
+        core.journal.write(event, **fields)

@@ -5,8 +5,8 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
-from seed_init.hook import callers, determinism, settings
-from seed_init.proof import observer
+from seed_init.hook import callers, determinism, state
+from seed_init.proof.observer import callbacks, core
 from seed_init.proof.observer.audit import findings, places, replacing
 
 SETTERS = {
@@ -37,21 +37,20 @@ ATTRIBUTES = {
     "CUDNN_DETERMINISTIC": "torch.backends.cudnn.deterministic",
     "CUDNN_ALLOW_TF32": "torch.backends.cudnn.allow_tf32",
 }
-"""Flag of the contract that `libraries.torch.follow` tells of -> as the user knows it."""
+"""Flag of the contract that `torch_flags.follow` tells of -> as the user knows it."""
 
 
 def start() -> None:
     """Watch from torch's import on, after the hook has set its flags."""
-    observer.after_import("torch", _watch)
+    callbacks.after_import("torch", _watch)
 
 
 def _watch() -> None:
     import torch
 
-    from seed_init.libraries import torch as library
+    from seed_init.libraries import torch_flags as library
 
-    here = settings.current()
-    if here is None or not determinism.flags(here):
+    if not determinism.wanted(state.settings):
         library.follow()  # which nobody has called yet
     library.set_at = _Noting(library)
     for name, flag in SETTERS.items():
@@ -123,7 +122,7 @@ def _read(getter: "Callable[[], Any]") -> Any:
         return determinism.UNKNOWN
 
 
-@observer.guarded
+@core.guarded
 def _changed(flag: str, now: object, frame: FrameType | None) -> None:
     user, library = places.behind(frame, "torch", "contextlib")
     if user is not None:
@@ -132,7 +131,7 @@ def _changed(flag: str, now: object, frame: FrameType | None) -> None:
 
 
 class _Noting(dict[str, str]):
-    """`libraries.torch.set_at`, whose items are set where a flag has just been changed.
+    """`torch_flags.set_at`, whose items are set where a flag has just been changed.
 
     Args:
         library: that module.
@@ -145,5 +144,5 @@ class _Noting(dict[str, str]):
     def __setitem__(self, flag: str, place: str) -> None:
         super().__setitem__(flag, place)
         if flag in ATTRIBUTES:
-            now = self._library.current()[flag] == "1"
+            now = self._library.now()[flag] == "1"
             _changed(ATTRIBUTES[flag], now, callers.above())

@@ -6,8 +6,8 @@ import sys
 from types import FrameType
 from typing import Any
 
-from seed_init.hook import callers, reseeding, seeding, startup, unseeded
-from seed_init.proof import observer
+from seed_init.hook import callers, reseeding, seeding, startup, state, unseeded
+from seed_init.proof.observer import callbacks, core
 from seed_init.proof.observer.audit import findings, places, replacing
 
 FROM_SEED = "derived from SEED"
@@ -33,23 +33,23 @@ def start() -> None:
     def told(function: str, given: object, used: int | None, place: str) -> None:
         tell(function, given, used, place)
         # Without SEED there is nothing that it could override; mixed with it, it does not.
-        if used is None and seeding.base_seed() is not None:
+        if used is None and state.base_seed() is not None:
             _reseeded(function, callers.above())
 
     reseeding._note = told
     for name in startup.LIBRARIES:
-        observer.after_import(name, _watcher(name))
-    observer.after_import("torch", _watch_generator)
+        callbacks.after_import(name, _watcher(name))
+    callbacks.after_import("torch", _watch_generator)
 
 
 def _watcher(name: str) -> Any:
     def watch() -> None:
-        seeding._watch(dict(seeding.imported_libraries())[name])
+        dict(seeding.imported_libraries())[name].watch()
 
     return watch
 
 
-@observer.guarded
+@core.guarded
 def _unseeded(what: str, frame: "FrameType | None", derived: bool) -> None:
     module = callers.module_of(frame)
     if module in unseeded.LEFT_ALONE or module in unseeded.COPYING:
@@ -89,7 +89,7 @@ def _is_none(given: ast.expr, frame: FrameType) -> bool:
     return isinstance(given, ast.Constant) and given.value is None
 
 
-@observer.guarded
+@core.guarded
 def _reseeded(function: str, frame: "FrameType | None") -> None:
     user, library = places.behind(frame)
     if user is not None:

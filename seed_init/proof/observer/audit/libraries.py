@@ -5,9 +5,9 @@ import sys
 from importlib.machinery import PathFinder
 from typing import Any
 
-from seed_init.hook import callers, seeding, startup
+from seed_init.hook import callers, seeding, startup, state
 from seed_init.libraries import uncovered
-from seed_init.proof import observer
+from seed_init.proof.observer import callbacks, core, user_code
 from seed_init.proof.observer.audit import findings, places
 
 
@@ -15,17 +15,17 @@ def start() -> None:
     """See which of them are imported, and by whom."""
     for name in startup.LIBRARIES:
         if name not in seeding.PROMISED:
-            observer.after_import(name, _covered(name))
+            callbacks.after_import(name, _covered(name))
     sys.meta_path.insert(0, _Finder())
 
 
 def _covered(name: str) -> Any:
     def write() -> None:
         if name in seeding.not_seeded:
-            observer.journal.write("uncovered", library=name, by="")
+            core.journal.write("uncovered", library=name, by="")
         # With SEED=off it is imported and set up, but not seeded.
-        elif seeding.base_seed() is not None:
-            observer.journal.write("covered", library=name)
+        elif state.base_seed() is not None:
+            core.journal.write("covered", library=name)
 
     return write
 
@@ -43,15 +43,15 @@ class _Finder:
             _note(name, path, callers.above())
 
 
-@observer.guarded
+@core.guarded
 def _note(name: str, path: Any, frame: Any) -> None:
     spec = PathFinder.find_spec(name, path)
     # Not installed, or a module of the program's own.
-    if spec is None or (spec.origin is not None and observer.is_user_file(spec.origin)):
+    if spec is None or (spec.origin is not None and user_code.is_user_file(spec.origin)):
         return
     user, library = places.behind(frame)
     if user is not None and not library:
         findings.note("library", name, places.spot(user), uncovered.REMEDIES[name])
     else:
         # Nobody knows whether the user has it draw: transformers imports tokenizers anyway.
-        observer.journal.write("uncovered", library=name, by=library.partition(".")[0])
+        core.journal.write("uncovered", library=name, by=library.partition(".")[0])

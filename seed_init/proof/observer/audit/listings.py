@@ -9,7 +9,7 @@ import sys
 from types import FrameType
 
 from seed_init.hook import callers
-from seed_init.proof import observer
+from seed_init.proof.observer import core
 from seed_init.proof.observer.audit import findings, ordering, places
 
 EVENTS = {
@@ -48,7 +48,7 @@ def start() -> None:
     sys.addaudithook(heard)
 
 
-@observer.guarded
+@core.guarded
 def _listed(event: str, frame: "FrameType | None") -> None:
     what, between = EVENTS[event], RAISED_BY.get(event, ())
     if event == "os.listdir" and _is_iterdir(frame):

@@ -18,7 +18,7 @@ from types import FrameType
 from typing import Any
 
 from seed_init.hook import callers
-from seed_init.proof import observer
+from seed_init.proof.observer import callbacks, core, user_code
 from seed_init.proof.observer.audit import findings, nondeterministic, places, replacing
 from seed_init.proof.observer.audit.places import Spot
 
@@ -47,7 +47,7 @@ _expected: "deque[str]" = deque(maxlen=1000)  # what PyTorch will warn of and is
 
 def start() -> None:
     """Watch from torch's import on."""
-    observer.after_import("torch", _watch)
+    callbacks.after_import("torch", _watch)
 
 
 def _watch() -> None:
@@ -73,7 +73,7 @@ def _watch() -> None:
     # _del_library), and an operator would be asked of a key that has none. One that is made after
     # theirs comes before them.
     weakref.finalize(fallback, _include, False)
-    observer.at_end(lambda: _include(False))
+    callbacks.at_end(lambda: _include(False))
 
 
 def _include(on: bool) -> None:
@@ -97,7 +97,7 @@ def _leaving(compile: "Callable[..., Any]") -> "Callable[..., Any]":
     return leaving
 
 
-@observer.guarded
+@core.guarded
 def _leave() -> None:
     if sys.modules["torch"]._C._dispatch_tls_is_dispatch_key_included(KEY):
         _include(False)
@@ -114,7 +114,7 @@ def _forward(operator: Any, name: str) -> "Callable[..., Any]":
     return kernel
 
 
-@observer.guarded
+@core.guarded
 def _keep(frame: FrameType | None) -> None:
     """Keep the user's line by the number that the operator's node of the graph is about to get."""
     torch: Any = sys.modules["torch"]
@@ -149,7 +149,7 @@ def _checked(operator: Any, name: str) -> "Callable[..., Any]":
     return kernel
 
 
-@observer.guarded
+@core.guarded
 def _check(name: str, arguments: "dict[str, Any]", frame: FrameType | None) -> None:
     torch: Any = sys.modules["torch"]
     device = _device(arguments)
@@ -209,7 +209,7 @@ def _user_frame(frame: "FrameType | None") -> "FrameType | None":
     if frame is None:
         waiting = [one for one in sys._current_frames().values() if _runs_backward(one)]
         frame = waiting[0] if len(waiting) == 1 else None
-    user: FrameType | None = observer.user_frame(frame)
+    user: FrameType | None = user_code.user_frame(frame)
     return user
 
 
@@ -247,13 +247,13 @@ class _Listener:
         return True
 
 
-@observer.guarded
+@core.guarded
 def _warned(name: str, frame: FrameType) -> None:
     for expected in list(_expected):  # a thread of the engine's may add to it
         if expected in name:
             with suppress(ValueError):  # another thread has had the same one
                 _expected.remove(expected)
             return
-    user = observer.user_frame(frame)
+    user = user_code.user_frame(frame)
     if user is not None:
         findings.note("operator", name, places.spot(user), WITHOUT)

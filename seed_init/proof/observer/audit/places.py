@@ -11,7 +11,7 @@ from types import CodeType, FrameType
 from typing import Any
 
 from seed_init.hook import callers
-from seed_init.proof import observer
+from seed_init.proof.observer import user_code
 from seed_init.proof.redaction.secret_texts import without_secrets
 
 Spot = tuple[CodeType, int, int]
@@ -31,7 +31,7 @@ def spot(frame: FrameType) -> Spot:
 
 def is_user(frame: "FrameType | None") -> bool:
     """True for a frame of the user's own code."""
-    return frame is not None and observer.is_user_file(frame.f_code.co_filename)
+    return frame is not None and user_code.is_user_file(frame.f_code.co_filename)
 
 
 def behind(frame: "FrameType | None", *passed: str) -> "tuple[FrameType | None, str]":
@@ -53,7 +53,7 @@ def behind(frame: "FrameType | None", *passed: str) -> "tuple[FrameType | None, 
         frame = frame.f_back
     if frame is None or is_user(frame):
         return frame, ""
-    return observer.user_frame(frame), callers.module_of(frame)
+    return user_code.user_frame(frame), callers.module_of(frame)
 
 
 def describe(spot: Spot) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from types import FrameType
 from typing import Any
 
 from seed_init.hook import callers
-from seed_init.proof import observer
+from seed_init.proof.observer import callbacks, core, user_code
 from seed_init.proof.observer.audit import findings, places, replacing
 
 CLOCKS = (
@@ -51,7 +51,7 @@ def start() -> None:
         _replace(time, name, _clock(f"time.{name}", position))
     for name in ("urandom", "getrandom"):
         _replace(os, name, _entropy(f"os.{name}"))
-    observer.after_import("random", _watch_random)
+    callbacks.after_import("random", _watch_random)
     replacing.after_import("datetime", _watch_dates)
     replacing.after_import("uuid", _watch_uuid)
 
@@ -62,7 +62,7 @@ def _replace(owner: Any, name: str, make: "Callable[..., Any]") -> None:
 
 def _clock(what: str, position: "int | None") -> "Callable[..., Any]":
     def make(original: "Callable[..., Any]") -> "Callable[..., Any]":
-        is_user_file = observer.is_user_file
+        is_user_file = user_code.is_user_file
 
         def clock(*arguments: Any, **keywords: Any) -> Any:
             frame = callers.above()
@@ -88,7 +88,7 @@ def _entropy(what: str) -> "Callable[..., Any]":
     return make
 
 
-@observer.guarded
+@core.guarded
 def _read(what: str, frame: "FrameType | None") -> None:
     while frame is not None and callers.module_of(frame) in STANDARD:
         if frame.f_code.co_name == "_randbelow_with_getrandbits" and "r" in frame.f_locals:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from seed_init.hook import callers, startup
-from seed_init.proof import observer
+from seed_init.proof.observer import core
 
 Function = Callable[..., Any]
 
@@ -72,13 +72,13 @@ def in_type(kind: type, name: str, value: Any) -> Any:
 def after_import(name: str, call: "Callable[[], None]") -> None:
     """Call a function when a module has been imported, at once where it is already.
 
-    For modules that are no library of `startup.LIBRARIES`, which `observer.after_import` serves.
+    For modules that are no library of `startup.LIBRARIES`, which `callbacks.after_import` serves.
 
     Args:
         name: of the module.
         call: the function; a failure in it is reported.
     """
-    safe, finder = observer.guarded(call), startup.finder
+    safe, finder = core.guarded(call), startup.finder
     if name in sys.modules:
         safe()
         return

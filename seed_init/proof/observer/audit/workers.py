@@ -15,7 +15,7 @@ from itertools import count
 from typing import Any
 
 from seed_init.hook import callers
-from seed_init.proof import observer
+from seed_init.proof.observer import callbacks, core, user_code
 from seed_init.proof.observer.audit import held as generators
 from seed_init.proof.observer.audit import places
 
@@ -24,7 +24,7 @@ _numbers = count()
 
 def start() -> None:
     """Watch from torch's import on."""
-    observer.after_import("torch", _watch)
+    callbacks.after_import("torch", _watch)
 
 
 def _watch() -> None:
@@ -49,16 +49,16 @@ def _watch() -> None:
     iterator.__init__ = __init__
 
 
-@observer.guarded
+@core.guarded
 def _made(iterator: Any, frame: Any) -> None:
     """Tell where the workers were started, which a spawned one has no frame of."""
-    user = observer.user_frame(frame)
+    user = user_code.user_frame(frame)
     if user is not None:
         place = places.describe(places.spot(user))
-        observer.journal.write("loader", base_seed=iterator._base_seed, place=place)
+        core.journal.write("loader", base_seed=iterator._base_seed, place=place)
 
 
-@observer.guarded
+@core.guarded
 def _started(fetcher: Any, dataset: Any) -> None:
     information = sys.modules["torch.utils.data"].get_worker_info()
     if information is None:
@@ -69,7 +69,7 @@ def _started(fetcher: Any, dataset: Any) -> None:
         held[name], owners[name] = _digest_of(read), owner
     states = {name: digest() for name, digest in held.items()}
     loader = [os.getppid(), information.seed - information.id, next(_numbers)]
-    observer.journal.write(
+    core.journal.write(
         "worker",
         loader=loader,
         worker=information.id,
@@ -100,11 +100,11 @@ def _watch_draws(
         finally:
             look()
 
-    @observer.guarded
+    @core.guarded
     def look() -> None:
         drawn = [name for name, digest in left.items() if digest() != before[name]]
         if drawn:
-            observer.journal.write("drawn", loader=loader, worker=worker, generators=drawn)
+            core.journal.write("drawn", loader=loader, worker=worker, generators=drawn)
         for name in drawn:
             del left[name]
         if not left:
@@ -117,7 +117,7 @@ def _assigned(owner: type, attribute: str) -> "dict[str, Any] | None":
     """Where the user's class sets an attribute; None where that is not to be found."""
     for kind in owner.__mro__:
         file = _file(kind)
-        tree = places.tree(file) if observer.is_user_file(file) else None
+        tree = places.tree(file) if user_code.is_user_file(file) else None
         for node in ast.walk(tree) if tree is not None else ():
             if isinstance(node, ast.ClassDef) and node.name == kind.__name__:
                 for one in ast.walk(node):

@@ -6,9 +6,9 @@ from hashlib import blake2b
 from typing import Any
 
 from seed_init.hook import callers
-from seed_init.proof import observer
+from seed_init.proof.observer import core, user_code
 from seed_init.proof.observer.capturing import is_capturing
-from seed_init.proof.observer.instruments import window
+from seed_init.proof.observer.closely import state
 
 DEPTH = 6
 """Levels of lists and dictionaries that are looked into."""
@@ -32,7 +32,7 @@ def install() -> None:
     @callers.like(original)
     def following(self: Any) -> Any:
         global current, arriving
-        if not window.is_open:
+        if not state.is_open:
             return original(self)
         number = current = self._num_yielded
         arriving = isinstance(self, dataloader._MultiProcessingDataLoaderIter)
@@ -43,10 +43,10 @@ def install() -> None:
         see(number, batch)
         return batch
 
-    @observer.guarded
+    @core.guarded
     def see(number: int, batch: Any) -> None:
-        frame = observer.user_frame()
-        window.write("batch", number=number, digest=digest(batch), **window.place(frame))
+        frame = user_code.user_frame()
+        state.write("batch", number=number, digest=digest(batch), **user_code.source(frame))
 
     base.__next__ = following
 
@@ -70,7 +70,7 @@ def _flat(value: Any, depth: int) -> "list[bytes]":
         try:
             return [f"{head}{number(value, on_host=True)}".encode()]
         except Exception as error:
-            observer.unreadable(value, error)
+            core.report_unreadable(value, error)
             return [head.encode()]
     if isinstance(value, dict) and depth:
         return [

@@ -8,8 +8,8 @@ draw is seen whatever function made it, also in compiled code.
 import sys
 from typing import Any
 
-from seed_init.proof import observer
-from seed_init.proof.observer.instruments import window
+from seed_init.proof.observer import core, user_code
+from seed_init.proof.observer.closely import state
 from seed_init.proof.observer.tensors import generators
 
 MOST = 300_000
@@ -22,23 +22,23 @@ _seen = 0
 
 def start() -> None:
     """Look while the window is open."""
-    window.during(_begin, _end)
+    state.during(_begin, _end)
 
 
 def _begin() -> None:
     global _before
     if sys.gettrace() is not None:
-        observer.journal.write("failed", what="draws were not located: a debugger traces the lines")
+        core.journal.write("failed", what="draws were not located: a debugger traces the lines")
         return
     _before = generators.positions()
     frame = sys._getframe()
     # Functions that are running already are traced through their frames.
     above: Any = frame
     while above is not None:
-        if observer.is_user_code(above):
+        if user_code.is_user_frame(above):
             above.f_trace = _line
         above = above.f_back
-    _remember(observer.user_frame(frame))
+    _remember(user_code.user_frame(frame))
     sys.settrace(_call)
 
 
@@ -50,33 +50,33 @@ def _end() -> None:
 
 def _call(frame: Any, event: str, argument: Any) -> Any:
     # Called for each call of any function, of which an import makes millions.
-    if observer.known_files.get(frame.f_code.co_filename) is False:
+    if user_code.known_files.get(frame.f_code.co_filename) is False:
         return None
-    if not observer.is_user_code(frame):
+    if not user_code.is_user_frame(frame):
         return None
     _line(frame, event, argument)
     return _line
 
 
 def _line(frame: Any, event: str, argument: Any) -> Any:
-    if sys.gettrace() is not _call or observer.here.observing:
+    if sys.gettrace() is not _call or core.here.observing:
         return None
-    observer.here.observing = True
+    core.here.observing = True
     try:
         _look()
         # What runs after a return is the rest of the caller's line.
-        _remember(observer.user_frame(frame.f_back) if event == "return" else frame)
+        _remember(user_code.user_frame(frame.f_back) if event == "return" else frame)
     except Exception as error:
         sys.settrace(None)
-        observer.report_failure("draws", error)
+        core.report_failure("draws", error)
     finally:
-        observer.here.observing = False
+        core.here.observing = False
     return _line
 
 
 def _remember(frame: Any) -> None:
     global _last
-    _last = window.place(frame)
+    _last = user_code.source(frame)
 
 
 def _look() -> None:
@@ -84,12 +84,12 @@ def _look() -> None:
     _seen += 1
     if _seen > MOST:
         sys.settrace(None)
-        observer.journal.write("failed", what=f"draws were located in the first {MOST} lines only")
+        core.journal.write("failed", what=f"draws were located in the first {MOST} lines only")
         return
     now = generators.positions()
     if now != _before:
         for name, position in now.items():
             # A library that has just been imported has not drawn.
             if name in _before and position != _before[name]:
-                window.write("draw", generator=name, position=position, **_last)
+                state.write("draw", generator=name, position=position, **_last)
         _before = now

@@ -3,8 +3,8 @@
 
 from typing import Any
 
-from seed_init.proof import observer
-from seed_init.proof.observer.instruments import window
+from seed_init.proof.observer import core
+from seed_init.proof.observer.closely import state
 
 stack: "list[str]" = []
 """Qualified names of the modules that are running, outermost first."""
@@ -16,7 +16,7 @@ def install() -> None:
     """Follow every module while the window is open."""
     from torch.nn.modules import module
 
-    from seed_init.proof.observer.instruments.steps import unless_compiling
+    from seed_init.proof.observer.torch_hooks import unless_compiling
 
     handles: list[Any] = []
 
@@ -34,19 +34,19 @@ def install() -> None:
             handles.pop().remove()
         stack.clear()
 
-    window.during(opened, closed)
+    state.during(opened, closed)
 
 
-@observer.guarded
+@core.guarded
 def before(module: Any, arguments: Any) -> None:
     """A module begins."""
     from seed_init.proof.observer.closely.batches import digest
 
     stack.append(name_of(module))
-    window.write("module", name=stack[-1], phase="input", digest=digest(arguments))
+    state.write("module", name=stack[-1], phase="input", digest=digest(arguments))
 
 
-@observer.guarded
+@core.guarded
 def after(module: Any, arguments: Any, *rest: Any) -> None:
     """A module has ended.
 
@@ -60,7 +60,7 @@ def after(module: Any, arguments: Any, *rest: Any) -> None:
 
     if stack:
         fields = {"digest": digest(rest[-1]), "keywords": digest(rest[:-1])}
-        window.write("module", name=stack.pop(), phase="output", **fields)
+        state.write("module", name=stack.pop(), phase="output", **fields)
 
 
 def name_of(module: Any) -> str:

@@ -14,10 +14,9 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from seed_init.hook import callers
-from seed_init.proof import observer
+from seed_init.proof.observer import core, user_code
 from seed_init.proof.observer.capturing import is_capturing
-from seed_init.proof.observer.closely import batches, modules
-from seed_init.proof.observer.instruments import window
+from seed_init.proof.observer.closely import batches, modules, state
 from seed_init.proof.observer.tensors.fingerprints import number_of_storage, shape_of
 
 UNINITIALISED = (
@@ -46,7 +45,7 @@ def install() -> None:
         if _modes and torch._C._len_torch_dispatch_stack() and _innermost() is _modes[-1]:
             _modes.pop().__exit__(None, None, None)
 
-    window.during(opened, closed)
+    state.during(opened, closed)
 
 
 def _innermost() -> Any:
@@ -66,8 +65,8 @@ class _Seeing(TorchDispatchMode):  # type: ignore[misc]
     ) -> Any:
         keywords = keywords or {}
         if (
-            not window.is_open
-            or observer.here.observing
+            not state.is_open
+            or core.here.observing
             or batches.arriving
             or operator.namespace == "profiler"  # marks, whose operands are addresses
         ):
@@ -77,7 +76,7 @@ class _Seeing(TorchDispatchMode):  # type: ignore[misc]
         self.after(operator, before, arguments, keywords, result)
         return result
 
-    @observer.guarded
+    @core.guarded
     def before(self, operator: Any, arguments: Any, keywords: Any) -> dict[str, Any]:
         """What is known of an operator before it runs."""
         from seed_init.proof.observer.tensors import generators
@@ -94,7 +93,7 @@ class _Seeing(TorchDispatchMode):  # type: ignore[misc]
             operands.append(f"generator={where}")
         return {"operands": operands, **self._context()}
 
-    @observer.guarded
+    @core.guarded
     def after(self, operator: Any, before: Any, arguments: Any, keywords: Any, result: Any) -> None:
         """Write an operator that has run."""
         name = operator._schema.name
@@ -107,15 +106,15 @@ class _Seeing(TorchDispatchMode):  # type: ignore[misc]
             self.unwritten -= self._written(operator, arguments, keywords)
             changed = [arguments, keywords] if operator._schema.is_mutable else []
             results = self._digest([result, changed])
-        window.write("operator", name=name, results=results, **(before or {}))
+        state.write("operator", name=name, results=results, **(before or {}))
 
     def _context(self) -> dict[str, Any]:
         """Where in the program an operator runs: line, module, and in a backward pass its node."""
         inner = callers.above(1)
         node: Any = torch._C._current_autograd_node()
-        context = window.place(observer.user_frame(inner))
+        context = user_code.source(user_code.user_frame(inner))
         if node is not None and not context:  # the engine's thread for a device has no frame
-            context = dict(window.backward_from)
+            context = dict(state.backward_from)
         if modules.stack:
             context["module"] = modules.stack[-1]
         if batches.current is not None:
@@ -124,8 +123,8 @@ class _Seeing(TorchDispatchMode):  # type: ignore[misc]
             context["node"] = node.name()
             forward = self.forward.get(node._sequence_nr(), {})
             # A function of the user's own that runs in the backward pass has lines of its own.
-            is_own = context.get("file") and window.place_of(context) != window.backward_from
-            return context | forward | (window.place_of(context) if is_own else {})
+            is_own = context.get("file") and user_code.source_of(context) != state.backward_from
+            return context | forward | (user_code.source_of(context) if is_own else {})
         # The node of an operator is made just before it runs.
         following = torch.autograd._get_sequence_nr()
         if following > self.next:

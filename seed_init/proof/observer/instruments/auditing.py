@@ -4,7 +4,7 @@
 plan["audit"]   names of its parts; absent: all of them
 """
 
-from seed_init.proof import observer
+from seed_init.proof.observer import core
 from seed_init.proof.observer.audit import (
     children,
     findings,
@@ -20,8 +20,8 @@ from seed_init.proof.observer.audit import (
 
 def start() -> None:
     """Start each part. One that fails is reported, and the others go on."""
-    observer.guarded(findings.start)()
-    asked = observer.plan.get("audit")
+    core.guarded(findings.start)()
+    asked = core.plan.get("audit")
     for part in (generators, libraries, flags, operators, listings, readings, workers, children):
         if asked is None or part.__name__.rpartition(".")[2] in asked:
-            observer.guarded(part.start)()
+            core.guarded(part.start)()

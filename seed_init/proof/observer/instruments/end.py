@@ -11,7 +11,7 @@ import weakref
 from hashlib import sha256
 from typing import Any
 
-from seed_init.proof import observer
+from seed_init.proof.observer import callbacks, core
 from seed_init.proof.observer.tensors import generators
 
 MOST = 4 << 30
@@ -22,8 +22,8 @@ _final: list[dict[str, Any]] = []
 
 def start() -> None:
     """Wait for optimizers, and for the end."""
-    observer.after_import("torch", install)
-    observer.at_end(finish)
+    callbacks.after_import("torch", install)
+    callbacks.at_end(finish)
 
 
 def install() -> None:
@@ -31,7 +31,7 @@ def install() -> None:
     from seed_init.proof.observer.tensors import optimizers
 
     os.register_at_fork(after_in_child=_final.clear)
-    optimizers.watch(observer.guarded(_made))
+    optimizers.watch(core.guarded(_made))
 
 
 def _made(optimizer: Any) -> None:
@@ -42,7 +42,7 @@ def _made(optimizer: Any) -> None:
     # in them lives no longer than it would.
     weakref.finalize(
         optimizer,
-        observer.guarded(undisturbed(_gone)),
+        core.guarded(undisturbed(_gone)),
         os.getpid(),
         optimizers.number(optimizer),
         optimizer.param_groups,
@@ -63,7 +63,7 @@ def _gone(pid: int, number: int, groups: list[Any]) -> None:
         try:
             digests.append(digest(each))
         except Exception as error:
-            observer.unreadable(each, error)
+            core.report_unreadable(each, error)
             digests.append("")
     _final.append({"optimizer": number, "digests": digests})
 
@@ -97,7 +97,7 @@ def _fingerprint(tensor: Any) -> str:
 def finish() -> None:
     """Write the end."""
     final = sorted(_final, key=lambda each: each["optimizer"])
-    observer.journal.write(
+    core.journal.write(
         "end", generators=generators.positions(), final=final, compiled=_is_compiled()
     )
 

@@ -24,8 +24,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from seed_init.hook import children, determinism, settings, status
-from seed_init.proof import observer
+from seed_init.hook import determinism, state, status
+from seed_init.proof.observer import callbacks, core, user_code
 from seed_init.proof.redaction import redaction
 
 MODULES_MOST = 500
@@ -37,18 +37,18 @@ _script = ""
 def start() -> None:
     """Write the first facts, and wait for torch and for the end."""
     global _script
-    kind, name = observer.program()
+    kind, name = user_code.program()
     _script = os.path.abspath(name) if kind == "script" else ""  # noqa: PTH100
-    observer.journal.write("facts", moment="start", **_at_start())
-    observer.after_import("torch", _torch_is_there)
-    observer.at_end(_end)
+    core.journal.write("facts", moment="start", **_at_start())
+    callbacks.after_import("torch", _torch_is_there)
+    callbacks.at_end(_end)
 
 
 def _at_start() -> dict[str, Any]:
-    held = settings.current()
-    rows = [] if held is None else status.settings_in_order(held)
+    settings = state.settings
+    rows = [] if settings.is_off else status.settings_in_order(settings)
     return {
-        "main": children.is_main(),
+        "main": state.is_main(),
         "cwd": os.getcwd(),  # noqa: PTH109  no Path is needed
         "python": _python(),
         "environment": redaction.variables(os.environ),
@@ -68,7 +68,7 @@ def _python() -> dict[str, Any]:
 
 
 def _torch_is_there() -> None:
-    observer.journal.write(
+    core.journal.write(
         "facts",
         moment="torch",
         path=[entry for entry in sys.path if entry],
@@ -79,13 +79,13 @@ def _torch_is_there() -> None:
     import torch
 
     # Called when the program starts CUDA, also in a forked child; at once where it has.
-    torch.cuda._lazy_call(observer.guarded(_cuda_is_there))
+    torch.cuda._lazy_call(core.guarded(_cuda_is_there))
 
 
 def _cuda_is_there() -> None:
     import torch
 
-    observer.journal.write(
+    core.journal.write(
         "facts",
         moment="cuda",
         libraries={"cudnn": _asked(torch.backends.cudnn.version), "nccl": _asked(_nccl)},
@@ -152,7 +152,7 @@ def _flags() -> dict[str, Any]:
     """
     import torch
 
-    from seed_init.libraries import torch as library
+    from seed_init.libraries import torch_flags as library
 
     backends = torch.backends
     matmul = backends.cuda.matmul
@@ -177,7 +177,7 @@ def _flags() -> dict[str, Any]:
         more[f"fp32_precision_{backend}_{operator}"] = partial(
             lambda *of: torch._C._get_fp32_precision_getter(*of), backend, operator
         )
-    flags: dict[str, Any] = library.current()
+    flags: dict[str, Any] = library.now()
     for name, question in more.items():
         try:
             flags[name] = question()
@@ -197,7 +197,7 @@ _PRECISIONS = (
 
 
 def _end() -> None:
-    if not children.is_main():
+    if not state.is_main():
         return
     fields: dict[str, Any] = {"moment": "end", "modules": _modules(), "seeds": _seeds()}
     fields["path"] = [entry for entry in sys.path if entry]
@@ -210,14 +210,14 @@ def _end() -> None:
     # An uncaught exception stays here when it has been printed; SystemExit leaves nothing.
     raised = getattr(sys, "last_value", None)
     fields["raised"] = type(raised).__name__ if raised is not None else None
-    observer.journal.write("facts", **fields)
+    core.journal.write("facts", **fields)
 
 
 def _seeds() -> dict[str, Any]:
     """What seeded this process: see `seed_init.status`."""
-    state = status.status()
+    told = status.status()
     kept = ("seed", "restart", "path", "seeded", "unseeded", "reseeded", "not_covered")
-    return {name: state[name] for name in kept}
+    return {name: told[name] for name in kept}
 
 
 def _modules() -> list[str]:
@@ -228,7 +228,7 @@ def _modules() -> list[str]:
     own = {
         os.path.abspath(file)  # noqa: PTH100
         for file in found
-        if isinstance(file, str) and observer.is_user_file(file)
+        if isinstance(file, str) and user_code.is_user_file(file)
     }
     # torch has modules whose file is a mere name.
     return [file for file in sorted(own) if os.path.isfile(file)][:MODULES_MOST]  # noqa: PTH113

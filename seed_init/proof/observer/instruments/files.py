@@ -18,7 +18,7 @@ import sys
 from _thread import get_ident
 from typing import Any
 
-from seed_init.proof import observer
+from seed_init.proof.observer import callbacks, core
 
 MOST = 10000
 """Paths of each kind that a process notes; beyond that it only counts."""
@@ -41,12 +41,12 @@ _places: tuple[str, ...] = _PLACES
 def start() -> None:
     """Note every file from now on."""
     global _places
-    traces = os.path.abspath(observer.journal.directory)  # noqa: PTH100  as what is opened
+    traces = os.path.abspath(core.journal.directory)  # noqa: PTH100  as what is opened
     own = {sys.prefix, sys.base_prefix, sys.exec_prefix, traces}
     library = os.path.dirname(os.__file__)  # noqa: PTH120
     # In a base interpreter the prefix may be /usr, where the user's data may be as well.
     _places = (*_PLACES, *(f"{place}/" for place in {*own, library} if place not in ("/usr", "/")))
-    note = observer.guarded(_note)
+    note = core.guarded(_note)
 
     def hook(event: str, arguments: tuple[Any, ...]) -> None:
         # Called for every audit event of the process: this comparison is all that most may cost.
@@ -54,8 +54,8 @@ def start() -> None:
             note(*arguments)
 
     sys.addaudithook(hook)
-    observer.after_import("torch", _watch_saving)
-    observer.at_end(_end)
+    callbacks.after_import("torch", _watch_saving)
+    callbacks.at_end(_end)
 
 
 def _note(given: Any, mode: Any, flags: Any) -> None:
@@ -98,7 +98,7 @@ def _write(path: str, writes: bool) -> None:
         fields |= {"size": found.st_size, "changed": found.st_mtime_ns}
     _noted[fields["mode"]] += 1
     if _noted[fields["mode"]] <= MOST:
-        observer.journal.write("file", **fields)
+        core.journal.write("file", **fields)
 
 
 def _watch_saving() -> None:
@@ -108,7 +108,7 @@ def _watch_saving() -> None:
     writer: Any = getattr(serialization, "_open_zipfile_writer_file", None)
     if writer is None:
         return
-    original, note = writer.__init__, observer.guarded(_note)
+    original, note = writer.__init__, core.guarded(_note)
 
     def init(self: Any, name: Any, *arguments: Any, **keywords: Any) -> None:
         note(name, "w", 0)
@@ -120,4 +120,4 @@ def _watch_saving() -> None:
 def _end() -> None:
     more = {mode: max(0, number - MOST) for mode, number in _noted.items()}
     if any(more.values()):
-        observer.journal.write("files", more=more)
+        core.journal.write("files", more=more)

@@ -3,12 +3,12 @@
 
 from typing import Any
 
-from seed_init.proof import observer
+from seed_init.proof.observer import callbacks, core
 
 
 def start() -> None:
     """Wait for torch."""
-    observer.after_import("torch", install)
+    callbacks.after_import("torch", install)
 
 
 def install() -> None:
@@ -16,19 +16,19 @@ def install() -> None:
     import torch
     from torch.optim.optimizer import register_optimizer_step_post_hook
 
-    from seed_init.libraries import torch as library
+    from seed_init.libraries import torch_flags as library
 
     library.follow()
     last: dict[str, str] = {}
 
-    @observer.guarded
+    @core.guarded
     def look() -> None:
-        now = library.current()
+        now = library.now()
         changed = {name: value for name, value in now.items() if last.get(name) != value}
         if changed:
             # Known of the flags that have a setter of Python's own.
             place = next((library.set_at[name] for name in changed if name in library.set_at), None)
-            observer.journal.write("flags", values=changed, place=place if last else None)
+            core.journal.write("flags", values=changed, place=place if last else None)
             last.update(now)
 
     def after(optimizer: Any, arguments: Any, keywords: Any) -> None:
@@ -37,4 +37,4 @@ def install() -> None:
 
     look()
     register_optimizer_step_post_hook(after)
-    observer.at_end(look)
+    callbacks.at_end(look)

@@ -21,7 +21,7 @@ from hashlib import blake2b
 from typing import Any
 
 from seed_init.hook import callers
-from seed_init.proof import observer
+from seed_init.proof.observer import core
 
 IMPORTING = ("importlib", "pkgutil", "zipimport", "pkg_resources", "site")
 """Modules whose listings find code. The import system itself calls `posix.listdir`, not ours."""
@@ -37,12 +37,12 @@ _listdir, _scandir = os.listdir, os.scandir
 
 def start() -> None:
     """Change what the plan names, before user code runs."""
-    if "layout" in observer.plan:
-        scatter(str(observer.plan["layout"]))
-    if "listing" in observer.plan:
-        shuffle_listings(str(observer.plan["listing"]))
-    if "clock" in observer.plan:
-        shift_clock(int(observer.plan["clock"]))
+    if "layout" in core.plan:
+        scatter(str(core.plan["layout"]))
+    if "listing" in core.plan:
+        shuffle_listings(str(core.plan["listing"]))
+    if "clock" in core.plan:
+        shift_clock(int(core.plan["clock"]))
 
 
 SIZE_STEP, SIZE_MOST = 16, 512

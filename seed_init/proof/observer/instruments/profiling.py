@@ -8,8 +8,7 @@ calls, on the CPU and on the device, and its calls.
 import os
 from typing import Any
 
-from seed_init.proof import observer
-from seed_init.proof.observer import keeping
+from seed_init.proof.observer import callbacks, core, keeping
 from seed_init.proof.observer.instruments import timing
 
 WARMUP = 2
@@ -20,9 +19,9 @@ _profiler: Any = None
 
 def start() -> None:
     """Wait for the end of the warm-up, and for the end."""
-    timing.after_step.append(observer.guarded(_step))
-    os.register_at_fork(after_in_child=observer.guarded(_leave_to_parent))
-    observer.at_end(finish)
+    timing.after_step.append(core.guarded(_step))
+    os.register_at_fork(after_in_child=core.guarded(_leave_to_parent))
+    callbacks.at_end(finish)
 
 
 def _leave_to_parent() -> None:
@@ -36,7 +35,7 @@ def _step(number: int) -> None:
     if _profiler is None:
         _begin()
     # The last step is stopped at, and must not begin a new cycle.
-    elif number < observer.plan["steps"]:
+    elif number < core.plan["steps"]:
         _profiler.step()
 
 
@@ -47,7 +46,7 @@ def _begin() -> None:
     activities = [ProfilerActivity.CPU]
     if any(series.is_cuda for series in timing.all_series()):
         activities.append(ProfilerActivity.CUDA)
-    active = max(1, observer.plan["steps"] - WARMUP)
+    active = max(1, core.plan["steps"] - WARMUP)
     _profiler = profile(
         activities=activities, schedule=schedule(wait=0, warmup=WARMUP, active=active)
     )
@@ -61,7 +60,7 @@ def finish() -> None:
     import torch
 
     _profiler.stop()
-    observer.journal.write(
+    core.journal.write(
         "profile",
         operators={
             one.key: {

@@ -18,7 +18,7 @@ from importlib.machinery import EXTENSION_SUFFIXES
 from typing import Any
 
 from seed_init.hook import callers, seeding
-from seed_init.proof import observer
+from seed_init.proof.observer import callbacks, core, user_code
 from seed_init.proof.observer.audit import places, replacing
 
 MOST = 10_000
@@ -32,10 +32,10 @@ _drawn: dict[int, Any] = {}  # by thread: the entropy that NumPy drew last, for 
 
 def start() -> None:
     """Wait for the libraries, and for the end."""
-    observer.after_import("random", _watch_random)
-    observer.after_import("numpy.random", _watch_numpy)
-    observer.after_import("torch", _watch_torch)
-    observer.at_end(_compiled)
+    callbacks.after_import("random", _watch_random)
+    callbacks.after_import("numpy.random", _watch_numpy)
+    callbacks.after_import("torch", _watch_torch)
+    callbacks.at_end(_compiled)
 
 
 def _watch_random() -> None:
@@ -43,7 +43,7 @@ def _watch_random() -> None:
     import random
 
     # First the hook's own stand-in, which does nothing where it finds another one.
-    seeding._watch(dict(seeding.imported_libraries())["random"])
+    dict(seeding.imported_libraries())["random"].watch()
     original, shared = random.Random.seed, random._inst
 
     @callers.like(original)
@@ -125,11 +125,11 @@ def _watch_torch() -> None:
 
 def _note(generator: str, given: Any) -> None:
     # The number first: after the last one that is written, a seed costs nothing.
-    if _written < MOST and not observer.here.observing:
+    if _written < MOST and not core.here.observing:
         _write(generator, given, callers.above(1))
 
 
-@observer.guarded
+@core.guarded
 def _write(generator: str, given: Any, frame: Any) -> None:
     global _written
     if _is_the_hooks(frame):
@@ -139,15 +139,14 @@ def _write(generator: str, given: Any, frame: Any) -> None:
         return
     _written += 1
     from seed_init.proof.observer.closely import batches
-    from seed_init.proof.observer.instruments import window
 
-    observer.journal.write(
+    core.journal.write(
         "seed",
         generator=generator,
         name=places.callee(user, f"{generator}'s seed"),
         given=_shown(given),
         digest=batches.digest(given),
-        **window.place(user),
+        **user_code.source(user),
     )
 
 
@@ -192,4 +191,4 @@ def _compiled() -> None:
             names.add(name.partition(".")[0])
     # A package's compiled part may be a module of its own, with an underscore before its name.
     told = {name for name in names if not name.startswith("_")} or names
-    observer.journal.write("compiled", names=sorted(told - FOLLOWED))
+    core.journal.write("compiled", names=sorted(told - FOLLOWED))

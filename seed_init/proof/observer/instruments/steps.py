@@ -14,7 +14,7 @@ import threading
 from typing import Any
 
 from seed_init.hook import callers
-from seed_init.proof import observer
+from seed_init.proof.observer import callbacks, core
 from seed_init.proof.observer.capturing import is_capturing
 from seed_init.proof.observer.tensors import generators
 
@@ -37,9 +37,9 @@ if TYPE_CHECKING:
 
 def start() -> None:
     """Wait for torch, and for the end."""
-    observer.after_import("torch", install)
+    callbacks.after_import("torch", install)
     # Now, so that it comes before what the instruments after this one do at the end.
-    observer.at_end(finish)
+    callbacks.at_end(finish)
 
 
 def install() -> None:
@@ -52,17 +52,18 @@ def install() -> None:
     # torch.optim is loaded by torch itself; these modules only now.
     from seed_init.proof.observer.tensors import optimizers
     from seed_init.proof.observer.tensors.fingerprints import undisturbed
+    from seed_init.proof.observer.torch_hooks import unless_compiling
 
     global _steps
     _steps = steps = Steps()
 
     def hook(function: "Callable[..., None]") -> Any:
-        return unless_compiling(observer.guarded(undisturbed(function)))
+        return unless_compiling(core.guarded(undisturbed(function)))
 
     register_optimizer_step_pre_hook(hook(steps.before))
     register_optimizer_step_post_hook(hook(steps.after))
     _watch_backward(hook(steps.backward))
-    os.register_at_fork(after_in_child=observer.guarded(steps.leave_to_parent))
+    os.register_at_fork(after_in_child=core.guarded(steps.leave_to_parent))
     optimizers.watch()
     _watch_exit()
 
@@ -80,7 +81,7 @@ def finish() -> None:
 
 def _watch_exit() -> None:
     """Write what is still on a device before os._exit, which runs nothing at the end."""
-    original, flush = os._exit, observer.guarded(finish)
+    original, flush = os._exit, core.guarded(finish)
 
     @callers.like(original)
     def _exit(status: int) -> None:
@@ -90,38 +91,20 @@ def _watch_exit() -> None:
     os._exit = _exit
 
 
-def unless_compiling(hook: Any) -> Any:
-    """A hook of PyTorch's that does nothing, and breaks no graph, while Dynamo compiles."""
-    import torch
-
-    def outside(*arguments: Any) -> None:
-        # Dynamo takes this for a constant, and nothing of us gets into its graph.
-        if torch.compiler.is_compiling():
-            return
-        hook(*arguments)
-
-    return outside
-
-
 def _watch_backward(seen: Any) -> None:
     import torch
+
+    from seed_init.proof.observer.torch_hooks import readable_twice
 
     original = torch.autograd.backward
 
     @callers.like(original)
     def backward(tensors: Any, *arguments: Any, **keywords: Any) -> None:
-        tensors = at_once(tensors)
+        tensors = readable_twice(tensors)
         seen(tensors)
         original(tensors, *arguments, **keywords)
 
     torch.autograd.backward = backward
-
-
-def at_once(tensors: Any) -> Any:
-    """The roots of a backward pass as what can be looked at twice: an iterator cannot."""
-    import torch
-
-    return tensors if isinstance(tensors, (torch.Tensor, tuple, list)) else tuple(tensors)
 
 
 class Table:
@@ -182,7 +165,7 @@ class Steps:
 
         self.followed: ByIdentity[Followed] = ByIdentity()
         self.losses: dict[int, list[Loss]] = {}  # by thread
-        self.pending = Pending(observer.plan.get("batch", BATCH))
+        self.pending = Pending(core.plan.get("batch", BATCH))
 
     def leave_to_parent(self) -> None:
         """Begin anew in a forked child, which writes a file of its own, and free nothing."""
@@ -238,7 +221,7 @@ class Steps:
                 try:
                     loss = _loss(root)
                 except Exception as error:
-                    observer.unreadable(root, error)
+                    core.report_unreadable(root, error)
                     continue
                 if loss is not None:
                     losses.append(loss)

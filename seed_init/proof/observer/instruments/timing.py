@@ -19,9 +19,8 @@ from collections.abc import Callable
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
-from seed_init.hook import children
-from seed_init.proof import observer
-from seed_init.proof.observer import keeping
+from seed_init.hook import state
+from seed_init.proof.observer import callbacks, core, keeping
 from seed_init.proof.observer.capturing import is_capturing
 from seed_init.proof.observer.tensors import generators
 
@@ -31,20 +30,20 @@ GRACE = 2.0
 
 def start() -> None:
     """Wait for torch, and for the end."""
-    observer.after_import("torch", install)
-    observer.at_end(finish)
+    callbacks.after_import("torch", install)
+    callbacks.at_end(finish)
 
 
 def install() -> None:
     """Follow every optimizer of this process."""
     from torch.optim.optimizer import register_optimizer_step_post_hook
 
-    from seed_init.proof.observer.instruments.steps import unless_compiling
     from seed_init.proof.observer.tensors import optimizers
+    from seed_init.proof.observer.torch_hooks import unless_compiling
 
     optimizers.watch()
-    os.register_at_fork(after_in_child=observer.guarded(_leave_to_parent))
-    register_optimizer_step_post_hook(unless_compiling(observer.guarded(_after)))
+    os.register_at_fork(after_in_child=core.guarded(_leave_to_parent))
+    register_optimizer_step_post_hook(unless_compiling(core.guarded(_after)))
 
 
 def _leave_to_parent() -> None:
@@ -77,7 +76,7 @@ class Series:
         self.optimizer = weakref.ref(optimizer)
         self.digest = ""
         # Its own list of groups, so that what is in them lives no longer than it would.
-        gone = observer.guarded(self._gone)
+        gone = core.guarded(self._gone)
         weakref.finalize(optimizer, gone, os.getpid(), optimizer.param_groups)
         self.calls = 0
         self.marks: list[Mark] = []
@@ -130,13 +129,13 @@ def _after(optimizer: Any, arguments: Any, keywords: Any) -> None:
     if series is None:
         series = _series[number] = Series(optimizer)
     series.calls += 1
-    past = series.calls - observer.plan["warmup"]
+    past = series.calls - core.plan["warmup"]
     if past < 0:
         return
     series.mark()
     for function in after_step:
         function(past)
-    if past >= observer.plan["steps"]:
+    if past >= core.plan["steps"]:
         _end()
 
 
@@ -147,14 +146,14 @@ after_step: "list[Callable[[int], None]]" = []
 def _end() -> None:
     finish()
     _end_workers()
-    if children.rank() is not None:
+    if state.rank() is not None:
         time.sleep(GRACE)
-    observer.end_process()
+    callbacks.end_process()
 
 
 def _end_workers() -> None:
     """End the children that multiprocessing would end at exit, such as a DataLoader's workers."""
-    modules: list[Any] = list(children.modules.values())
+    modules: list[Any] = list(state.copies.values())
     for module in modules:
         for child in module.active_children():
             child.terminate()
@@ -173,7 +172,7 @@ def finish() -> None:
         return
     if series is not None and series.is_cuda:
         torch.cuda.synchronize(series.device)
-    observer.journal.write(
+    core.journal.write(
         "timing",
         calls=series.calls if series is not None else 0,
         seconds=series.seconds() if series is not None else [],
@@ -213,9 +212,10 @@ def _resident() -> int | None:
 
 
 def _flags() -> dict[str, str]:
-    from seed_init.libraries import torch as library
+    from seed_init.libraries import torch_flags as library
 
-    return library.current()
+    workspace = os.environ.get("CUBLAS_WORKSPACE_CONFIG")
+    return library.now() | ({"CUBLAS_WORKSPACE_CONFIG": workspace} if workspace else {})
 
 
 def _machine(torch: Any) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from seed_init.proof import observer
+from seed_init.proof.observer import core
 from seed_init.proof.observer.tensors.fingerprints import MASK
 from seed_init.proof.observer.tensors.vectors import Held, Vector
 
@@ -58,7 +58,7 @@ class Event:
             fields[name] = vector.encoded()
         if "call" in fields:
             fields["loss"] = [loss.encoded() for loss in self.losses]
-        observer.journal.write(kind, **fields)
+        core.journal.write(kind, **fields)
 
 
 class Pending:

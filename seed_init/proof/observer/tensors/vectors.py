@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from seed_init.proof import observer
+from seed_init.proof.observer import core
 from seed_init.proof.observer.tensors import fingerprints
 from seed_init.proof.trace import journal
 
@@ -135,7 +135,7 @@ class Group:
         try:
             self._compute(these, out)
         except Exception as error:
-            observer.unreadable(these[0], error)
+            core.report_unreadable(these[0], error)
             out.fill_(journal.UNREADABLE)
 
     def _compute(self, these: list[Any], out: torch.Tensor) -> None:
