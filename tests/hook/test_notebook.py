@@ -13,6 +13,7 @@ import pytest
 
 from harness.interpreters import link_copy
 from harness.processes import output, run
+from harness.waiting import until
 
 from .kernels import Kernel, configure_ipython, kernel
 from .support import program
@@ -650,10 +651,7 @@ def test_a_failure_to_seed_ends_the_kernel(start: Start, tmp_path: Path) -> None
     one = start(CELLS)
     one.printed("import seed_init.libraries.stdlib as library\nlibrary._seed = None")
     one.client.execute("print('user code ran')")
-    deadline = time.monotonic() + 30
-    while one.manager.is_alive() and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert not one.manager.is_alive()
+    until("the end of the kernel", lambda: not one.manager.is_alive())
     assert one.manager.provisioner.process.returncode == 78
     assert "seed_init: seeding failed with TypeError" in (tmp_path / "home-0/log").read_text()
 
