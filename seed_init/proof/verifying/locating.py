@@ -66,7 +66,7 @@ def locate(coarse: Difference, seen: list[list[Process]], rerun: Rerun) -> Diffe
         found = _first(looks)
         if found is None:
             if seed is None:
-                trail.append(_told_equal(len(looks), coarse, operators))
+                trail.append(_seen_equal(len(looks), coarse, operators))
             continue
         again, fine = found
         if coarse.step is None and again is not None and again.step is not None:
@@ -96,7 +96,7 @@ MOST_NAMED = 12
 """Compiled packages that are named."""
 
 
-def _told_equal(count: int, coarse: Difference, operators: bool) -> str:
+def _seen_equal(count: int, coarse: Difference, operators: bool) -> str:
     if coarse.step is not None:
         return f"{count} reruns of that step were equal to each other"
     looked = ["seeds", "draws", *(["operators"] if operators else [])]

@@ -69,7 +69,7 @@ class Outcome:
     ended: float
     closer: bool
 
-    def told(self) -> VerifiedRun:
+    def summary(self) -> VerifiedRun:
         """What the result of the verification has of it."""
         condition = self.run.condition
         return VerifiedRun(
