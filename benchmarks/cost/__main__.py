@@ -16,7 +16,7 @@ from benchmarks.cost.arms import GROUPS, Arm
 from benchmarks.cost.pythons import Failed, Interpreters, execute, make_interpreters, packages
 from harness import interpreters
 from seed_init.proof.cost.measuring import LEAST_STEPS
-from seed_init.proof.running.runner import ending_on_signals
+from seed_init.proof.running.signals import ending_on_signals
 
 MODELS = ("resnet", "unet", "transformer", "lstm", "gnn", "embedding_bag", "attention", "ctc")
 """As in models.py, which is not imported here: it imports torch."""

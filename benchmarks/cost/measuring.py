@@ -74,7 +74,7 @@ def measure(
         choices=tuple(arm.name for arm in arms),
         timeout=TIMEOUT,
         environment={**pythons.environment(pythons.hooked), "SEED": SEED},
-        place=pythons.scratch,
+        cwd=pythons.scratch,
     )
     try:
         with Models(pythons, request, say) as models:

@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -34,7 +33,7 @@ def run(
         options: of `runner.run`.
     """
     options.setdefault("plan", {"instruments": []})
-    options.setdefault("place", place)
+    options.setdefault("cwd", place)
     return runner.run(
         [str(word) for word in command],
         condition or conditions.base(),
@@ -42,6 +41,10 @@ def run(
         environment=environment_of(command[0], {"SEED": "7", **(env or {})}),
         **options,
     )
+
+
+def stdout(done: runner.Run) -> bytes:
+    return done.stdout_file.read_bytes()
 
 
 def starting(source: str, place: Path, **options: Any) -> "subprocess.Popen[str]":
@@ -76,16 +79,6 @@ def with_variable(text: str) -> list[int]:
             if text.encode() in told and int(entry.name) != os.getpid():
                 found.append(int(entry.name))
     return found
-
-
-def wait_until(what: Any, patience: float = 60) -> Any:
-    """What a function returns when that is true at last; fails after `patience` seconds."""
-    until = time.monotonic() + patience
-    while time.monotonic() < until:
-        if got := what():
-            return got
-        time.sleep(0.02)
-    raise AssertionError("it did not come to that")
 
 
 def are_gone(pids: Iterable[int]) -> bool:

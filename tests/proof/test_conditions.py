@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 
 from harness.processes import output
+from harness.waiting import until
 from seed_init.proof.running import busy_cpus, conditions
 from seed_init.proof.running.conditions import Condition
 
-from .support import are_gone, kill, run, starting, wait_until, with_variable
+from .support import are_gone, kill, run, starting, stdout, with_variable
 
 SENSITIVE = """
 import json, os, random, sys, tempfile, time
@@ -81,7 +82,7 @@ def told(
 ) -> Any:
     done = run(place, python, "-c", source, condition=condition, **options)
     assert done.status == 0, done.last_errors()
-    return json.loads(done.stdout)
+    return json.loads(stdout(done))
 
 
 needs_layout = pytest.mark.skipif(
@@ -148,9 +149,9 @@ def test_the_hash_seed_is_fixed_where_the_user_has_none_and_is_the_users_otherwi
         ("4294967295", "4294967295", "0"),
     ):
         env = {"PYTHONHASHSEED": given}
-        assert run(place, *show, env=env).stdout.decode().strip() == base
+        assert stdout(run(place, *show, env=env)).decode().strip() == base
         done = run(place, *show, env=env, condition=changing(conditions.HASH_SEED))
-        assert done.stdout.decode().strip() == changed
+        assert stdout(done).decode().strip() == changed
 
 
 LISTING = """
@@ -435,7 +436,8 @@ def test_load_is_there_on_every_cpu_and_gone_when_the_block_ends() -> None:
         assert len(pids) == busy_cpus.cpus()
         assert not are_gone(pids)
         for pid in pids:  # busy: its time on a CPU grows
-            wait_until(lambda pid=pid: int(Path(f"/proc/{pid}/stat").read_text().split()[13]) > 2)
+            stat = Path(f"/proc/{pid}/stat")
+            until("work", lambda stat=stat: int(stat.read_text().split()[13]) > 2)
     assert are_gone(pids)
 
 
@@ -454,7 +456,7 @@ with Load() as load:
         assert len(pids) == busy_cpus.cpus() and not are_gone(pids)
         process.kill()
         process.wait()
-        wait_until(lambda: are_gone(pids))
+        until("their end", lambda: are_gone(pids))
     finally:
         kill(pids)
         process.communicate()

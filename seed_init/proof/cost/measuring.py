@@ -14,11 +14,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from seed_init.hook import state
 from seed_init.proof.auditing import collecting
 from seed_init.proof.cost.choices import CHOICES, REFERENCE, Choice
 from seed_init.proof.redaction.secret_texts import without_secrets
-from seed_init.proof.running import commands, conditions, runner, workspace
+from seed_init.proof.running import conditions, requests, runner, workspace
 from seed_init.proof.trace import journal, record_parts
 from seed_init.proof.trace.journal import Process
 
@@ -42,30 +41,20 @@ Progress = Callable[[str], None]
 
 
 @dataclass(frozen=True)
-class Request:
+class Request(requests.Request):
     """What is to be measured.
 
     Attributes:
-        command: the user's command.
         steps: optimizer steps that are timed in each run.
         warmup: steps before them.
         repeats: rounds.
         choices: names of those that are offered; `off` is always measured.
-        stdin: a file that every run reads; /dev/null if None.
-        timeout: seconds for each run.
-        environment: the user's; this process's if None.
-        place: the runs' working directory; this process's if None.
     """
 
-    command: tuple[str, ...]
     steps: int = 50
     warmup: int = 10
     repeats: int = 3
     choices: tuple[str, ...] = tuple(CHOICES)
-    stdin: Path | None = None
-    timeout: float | None = None
-    environment: Mapping[str, str] | None = None
-    place: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -145,7 +134,7 @@ class Measurer:
 
     Raises:
         commands.CannotStart: there is no such command.
-        runner.Ended: a signal came.
+        signals.Ended: a signal came.
     """
 
     def __init__(
@@ -160,8 +149,9 @@ class Measurer:
         self.environment = record_parts.environment_of_runs("cost", request.environment)
         # A failure is told by the last line on stderr, which should be the program's.
         self.environment["SEED_INIT_LOG"] = "quiet"
-        self.place = request.place or Path.cwd()
-        self.result = Measurements(request, _seed_of(self.environment))
+        self.cwd = request.cwd or Path.cwd()
+        seed = requests.seed_of(self.environment)
+        self.result = Measurements(request, None if seed == "off" else seed)
         self._runs = 0
         self._planned = 0
         self._open = contextlib.ExitStack()
@@ -204,7 +194,7 @@ class Measurer:
                 self._shorten(timing["calls"])
                 uses_cuda = uses_cuda or bool(timing["machine"]["gpus"])
                 self.result.machine = self.result.machine or timing["machine"]
-            found = collecting.relative(collecting.collect(processes), self.place)
+            found = collecting.relative(collecting.collect(processes), self.cwd)
             self.result.operators[name] = [one for one in found if one.kind == "operator"]
         return uses_cuda
 
@@ -294,7 +284,7 @@ class Measurer:
             plan={"warmup": self.request.warmup, "steps": self.request.steps, **plan},
             stdin=self.request.stdin,
             environment=choice.environment(self.environment),
-            place=self.place,
+            cwd=self.cwd,
             timeout=self.request.timeout,
             # As at a shell's prompt: one layout for all might suit one choice and not another.
             layout="any",
@@ -306,13 +296,6 @@ class Measurer:
     def _tell(self, told: str, passed: float) -> None:
         assert self.progress is not None
         self.progress(f"{told}, {passed:.0f} s")
-
-
-def _seed_of(environment: Mapping[str, str]) -> str | None:
-    """SEED of the runs, from the environment or the defaults file; None where nothing is seeded."""
-    given = environment.get("SEED", "").strip()
-    seed = given or state.settings.values.get("SEED")
-    return None if seed == "off" else seed
 
 
 def _timing(processes: list[Process]) -> "dict[str, Any] | None":
@@ -381,6 +364,3 @@ def _raised(run: runner.Run) -> str | None:
         if found:
             return before.split()[-1]
     return None
-
-
-__all__ = ["CannotMeasure", "Measured", "Measurements", "Measurer", "Request", "Sample", "commands"]

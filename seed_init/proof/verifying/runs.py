@@ -2,13 +2,13 @@
 """The runs of one verification: makes them, and keeps what each of them left."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from seed_init.proof.comparing import written_files
-from seed_init.proof.running import commands, conditions, runner
+from seed_init.proof.running import commands, conditions, requests, runner
 from seed_init.proof.running.conditions import Condition
 from seed_init.proof.trace import journal, record_parts, records
 from seed_init.proof.trace.journal import Process
@@ -19,33 +19,23 @@ Progress = Callable[[str], None]
 
 
 @dataclass(frozen=True)
-class Request:
+class Request(requests.Request):
     """What is to be proven.
 
     Attributes:
-        command: the user's command.
         runs: how many observed runs are compared, at least 2.
         perturb: change what must not matter in the runs after the first.
         ignore_output: regular expressions of lines of standard output that are not compared.
         files: patterns of files that the command writes and that are compared.
         locate: rerun the step at which the runs part.
-        stdin: a file that every run reads; /dev/null if None.
-        timeout: seconds for each run.
-        environment: of the runs; this process's if None.
-        cwd: their working directory; this process's if None.
         records: a directory that gets the record of each run, with the verdict in it; it is made.
     """
 
-    command: tuple[str, ...]
     runs: int = 2
     perturb: bool = True
     ignore_output: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
     locate: bool = True
-    stdin: Path | None = None
-    timeout: float | None = None
-    environment: Mapping[str, str] | None = None
-    cwd: Path | None = None
     records: Path | None = None
 
 
@@ -131,7 +121,7 @@ class Runs:
             plan=plan or (records.PLAN if self.request.records else journal.DEFAULT_PLAN),
             stdin=self.request.stdin,
             environment=self.environment,
-            place=self._cwd,
+            cwd=self._cwd,
             timeout=self.request.timeout,
             progress=self._teller(number, condition, why),
         )

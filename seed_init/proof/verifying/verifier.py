@@ -10,12 +10,11 @@ and then the step is looked at closely (`locating`).
 from pathlib import Path
 from typing import Any
 
-from seed_init.hook import state
 from seed_init.proof.comparing import causes, output_lines
 from seed_init.proof.comparing.difference import Difference
 from seed_init.proof.redaction import redaction
 from seed_init.proof.redaction.secret_texts import without_secrets
-from seed_init.proof.running import conditions, runner, workspace
+from seed_init.proof.running import commands, conditions, requests, runner, workspace
 from seed_init.proof.running.conditions import Condition
 from seed_init.proof.trace import journal, records
 from seed_init.proof.trace.journal import Process
@@ -53,7 +52,7 @@ def verify(request: Request, progress: Progress | None = None) -> Verification:
     Raises:
         commands.CannotStart: there is no such command.
         output_lines.BadPattern: `ignore_output` has one that is no regular expression.
-        runner.Ended: a signal came.
+        signals.Ended: a signal came.
         OSError: there is no place for traces.
     """
     output_lines.patterns(request.ignore_output)
@@ -68,7 +67,7 @@ def verify(request: Request, progress: Progress | None = None) -> Verification:
 
 def _judged(runs: Runs) -> Verification:
     """The verdict, and where the runs part."""
-    made = Verification(IDENTICAL, runs.request.command, _seed(runs))
+    made = Verification(IDENTICAL, runs.request.command, requests.seed_of(runs.environment))
     try:
         _prove(runs)
     except Parted as parted:
@@ -77,7 +76,7 @@ def _judged(runs: Runs) -> Verification:
             attributed = attribute(runs, parted)
             made.broke_equality = attributed.broke
             made.difference = _explained(runs, attributed)
-        except (OSError, journal.Unreadable, runner.CannotStart) as error:
+        except (OSError, journal.Unreadable, commands.CannotStart) as error:
             # That they differ is known, and may have taken hours: a full disk changes nothing.
             made.difference.trail.append(f"no closer look: {_reason(error)}")
     except _Failed as failed:
@@ -108,12 +107,6 @@ def _compare(runs: Runs, first: Outcome, second: Outcome) -> None:
         raise Parted(first, second, difference)
 
 
-def _seed(runs: Runs) -> str | None:
-    """The seed of the runs: what the environment says, or the defaults file."""
-    seed = runs.environment.get("SEED", "").strip()
-    return seed or state.settings.values.get("SEED")
-
-
 def _explained(runs: Runs, attributed: Attributed) -> Difference:
     """Where the runs part, as closely as that can be seen, and what to do about it."""
     first, second, difference = attributed.first, attributed.second, attributed.difference
@@ -128,7 +121,7 @@ def _explained(runs: Runs, attributed: Attributed) -> Difference:
     difference.runs = [first.name, second.name]
     difference.trail += runs.inherited(second)
     difference.remedies = causes.remedies(difference, attributed.broke)
-    if _seed(runs) in (None, "off"):
+    if requests.seed_of(runs.environment) in (None, "off"):
         difference.remedies.insert(0, causes.NOT_SEEDED)
     return difference
 
