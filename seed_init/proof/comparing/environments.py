@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which facts of two environments could explain that the bits of runs differ, likeliest first.
+"""Facts of two environments that could explain different bits are named, likeliest first.
 
 Evidence for the order and the reasons: what changes trained bits by itself (seed, settings, code,
 versions of kernels, hardware that chooses other kernels, numbers of threads) comes before what may

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What differs between two runs, step by step, and what of it comes first."""
+"""Two runs are compared step by step, and what differs first is named."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

@@ -162,7 +162,7 @@ def _merged(
         # It arose outside of every step, so no step is named.
         fine.step = None
     if coarse.level == "trace":
-        # That one of them goes on is what differs; the line only shows where.
+        # The real difference is that one run makes more steps. The source line is only a hint.
         fine.level, fine.text = "trace", f"{coarse.text}; {fine.text}"
     for name in ("tensor", "generator", "values"):
         if getattr(fine, name) is None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The runs of one verification: makes them, and keeps what each of them left."""
+"""This module makes the runs of a verification, and keeps what each of them left."""
 
 import time
 from collections.abc import Callable

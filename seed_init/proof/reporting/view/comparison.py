@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A record beside the first one of a report: where they part, and what of each step differs."""
+"""A record is compared with the first one of a report: where they part, and each step."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a report shows, put together from its parts.
+"""The parts of a report are put together here.
 
 Several records are compared with the first one, step by step. A single record shows the verdict
 that it holds, if it was made by a verification.
