@@ -137,5 +137,6 @@ def test_what_the_schema_does_not_require_need_not_be_there_and_a_later_field_do
     difference = {"first_observed": "first observed: x", "source": {"file": "a.py", "line": 3}}
     found = Difference.from_json(difference)
     assert (str(found.source), found.step, found.trail) == ("a.py:3", None, [])
+    assert found.first_observed == "first observed: x"
     finding = Finding.from_json({"kind": "clock", "what": "time.time", "line": None, "file": None})
     assert (finding.line, finding.file, finding.count) == (0, "", 1)
