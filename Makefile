@@ -10,8 +10,8 @@ include versions.env
 # What the environment, the command line of make, or nobody has set.
 export SEED DETERMINISM JUPYTER_PORT
 
-PYTHON_FILES := seed_init image tests benchmarks examples entrypoint/seed-init-healthcheck \
-	entrypoint/ssh_keys.py
+PYTHON_FILES := conftest.py seed_init image harness tests benchmarks examples entrypoint/seed-init-healthcheck \
+	entrypoint/ssh_keys.py tools/*.py
 SHELL_FILES := tools/*.sh tests/standin/*.sh entrypoint/seed-init-entrypoint \
 	entrypoint/seed-init-notebook entrypoint/seed-init-ssh image/seed-init image/login.sh image/root.sh \
 	examples/team/*.sh .ci/run
@@ -40,9 +40,18 @@ BUILD_ARGS := $(foreach name,BASE_IMAGE BASE_DIGEST EXPECT_TORCH EXPECT_CUDA EXP
 	$(if $(filter undefined,$(origin $(name))),,--build-arg $(name)=$($(name)))) \
 	--build-arg REVISION=$(shell git rev-parse HEAD 2>/dev/null || echo unknown)
 
+# Three lanes: harness/lanes.py says what is in each, and what PYTEST_ARGS=--rotation=N is.
 .PHONY: test
-test: lint ## run every test that this machine can run (installs into .venv)
-	@SEED_INIT=0 .venv/bin/python -m pytest $(PYTEST_ARGS)
+test: lint ## run the tests, of each catalogue of cases a share, in 15 minutes (installs into .venv)
+	@SEED_INIT=0 .venv/bin/python -m pytest --lane=test $(PYTEST_ARGS)
+
+.PHONY: test-all
+test-all: lint ## run every test that this machine can run, and hold each folder to its budget
+	@SEED_INIT=0 .venv/bin/python -m pytest --lane=all $(PYTEST_ARGS)
+
+.PHONY: test-fast
+test-fast: venv ## run what starts neither torch nor a container, in 90 seconds
+	@SEED_INIT=0 .venv/bin/python -m pytest --lane=fast $(PYTEST_ARGS)
 
 # Where the torch is not that of .venv: make test-gpu PYTHON=/opt/conda/bin/python3
 .PHONY: test-gpu
@@ -84,6 +93,14 @@ bench: venv ## print what the hook costs, with the machine it ran on
 bench-cost: venv ## measure what determinism costs, beside its peers; writes docs/cost (COST_ARGS=…)
 	@tools/peers.sh
 	@SEED_INIT=0 .venv/bin/python -m benchmarks.cost $(COST_ARGS)
+
+# The wheel is built from the sdist, with the setuptools of .venv.
+.PHONY: dist
+dist: venv ## build the wheel and the sdist into dist/, and try the wheel with every Python at hand
+	@rm -rf dist build seed_init.egg-info
+	@.venv/bin/uv build --quiet --offline --no-build-isolation --python .venv/bin/python --out-dir dist
+	@SEED_INIT=0 SEED_INIT_DIST=dist .venv/bin/python -m pytest -n 0 tests/packaging/test_distributions.py
+	@ls -l dist
 
 .PHONY: clean
 clean: ## remove .venv and caches; images stay

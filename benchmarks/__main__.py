@@ -11,7 +11,6 @@ from benchmarks import (
     forks,
     image,
     imports,
-    machine,
     operators,
     products,
     programs,
@@ -19,6 +18,7 @@ from benchmarks import (
     switches,
     trace,
 )
+from harness import machine
 
 PARTS = {
     "startup": startup.main,

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks import interpreters
+from harness import interpreters
 
 SEEDS = (0, 1, 2, 3, 7, 42)
 

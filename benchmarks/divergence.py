@@ -1,6 +1,6 @@
 """What `seed-init verify` makes of programs whose answer is known: caught, located, false alarms.
 
-The programs and their answers are those of tests/divergence.
+The programs and their answers are those of harness/divergence.
 """
 
 import sys
@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks import interpreters
-from tests.divergence import bit_flips, running
-from tests.divergence.catalogue import CASES, Case, mistakes
+from harness import interpreters
+from harness.divergence import bit_flips, running
+from harness.divergence.catalogue import CASES, Case, mistakes
 
 AT_ONCE = 2
 FLIPS = 100

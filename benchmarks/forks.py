@@ -10,8 +10,8 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from benchmarks import interpreters
 from benchmarks.interleaved import Arm
+from harness import interpreters
 
 ROUNDS = 9
 FORKS = {

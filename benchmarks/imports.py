@@ -3,8 +3,8 @@
 import tempfile
 from pathlib import Path
 
-from benchmarks import interpreters
 from benchmarks.interleaved import Arm, measure, report
+from harness import interpreters
 
 ROUNDS = 45
 

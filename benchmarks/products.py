@@ -11,7 +11,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks import interpreters
+from harness import interpreters
 
 INHERITED = ("LD_PRELOAD", "CUDA_VISIBLE_DEVICES")
 """What a run takes from this process's environment, beside LD_LIBRARY_PATH."""

@@ -1,4 +1,4 @@
-"""Which of the programs in tests/programs repeat: with nothing, by the usual means, by the hook.
+"""Which of the programs in harness/programs repeat: with nothing, by the usual means, by the hook.
 
 Each means is used as its documentation says: lines that belong at the top of a program are put
 there in a copy of it.
@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 
-from benchmarks import interpreters
-from tests.programs import running
-from tests.programs.catalogue import PROGRAMS, Program
+from harness import interpreters
+from harness.programs import running
+from harness.programs.catalogue import PROGRAMS, Program
 
 RUNS = 3
 AT_ONCE = 2
@@ -102,7 +102,7 @@ def row(program: Program, arms: Sequence[Arm], place: Path) -> list[Cell]:
 
 def source(program: Program, arm: Arm, place: Path) -> Path:
     """The file that an arm runs: the program's own, or a copy with the arm's lines in it."""
-    original = running.HERE / program.file
+    original = running.SCRIPTS / program.file
     if not arm.lines:
         return original
     place.mkdir(exist_ok=True)

@@ -8,8 +8,8 @@ import py_compile
 import tempfile
 from pathlib import Path
 
-from benchmarks import interpreters
 from benchmarks.interleaved import Arm, measure, report
+from harness import interpreters
 
 ROUNDS = 500
 

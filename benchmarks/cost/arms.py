@@ -2,12 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
-from seed_init.proof.cost.choices import SWITCHES, Choice
+from seed_init.proof.cost.choices import REFERENCE, SWITCHES, Choice
 
 SEED = "7"
-BASE = "off"
+BASE = REFERENCE
 """The arm that the others are compared with."""
+
+UNSEEDED = {"SEED": "off", "DETERMINISM": "off"}
+"""The hook then seeds nothing and sets no flag: what times the steps is all that it brings."""
 
 
 @dataclass(frozen=True)
@@ -19,7 +23,6 @@ class Arm:
         title: in the tables.
         group: "levels", "switches" or "peers".
         environment: what is set for it.
-        hooked: by an interpreter with the hook of seed_init.
         needs_cuda: the switch does nothing on the CPU.
         lines: what its documentation says to put at the top of a program.
         package: the distribution that the lines come from, if any.
@@ -28,11 +31,33 @@ class Arm:
     name: str
     title: str
     group: str
-    environment: dict[str, str] = field(default_factory=dict)
-    hooked: bool = True
+    environment: dict[str, str] = field(default_factory=lambda: dict(UNSEEDED))
     needs_cuda: bool = False
     lines: str = ""
     package: str = ""
+
+    @property
+    def hooked(self) -> bool:
+        """Whether the arm is one of seed_init's own, which starts with the hook."""
+        return self.environment != UNSEEDED
+
+    @property
+    def choice(self) -> Choice:
+        """The arm as `seed-init cost` measures it."""
+        return Choice(self.name, self.environment, self.needs_cuda)
+
+    def to_json(self, version: str | None, not_run: str | None) -> dict[str, Any]:
+        """What a result says of the arm.
+
+        Args:
+            version: of the package that the lines come from, if any.
+            not_run: why the arm is not run here; None where it is.
+        """
+        return {
+            **{"title": self.title, "group": self.group, "environment": self.environment},
+            **{"lines": self.lines, "lines_of_code": self.lines_of_code()},
+            **{"package": self.package, "version": version, "not_run": not_run},
+        }
 
     def lines_of_code(self) -> int:
         """How many lines a user has to add. `import torch` is there already."""
@@ -59,7 +84,7 @@ SMALL_WORKSPACE = Choice(
 
 
 def peer(name: str, title: str, package: str, lines: str) -> Arm:
-    return Arm(name, title, "peers", hooked=False, lines=lines, package=package)
+    return Arm(name, title, "peers", lines=lines, package=package)
 
 
 RECIPE = """\
@@ -114,9 +139,8 @@ seedbank.initialize(7)
 ARMS: dict[str, Arm] = {
     arm.name: arm
     for arm in (
-        Arm("none", "no hook, no seed", "levels", hooked=False),
+        Arm("none", "no seed", "levels"),
         level("off", "off", "`off`"),
-        level("off-again", "off", "`off` again"),
         level("fast", "fast", "`fast`"),
         level("warn", "warn", "`warn`"),
         level("strict", "strict", "`strict`"),

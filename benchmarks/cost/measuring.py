@@ -1,100 +1,87 @@
-"""Measure the arms against each other, in rounds and in random order."""
+"""Measure the arms against each other: the steps of a model, and the start of a process."""
 
 import random
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from benchmarks import interleaved
-from benchmarks.cost import ratios
-from benchmarks.cost.arms import ARMS, BASE, Arm
-from benchmarks.cost.running import Failed, Interpreters, execute, train
-
-WORTH_A_PROFILE = 1.03
-"""Where `warn` costs more than this, the operators that cost it are looked for."""
-PROFILED_STEPS = 20
-
-Cell = dict[str, Any]
-"""One model under one arm, over all rounds: step_ms (the median of each), peak_bytes, digests,
-warned, flags, and failed: the reason, or None."""
+from benchmarks.cost.arms import ARMS, SEED, Arm
+from benchmarks.cost.pythons import TIMEOUT, Failed, Interpreters, execute
+from seed_init.proof.cost import judging
+from seed_init.proof.cost.choices import Choice
+from seed_init.proof.cost.measuring import CannotMeasure, Measurer, Request
 
 Say = Callable[[str], None]
+
+
+class Models(Measurer):
+    """Measures a model with every arm. Each arm has a copy of the program, with its lines.
+
+    Args:
+        pythons: the interpreters.
+        request: what to measure. Its command begins with `python3 train.py`.
+        say: told what is being run.
+    """
+
+    def __init__(self, pythons: Interpreters, request: Request, say: Say) -> None:
+        self.pythons = pythons
+        self.said = ""
+        choices = {arm.name: arm.choice for arm in ARMS.values()}
+        super().__init__(request, lambda told: self.tell(told, say), choices)
+
+    def command(self, choice: Choice) -> tuple[str, ...]:
+        """The program of the arm, with the same options for all."""
+        python, _, *options = self.request.command
+        return (python, self.pythons.program(ARMS[choice.name]), *options)
+
+    def tell(self, told: str, say: Say) -> None:
+        """Say what is run, once, without the seconds that it has taken so far."""
+        run = told.rpartition(",")[0]
+        if run != self.said:
+            self.said = run
+            say(f"{self.request.command[2]}: {run}")
 
 
 def measure(
     pythons: Interpreters,
     arms: Sequence[Arm],
-    model: str,
+    words: Sequence[str],
+    steps: tuple[int, int],
     rounds: int,
-    options: Sequence[str],
     say: Say,
-) -> dict[str, Cell]:
-    """Train a model under every arm once a round, each in a fresh process.
+) -> dict[str, Any]:
+    """Train a model under every arm once a round, and twice under `off`, in fresh processes.
 
     Args:
         pythons: the interpreters.
         arms: the arms.
-        model: its name.
+        words: name of the model, and options of train.py.
+        steps: of warm-up, and measured.
         rounds: how often.
-        options: of train.py.
-        say: told what was measured.
+        say: told what is being run.
 
     Returns:
-        Name of arm to cell. An arm that fails is not run again for this model.
+        What `seed-init cost --json` prints of a program, or {"failed": why} where nothing can be
+        measured.
     """
-    cells: dict[str, Cell] = {arm.name: empty() for arm in arms}
-    for number in range(1, rounds + 1):
-        for arm in random.sample(list(arms), len(arms)):
-            cell = cells[arm.name]
-            if cell["failed"]:
-                continue
-            try:
-                add(cell, train(pythons, arm, model, *options))
-                told = f"{cell['step_ms'][-1]:.2f} ms a step"
-            except Failed as failure:
-                cell["failed"] = told = str(failure)
-            say(f"{model}, round {number} of {rounds}, {arm.name}: {told}")
-    return cells
-
-
-def empty() -> Cell:
-    return {
-        **{"step_ms": [], "peak_bytes": [], "digests": []},
-        **{"warned": [], "flags": None, "failed": None},
-    }
-
-
-def add(cell: Cell, answer: dict[str, Any]) -> None:
-    """Add what one process printed."""
-    cell["step_ms"].append(round(ratios.median(answer["step_ms"]), 5))
-    cell["peak_bytes"].append(answer["peak_bytes"])
-    cell["digests"].append(answer["digest"])
-    cell["warned"] = sorted({*cell["warned"], *answer["warned"]})
-    cell["flags"] = answer["flags"]
-
-
-def profile(
-    pythons: Interpreters, cells: dict[str, Cell], model: str, options: Sequence[str], say: Say
-) -> dict[str, Any] | None:
-    """The costliest operators under `off` and under `warn`, where `warn` costs more than a little.
-
-    Returns:
-        "off" and "warn", each a list of names and milliseconds a step; None where it is cheap.
-    """
-    if any(cells.get(name, {"failed": "not run"})["failed"] for name in (BASE, "warn")):
-        return None
-    costs = ratios.ratio(cells["warn"]["step_ms"], cells[BASE]["step_ms"]).median
-    if costs <= WORTH_A_PROFILE:
-        return None
-    say(f"{model}: `warn` costs {costs:.3f}; looking for the operators")
-    found = {}
-    for name in (BASE, "warn"):
-        arguments = [*options, "--steps", str(PROFILED_STEPS), "--profile"]
-        try:
-            found[name] = train(pythons, ARMS[name], model, *arguments)["operators"]
-        except Failed as failure:
-            say(f"{model}: no profile: {failure}")
-            return None
-    return found
+    warmup, measured = steps
+    request = Request(
+        # The process ends with its last measured step.
+        command=("python3", "train.py", *words, "--steps", str(warmup + measured)),
+        steps=measured,
+        warmup=warmup,
+        repeats=rounds,
+        choices=tuple(arm.name for arm in arms),
+        timeout=TIMEOUT,
+        environment={**pythons.environment(pythons.hooked), "SEED": SEED},
+        cwd=pythons.scratch,
+    )
+    try:
+        with Models(pythons, request, say) as models:
+            return judging.measure(models).to_json()
+    except CannotMeasure as error:
+        say(f"{words[0]}: {error}")
+        return {"failed": str(error)}
 
 
 def startup(
@@ -117,14 +104,15 @@ def startup(
     commands: dict[str, interleaved.Arm] = {}
     for name, arm in chosen.items():
         code = f"import torch\n{arm.lines}"
+        python = pythons.hooked if arm.hooked else pythons.bare
         try:
-            execute(pythons, arm, ["-c", code])
+            execute(pythons, code)
         except Failed as failure:
             found[name] = {"failed": str(failure)}
             continue
         found[name] = {"cpu_s": [], "wall_s": []}
-        command = (str(pythons.of(arm)), "-c", code)
-        commands[name] = interleaved.Arm(command, pythons.environment(arm))
+        environment = pythons.environment(python) | (arm.environment if arm.hooked else {})
+        commands[name] = interleaved.Arm((str(python), "-c", code), environment)
     for _ in range(rounds):
         for name in random.sample(list(commands), len(commands)):
             busy, passed = interleaved.seconds(commands[name])

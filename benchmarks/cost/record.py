@@ -8,18 +8,20 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from benchmarks import machine
+from harness import machine
+from seed_init.proof.cost.judging import FORMAT
 from seed_init.system import writing
 
 Result = dict[str, Any]
-"""What one file holds: machine, settings, started, arms, models, profiles, startup."""
+"""What one file holds: machine, settings, started, arms, startup, and models: the name of each to
+what `seed-init cost --json` prints of a program."""
 
 
 def describe(versions: dict[str, Any], device: str) -> dict[str, Any]:
     """The record of this machine.
 
     Args:
-        versions: torch, cuda, cudnn and gpu, as train.py prints them.
+        versions: torch, cuda, cudnn and gpu, which is None on the CPU.
         device: "cpu" or "cuda".
     """
     processor = machine.first(r"^model name\s*:\s*(.+)$", "/proc/cpuinfo")
@@ -93,13 +95,30 @@ def read(file: Path) -> Result:
     """
     try:
         result: Result = json.loads(file.read_text())
-        if {"machine", "settings", "arms", "models"} <= result.keys():
+        if {"machine", "settings", "arms", "models"} <= result.keys() and all(
+            is_measured(model) for model in result["models"].values()
+        ):
             return result
     except OSError as error:
         raise Unreadable(f"{file} cannot be read: {error.strerror}; give a NAME.json") from None
     except (ValueError, AttributeError):
         pass
     raise Unreadable(f"{file} is no result of this benchmark; give a NAME.json that it has written")
+
+
+def is_measured(model: dict[str, Any]) -> bool:
+    """Whether this is what a measurement of a model gives, figures or the reason for none."""
+    return "failed" in model or (model.get("format") == FORMAT and "rows" in model)
+
+
+def text(result: Result) -> str:
+    """The JSON of a result. A model is a line: its samples have a figure for each step."""
+    models = result["models"]
+    lines = [f"  {json.dumps(name)}: {json.dumps(model)}" for name, model in models.items()]
+    rest = json.dumps({**result, "models": {}}, indent=1, ensure_ascii=False)
+    before, after = rest.split('"models": {}')
+    inside = "\n" + ",\n".join(lines) + "\n " if lines else ""
+    return f'{before}"models": {{{inside}}}{after}\n'
 
 
 def write(file: Path, result: Result) -> None:
@@ -115,4 +134,4 @@ def write(file: Path, result: Result) -> None:
             for name, part in result.items()
         }
     file.parent.mkdir(parents=True, exist_ok=True)
-    writing.replace(file, json.dumps(result, indent=1) + "\n")
+    writing.replace(file, text(result))

@@ -1,17 +1,20 @@
 """The tables of one result, in Markdown. Every figure is computed from the JSON."""
 
-from collections.abc import Callable, Iterable, Sequence
+import statistics
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from benchmarks.cost import ratios
 from benchmarks.cost.arms import BASE
+from benchmarks.cost.record import Result
+from seed_init.proof.cost.judging import percent
 
 OURS = ("off", "warn", "strict")
 """The levels that stand beside the peers."""
-GREW = 3
-"""How many operators are named for a model that `warn` makes slower."""
 
-Result = dict[str, Any]
+Row = Mapping[str, Any]
+"""The figures of an arm for a model, as `seed-init cost --json` has them."""
+
 NOTHING = "–"
 
 
@@ -49,10 +52,11 @@ def head(result: Result, name: str) -> str:
         f" measured steps; {settings['threads']} threads; seed {settings['seed']};"
         f" begun {result['started']}.",
         "A cell is the median over the rounds of (median step of the arm / median step of `off` in"
-        " the same round), with the smallest and the largest of these ratios. *`off` again* is the"
-        " same as `off`: how far it is from 1 is the noise of the measurement. Figures of"
+        " the same round, the mean of both where `off` ran twice), with the smallest and the"
+        " largest of these ratios. What two runs of `off` in one round differ by is the noise of"
+        " the measurement. Figures of"
         f" other machines have files of their own. Made by `{made_by}` from [{name}.json]"
-        f"({name}.json), where the raw medians are.",
+        f"({name}.json), where the figures of every run are.",
     ]
     return "\n\n".join(lines)
 
@@ -94,27 +98,52 @@ def measured(result: Result, *groups: str) -> list[str]:
     ]
 
 
-def cost(result: Result, model: str, arm: str) -> ratios.Ratio | str | None:
-    """An arm's cost for a model: a ratio, why there is none, or None where it was not measured."""
-    cells = result["models"][model]
-    if arm not in cells:
-        return None
-    for name in (arm, BASE):
-        if cells[name]["failed"]:
-            return str(cells[name]["failed"] if name == arm else f"`{BASE}` failed")
-    return ratios.ratio(cells[arm]["step_ms"], cells[BASE]["step_ms"])
+def row(result: Result, model: str, arm: str) -> Row | None:
+    """The figures of an arm for a model; None where the arm was not measured."""
+    rows: Sequence[Row] = result["models"][model].get("rows", ())
+    return next((each for each in rows if each["name"] == arm), None)
+
+
+def why_not(result: Result, model: str, arm: str) -> str:
+    """Why there is no ratio of an arm for a model, in a few words; nothing where it was not run."""
+    measured = result["models"][model]
+    if "failed" in measured:
+        return str(measured["failed"])
+    found, base = row(result, model, arm), row(result, model, BASE)
+    if found is None:
+        return NOTHING
+    if found["raised"]:
+        return f"raises: {found['raised']}"
+    if base is None or base["step_seconds"] is None:
+        return f"`{BASE}` failed"
+    return str(found["problem"] or NOTHING)
 
 
 def costs(result: Result, arm: str) -> list[float]:
     """The ratios of an arm, of the models where there is one."""
-    found = (cost(result, model, arm) for model in result["models"])
-    return [each.median for each in found if isinstance(each, ratios.Ratio)]
+    found = (row(result, model, arm) for model in result["models"])
+    return [each["ratio"] for each in found if each is not None and each["ratio"] is not None]
 
 
-def cell(value: ratios.Ratio | str | None) -> str:
-    if isinstance(value, ratios.Ratio):
-        return f"{value.median:.3f} ({value.low:.3f}–{value.high:.3f})"
-    return value or NOTHING
+def cell(result: Result, model: str, arm: str) -> str:
+    """An arm's cost for a model: a ratio with its spread, or why there is none."""
+    found = row(result, model, arm)
+    if found is None or found["ratio"] is None:
+        return why_not(result, model, arm)
+    low, high = found["ratio_spread"]
+    return f"{found['ratio']:.3f} ({low:.3f}–{high:.3f})"
+
+
+def noise(result: Result, *models: str) -> str:
+    """By how much two runs of `off` differ: the median over the models, or over all of them."""
+    found = [result["models"][model].get("noise") for model in models or result["models"]]
+    known = [each for each in found if each is not None]
+    return percent(statistics.median(known)) if known else NOTHING
+
+
+def samples(result: Result, model: str, arm: str) -> list[Row]:
+    """The runs of an arm."""
+    return list(result["models"][model].get("samples", {}).get(arm, ()))
 
 
 def mean(values: Sequence[float], of: int) -> str:
@@ -122,19 +151,24 @@ def mean(values: Sequence[float], of: int) -> str:
     if not values:
         return NOTHING
     some = "" if len(values) == of else f" ({len(values)} of {of} models)"
-    return f"{ratios.geometric_mean(values):.3f}{some}"
+    return f"{statistics.geometric_mean(values):.3f}{some}"
 
 
 def identical(result: Result, arm: str, models: Iterable[str]) -> str:
     """Bit-identical repeats of all models together: runs that gave what most of them gave."""
-    digests = [
-        cells[arm]["digests"]
-        for cells in (result["models"][model] for model in models)
-        if arm in cells and not cells[arm]["failed"]
-    ]
-    if not digests:
-        return NOTHING
-    return f"{sum(map(ratios.repeats, digests))} of {sum(map(len, digests))}"
+    found = [digests(result, model, arm) for model in models]
+    most = [max(Counter(each).values()) for each in found if each]
+    return f"{sum(most)} of {sum(map(len, found))}" if most else NOTHING
+
+
+def is_identical(result: Result, arm: str) -> bool:
+    """Whether each model gave the same bits in all rounds."""
+    return all(len(set(digests(result, model, arm))) <= 1 for model in result["models"])
+
+
+def digests(result: Result, model: str, arm: str) -> list[str]:
+    """What each run of an arm came to, as far as it was seen."""
+    return [each["digest"] for each in samples(result, model, arm) if each["digest"]]
 
 
 def grid(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -142,29 +176,44 @@ def grid(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
+def without_empty(
+    header: Sequence[str], rows: Sequence[Sequence[str]]
+) -> tuple[list[str], list[list[str]]]:
+    """A table without the columns of which nothing is known."""
+    known = [
+        place
+        for place, values in enumerate(zip(*rows))
+        if any(value not in ("", NOTHING) for value in values)
+    ]
+    return [header[n] for n in known], [[line[n] for n in known] for line in rows]
+
+
 def levels(result: Result) -> str:
     names = [name for name in measured(result, "levels") if name != BASE]
     titles = [result["arms"][name]["title"] for name in names]
     rows = []
-    for model, cells in result["models"].items():
-        base = cells[BASE]
-        time = base["failed"] or f"{ratios.median(base['step_ms']):.2f} ms"
-        rows.append([model, time, *(cell(cost(result, model, name)) for name in names)])
+    for model in result["models"]:
+        base = row(result, model, BASE)
+        known = base is not None and base["step_seconds"] is not None
+        time = f"{base['step_seconds'] * 1e3:.2f} ms" if known and base else NOTHING
+        cells = (cell(result, model, name) for name in names)
+        rows.append([model, time, noise(result, model), *cells])
     of = len(result["models"])
     means = [f"**{mean(costs(result, name), of)}**" for name in names]
-    rows.append(["**geometric mean**", "", *means])
-    repeated = [name for name in (BASE, *names) if name != "off-again"]
+    rows.append(["**geometric mean**", "", "", *means])
+    repeated = [BASE, *names]
     again = [
         [model, *(identical(result, name, [model]) for name in repeated)]
         for model in result["models"]
     ]
+    bits = result["settings"].get("bits", "parameters, and where the generators stand")
     return "\n\n".join(
         [
             "## Levels: time of a step against `off`",
-            grid(["model", "`off`", *titles], rows),
+            grid(*without_empty(["model", "`off`", "noise", *titles], rows)),
             "## Levels: runs with the same bits",
-            "Final parameters, buffers and all losses; the most that agree, of all runs. Where no"
-            " two agree this is 1.",
+            f"After the last step: {bits}. The most runs that agree, of all. Where no two agree"
+            " this is 1.",
             grid(["model", *(result["arms"][name]["title"] for name in repeated)], again),
         ]
     )
@@ -178,7 +227,7 @@ def switches(result: Result) -> str:
     rows = [
         [
             result["arms"][name]["title"],
-            *(cell(cost(result, model, name)) for model in models),
+            *(cell(result, model, name) for model in models),
             f"**{mean(costs(result, name), len(models))}**",
             identical(result, name, models),
         ]
@@ -195,12 +244,17 @@ def switches(result: Result) -> str:
 def alerts(result: Result) -> str:
     """Which operators PyTorch warned of, or raised for."""
     rows = []
-    for model, cells in result["models"].items():
-        warned = sorted({each for one in cells.values() for each in one["warned"]})
-        raised = sorted({str(one["failed"]) for one in cells.values() if one["failed"]} - {"None"})
-        if warned or raised:
+    for model, found in result["models"].items():
+        operators = found.get("operators", {}).get("warn", ())
+        warned = sorted({str(each["what"]) for each in operators})
+        ended = {
+            why_not(result, model, each["name"])
+            for each in found.get("rows", ())
+            if each["ratio"] is None
+        }
+        if warned or ended:
             named = ", ".join(f"`{each}`" for each in warned) or NOTHING
-            rows.append([model, named, "; ".join(raised) or NOTHING])
+            rows.append([model, named, "; ".join(sorted(ended)) or NOTHING])
     if not rows:
         return "PyTorch warned of no operator in these models, and no arm failed."
     return "\n\n".join(
@@ -213,38 +267,28 @@ def alerts(result: Result) -> str:
 
 def grown(result: Result) -> str:
     """The operators whose time grew, of the models that `warn` makes slower."""
-    rows = []
-    for model, profiles in result["profiles"].items():
-        if profiles:
-            rows.append([model, "; ".join(growth(profiles["off"], profiles["warn"])) or NOTHING])
+    rows = [
+        [
+            model,
+            "; ".join(
+                f"`{each['operator']}` {each['off_seconds'] * 1e3:.2f} →"
+                f" {each['warn_seconds'] * 1e3:.2f}"
+                for each in found["slower_operators"]
+            ),
+        ]
+        for model, found in result["models"].items()
+        if found.get("slower_operators")
+    ]
     if not rows:
         return ""
     return "\n\n".join(
         [
-            "## Where `warn` costs more than 3 %: the operators whose own time grew",
+            "## Where `warn` costs more than 2 %: the operators whose own time grew",
             "From a profile of each, in milliseconds a step, `off` to `warn`; profiling itself adds"
-            " to both. Where *`off` again* is as far from 1 as `warn`, this is noise.",
+            " to both.",
             grid(["model", "operators"], rows),
         ]
     )
-
-
-def growth(off: Sequence[dict[str, Any]], warn: Sequence[dict[str, Any]]) -> list[str]:
-    """The operators that grew most, the one that grew most first."""
-    before = {each["name"]: each["ms"] for each in off}
-    # An operator that is not listed takes less than the last one that is.
-    least = min(before.values(), default=0.0)
-    grew = [
-        (each["ms"] - before.get(each["name"], least), each)
-        for each in warn
-        if each["ms"] > 1.05 * before.get(each["name"], least)
-    ]
-    told = []
-    for _, each in sorted(grew, key=lambda pair: -pair[0])[:GREW]:
-        start = before.get(each["name"])
-        shown = f"less than {least:.2f}" if start is None else f"{start:.2f}"
-        told.append(f"`{each['name']}` {shown} → {each['ms']:.2f}")
-    return told
 
 
 def peers(result: Result) -> str:
@@ -265,8 +309,7 @@ def peers(result: Result) -> str:
         for name in shown
     ]
     by_model = [
-        [title(result, name), *(cell(cost(result, model, name)) for model in models)]
-        for name in shown
+        [title(result, name), *(cell(result, model, name) for model in models)] for name in shown
     ]
     flags = [[title(result, name), *flag_values(result, name)] for name in shown]
     kinds = "allocated on the GPU" if result["machine"]["gpu"] else "resident"
@@ -295,15 +338,11 @@ def title(result: Result, name: str) -> str:
 
 def memory(result: Result, arm: str) -> str:
     """Peak memory against the base: the geometric mean over the models."""
-    kind = "allocated" if result["machine"]["gpu"] else "resident"
     quotients = []
-    for cells in result["models"].values():
-        if arm in cells and not cells[arm]["failed"] and not cells[BASE]["failed"]:
-            one, base = (
-                ratios.median([each[kind] for each in cells[name]["peak_bytes"]])
-                for name in (arm, BASE)
-            )
-            quotients.append(one / base)
+    for model in result["models"]:
+        one, base = row(result, model, arm), row(result, model, BASE)
+        if one and base and one["ratio"] is not None and one["peak_bytes"] and base["peak_bytes"]:
+            quotients.append(one["peak_bytes"] / base["peak_bytes"])
     return mean(quotients, len(result["models"]))
 
 
@@ -316,33 +355,35 @@ def start_up(result: Result, arm: str) -> str:
     if "failed" in one or "failed" in base:
         return str(one.get("failed") or base.get("failed"))
     busy, passed = (
-        ratios.median(one[kind]) - ratios.median(base[kind]) for kind in ("cpu_s", "wall_s")
+        statistics.median(one[kind]) - statistics.median(base[kind]) for kind in ("cpu_s", "wall_s")
     )
     return f"{busy:+.2f} s CPU, {passed:+.2f} s"
 
 
 FLAGS = {
-    "cudnn.deterministic": "cuDNN deterministic",
-    "cudnn.benchmark": "cuDNN benchmark",
-    "deterministic_debug_mode": "deterministic algorithms",
-    "fill_uninitialized_memory": "fill",
+    "CUDNN_DETERMINISTIC": "cuDNN deterministic",
+    "CUDNN_BENCHMARK": "cuDNN benchmark",
+    "TORCH_DETERMINISTIC_ALGORITHMS": "deterministic algorithms",
+    "TORCH_FILL_UNINITIALIZED_MEMORY": "fill",
     "CUBLAS_WORKSPACE_CONFIG": "cuBLAS workspace",
 }
-"""As train.py names them -> as a column is headed."""
+"""The variable that stands for a flag -> as a column is headed."""
 
-SHOWN: dict[str, Callable[[Any], str]] = {
-    "deterministic_debug_mode": lambda value: ("off", "warn", "raise")[value],
+SHOWN: dict[str, Callable[[str | None], str]] = {
+    "TORCH_DETERMINISTIC_ALGORITHMS": lambda value: {"0": "off", "1": "raise"}.get(
+        str(value), str(value)
+    ),
     "CUBLAS_WORKSPACE_CONFIG": lambda value: f"`{value}`" if value else NOTHING,
 }
 
 
 def flag_values(result: Result, arm: str) -> list[str]:
-    """The flags in effect in the first model that an arm came through."""
-    for cells in result["models"].values():
-        if cells.get(arm, {}).get("flags"):
-            flags = cells[arm]["flags"]
-            plain: Callable[[Any], str] = lambda value: "on" if value else "off"  # noqa: E731
-            return [SHOWN.get(name, plain)(flags[name]) for name in FLAGS]
+    """The flags in effect at the end of a run, in the first model that an arm came through."""
+    plain: Callable[[str | None], str] = lambda value: "on" if value == "1" else "off"  # noqa: E731
+    for model in result["models"]:
+        for sample in samples(result, model, arm):
+            if sample["flags"]:
+                return [SHOWN.get(name, plain)(sample["flags"].get(name)) for name in FLAGS]
     return [NOTHING] * len(FLAGS)
 
 
@@ -366,7 +407,7 @@ def checks(result: Result) -> str:
 
 
 BEGIN, END = "<!-- results: written by benchmarks.cost -->", "<!-- end of results -->"
-INDEXED = ("off-again", "fast", "warn", "strict")
+INDEXED = ("fast", "warn", "strict")
 
 
 def index(results: dict[str, Result]) -> str:
@@ -379,9 +420,12 @@ def index(results: dict[str, Result]) -> str:
     for name, result in sorted(results.items()):
         of = len(result["models"])
         means = [mean(costs(result, level), of) for level in INDEXED]
-        rows.append([f"[{chip(result)}]({name}.md)", build(result), str(of), *means])
-    titles = ["`off` again (noise)", "`fast`", "`warn`", "`strict`"]
-    return grid(["machine", "torch", "models", *titles], rows)
+        link = f"[{chip(result)}]({name}.md)"
+        again = mean(costs(result, "off-again"), of)
+        apart = noise(result) if again == NOTHING else f"`off` again {again}"
+        rows.append([link, build(result), str(of), apart, *means])
+    levels = [f"`{level}`" for level in INDEXED]
+    return grid(["machine", "torch", "models", "noise", *levels], rows)
 
 
 def with_index(page: str, results: dict[str, Result]) -> str:

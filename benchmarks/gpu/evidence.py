@@ -4,16 +4,13 @@ The files have the form of benchmarks/cost and lie beside its files, named after
 CUDA: `python -m benchmarks.cost --render` makes their tables anew.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.cost import ratios, record, table
-from benchmarks.cost.arms import BASE
+from benchmarks.cost import picture, record, table
 from benchmarks.gpu.judging import FAIL, INFO, NOT_RUN, PASS
 from benchmarks.gpu.room import REPOSITORY
-from seed_init.proof.cost import drawing
 from seed_init.system import writing
 
 PAGE = REPOSITORY / "docs/gpu.md"
@@ -41,7 +38,7 @@ def result(
         "machine": {**record.describe(dict(facts), "cuda"), "capability": facts["capability"]},
         "started": started,
         **empty,
-        **{"profiles": {}, "startup": {}},
+        "startup": {},
         **cost,
         "checks": list(checks),
     }
@@ -55,7 +52,7 @@ def write(directory: Path, found: Result) -> Path:
     """
     directory.mkdir(parents=True, exist_ok=True)
     file = record.place(directory, found)
-    writing.replace(file, json.dumps(found, indent=1) + "\n")
+    writing.replace(file, record.text(found))
     render(file)
     return file
 
@@ -64,39 +61,7 @@ def render(file: Path) -> None:
     """Make page and plot of a JSON file anew."""
     found = record.read(file)
     file.with_suffix(".md").write_text(table.text(found, file.stem))
-    file.with_suffix(".svg").write_text(picture(found))
-
-
-def picture(found: Result) -> str:
-    """The price of each way: the geometric mean, and the cheapest and the dearest model."""
-    lines = []
-    for name, arm in found["arms"].items():
-        if name == BASE:
-            continue
-        costs = table.costs(found, name) if not arm["not_run"] else []
-        if not costs:
-            words = arm["not_run"] or "no model came through"
-            lines.append(
-                drawing.Line(table.title(found, name).replace("`", ""), None, None, None, words)
-            )
-            continue
-        mean, same = ratios.geometric_mean(costs), identical(found, name)
-        words = f"{mean:.3f}, {'identical' if same else 'not all identical'}"
-        spread = (min(costs), max(costs))
-        title = table.title(found, name).replace("`", "")
-        lines.append(drawing.Line(title, mean, spread, same, words))
-    return drawing.chart(
-        f"What determinism costs: {table.chip(found)}",
-        f"{table.build(found)}; {len(found['models'])} models, {table.rounds(found)}",
-        "time a step as a multiple of that under off, geometric mean; line: smallest to largest",
-        lines,
-    )
-
-
-def identical(found: Result, arm: str) -> bool:
-    """Whether each model gave the same bits in all rounds."""
-    cells = [models[arm] for models in found["models"].values()]
-    return all(len(set(cell["digests"])) == 1 for cell in cells if not cell["failed"])
+    file.with_suffix(".svg").write_text(picture.draw(found))
 
 
 def publish(directory: Path, page: Path = PAGE) -> Path:

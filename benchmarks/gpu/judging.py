@@ -1,11 +1,11 @@
 """What a check found, and what it is worth. Nothing in here runs anything."""
 
+import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from benchmarks.cost import ratios
-from benchmarks.cost.running import operators
+from benchmarks.gpu.alerts import operators
 
 PASS, FAIL, INFO, NOT_RUN = "PASS", "FAIL", "INFO", "not run"
 
@@ -148,7 +148,7 @@ def products(off: Mapping[str, Any], warn: Mapping[str, Any]) -> Outcome:
 
 def trace(told: Mapping[str, Any]) -> Outcome:
     """The median block of steps with a trace against that without."""
-    plain, traced = ratios.median(told["plain_ms"]), ratios.median(told["traced_ms"])
+    plain, traced = statistics.median(told["plain_ms"]), statistics.median(told["traced_ms"])
     ratio = traced / plain
     detail = (
         f"{ratio:.3f} (goal {TRACE_GOAL}): {plain:.2f} ms a step without, {traced:.2f} with, "

@@ -16,7 +16,7 @@ from typing import Any
 
 import torch
 
-from benchmarks import machine
+from harness import machine
 from seed_init.libraries import torch_attention
 
 BLOCKS, CALLS = 200, 20

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import torch
 
 from seed_init.hook.determinism import LEVELS
-from seed_init.libraries.torch import SETTERS
+from seed_init.libraries import torch_flags
 from seed_init.proof.cost.choices import DEFAULTS
 
 
@@ -21,7 +21,7 @@ def level(name: str, **overrides: str) -> Callable[[], None]:
 
     def put() -> None:
         for variable, value in flags.items():
-            SETTERS[variable](value)
+            torch_flags.put(variable, value)
 
     return put
 

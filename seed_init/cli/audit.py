@@ -1,29 +1,29 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`seed-init audit`: run a command once and list what another run may not repeat."""
+"""`seed-init audit` runs a command once and lists what another run may not repeat."""
 
 import argparse
-import contextlib
 import os
 import signal
-import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from seed_init.cli import output, printing, words
+from seed_init.cli import arguments, output, printing
+from seed_init.cli.errors import LOST, CommandError
 from seed_init.cli.tables import table
 from seed_init.libraries.uncovered import REMEDIES as REMEDY_OF
 from seed_init.proof.auditing import collecting
 from seed_init.proof.auditing.collecting import KINDS, REMEDIES, Finding
 from seed_init.proof.redaction import redaction
-from seed_init.proof.running import commands, workspace
+from seed_init.proof.running import commands, in_place, workspace
 from seed_init.proof.trace import journal, record_parts
 
 FORMAT = 1
-"""Of the JSON. Another number: another meaning of what is in it."""
+"""The number of the JSON's format. It changes when the meaning of an entry changes."""
 
-EXAMPLE = """\
+EXAMPLES = """\
 examples:
   seed-init audit -- python train.py --epochs 1
   seed-init audit --fail-on unseeded,clones -- python -m project.train
@@ -37,20 +37,40 @@ NOTHING_OBSERVED = (
 )
 
 
-def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add `audit` to the parser."""
+@dataclass(frozen=True)
+class Result:
+    """What one audited run of a command has shown.
+
+    Attributes:
+        command: the words, which are shown without secrets.
+        status: the command's exit status; 128 + n if signal n ended it.
+        processes: how many processes were observed.
+        findings: what another run may not repeat, in order.
+        not_seen: what could not be observed, one line each.
+        covered: imported libraries that have generators which follow SEED.
+        indirect: imported libraries that have generators which do not -> their importer.
+    """
+
+    command: Sequence[str]
+    status: int
+    processes: int
+    findings: Sequence[Finding]
+    not_seen: Sequence[str]
+    covered: Sequence[str] = ()
+    indirect: Mapping[str, str] = field(default_factory=dict)
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of `audit` to its parser."""
     kinds = "".join(f"\n  {kind:<10} {what}" for kind, what in KINDS.items())
-    command = commands.add_parser(
-        "audit",
-        help="run a command once and list what another run may not repeat",
-        description="Run a command once, unmodified, and list by file and line:\n"
+    parser.description = (
+        "Run a command once, unmodified, and list by file and line:\n"
         f"{kinds}\n\nExit status 0: done. 1: something of a --fail-on kind was found. 2: the "
         "command failed,\nor could not be started or observed. 5: done, but FILE or the output "
-        "could not\nbe written; what cannot go to FILE goes to stdout.",
-        epilog=EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        "could not\nbe written; what cannot go to FILE goes to stdout."
     )
-    command.add_argument(
+    arguments.add_examples(parser, EXAMPLES)
+    parser.add_argument(
         "--fail-on",
         type=_kinds,
         action="extend",
@@ -59,18 +79,18 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         help="exit with 1 if there is a finding of this kind; several with commas, any for every "
         "one; repeatable",
     )
-    command.add_argument(
+    parser.add_argument(
         "--json",
         action="store_true",
         help="print one JSON object; the command's standard output then goes to stderr, unless "
         "the object goes to a file",
     )
-    command.add_argument(
+    parser.add_argument(
         "-o", "--output", type=Path, metavar="FILE", help="write the findings there, not to stdout"
     )
-    command.add_argument("--force", action="store_true", help="overwrite FILE if it is there")
-    words.add_command(command)
-    command.set_defaults(run=run)
+    parser.add_argument("--force", action="store_true", help="overwrite FILE if it is there")
+    arguments.add_command(parser)
+    parser.set_defaults(run=run)
 
 
 def _kinds(text: str) -> list[str]:
@@ -83,45 +103,80 @@ def _kinds(text: str) -> list[str]:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Run the command, print what was found; 0, 1 or 2 as the help says."""
-    problem = output.problem(options.output, options.force) if options.output else None
-    if problem:
-        printing.error(problem, "audit")
-        return 2
+    """Run the command, print what was found, and return 0, 1 or 2 as the help says.
+
+    Raises:
+        CommandError: the command cannot be started or observed, or FILE must not be written.
+    """
+    if options.output is not None:
+        output.check(options.output, options.force)
     try:
         # The command may leave this directory, or remove it.
-        place = Path.cwd()
-        file = place / options.output if options.output is not None else None
+        cwd = Path.cwd()
         with workspace.results("audit") as own:
-            status = _run(options, own)
+            status = _observed(options, own)
             processes = journal.read(own / "trace")
     except (commands.CannotStart, journal.Unreadable) as error:
-        printing.error(str(error), "audit")
-        return 2
+        raise CommandError(str(error)) from None
     except OSError as error:
-        printing.error(f"nothing can be observed here: {error}", "audit")
-        return 2
-    findings = collecting.relative(collecting.collect(processes), place)
-    not_seen = collecting.not_seen(processes) if processes else [_why_nothing(status)]
-    libraries = collecting.covered(processes), collecting.indirect(processes)
-    shown = (
-        printing.as_json(
-            as_json(options.command, status, len(processes), findings, not_seen, *libraries)
-        )
-        if options.json
-        else printing.as_text(as_lines(findings, not_seen, len(processes), *libraries))
-    )
-    outcome = int(any(one.kind in options.fail_on for one in findings))
-    if status or not processes:
-        outcome = 2
-    outcome = _put(shown, file, options.force, outcome)
+        raise CommandError(f"nothing can be observed here: {error}") from None
+    result = _result(options.command, status, processes, cwd)
+    text = printing.as_json(as_json(result)) if options.json else printing.as_text(as_lines(result))
+    outcome = _tell(text, _outcome(result, options.fail_on), options, cwd)
     if status:
-        printing.error(f"the command ended with status {status}", "audit")
+        raise CommandError(f"the command ended with status {status}", status=outcome)
     return outcome
 
 
+def _observed(options: argparse.Namespace, own: Path) -> int:
+    """Run the command and observe its processes.
+
+    Args:
+        options: the parsed options.
+        own: a directory for this run, which gets the trace.
+
+    Returns:
+        The command's exit status, as shells show it.
+
+    Raises:
+        CannotStart: there is no such command.
+    """
+    command = commands.resolve(options.command, os.environ, Path.cwd(), own)
+    if command.note:
+        printing.error(command.note, "seed-init audit")
+    trace = own / "trace"
+    journal.write_plan(trace, collecting.PLAN)
+    ours = {"SEED_INIT_TRACE": str(trace), record_parts.RECORDER: "audit"}
+    is_aside = options.json and options.output is None and sys.stderr is not None
+    if sys.stdout is not None:
+        sys.stdout.flush()
+    try:
+        return in_place.run(
+            command.words,
+            {**os.environ, **ours},
+            program=command.program,
+            stdout=sys.stderr.fileno() if is_aside else None,
+        ).status
+    except OSError as error:
+        raise commands.not_executed(command, error.errno or 0) from None
+
+
+def _result(
+    command: Sequence[str], status: int, processes: Sequence[journal.Process], cwd: Path
+) -> Result:
+    return Result(
+        command,
+        status,
+        len(processes),
+        collecting.relative(collecting.collect(processes), cwd),
+        collecting.not_seen(processes) if processes else [_why_nothing(status)],
+        collecting.covered(processes),
+        collecting.indirect(processes),
+    )
+
+
 def _why_nothing(status: int) -> str:
-    """Why no process was observed: one that is killed has written nothing mostly."""
+    """Return why no process was observed; a killed one has mostly written nothing until then."""
     if status - 128 in signal.valid_signals():
         return (
             f"no process of the command was observed: the command ended with status {status}, as "
@@ -130,139 +185,75 @@ def _why_nothing(status: int) -> str:
     return NOTHING_OBSERVED
 
 
-def _put(text: str, file: "Path | None", force: bool, status: int) -> int:
-    """Print the result or write it; a run may have taken hours, so it is shown in any case."""
-    if file is None:
-        return output.tell(text, status)
+def _outcome(result: Result, fail_on: Sequence[str]) -> int:
+    """Return the exit status that a result stands for."""
+    if result.status or not result.processes:
+        return 2
+    return int(any(finding.kind in fail_on for finding in result.findings))
+
+
+def _tell(text: str, outcome: int, options: argparse.Namespace, cwd: Path) -> int:
+    """Write the result or print it. If it cannot be written it is printed: hours may be in it."""
+    if options.output is None:
+        return output.tell(text, outcome)
+    file = cwd / options.output
     try:
-        output.put(file, text + "\n", force)
-        return status
+        output.put(file, text + "\n", options.force)
+        return outcome
     except OSError as error:
-        printing.error(f"cannot write {file}: {error.strerror}", "audit")
-        return output.tell(text, status) or output.LOST
+        printing.error(f"cannot write {file}: {error.strerror}", "seed-init audit")
+        return output.tell(text, outcome) or LOST
 
 
-def _run(options: argparse.Namespace, directory: Path) -> int:
-    """Run the command with everything of ours passed through; its status as shells show it.
-
-    Raises:
-        CannotStart: there is no such command.
-    """
-    command = commands.resolve(options.command, os.environ, Path.cwd(), directory)
-    if command.note:
-        printing.error(command.note, "audit")
-    trace = directory / "trace"
-    journal.write_plan(trace, collecting.PLAN)
-    aside = options.json and options.output is None
-    sys.stdout.flush()
-    try:
-        process = subprocess.Popen(
-            list(command.words),
-            executable=command.program,
-            env={**os.environ, "SEED_INIT_TRACE": str(trace), record_parts.RECORDER: "audit"},
-            stdout=sys.stderr if aside else None,
-        )
-    except OSError as error:
-        raise commands.not_executed(command, error.errno or 0) from None
-    with _passing_signals_on(process):
-        status = process.wait()
-    return 128 - status if status < 0 else status
-
-
-@contextlib.contextmanager
-def _passing_signals_on(process: "subprocess.Popen[bytes]") -> "Iterator[None]":
-    """While the command runs, signals are its own: what was found until then is still shown."""
-
-    def passed(number: int, frame: Any) -> None:
-        process.send_signal(number)
-
-    def ignored(number: int, frame: Any) -> None:
-        """Nothing: a terminal sends SIGINT and SIGQUIT to the command as well."""
-
-    handlers = {
-        signal.SIGTERM: passed,
-        signal.SIGHUP: passed,
-        signal.SIGINT: ignored,
-        signal.SIGQUIT: ignored,
-    }
-    before = {number: signal.getsignal(number) for number in handlers}
-    for number, handler in handlers.items():
-        if before[number] != signal.SIG_IGN:
-            signal.signal(number, handler)
-    try:
-        yield
-    finally:
-        for number, old in before.items():
-            signal.signal(number, signal.SIG_DFL if old is None else old)
-
-
-def as_json(
-    command: "Sequence[str]",
-    status: int,
-    processes: int,
-    findings: "Sequence[Finding]",
-    not_seen: "Sequence[str]",
-    covered: "Sequence[str]",
-    indirect: "Mapping[str, str]",
-) -> dict[str, Any]:
-    """The result as one object.
-
-    Args:
-        command: its words, which are shown without secrets.
-        status: its exit status.
-        processes: how many were observed.
-        findings: in order.
-        not_seen: what could not be watched.
-        covered: imported libraries with generators that follow SEED.
-        indirect: those with generators that do not -> the library that imported them.
-    """
-    kinds = {one.kind for one in findings}
-    found = {
+def as_json(result: Result) -> dict[str, Any]:
+    """Return the result as one object that JSON can hold, without secrets."""
+    kinds = {finding.kind for finding in result.findings}
+    content = {
         "format": FORMAT,
-        "command": list(command),
-        "status": status,
-        "processes": processes,
-        "findings": [one.to_json() for one in findings],
+        "command": list(result.command),
+        "status": result.status,
+        "processes": result.processes,
+        "findings": [finding.to_json() for finding in result.findings],
         "remedies": {kind: REMEDIES[kind] for kind in KINDS if kind in kinds},
-        "not_seen": list(not_seen),
-        "covered": list(covered),
-        "indirect": dict(indirect),
+        "not_seen": list(result.not_seen),
+        "covered": list(result.covered),
+        "indirect": dict(result.indirect),
     }
-    shown: dict[str, Any] = redaction.deep(found, names=False)
+    shown: dict[str, Any] = redaction.deep(content, names=False)
     return shown
 
 
-def as_lines(
-    findings: "Sequence[Finding]",
-    not_seen: "Sequence[str]",
-    processes: int,
-    covered: "Sequence[str]" = (),
-    indirect: "Mapping[str, str] | None" = None,
-) -> list[str]:
-    """The result as a person reads it: by kind, a line for each place."""
-    blocks = []
-    for kind, what in KINDS.items():
-        rows = [_row(one) for one in findings if one.kind == kind]
-        if rows:
-            listed = [f"  {line}" for line in table(rows)]
-            blocks.append([f"{kind}: {what}", *listed, f"  remedy: {REMEDIES[kind]}"])
-    if not blocks and processes:
-        blocks.append([f"nothing found in {processes} process{'es' if processes > 1 else ''}"])
-    about = [f"{name}: has a generator of its own, which follows SEED" for name in covered]
-    about += [
-        f"{name}: {f'imported by {by}; ' if by else ''}has a generator of its own, which SEED does "
-        f"not reach ({REMEDY_OF[name]})"
-        for name, by in (indirect or {}).items()
-    ]
-    if about:
-        blocks.append([f"library {line}" for line in about])
-    if not_seen:
-        blocks.append([f"not seen: {line}" for line in not_seen])
-    return [line for block in blocks for line in ("", *block)][1:]
+def as_lines(result: Result) -> list[str]:
+    """Return the result as a person reads it: by kind, with a line for each place in the code."""
+    blocks = [_kind(kind, result.findings) for kind in KINDS]
+    if not any(blocks) and result.processes:
+        several = "es" if result.processes > 1 else ""
+        blocks = [[f"nothing found in {result.processes} process{several}"]]
+    blocks.append([f"library {line}" for line in _libraries(result)])
+    blocks.append([f"not seen: {line}" for line in result.not_seen])
+    return [line for block in blocks if block for line in ("", *block)][1:]
 
 
-def _row(one: Finding) -> tuple[str, ...]:
-    place = f"{one.file}:{one.line}"
-    ranks = f"ranks {','.join(map(str, one.ranks))}" if one.ranks else ""
-    told = "; ".join(part for part in (one.what, one.detail, ranks) if part)
-    return place, f"{one.count}x", told, one.text
+def _kind(kind: str, findings: Sequence[Finding]) -> list[str]:
+    rows = [_row(finding) for finding in findings if finding.kind == kind]
+    if not rows:
+        return []
+    listed = [f"  {line}" for line in table(rows)]
+    return [f"{kind}: {KINDS[kind]}", *listed, f"  remedy: {REMEDIES[kind]}"]
+
+
+def _libraries(result: Result) -> list[str]:
+    lines = [f"{name}: has a generator of its own, which follows SEED" for name in result.covered]
+    for name, importer in result.indirect.items():
+        imported = f"imported by {importer}; " if importer else ""
+        lines.append(
+            f"{name}: {imported}has a generator of its own, which SEED does not reach "
+            f"({REMEDY_OF[name]})"
+        )
+    return lines
+
+
+def _row(finding: Finding) -> tuple[str, ...]:
+    ranks = f"ranks {','.join(map(str, finding.ranks))}" if finding.ranks else ""
+    what = "; ".join(part for part in (finding.what, finding.detail, ranks) if part)
+    return f"{finding.file}:{finding.line}", f"{finding.count}x", what, finding.text

@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`seed-init cost`: what each determinism level costs a program, and whether it buys anything."""
+"""`seed-init cost` measures what each determinism level costs a program, and what that buys."""
 
 import argparse
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from seed_init.cli import output, printing, words
+from seed_init.cli import arguments, output, printing
+from seed_init.cli.errors import LOST, CommandError
 from seed_init.cli.tables import table
 from seed_init.hook.determinism import UNKNOWN
 from seed_init.proof.cost import drawing, judging, measuring
@@ -17,7 +18,7 @@ from seed_init.proof.running import commands
 from seed_init.proof.running.progress import Line
 from seed_init.proof.trace import journal
 
-EXAMPLE = f"""\
+EXAMPLES = f"""\
 examples:
   seed-init cost -- python train.py
   seed-init cost --steps 200 --repeats 5 --plot cost.svg -- python -m project.train
@@ -34,44 +35,44 @@ WITHIN = {
     "CUBLAS_WORKSPACE_CONFIG=:4096:8": "CUBLAS_WORKSPACE_CONFIG=:4096:8 is measured as a user "
     "sets it; warn and strict hide it from PyTorch once CUDA has started",
 }
-"""What a choice has in it beside its name; it matters on a GPU."""
+"""What a choice sets beside what its name says. The difference shows on a GPU."""
 
 
-def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add `cost` to the parser."""
-    command = commands.add_parser(
-        "cost",
-        help="measure what each determinism level, and each switch, costs a program",
-        description="Run a command, unmodified, for some optimizer steps at each level and with "
+def add(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of `cost` to its parser."""
+    parser.description = (
+        "Run a command, unmodified, for some optimizer steps at each level and with "
         "each switch alone, in turn, and print the time of a step, peak memory, whether repeats "
         "were bit-identical, operators that warned or raised, and a recommendation. Each run is "
         "ended after its steps, before the program's own exit code: what it writes until then, it "
         "writes. Exit status 0: measured. 2: it could not be. 5: measured, but the picture, or the "
-        "output, could not be written.",
-        epilog=EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        "output, could not be written."
     )
-    command.add_argument(
-        "--steps", type=words.at_least(3), default=50, metavar="N", help="steps to time (50)"
-    )
-    command.add_argument(
-        "--warmup", type=words.at_least(1), default=10, metavar="N", help="steps before them (10)"
-    )
-    command.add_argument(
-        "--repeats", type=words.at_least(2), default=3, metavar="N", help="runs of each (3)"
-    )
-    command.add_argument(
+    arguments.add_examples(parser, EXAMPLES)
+    _add_counts(parser)
+    parser.add_argument(
         "--only",
         type=_choices,
         default=tuple(CHOICES),
         metavar="LIST",
         help="choices to measure beside off, with commas; all by default",
     )
-    words.add_runs(command)
-    command.add_argument("--plot", type=Path, metavar="FILE", help="write a picture there, as SVG")
-    command.add_argument("--force", action="store_true", help="overwrite FILE if it is there")
-    words.add_command(command)
-    command.set_defaults(run=run)
+    arguments.add_runs(parser)
+    parser.add_argument("--plot", type=Path, metavar="FILE", help="write a picture there, as SVG")
+    parser.add_argument("--force", action="store_true", help="overwrite FILE if it is there")
+    arguments.add_command(parser)
+    parser.set_defaults(run=run)
+
+
+def _add_counts(parser: argparse.ArgumentParser) -> None:
+    for option, least, default, text in (
+        ("--steps", 3, 50, "steps to time (50)"),
+        ("--warmup", 1, 10, "steps before them (10)"),
+        ("--repeats", 2, 3, "runs of each (3)"),
+    ):
+        parser.add_argument(
+            option, type=arguments.at_least(least), default=default, metavar="N", help=text
+        )
 
 
 def _choices(text: str) -> tuple[str, ...]:
@@ -85,32 +86,16 @@ def _choices(text: str) -> tuple[str, ...]:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Measure, and print what came of it."""
-    if options.plot is not None:
-        problem = output.problem(options.plot, options.force)
-        if problem:
-            # Now: nobody wants to hear of it after the last run.
-            printing.error(problem, "cost")
-            return 2
-    request = measuring.Request(
-        command=tuple(options.command),
-        steps=options.steps,
-        warmup=options.warmup,
-        repeats=options.repeats,
-        choices=options.only,
-        stdin=options.stdin,
-        timeout=options.timeout,
-    )
+    """Measure, print the result, and draw the picture; return 0 if the reference was measured.
+
+    Raises:
+        CommandError: nothing could be measured, or the picture not be written.
+    """
+    # The command may leave this directory, or remove it.
     plot = Path.cwd() / options.plot if options.plot is not None else None
-    try:
-        with Line() as line:
-            result = _measured(request, line)
-    except (commands.CannotStart, measuring.CannotMeasure, journal.Unreadable) as error:
-        printing.error(str(error), "cost")
-        return 2
-    except OSError as error:
-        printing.error(f"nothing can be measured here: {error}", "cost")
-        return 2
+    if options.plot is not None:
+        output.check(options.plot, options.force)
+    result = _result(_request(options))
     reference = result.row(REFERENCE)
     measured = reference is not None and reference.step is not None
     text = (
@@ -121,24 +106,41 @@ def run(options: argparse.Namespace) -> int:
         try:
             output.put(plot, drawing.picture(result), options.force)
         except OSError as error:
-            printing.error(f"cannot write {plot}: {error.strerror}", "cost")
-            return status or output.LOST
+            raise CommandError(
+                f"cannot write {plot}: {error.strerror}", status=status or LOST
+            ) from None
     return status
+
+
+def _request(options: argparse.Namespace) -> measuring.Request:
+    return measuring.Request(
+        command=tuple(options.command),
+        steps=options.steps,
+        warmup=options.warmup,
+        repeats=options.repeats,
+        choices=options.only,
+        stdin=options.stdin,
+        timeout=options.timeout,
+    )
+
+
+def _result(request: measuring.Request) -> Judgement:
+    try:
+        with Line() as line:
+            return _measured(request, line)
+    except (commands.CannotStart, measuring.CannotMeasure, journal.Unreadable) as error:
+        raise CommandError(str(error)) from None
+    except OSError as error:
+        raise CommandError(f"nothing can be measured here: {error}") from None
 
 
 def _measured(request: measuring.Request, line: Line) -> Judgement:
     with measuring.Measurer(request, line if line.shown else None) as measurer:
-        measured = measurer.measure()
-        judgement = judging.judge(measured)
-        if judging.is_worth_a_look(judgement):
-            for name in (REFERENCE, "warn"):
-                measurer.profile(name)
-            judgement = judging.judge(measured)
-        return judgement
+        return judging.measure(measurer)
 
 
 def as_lines(result: Judgement) -> list[str]:
-    """The result, on one screen."""
+    """Return the result, on one screen."""
     lines = [_headline(result), _machine(result), ""]
     lines += table([_head(result), *(_cells(row, result) for row in result.rows)])
     remarks = _remarks(result)

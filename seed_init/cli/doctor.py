@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`seed-init doctor`: is this environment what its tag says, and why is there no GPU?
+"""`seed-init doctor` checks that this environment is what its tag says, and that a GPU is usable.
 
 Every check is a function that returns a `Finding`. Torch is asked first, in a process of its own
 that starts the driver and multiplies on each device (`seed_init.cli.gpu`): a driver that hangs or
@@ -18,7 +18,7 @@ from seed_init.cli import printing
 from seed_init.cli.gpu import judging
 from seed_init.cli.gpu.asking import Answer, ask
 from seed_init.cli.tables import table
-from seed_init.hook import settings, status
+from seed_init.hook import state, status
 
 IMAGE_FACTS = Path("/usr/local/share/seed_init/image.json")
 """Written when the image is built: what its tag promises."""
@@ -45,18 +45,14 @@ class Finding:
     detail: str
 
 
-def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add `doctor` to the parser."""
-    command = commands.add_parser(
-        "doctor",
-        help="check the hook, the versions, the GPU, /dev/shm and the entrypoint",
-        description="Check this environment. Exit status 1 if a check fails.",
-    )
-    command.add_argument("--json", action="store_true", help="print one JSON object")
-    command.add_argument(
+def add(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of `doctor` to its parser."""
+    parser.description = "Check this environment. Exit status 1 if a check fails."
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.add_argument(
         "--cpu", action="store_true", help="no GPU is wanted here: its absence is no failure"
     )
-    command.set_defaults(run=run)
+    parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -97,10 +93,9 @@ def image_facts() -> dict[str, str] | None:
 
 def check_hook() -> Finding:
     """Did the hook run in this Python, and can it keep its promise?"""
-    current = settings.current()
-    lines = status.not_covered(current)
+    lines = status.not_covered(state.settings)
     if lines:
-        failed = status.hook_state(current) == "not active"
+        failed = status.hook_state(state.settings) == "not active"
         return Finding("hook", FAIL if failed else NOTE, "; ".join(lines))
     return Finding("hook", OK, "active in this Python")
 

@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""All that `seed-init` prints goes through here: text of others stays text, in lines of ours.
+"""Everything that `seed-init` prints goes through here: text of others cannot break our lines.
 
-A record, a trace, a module's or a file's name, and what a program has printed may have anything in
-them: escapes that steer a terminal, or a line feed and a line that looks like one of ours.
+A record, a trace, a module's or a file's name, and the output of a program may contain anything:
+escapes that steer a terminal, or a line feed and then a line that looks like ours.
 """
 
-import json
 import sys
 from collections.abc import Iterable
 from typing import Any
@@ -14,41 +13,42 @@ from seed_init.system.terminal import one_line
 
 
 def as_text(lines: Iterable[str]) -> str:
-    """Lines as one text, without a line feed at its end."""
+    """Return lines as one text, without a line feed at the end."""
     return "\n".join(map(one_line, lines))
 
 
 def lines(given: Iterable[str]) -> None:
-    """Print lines to standard output, at once: in a log of both outputs, errors come last.
+    """Print lines to standard output, and flush: in a log of both outputs, errors come last.
 
     Args:
-        given: without their ends.
+        given: the lines, without their ends.
     """
     print(as_text(given), flush=True)
 
 
-def error(line: str, command: str = "") -> None:
+def error(line: str, speaker: str = "seed-init") -> None:
     """Print a line to standard error.
 
     Args:
-        line: without its end.
-        command: the subcommand that it is of, if any.
+        line: the line, without its end.
+        speaker: what stands before the line: `seed-init`, or `seed-init SUBCOMMAND`.
     """
-    name = f"seed-init {command}" if command else "seed-init"
-    print(f"{name}: {one_line(line)}", file=sys.stderr)
+    print(f"{speaker}: {one_line(line)}", file=sys.stderr)
 
 
 def as_json(value: Any, indent: int | None = 2) -> str:
-    """A value as JSON in ASCII letters, which no terminal takes for anything else.
+    """Return a value as JSON of ASCII characters, none of which can steer a terminal.
 
     Args:
-        value: what JSON can hold.
-        indent: as `json.dumps` has it.
+        value: a value that JSON can hold.
+        indent: as in `json.dumps`.
     """
-    # JSON escapes all but this one control character.
+    import json  # most calls of the command print none
+
+    # DEL is the one control character that JSON does not escape.
     return json.dumps(value, indent=indent).replace("\x7f", "\\u007f")
 
 
 def json_object(value: Any, indent: int | None = 2) -> None:
-    """Print a value as JSON."""
+    """Print a value as JSON; see `as_json`."""
     print(as_json(value, indent), flush=True)

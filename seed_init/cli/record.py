@@ -1,20 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`seed-init record`: run a command as it is, and write down what ran, where and with what."""
+"""`seed-init record` runs a command as it is, and writes down what ran, where and with what."""
 
 import argparse
 import os
 import signal
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
+from seed_init.cli import arguments, printing
 from seed_init.cli import output as outputs
-from seed_init.cli import printing
+from seed_init.cli.errors import USAGE, CommandError
+from seed_init.proof.auditing import collecting
+from seed_init.proof.redaction import redaction
+from seed_init.proof.running import in_place
+from seed_init.proof.trace import data_files, journal, record_parts, records
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from seed_init.proof.running import in_place
-
-EXAMPLE = """\
+EXAMPLES = """\
 example:
   seed-init record -o monday.json -- python train.py --epochs 3
   seed-init record -- torchrun --nproc-per-node 2 train.py
@@ -25,101 +27,116 @@ usage error, and where the record cannot be written; 5 where the command succeed
 prints cannot be written.
 """
 
-NOT_WRITTEN = 2
 
-
-def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add `record` to the parser."""
-    command = commands.add_parser(
-        "record",
-        help="run a command and write its run record: what ran, where, with what, and each step",
-        description="Run a command, unmodified, and write its run record: one JSON file with the "
+def add(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of `record` to its parser."""
+    parser.description = (
+        "Run a command, unmodified, and write its run record: one JSON file with the "
         "command, code, versions, hardware, settings, seeds, files read, and a fingerprint of "
-        "every training step. Secrets are left out.",
-        epilog=EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        "every training step. Secrets are left out."
     )
-    command.add_argument(
+    arguments.add_examples(parser, EXAMPLES)
+    parser.add_argument(
         "-o",
         "--output",
         type=Path,
         metavar="FILE",
         help="where the record goes; without it seed-init-record-TIME.json in this directory",
     )
-    command.add_argument("--force", action="store_true", help="overwrite FILE if it is there")
-    command.add_argument(
+    parser.add_argument("--force", action="store_true", help="overwrite FILE if it is there")
+    parser.add_argument(
         "--audit", action="store_true", help="put what seed-init audit finds into the record"
     )
-    command.add_argument(
+    parser.add_argument(
         "--json",
         action="store_true",
         help="print one JSON object at the end, after what the command printed",
     )
-    command.add_argument("command", nargs=argparse.REMAINDER, metavar="-- CMD", help="the command")
-    command.set_defaults(run=run)
+    arguments.add_command(parser)
+    parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Run the command, write its record, and return its exit status."""
-    from seed_init.proof.trace import record_parts
+    """Run the command, write its record, and return the command's exit status.
 
-    argv = options.command[1:] if options.command[:1] == ["--"] else options.command
-    if not argv:
-        return _failed("give a command after --, such as: seed-init record -- python train.py")
-    output: Path | None = options.output
-    if output is None:
-        output = Path(time.strftime("seed-init-record-%Y%m%dT%H%M%SZ.json", time.gmtime()))
-    elif output.exists() and not options.force:
-        return _failed(f"{output} is there already; give another FILE, or --force to overwrite it")
+    Raises:
+        CommandError: the command cannot be run, or the record cannot be written.
+    """
+    if not options.command:
+        raise CommandError("give a command after --, such as: seed-init record -- python train.py")
+    output = _output(options)
     try:
         # The command may leave this directory, or remove it.
         output = output.absolute()
         parts = record_parts.parts_of(output)
     except OSError as error:
-        return _failed(f"cannot write {output}: {error.strerror or error}; give another FILE")
-    return _record(argv, output, parts, options)
+        raise CommandError(
+            f"cannot write {output}: {error.strerror or error}; give another FILE"
+        ) from None
+    ended = _recorded(options.command, parts, options.audit)
+    file = _assembled(output, parts, ended, options)
+    printing.error(str(file), "seed-init record")
+    if options.json:
+        content = {"record": str(file), "status": ended.status}
+        return outputs.tell(printing.as_json(content, indent=None), ended.status)
+    return ended.status
 
 
-def _record(argv: list[str], output: Path, parts: Path, options: argparse.Namespace) -> int:
-    from seed_init.proof.auditing import collecting
-    from seed_init.proof.running import in_place
-    from seed_init.proof.trace import journal, record_parts, records
+def _output(options: argparse.Namespace) -> Path:
+    """Return the file that the record goes to, which must not be there without --force."""
+    file: Path | None = options.output
+    if file is None:
+        return Path(time.strftime("seed-init-record-%Y%m%dT%H%M%SZ.json", time.gmtime()))
+    if not options.force:
+        # The directory of the parts, which lies beside the record, is made where it is missing.
+        outputs.check(file, force=False, may_be_stream=False, needs_folder=False)
+    return file
 
+
+def _recorded(argv: Sequence[str], parts: Path, audit: bool) -> in_place.Ended:
+    """Run the command, whose processes write the parts of the record.
+
+    Raises:
+        CommandError: the command cannot be run. No parts are left.
+    """
     records.begin(parts, argv, "command", whole=True)
-    if options.audit:
+    if audit:
         instruments = [*records.PLAN["instruments"], *collecting.PLAN["instruments"]]
         journal.write_plan(parts, {**records.PLAN, "instruments": instruments})
     environment = in_place.given_environment()
     environment |= {"SEED_INIT_TRACE": str(parts), record_parts.RECORDER: str(os.getpid())}
     try:
-        ended = in_place.run(argv, environment)
+        return in_place.run_as_a_shell(argv, environment)
     except in_place.CannotRun as error:
         record_parts.remove(parts)
-        printing.error(str(error), "record")
-        return error.status
+        raise CommandError(str(error), status=error.status) from None
+
+
+def _assembled(
+    output: Path, parts: Path, ended: in_place.Ended, options: argparse.Namespace
+) -> Path:
+    """Put the parts together; the file of the record, which without --force may get a new name.
+
+    Raises:
+        CommandError: the record cannot be written. The parts stay.
+    """
     try:
-        where = _write(output, parts, ended, options)
+        file = _write(output, parts, ended, options)
     except KeyboardInterrupt:
-        printing.error(f"interrupted; the parts are in {parts}", "record")
-        return 128 + signal.SIGINT
+        raise CommandError(
+            f"interrupted; the parts are in {parts}", status=128 + signal.SIGINT
+        ) from None
     except (OSError, ValueError, journal.Unreadable) as error:
-        # The last where the command has removed what was written of it, as `git clean` does.
+        # The command may have removed them, as `git clean` does.
         left = f"the parts are in {parts}" if parts.exists() else "nothing of it is left"
-        _failed(f"cannot write {output}: {error}; {left}")
-        return ended.status or NOT_WRITTEN
+        raise CommandError(
+            f"cannot write {output}: {error}; {left}", status=ended.status or USAGE
+        ) from None
     record_parts.remove(parts)
-    printing.error(str(where), "record")
-    if options.json:
-        told = {"record": str(where), "status": ended.status}
-        return outputs.tell(printing.as_json(told, indent=None), ended.status)
-    return ended.status
+    return file
 
 
-def _write(output: Path, parts: Path, ended: "in_place.Ended", options: argparse.Namespace) -> Path:
-    from seed_init.proof.auditing import collecting
-    from seed_init.proof.redaction import redaction
-    from seed_init.proof.trace import data_files, journal, records
-
+def _write(output: Path, parts: Path, ended: in_place.Ended, options: argparse.Namespace) -> Path:
     record = records.assemble(
         parts,
         ended=time.time(),
@@ -129,14 +146,9 @@ def _write(output: Path, parts: Path, ended: "in_place.Ended", options: argparse
         budget=data_files.BUDGET_IN_A_HURRY if ended.told_to else data_files.BUDGET,
     )
     if options.audit:
-        found = collecting.collect(journal.read(parts))
-        record["audit"] = {"findings": redaction.deep([one.to_json() for one in found])}
+        findings = [finding.to_json() for finding in collecting.collect(journal.read(parts))]
+        record["audit"] = {"findings": redaction.deep(findings)}
     if not options.force:
         return records.write_new(output, record)
     records.write(output, record)
     return output
-
-
-def _failed(line: str) -> int:
-    printing.error(line, "record")
-    return NOT_WRITTEN

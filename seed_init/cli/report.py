@@ -1,119 +1,113 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`seed-init report`: records as one HTML page."""
+"""`seed-init report` shows records as one HTML page."""
 
 import argparse
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from seed_init.cli import output, printing
-from seed_init.system import writing
+from seed_init.cli.errors import CommandError
+from seed_init.proof.reporting import page, view
+from seed_init.proof.trace import records
 
 DEFAULT = Path("report.html")
 
 
-class Refused(Exception):
-    """What was asked for cannot be done. Each argument is one line for the user."""
-
-
-def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add `report` to the parser."""
-    command = commands.add_parser(
-        "report",
-        help="one HTML page about records: verdict, environment, losses, steps, difference, audit",
-        description="Write one HTML page about one record, or about several that are compared "
-        "with the first. It is one file, fetches nothing, and prints on A4.",
-        epilog="example: seed-init report monday.json friday.json -o difference.html",
+def add(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of `report` to its parser."""
+    parser.description = (
+        "Write one HTML page about one record, or about several that are compared "
+        "with the first. It is one file, fetches nothing, and prints on A4."
     )
-    command.add_argument(
+    parser.epilog = "example: seed-init report monday.json friday.json -o difference.html"
+    parser.add_argument(
         "records",
         nargs="+",
         type=Path,
         metavar="RECORD",
         help="a file that seed-init record wrote, or the trace directory of a killed run",
     )
-    command.add_argument(
+    parser.add_argument(
         "-o", "--output", type=Path, metavar="FILE.html", help=f"the page (default: {DEFAULT})"
     )
-    command.add_argument("--force", action="store_true", help="replace the file if it is there")
-    command.add_argument(
+    parser.add_argument("--force", action="store_true", help="replace the file if it is there")
+    parser.add_argument(
         "--json", action="store_true", help="print what the page shows as JSON, and write no page"
     )
-    command.set_defaults(run=run)
+    parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Write the page, or print the JSON; 2 where a record cannot be read or the page not written.
+    """Write the page, or print the JSON.
 
-    The verdict is not the exit status: the command has done what it was asked for.
+    The verdict is not the exit status, because the command has done what it was asked for.
+
+    Raises:
+        CommandError: a record cannot be read, or the page cannot be written.
     """
-    # Not at the top: `seed-init --help` needs none of it.
-    from seed_init.proof.reporting import adapter, page
-    from seed_init.proof.trace import records
-
     target: Path = options.output or DEFAULT
+    if options.json and options.output:
+        raise CommandError("--json writes no page; leave out --output")
+    if not options.json:
+        _check_target(target, options.records, options.force)
+    _check_records(options.records)
     try:
-        if options.json and options.output:
-            raise Refused("--json writes no page; leave out --output")
-        if not options.json:
-            check_target(target, options.records, options.force)
-        _check_all(options.records)
-        report = adapter.report(options.records)
-        if options.json:
-            return output.tell(printing.as_json(report.as_json()), 0)
-        write(target, page.render(report), options.force)
-    except (Refused, records.NotARecord) as error:
-        for line in error.args:
-            printing.error(line, "report")
-        return 2
+        report = view.report(options.records)
+    except records.NotARecord as error:
+        raise CommandError(*error.args) from None
+    if options.json:
+        return output.tell(printing.as_json(report.as_json()), 0)
+    _write(target, page.render(report), options.force)
     return output.tell(printing.as_text([f"{target}: {report.verdict.word}"]), 0)
 
 
-def check_target(target: Path, records: Sequence[Path], force: bool) -> None:
-    """Refuse a place for the page before the work of making it.
+def _check_target(target: Path, given: Sequence[Path], force: bool) -> None:
+    """Refuse a target before the work of making the page.
 
     Raises:
-        Refused: something is there that must stay.
+        CommandError: something is there that must stay.
     """
-    if any(_is_same(target, record) for record in records):
-        raise Refused(f"{target} is one of the records; give another name with -o")
-    if target.is_dir():
-        raise Refused(f"{target} is a directory; give a file with -o")
-    if not os.path.lexists(target):
-        return
-    if not force:
-        raise Refused(f"{target} is there already; give another name with -o, or --force")
+    if any(_is_same(target, record) for record in given):
+        raise CommandError(f"{target} is one of the records; give another name with -o")
+    output.check(
+        target,
+        force,
+        another="give another name with -o, or --force",
+        a_file="give a file with -o",
+        may_be_stream=False,
+        needs_folder=False,
+    )
     if target.exists() and not target.is_file():
-        raise Refused(f"{target} is no regular file; give another name with -o")
+        raise CommandError(f"{target} is no regular file; give another name with -o")
 
 
-def _is_same(one: Path, other: Path) -> bool:
+def _is_same(target: Path, record: Path) -> bool:
     try:
-        return one.samefile(other)
+        return target.samefile(record)
     except OSError:
         return False
 
 
-def write(target: Path, page: str, force: bool) -> None:
-    """Write the page, whole or not at all.
+def _write(target: Path, text: str, force: bool) -> None:
+    """Write the page, as a whole or not at all.
 
     Raises:
-        Refused: it cannot be written, or without `force`, something is there by now.
+        CommandError: the page cannot be written, or without `force` something is there by now.
     """
     try:
-        (writing.replace if force else writing.create)(target, page)
+        output.put(target, text, force)
     except FileExistsError:
-        raise Refused(f"{target} is there already; use --force to replace it") from None
+        raise CommandError(f"{target} is there already; use --force to replace it") from None
     except OSError as error:
-        raise Refused(f"cannot write {target}: {error.strerror}") from None
+        raise CommandError(f"cannot write {target}: {error.strerror}") from None
 
 
-def _check_all(paths: Sequence[Path]) -> None:
-    """Load nothing where one of them is not even there; all such are named.
+def _check_records(paths: Sequence[Path]) -> None:
+    """Load no record if one of them is not there, and name all that are not.
 
     Raises:
-        Refused: one line for each.
+        CommandError: with a line for each missing one.
     """
     missing = [f"cannot read {path}: there is no such file" for path in paths if not path.exists()]
     if missing:
-        raise Refused(*missing)
+        raise CommandError(*missing)

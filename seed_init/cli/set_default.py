@@ -8,7 +8,8 @@ import sys
 from pathlib import Path
 
 from seed_init.cli import printing
-from seed_init.hook import refusals, startup
+from seed_init.cli.errors import CommandError
+from seed_init.hook import refusals, startup, strictness
 from seed_init.installing import placement
 from seed_init.system import writing
 from seed_init.system.terminal import one_line
@@ -17,34 +18,32 @@ Change = tuple[str, str, str]
 """A name, its old and its new value; "" where it has none."""
 
 
-def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add `set-default` to the parser."""
-    command = commands.add_parser(
-        "set-default",
-        help="set what holds where a job says nothing, such as SEED=1234",
-        description="Set variables in the defaults file, which holds where a job's environment "
+def add(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of `set-default` to its parser."""
+    parser.description = (
+        "Set variables in the defaults file, which holds where a job's environment "
         "says nothing. Comments, order and other lines are kept. Exit status 78, and nothing is "
         f"written, for what is not in the contract. The file is the one that this Python reads: "
         f"PREFIX{startup.DEFAULTS} if it is there (PREFIX: sys.prefix), or else "
         f"{startup.DEFAULTS}. Where neither is there, a virtual environment gets the first and "
         "any other Python the second. To repair a file for which every Python is refused: "
-        "SEED_INIT=0 seed-init set-default ...",
+        "SEED_INIT=0 seed-init set-default ..."
     )
-    command.add_argument(
+    parser.add_argument(
         "assignments",
         nargs="+",
         type=assignment,
         metavar="NAME=VALUE",
-        help="a variable of the README's table, except SEED_INIT; NAME= takes it out",
+        help="a variable of docs/reference/variables.md, except SEED_INIT; NAME= takes it out",
     )
-    command.add_argument(
+    parser.add_argument(
         "--file",
         type=Path,
         metavar="PATH",
         help="another defaults file, such as that of one environment alone: "
         "PREFIX/etc/seed_init/defaults hides the image's",
     )
-    command.set_defaults(run=run)
+    parser.set_defaults(run=run)
 
 
 def assignment(word: str) -> tuple[str, str]:
@@ -60,21 +59,24 @@ def assignment(word: str) -> tuple[str, str]:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Change the file and print each change; 1 if it cannot be written, 78 for a refusal."""
+    """Change the file and print each change.
+
+    Raises:
+        CommandError: the file cannot be written, or the contract does not have a change.
+    """
     path = options.file or defaults_file()
     try:
         before = read(path)
         after, changes = changed(path, before, options.assignments)
     except refusals.Refusal as refusal:
+        # As the hook says it in a Python that is refused.
         line = one_line(str(refusal)).encode("ascii", "backslashreplace").decode()
-        print(f"seed_init: {line}", file=sys.stderr)
-        return refusals.EX_CONFIG
+        raise CommandError(line, status=refusals.EX_CONFIG, speaker="seed_init") from None
     try:
         if after != before:
             write(path, text_of(after))
     except OSError as error:
-        printing.error(cannot_write(path, error), "set-default")
-        return 1
+        raise CommandError(cannot_write(path, error), status=1) from None
     printing.lines(
         f"{path}: {name} is {new or 'unset'} already"
         if old == new
@@ -124,7 +126,7 @@ def changed(
             (old if name in wanted else kept)[name] = value
     values = kept | {name: value for name, value in wanted.items() if value}
     if values.get("DETERMINISM") == "strict":
-        refusals.check_strict(values)
+        strictness.check(values)
     changes = [(name, old.get(name, ""), value) for name, value in wanted.items()]
     result = replaced(lines, wanted, last)
     if len(os.fsencode(text_of(result))) > startup.DEFAULTS_MAX:
@@ -190,10 +192,7 @@ def setting(path: Path, number: int, line: str, wanted: dict[str, str]) -> tuple
     if not line or line[0] == "#":
         return "", ""
     try:
-        name, value = map(str.strip, line.split("=", 1))
-        if name not in wanted and (value or name not in startup.ACCEPTED):
-            value = startup.accept(name, value)
-        return name, value
+        return startup.read_line(line, tuple(wanted))
     except Exception as error:
         raise refusals.bad_line(str(path), number, line, error) from None
 

@@ -1,20 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`seed-init verify`: run a command several times and compare, bit for bit."""
+"""`seed-init verify` runs a command several times and compares the runs, bit for bit."""
 
 import argparse
-import os
 from pathlib import Path
 from typing import Any
 
-from seed_init.cli import output, printing, words
+from seed_init.cli import arguments, output, printing
+from seed_init.cli.errors import LOST, CommandError
 from seed_init.proof.comparing import output_lines
 from seed_init.proof.redaction.secret_words import words_without_secrets
 from seed_init.proof.running import commands
 from seed_init.proof.running.progress import Line
 from seed_init.proof.trace import journal
-from seed_init.proof.verifying import verifier
+from seed_init.proof.verifying import verdict, verifier
+from seed_init.proof.verifying.runs import Request
+from seed_init.proof.verifying.verdict import Verification
 
-EXAMPLE = """\
+EXAMPLES = """\
 examples:
   seed-init verify -- python train.py --epochs 1
   seed-init verify --file 'out/*.pt' --ignore-output 'took .* s$' -- python -m project.train
@@ -22,53 +24,73 @@ examples:
   seed-init verify -- notebook.ipynb
 """
 
-
 STATUSES = {
-    verifier.IDENTICAL: 0,
-    verifier.DIFFERENT: 1,
-    verifier.FAILED: 2,
-    verifier.UNPROVEN: 4,  # 3 is `compare`'s, for records with nothing in common
+    verdict.IDENTICAL: 0,
+    verdict.DIFFERENT: 1,
+    verdict.FAILED: 2,
+    verdict.UNPROVEN: 4,  # 3 is `compare`'s, for records with nothing in common
 }
+"""Verdict to exit status."""
 
 
-def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add `verify` to the parser."""
-    command = commands.add_parser(
-        "verify",
-        help="run a command several times and compare every training step, bit for bit",
-        description="Run a command, unmodified, in fresh processes, and compare every training "
+def add(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of `verify` to its parser."""
+    parser.description = (
+        "Run a command, unmodified, in fresh processes, and compare every training "
         "step, the final weights, the generators, standard output, exit status and files. Exit "
         "status 0: identical. 1: not; the first difference is shown. 2: the command failed. "
         "4: nothing that was seen differs, but an instrument failed, which is shown, or nothing "
         "was seen but the exit status: nothing is proven. 5: identical, but a record or the "
-        "output could not be written.",
-        epilog=EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        "output could not be written."
     )
-    command.add_argument(
-        "--runs", type=words.at_least(2), default=2, metavar="N", help="runs to compare (2)"
+    arguments.add_examples(parser, EXAMPLES)
+    _add_what_is_changed(parser)
+    _add_what_is_compared(parser)
+    parser.add_argument(
+        "--no-locate",
+        dest="locate",
+        action="store_false",
+        help="do not rerun the step at which the runs part",
     )
-    command.add_argument(
+    parser.add_argument(
+        "--records",
+        type=Path,
+        metavar="DIR",
+        help="write the record of each run there, with the verdict, for seed-init report",
+    )
+    arguments.add_runs(parser)
+    arguments.add_command(parser)
+    parser.set_defaults(run=run)
+
+
+def _add_what_is_changed(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--runs", type=arguments.at_least(2), default=2, metavar="N", help="runs to compare (2)"
+    )
+    parser.add_argument(
         "--no-perturb",
         dest="perturb",
         action="store_false",
         help="repeat the same run, and change nothing that must not matter",
     )
-    command.add_argument(
+    parser.add_argument(
         "--perturb",
         action="store_true",
         default=True,
         help="change hash seed, listing order, CPU load, address layout, temporary directory and "
         "start time in the runs after the first (the default)",
     )
-    command.add_argument(
+
+
+def _add_what_is_compared(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
         "--ignore-output",
         action="append",
         default=[],
         metavar="REGEX",
         help="leave lines of standard output out in which this is found; repeatable",
     )
-    command.add_argument(
+    parser.add_argument(
         "--file",
         action="append",
         default=[],
@@ -76,26 +98,30 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         help="compare files that the command writes; .pt, .safetensors, .npz and .npy by their "
         "tensors; repeatable",
     )
-    command.add_argument(
-        "--no-locate",
-        dest="locate",
-        action="store_false",
-        help="do not rerun the step at which the runs part",
-    )
-    command.add_argument(
-        "--records",
-        type=Path,
-        metavar="DIR",
-        help="write the record of each run there, with the verdict, for seed-init report",
-    )
-    words.add_runs(command)
-    words.add_command(command)
-    command.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Verify, and print what came of it."""
-    request = verifier.Request(
+    """Verify, print the result, and return the verdict's exit status.
+
+    Raises:
+        CommandError: the command cannot be started or its runs not be compared, an option is
+            wrong, or a record could not be written.
+    """
+    if options.records is not None and (problem := output.check_folder(options.records)):
+        # Now: nobody wants to hear of it after the last run only.
+        printing.error(f"there will be no records: {problem}", "seed-init verify")
+    result = _verified(_request(options))
+    text = (
+        printing.as_json(result.to_json()) if options.json else printing.as_text(as_lines(result))
+    )
+    status = output.tell(text, STATUSES[result.verdict])
+    if result.lost:
+        raise CommandError(result.lost, status=status or LOST)
+    return status
+
+
+def _request(options: argparse.Namespace) -> Request:
+    return Request(
         command=tuple(options.command),
         runs=options.runs,
         perturb=options.perturb,
@@ -106,40 +132,21 @@ def run(options: argparse.Namespace) -> int:
         timeout=options.timeout,
         records=options.records,
     )
-    if options.records is not None and (problem := _no_records(options.records)):
-        # Now: nobody wants to hear of it after the last run only.
-        printing.error(f"there will be no records: {problem}", "verify")
+
+
+def _verified(request: Request) -> Verification:
     try:
         with Line() as line:
-            result = verifier.verify(request, line if line.shown else None)
+            return verifier.verify(request, line if line.shown else None)
     except (commands.CannotStart, output_lines.BadPattern) as error:
-        printing.error(str(error), "verify")
-        return 2
+        raise CommandError(str(error)) from None
     except (OSError, journal.Unreadable) as error:
-        # Not as a traceback, whose status says that the runs differ.
-        printing.error(f"the runs cannot be compared: {error}", "verify")
-        return 2
-    text = (
-        printing.as_json(result.to_json()) if options.json else printing.as_text(as_lines(result))
-    )
-    status = output.tell(text, STATUSES[result.verdict])
-    if result.lost:
-        printing.error(result.lost, "verify")
-        return status or output.LOST
-    return status
+        # The status of a traceback would say that the runs differ.
+        raise CommandError(f"the runs cannot be compared: {error}") from None
 
 
-def _no_records(directory: Path) -> str | None:
-    """Why a directory, which is made, can have no file; None where it seems that it can."""
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        return f"{directory}: {error.strerror}"
-    return None if os.access(directory, os.W_OK | os.X_OK) else f"{directory} cannot be written"
-
-
-def as_lines(result: verifier.Verification) -> list[str]:
-    """The result, on one screen."""
+def as_lines(result: Verification) -> list[str]:
+    """Return the result, on one screen."""
     lines = [_headline(result), ""]
     lines += _runs(result)
     if result.difference is not None:
@@ -147,30 +154,33 @@ def as_lines(result: verifier.Verification) -> list[str]:
     return [*lines, "", *_coverage(result)]
 
 
-def _headline(result: verifier.Verification) -> str:
+def _headline(result: Verification) -> str:
     seed = f"SEED={result.seed}" if result.seed else "SEED is not set in the environment"
     command = " ".join(words_without_secrets(result.command))
-    if result.verdict == verifier.IDENTICAL:
+    if result.verdict == verdict.IDENTICAL:
         return f"IDENTICAL: {command} ({seed})"
-    if result.verdict == verifier.DIFFERENT:
+    if result.verdict == verdict.DIFFERENT:
         return f"DIFFERENT: {command} ({seed})"
-    if result.verdict == verifier.UNPROVEN:
+    if result.verdict == verdict.UNPROVEN:
         return f"UNPROVEN: {command} ({seed}): {result.reason}"
     return f"FAILED: {result.reason}"
 
 
-def _runs(result: verifier.Verification) -> list[str]:
+def _runs(result: Verification) -> list[str]:
     lines = []
-    for outcome in result.runs:
-        arm = outcome.run.arm
-        what = ", ".join(arm.changed)
-        told = "without training hooks" if not arm.observed else f"{what} changed" if what else ""
-        status = f", exit status {outcome.run.status}" if outcome.run.status else ""
-        lines.append(f"  {outcome.name}  {outcome.run.seconds:6.1f} s  {told or 'base'}{status}")
+    for run in result.runs:
+        status = f", exit status {run.status}" if run.status else ""
+        lines.append(f"  {run.name}  {run.seconds:6.1f} s  {_changes(run)}{status}")
     return lines
 
 
-def _difference(result: verifier.Verification) -> list[str]:
+def _changes(run: verdict.VerifiedRun) -> str:
+    if not run.observed:
+        return "without training hooks"
+    return f"{', '.join(run.changed)} changed" if run.changed else "base"
+
+
+def _difference(result: Verification) -> list[str]:
     difference = result.difference
     assert difference is not None
     lines = [difference.first_observed]
@@ -195,7 +205,7 @@ def _difference(result: verifier.Verification) -> list[str]:
     return lines
 
 
-def _coverage(result: verifier.Verification) -> list[str]:
+def _coverage(result: Verification) -> list[str]:
     compared = result.compared
     parts = [f"{compared['steps']} steps" if compared["steps"] else ""]
     parts.append(f"{compared['ranks']} ranks" if compared["ranks"] else "")

@@ -76,7 +76,7 @@ def during_import(frame: "FrameType | None") -> bool:
     return False
 
 
-def place(frame: "FrameType | None") -> str:
+def source(frame: "FrameType | None") -> str:
     """File and line, as `train.py:12`."""
     return f"{frame.f_code.co_filename}:{frame.f_lineno}" if frame is not None else "?"
 

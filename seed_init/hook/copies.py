@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The children of multiprocessing, and of every copy of it: each takes its place before it runs.
+"""The children of multiprocessing, and of every copy of it: each takes its path before it runs.
 
 There are several copies: multiprocess (of pathos, Hugging Face datasets and mpire), billiard (of
 Celery). Each numbers its processes on its own, and none knows what the others have started. A
 copy is known by what it is made of, a module `PACKAGE.process` with a class BaseProcess, so that
 nobody has to name the next one here.
 
-The place of a child is its number among its siblings, below that of its parent:
+The path of a child ends in its number among its siblings, below the path of its parent:
 ("process", k) by multiprocessing itself, ("process", "billiard", k) by billiard, and
 ("process", k, j) for the j-th child of such a child.
 """
@@ -14,22 +14,24 @@ The place of a child is its number among its siblings, below that of its parent:
 import sys
 from _thread import get_ident
 
-from seed_init.hook import children, seeding, startup, streams
+from seed_init.hook import children, seeding, startup, state
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import ModuleType
     from typing import Any
 
+    from seed_init.hook.streams import Path
+
 STANDARD = "multiprocessing"
 
-# Package and place, where this process is a child of multiprocessing's: its own children go on from
-# there. Not in what it forks by itself, whose place is another one.
-_taken: tuple[str, streams.Path] | None = None
+# Package and path, where this process is a child of multiprocessing's: its own children go on from
+# there. Not in what it forks by itself, whose path is another one.
+_taken: "tuple[str, Path] | None" = None
 
 
 def watch(name: str) -> None:
-    """Have each child of a copy of multiprocessing take its place before it runs its target.
+    """Have each child of a copy of multiprocessing take its path before it runs its target.
 
     `BaseProcess._bootstrap` is where every start method ends up in the child, and loky's
     processes too (Lib/multiprocessing/process.py). Its own after-fork callbacks do not do:
@@ -40,32 +42,32 @@ def watch(name: str) -> None:
     """
     module, package = sys.modules[name], name.rpartition(".")[0]
     if not _is_copy(module):
-        if children.look_again():
+        if state.look_again():
             seeding.reseed_libraries()
         return
-    children.modules[package] = module
+    state.copies[package] = module
     children.COUNTERS[f"{name}:_process_counter"] = 1
-    if children.leave_strange_place(package):
+    if state.leave_random_path(package):
         seeding.reseed_libraries()
     base: Any = module.BaseProcess
     parent_start, bootstrap = base.start, base._bootstrap
 
     def start(self):  # type: ignore[no-untyped-def]
-        here, pickled, place = get_ident(), _is_pickled(self, package), _place(self, package)
-        held: dict[str, Any] | None = {} if pickled else None
-        if pickled and seeding.any_unseeded:
-            held = _unseeded_part().held()
+        thread, pickled, path = get_ident(), _is_pickled(self, package), _path(self, package)
+        notes: dict[str, Any] | None = {} if pickled else None
+        if pickled and state.any_unseeded:
+            notes = _unseeded().notes_for_pickled()
         # Travels with the process object: a fork server has an older environment than ours.
-        self._seed_init = place, seeding.job_seed(), held
+        self._seed_init = path, state.job_seed(), notes
         if not pickled:
-            children.starting[here] = place
+            children.starting[thread] = path
         try:
             return parent_start(self)
         finally:
-            children.starting.pop(here, None)
+            children.starting.pop(thread, None)
 
     def _bootstrap(self, *args, **kwargs):  # type: ignore[no-untyped-def]
-        startup.guarded("hook.copies", "take_place", self, package)
+        startup.guarded("hook.copies", "take_path", self, package)
         return bootstrap(self, *args, **kwargs)
 
     base.start, base._bootstrap = start, _bootstrap
@@ -92,47 +94,49 @@ def _is_pickled(process: "Any", package: str) -> bool:
     return bool(method != "fork")
 
 
-def _place(process: "Any", package: str) -> streams.Path:
+def _path(process: "Any", package: str) -> "Path":
     number = process._identity[-1]
-    if _taken == (package, children.path):
-        return (*children.path, number)
-    return (*children.path, *_label(package), number)
+    if _taken == (package, state.path):
+        return (*state.path, number)
+    return (*state.path, *_label(package), number)
 
 
-def _label(package: str) -> streams.Path:
+def _label(package: str) -> "Path":
     return ("process",) if package == STANDARD else ("process", package)
 
 
-def take_place(process: "Any", package: str) -> None:
-    """In a child of multiprocessing's: take the place that its parent has given it.
+def take_path(process: "Any", package: str) -> None:
+    """In a child of multiprocessing's: take the path that its parent has given it.
 
     Args:
         process: the process object, which came from the parent.
         package: of the copy of multiprocessing.
     """
     global _taken
-    place, seed, held = getattr(process, "_seed_init", (None, None, None))
+    path, seed, notes = getattr(process, "_seed_init", (None, None, None))
     # Its parent's `reseed` may have changed the seed.
-    if seed is not None and seed != seeding.job_seed():
-        seeding.reseed(seed)
-    if children.inherits:
+    if seed is not None and seed != state.job_seed():
+        from seed_init.hook import rounds
+
+        rounds.reseed(seed)
+    if state.inherits:
         return
-    if place is None:
+    if path is None:
         if not _is_pickled(process, package):
-            return  # a fork, which has a place
-        # A class with a pickling of its own has lost it: its place among all that are spawned.
-        place = (*children.root(), *_label(package), *process._identity)
-    _taken = package, place
-    if place != children.path:  # as it is in a fork that the parent has prepared
-        children.move_to(place)
+            return  # a fork, which has a path
+        # A class with a pickling of its own has lost it: its number among all that are spawned.
+        path = (*state.root(), *_label(package), *process._identity)
+    _taken = package, path
+    if path != state.path:  # as it is in a fork that the parent has prepared
+        state.move_to(path)
         seeding.reseed_libraries()
-        if held or seeding.any_unseeded:
-            if held is not None:
-                _unseeded_part().know_again(held)
-            _unseeded_part().adopt()
+        if notes or state.any_unseeded:
+            if notes is not None:
+                _unseeded().recognise_pickled(notes)
+            _unseeded().adopt()
 
 
-def _unseeded_part() -> "Any":
+def _unseeded() -> "Any":
     """The module `unseeded`; loaded where a generator was made without a seed."""
     from seed_init.hook import unseeded
 

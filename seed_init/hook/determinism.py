@@ -1,44 +1,53 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The four levels of DETERMINISM, as the torch flags they stand for.
+"""The determinism flags of PyTorch, and the levels of DETERMINISM as what they set.
 
-A new flag is one variable in `startup.ACCEPTED`, one line in `LEVELS` where a level sets it,
-and one setter and one reader in `libraries/torch.py`.
+`startup.FLAGS` is the one table of both, which the start-up file needs to tell what is accepted.
+Whatever reads it from here follows when a flag is added there.
 """
 
+from seed_init.hook import startup
 from seed_init.hook.settings import Settings
 
-REPRODUCIBLE = {
-    "CUDNN_DETERMINISTIC": "1",
-    "CUDNN_BENCHMARK": "0",
-    "TORCH_DETERMINISTIC_ALGORITHMS": "warn",
-    # Filling costs time on every torch.empty and makes no run more reproducible unless the
-    # program reads memory it never wrote; filled parameters have turned losses into NaN.
-    "TORCH_FILL_UNINITIALIZED_MEMORY": "0",
-}
-
-LEVELS: dict[str, dict[str, str]] = {
-    "off": {},
-    "fast": {"CUDNN_BENCHMARK": "1"},
-    "warn": REPRODUCIBLE,
-    "strict": REPRODUCIBLE | {"TORCH_DETERMINISTIC_ALGORITHMS": "1"},
-}
-"""Level to the flags it sets, named by the variable that overrides each of them."""
-
-FLAGS = (
-    "CUDNN_DETERMINISTIC",
-    "CUDNN_BENCHMARK",
-    "CUDNN_ALLOW_TF32",
-    "TORCH_ALLOW_TF32",
-    "TORCH_DETERMINISTIC_ALGORITHMS",
-    "TORCH_FILL_UNINITIALIZED_MEMORY",
-)
-"""Every variable that stands for one torch flag."""
+ALGORITHMS = "TORCH_DETERMINISTIC_ALGORITHMS"
 
 UNKNOWN = "unknown"
 """The value of a flag that torch does not tell."""
 
 
-def flags(settings: Settings) -> dict[str, tuple[str, str]]:
+class Flag:
+    """One entry of `startup.FLAGS`.
+
+    Attributes:
+        name: the variable of the contract that sets the flag.
+        words: what the variable accepts.
+        default: PyTorch's own value, which holds where nobody sets the flag.
+        levels: level of DETERMINISM -> the value that it sets.
+        attribute: where the flag is below `torch`; "" for one that libraries/torch_flags.py sets.
+        operators: of a flag that allows TF32, those it is for, as PyTorch's newer functions name
+            them.
+    """
+
+    __slots__ = ("attribute", "default", "levels", "name", "operators", "words")
+
+    def __init__(
+        self, name: str, words: tuple[str, ...], default: str, levels: str, attribute: str
+    ) -> None:
+        self.name, self.words, self.default = name, words, default
+        self.levels = dict(pair.split("=") for pair in levels.split())
+        self.attribute, *self.operators = attribute.split() or [""]
+
+
+FLAGS = {name: Flag(name, *entry) for name, entry in startup.FLAGS.items()}
+"""Variable of the contract -> the flag that it sets."""
+
+LEVELS: dict[str, dict[str, str]] = {
+    level: {name: flag.levels[level] for name, flag in FLAGS.items() if level in flag.levels}
+    for level in startup.ACCEPTED["DETERMINISM"]
+}
+"""Level to the flags it sets, named by the variable that overrides each of them."""
+
+
+def wanted(settings: Settings) -> dict[str, tuple[str, str]]:
     """The flags to set: the level's, with the overrides over them.
 
     Args:
@@ -49,10 +58,10 @@ def flags(settings: Settings) -> dict[str, tuple[str, str]]:
         names is absent: PyTorch's own default stays.
     """
     level = settings.determinism
-    wanted = {
+    found = {
         name: (value, f"DETERMINISM={level}") for name, value in LEVELS.get(level or "", {}).items()
     }
     for name in FLAGS:
         if name in settings.values:
-            wanted[name] = (settings.values[name], settings.origins[name])
-    return wanted
+            found[name] = (settings.values[name], settings.origins[name])
+    return found

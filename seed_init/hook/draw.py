@@ -3,16 +3,11 @@
 
 import os
 
+from seed_init.hook import state
 from seed_init.hook.settings import DRAWN
 
 INITS = 2
 """How many inits there may be above the entrypoint's process: the engine's and tini."""
-
-drawn_here = False
-"""True where this process replaced SEED=random, so that nobody has reported the seed yet."""
-
-drawn_for_this_program = False
-"""True where no entrypoint had drawn: another program started beside this one draws anew."""
 
 
 def replace_random(values: dict[str, str], origins: dict[str, str]) -> None:
@@ -25,11 +20,10 @@ def replace_random(values: dict[str, str], origins: dict[str, str]) -> None:
         values: the settings read so far; SEED is replaced in it and in `os.environ`.
         origins: likewise.
     """
-    global drawn_here, drawn_for_this_program
-    drawn_here = True
+    state.drew = True
     seed = _drawn_by_entrypoint()
     if seed is None:
-        drawn_for_this_program = True
+        state.drew_alone = True
         seed = str(int.from_bytes(os.urandom(4), "little"))
     os.environ["SEED"] = os.environ[DRAWN] = seed
     values["SEED"], origins["SEED"] = seed, "SEED=random"

@@ -8,53 +8,61 @@ was then not what DETERMINISM says.
 import atexit
 import os
 
-from seed_init.hook import determinism, seeding, switches
+from seed_init.hook import debug, determinism, say, state, switches
 from seed_init.hook.settings import CUBLAS, Settings
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 VARIABLES = (CUBLAS, "PYTHONHASHSEED", *switches.NAMES, switches.NCCL_ALGO)
 """Variables that frameworks are known to remove or to set."""
 
 
-def watch(settings: Settings) -> None:
-    """Compare when this process ends. Called when torch's flags have been set.
+def watch(
+    settings: Settings,
+    now: "Callable[[], dict[str, str]]",
+    source_of: "Callable[[str], str | None]",
+) -> None:
+    """Compare when this process ends. Called when the flags have been set.
 
     Args:
         settings: what this process was asked to do.
+        now: gives the value of each flag at the moment of the call.
+        source_of: gives file and line where a flag was changed last; None for not known.
     """
-    from seed_init.libraries import torch
-
-    if not determinism.flags(settings):
-        return
-    torch.follow()
-    atexit.register(_report, settings, {name: os.environ.get(name) for name in VARIABLES})
+    variables = {name: os.environ.get(name) for name in VARIABLES}
+    atexit.register(_report, settings, now, source_of, variables)
 
 
-def _report(settings: Settings, variables: dict[str, str | None]) -> None:
-    from seed_init.hook import children
-
-    if children.is_main():
+def _report(
+    settings: Settings,
+    now: "Callable[[], dict[str, str]]",
+    source_of: "Callable[[str], str | None]",
+    variables: dict[str, str | None],
+) -> None:
+    if state.is_main():
         changes = _variables(variables)
         try:
-            changes = _flags(settings) + changes
+            changes = _flags(settings, now(), source_of) + changes
         except Exception as error:  # a torch that cannot be asked any more; the run is over
-            seeding.debug(f"the flags at exit are not known: {error}")
+            debug(f"the flags at exit are not known: {error}")
         if changes:
-            seeding.say(f"at exit {'; '.join(changes)}")
+            say(f"at exit {'; '.join(changes)}")
 
 
-def _flags(settings: Settings) -> list[str]:
-    from seed_init.libraries import torch
-
-    now = torch.current()
+def _flags(
+    settings: Settings, now: dict[str, str], source_of: "Callable[[str], str | None]"
+) -> list[str]:
     return [
-        f"{name} is {now[name]}, not {value} ({origin}){_who(torch.set_at.get(name))}"
-        for name, (value, origin) in determinism.flags(settings).items()
+        f"{name} is {now[name]}, not {value} ({origin}){_who(source_of(name))}"
+        for name, (value, origin) in determinism.wanted(settings).items()
         if now[name] != value
     ]
 
 
-def _who(place: str | None) -> str:
-    return f", set at {place}" if place else ""
+def _who(source: str | None) -> str:
+    return f", set at {source}" if source else ""
 
 
 def _variables(before: dict[str, str | None]) -> list[str]:

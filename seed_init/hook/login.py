@@ -6,7 +6,7 @@
 
 import os
 
-from seed_init.hook import draw, seeding, settings, startup
+from seed_init.hook import announcing, startup, state
 
 IDLE = (
     f"neither the environment nor {startup.DEFAULTS} has SEED or DETERMINISM: "
@@ -32,12 +32,11 @@ def _text_and_log() -> tuple[str, str]:
         return "SEED_INIT=0: nothing is seeded", log
     if not startup.is_asked():
         return IDLE, log
-    given = settings.current()
-    assert given is not None
-    log = given.values["SEED_INIT_LOG"]
-    if given.determinism is None:
-        return IDLE, log
-    if draw.drawn_for_this_program:
+    settings = state.settings
+    if settings.determinism is None:
+        return IDLE, settings.log
+    if state.drew_alone:
         # No entrypoint has drawn for the container (docker run --entrypoint bash).
-        return f"SEED=random: every program draws its own, DETERMINISM={given.determinism}", log
-    return seeding.summary(given), log
+        level = settings.determinism
+        return f"SEED=random: every program draws its own, DETERMINISM={level}", settings.log
+    return announcing.summary(settings), settings.log

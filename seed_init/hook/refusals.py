@@ -4,24 +4,14 @@
 import os
 import sys
 
+from seed_init.hook import state
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import NoReturn
 
 EX_CONFIG = 78
 """Exit status of a refusal: "configuration error" in sysexits.h."""
-
-
-SWITCHES = (
-    b"NCCL_ALGO",
-    b"NCCL_NVLS_ENABLE",
-    b"NVTE_ALLOW_NONDETERMINISTIC_ALGO",
-    b"FLASH_ATTENTION_DETERMINISTIC",
-    b"MAMBA_DETERMINISTIC",
-    b"CAUSAL_CONV1D_DETERMINISTIC",
-)
-"""The variables of `switches` that are looked at before torch is imported, whatever its release:
-most processes have none of them and need not load that module. Of bytes, as `startup` has them."""
 
 
 class Refusal(Exception):
@@ -86,8 +76,7 @@ def _true_stderr(text: str) -> int:
 
 def _flush_users_output() -> None:
     """What the program has printed so far is its user's; `os._exit` would drop it."""
-    processes = sys.modules.get("seed_init.hook.children")
-    if getattr(processes, "is_forked", False):
+    if state.is_forked:
         return  # what is buffered is the parent's, which prints it itself
     for name in ("stdout", "stderr"):
         try:
@@ -119,42 +108,8 @@ def bad_line(path: str, number: int, line: str, error: Exception) -> Refusal:
         return Refusal(f"{path}, line {number}: {error}")
     return Refusal(
         f"{path}, line {number}: {shown(line)} is not accepted; "
-        "use NAME=VALUE with a name from the README's table of variables"
+        "use NAME=VALUE with a name from docs/reference/variables.md"
     )
-
-
-def check_strict(values: dict[str, str], environ: "dict[bytes, bytes] | None" = None) -> None:
-    """Raise Refusal where level strict meets a variable that contradicts it.
-
-    Args:
-        values: of the contract's variables, all read.
-        environ: that of this process, as `startup` has it; None where a file is looked at.
-    """
-    from seed_init.hook.startup import CUBLAS_DETERMINISTIC
-
-    if environ is not None and not environ.keys().isdisjoint(SWITCHES):
-        from seed_init.hook import switches
-        from seed_init.hook.settings import Settings
-
-        check_switches(switches.contradictions(Settings(values, {}), os.environ))
-    given = values.get("CUBLAS_WORKSPACE_CONFIG")
-    if given and given not in CUBLAS_DETERMINISTIC:
-        raise not_accepted(
-            "under DETERMINISM=strict CUBLAS_WORKSPACE_CONFIG", given, CUBLAS_DETERMINISTIC
-        )
-
-
-def check_switches(contradictions: "list[tuple[str, str, str]]") -> None:
-    """Raise Refusal for the first of some variables that contradict level strict.
-
-    Args:
-        contradictions: variable, its value, what to set instead.
-    """
-    for name, value, instead in contradictions:
-        raise Refusal(
-            f"under DETERMINISM=strict {name}={shown(value)} is not accepted; "
-            f"use {instead} or leave it unset"
-        )
 
 
 def shown(value: str, most: int = 40) -> str:

@@ -3,7 +3,7 @@
 
 import operator
 
-from seed_init.hook import callers, seeding, settings, streams
+from seed_init.hook import callers, debug, state, streams
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -39,10 +39,10 @@ def seed_for(
     if given is None or is_ours(frame):
         return None
     # Not of the present cell alone: one value is one seed in all of a notebook.
-    seed = seeding.base_seed()
-    mixes = seed is not None and settings.value("SEED_INIT_RESEED") == "mix"
+    seed = state.base_seed()
+    mixes = seed is not None and state.settings.reseed == "mix"
     used = streams.mix(seed, given) if mixes and seed is not None else None
-    _note(function, given, used, callers.place(frame))
+    _note(function, given, used, callers.source(frame))
     return used
 
 
@@ -84,7 +84,7 @@ def _note(function: str, given: object, used: int | None, place: str) -> None:
             return
         note = notes[function, place] = {"count": 0}
         outcome = "obeyed" if used is None else f"mixed with SEED to {used}"
-        seeding.debug(f"{function}({shown}) at {place} is {outcome}")
+        debug(f"{function}({shown}) at {place} is {outcome}")
     note.update(given=shown, used=shown if used is None else str(used), count=note["count"] + 1)
 
 

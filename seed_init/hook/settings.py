@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The settings of this process as everything after start-up sees them."""
+"""The settings of this process as everything after start-up sees them: `state.settings`."""
 
 import os
 
@@ -31,10 +31,16 @@ ELASTIC = "TORCHELASTIC_RESTART_COUNT"
 class Settings:
     """What this process was asked to do, and by whom. Frozen.
 
+    With SEED_INIT=0 (`is_off`) nothing has a value, and each policy is "".
+
     Attributes:
-        values: variable name to its value as text; only names that have one.
+        is_off: whether SEED_INIT=0 holds.
+        values: variable name to its value as text, only names that have one. For code that shows
+            the contract or sets a flag; a policy is asked for by its attribute.
         origins: variable name to where that value comes from: "environment", "PATH:LINE" of
             the defaults file, "SEED=random", "DETERMINISM=level" or "built-in".
+        log, unseeded, reseed, ranks, children, notebook: the words of SEED_INIT_LOG,
+            SEED_INIT_UNSEEDED and so on, which have a built-in value.
         seed: the seed of this job, 0...4294967295, or None where nothing is seeded.
         determinism: the level, or None where neither SEED nor DETERMINISM was given and the
             hook has nothing to do.
@@ -42,17 +48,40 @@ class Settings:
             second restart.
     """
 
-    __slots__ = ("determinism", "origins", "restart", "seed", "values")
+    __slots__ = (
+        "children",
+        "determinism",
+        "is_off",
+        "log",
+        "notebook",
+        "origins",
+        "ranks",
+        "reseed",
+        "restart",
+        "seed",
+        "unseeded",
+        "values",
+    )
 
+    is_off: bool
     values: dict[str, str]
     origins: dict[str, str]
+    log: str
+    unseeded: str
+    reseed: str
+    ranks: str
+    children: str
+    notebook: str
     seed: int | None
     determinism: str | None
     restart: tuple[str | int, ...]
 
-    def __init__(self, given: dict[str, str], given_origins: dict[str, str]) -> None:
-        values = BUILT_IN | given
-        origins = dict.fromkeys(BUILT_IN, "built-in") | given_origins
+    def __init__(
+        self, given: dict[str, str], given_origins: dict[str, str], is_off: bool = False
+    ) -> None:
+        built_in = {} if is_off else BUILT_IN
+        values = built_in | given
+        origins = dict.fromkeys(built_in, "built-in") | given_origins
         seed = values.get("SEED")
         if seed is not None:
             if seed == os.environ.get(DRAWN):
@@ -66,7 +95,7 @@ class Settings:
             exported = exported if startup.needs_workspace(values, level) else None
         if level is not None and exported and CUBLAS not in values:
             values[CUBLAS], origins[CUBLAS] = exported, f"DETERMINISM={level}"
-        restarts, elastic = values.get("SEED_INIT_RESTART"), _elastic_restarts()
+        restarts, elastic = values.get("SEED_INIT_RESTART"), "" if is_off else _elastic_restarts()
         if elastic and not restarts:
             values["SEED_INIT_RESTART"], origins["SEED_INIT_RESTART"] = elastic, ELASTIC
             restarts, elastic = elastic, ""
@@ -75,6 +104,9 @@ class Settings:
             # Both, where a scheduler counts and torchrun counts within each of its attempts.
             restart = ("restart", int(restarts), *([int(elastic)] if elastic else ()))
         put = object.__setattr__
+        put(self, "is_off", is_off)
+        for name in BUILT_IN:
+            put(self, name.removeprefix("SEED_INIT_").lower(), values.get(name, ""))
         put(self, "values", values)
         put(self, "origins", origins)
         put(self, "seed", int(seed) if seed and seed.isdecimal() else None)
@@ -101,29 +133,19 @@ def _elastic_restarts() -> str:
     return str(int(given)) if is_count else ""
 
 
-_current: Settings | None = None
-
-
-def current() -> Settings | None:
-    """The settings that hold in this process; None with SEED_INIT=0.
+def read() -> Settings:
+    """The settings that hold in this process.
 
     They hold with the hook and, where it is not installed, without it: code that asks for a
-    seeded generator must not get an unseeded one.
+    seeded generator must not get an unseeded one. A value that is not accepted ends this process.
     """
-    global _current
-    if _current is None and os.environ.get("SEED_INIT", "").strip() != "0":
-        values, origins = startup.values, startup.origins
-        if not startup.started:
-            values, origins = {}, {}
-            try:
-                startup.read(values, origins)
-            except Exception as error:
-                startup.end(error)
-        _current = Settings(values, origins)
-    return _current
-
-
-def value(name: str) -> str:
-    """The value of a variable that has a built-in one; "" with SEED_INIT=0."""
-    settings = current()
-    return settings.values[name] if settings is not None else ""
+    if os.environ.get("SEED_INIT", "").strip() == "0":
+        return Settings({}, {}, is_off=True)
+    values, origins = startup.values, startup.origins
+    if not startup.started:
+        values, origins = {}, {}
+        try:
+            startup.read(values, origins)
+        except Exception as error:
+            startup.end(error)
+    return Settings(values, origins)

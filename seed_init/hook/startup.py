@@ -7,7 +7,7 @@ Nothing is seeded here and no library is imported: a finder is left behind, whic
 `seed-init install` puts this file, named `_seed_init_startup`, beside the package: compiled into
 sitecustomize, and as a file for the .pth line. Every process pays for it. So it is one file outside
 the package, it imports only what the interpreter has loaded already, and what only an error or
-only some processes need is elsewhere. docs/design.md says what it costs.
+only some processes need is elsewhere. docs/why/cost.md says what it costs.
 
 The environment is read from `posix.environ`, the dictionary of bytes that `os.environ` stands on
 (Lib/os.py, _createenviron): a name that is not there costs `os.environ` two exceptions. No name
@@ -66,15 +66,34 @@ UNIQUE_NAMES = (
 COPIES = ".process"
 """How the name ends of the module by which a copy of multiprocessing is known (`copies`)."""
 
+FLAGS = {
+    "CUDNN_DETERMINISTIC": (("0", "1"), "0", "warn=1 strict=1", "backends.cudnn.deterministic"),
+    "CUDNN_BENCHMARK": (("0", "1"), "0", "fast=1 warn=0 strict=0", "backends.cudnn.benchmark"),
+    "CUDNN_ALLOW_TF32": (("0", "1"), "1", "", "backends.cudnn.allow_tf32 conv rnn"),
+    "TORCH_ALLOW_TF32": (("0", "1"), "0", "", "backends.cuda.matmul.allow_tf32 matmul"),
+    "TORCH_DETERMINISTIC_ALGORITHMS": (("0", "warn", "1"), "0", "warn=warn strict=1", ""),
+    # Filling costs time on every torch.empty and makes no run more reproducible unless the
+    # program reads memory it never wrote; filled parameters have turned losses into NaN.
+    "TORCH_FILL_UNINITIALIZED_MEMORY": (
+        ("0", "1"),
+        "1",
+        "warn=0 strict=0",
+        "utils.deterministic.fill_uninitialized_memory",
+    ),
+}
+"""Every determinism flag of PyTorch: the variable that sets it -> its entry.
+
+An entry has the words that the variable accepts; PyTorch's own value; what each level of
+DETERMINISM sets; and the attribute below `torch` by which the flag is set and read, with the
+operators of a flag that allows TF32. "" stands for a flag that is no attribute
+(`libraries.torch_flags.SPECIAL`). `determinism` takes the entries apart, and all who set, show,
+measure or compare flags read them there. Constants only: every start makes this table.
+"""
+
 ACCEPTED: "dict[str, tuple[str, ...]]" = {
     "SEED": (),
     "DETERMINISM": ("off", "fast", "warn", "strict"),
-    "CUDNN_DETERMINISTIC": ("0", "1"),
-    "CUDNN_BENCHMARK": ("0", "1"),
-    "CUDNN_ALLOW_TF32": ("0", "1"),
-    "TORCH_ALLOW_TF32": ("0", "1"),
-    "TORCH_FILL_UNINITIALIZED_MEMORY": ("0", "1"),
-    "TORCH_DETERMINISTIC_ALGORITHMS": ("0", "warn", "1"),
+    **{name: entry[0] for name, entry in FLAGS.items()},
     "CUBLAS_WORKSPACE_CONFIG": (),
     "SEED_INIT_LOG": ("quiet", "info", "debug"),
     "SEED_INIT_UNSEEDED": ("derive", "warn", "leave"),
@@ -115,7 +134,7 @@ origins: "dict[str, str]" = {}
 started = False
 
 follows_random = False
-"""Whether forked children are seen to after `random` has seen to itself (`processes`)."""
+"""Whether forked children are seen to after `random` has seen to itself (`seeding`)."""
 
 finder: "Any" = None
 """This module, once it waits in `sys.meta_path` for the libraries that are not imported yet.
@@ -161,8 +180,10 @@ def call(name: str) -> None:
     """
     if name in UNIQUE_NAMES:
         guarded("hook.entropy", "give_to", name)
-    else:
+    elif name in LIBRARIES:
         guarded("hook.seeding", "imported", name)
+    else:
+        guarded("hook.copies", "watch", name)
 
 
 def start() -> None:
@@ -229,7 +250,7 @@ def read(values: "dict[str, str]", origins: "dict[str, str]") -> None:
             values[name] = accept(name, text)
             origins[name] = "environment"
     if values.get("DETERMINISM") == "strict":
-        part("hook.refusals").check_strict(values, environ)
+        part("hook.strictness").check(values, environ)
 
 
 def _text(value: bytes) -> str:
@@ -264,13 +285,28 @@ def read_defaults(path: str, values: "dict[str, str]", origins: "dict[str, str]"
         line = line.strip()
         if line and line[0] != "#":
             try:
-                name, value = map(str.strip, line.split("=", 1))
-                # Empty counts as unset, as in the environment.
-                if value or name not in ACCEPTED:
-                    values[name] = accept(name, value)
-                    origins[name] = f"{path}:{number}"
+                name, value = read_line(line)
+                if value:
+                    values[name], origins[name] = value, f"{path}:{number}"
             except Exception as error:
                 raise part("hook.refusals").bad_line(path, number, line, error) from None
+
+
+def read_line(line: str, unchecked: "Sequence[str]" = ()) -> "tuple[str, str]":
+    """Name and value of a line of a defaults file that is no comment; "" for no value.
+
+    Args:
+        line: its text.
+        unchecked: names whose values need not be accepted.
+
+    Raises:
+        Exception: the line is not in the contract.
+    """
+    name, value = map(str.strip, line.split("=", 1))
+    # Empty counts as unset, as in the environment.
+    if name not in unchecked and (value or name not in ACCEPTED):
+        value = accept(name, value)
+    return name, value
 
 
 def accept(name: str, value: str) -> str:

@@ -4,36 +4,48 @@
 import os
 import sys
 
-import seed_init
-from seed_init.hook import children, determinism, reseeding, seeding, startup, switches, unseeded
-from seed_init.hook import settings as contract
+from seed_init.hook import (
+    announcing,
+    determinism,
+    reseeding,
+    seeding,
+    startup,
+    state,
+    switches,
+    unseeded,
+)
+from seed_init.hook.settings import Settings
 from seed_init.installing import placement
 
 
 def status() -> dict[str, object]:
     """See `seed_init.status`."""
-    settings = contract.current()
-    rank = children.rank()
+    settings, rank = state.settings, state.rank()
     return {
-        "version": seed_init.__version__,
+        "version": version(),
         "python": sys.executable,
         "hook": hook_state(settings),
         "installed": installed(),
-        "seed": seed_init.seed(),
-        "restart": list(settings.restart[1:]) if settings is not None else [],
-        "path": list(children.path),
+        "seed": state.process_seed(),
+        "restart": list(settings.restart[1:]),
+        "path": list(state.path),
         "rank": rank[0] if rank else None,
         "settings": [
             {"name": name, "value": value, "origin": origin}
             for name, value, origin in settings_in_order(settings)
         ],
         "flags": flags_now(settings),
-        "switches": switches.told(settings) if settings is not None else {},
+        "switches": {} if settings.is_off else switches.told(settings),
         "seeded": dict(seeding.seeded),
         "unseeded": unseeded.made(),
         "reseeded": reseeding.status(),
         "not_covered": not_covered(settings),
     }
+
+
+def version() -> str:
+    """The release of the package, which its first file has."""
+    return str(sys.modules["seed_init"].__version__)
 
 
 def installed() -> list[str]:
@@ -43,18 +55,18 @@ def installed() -> list[str]:
     return files or ([str(running.__file__)] if running is not None else [])
 
 
-def hook_state(settings: contract.Settings | None) -> str:
+def hook_state(settings: Settings) -> str:
     """One of "off" (SEED_INIT=0), "idle" (nothing asked for), "not active" and "active"."""
-    if settings is None:
+    if settings.is_off:
         return "off"
     if settings.determinism is None:
         return "idle"
     return "active" if startup.started else "not active"
 
 
-def settings_in_order(settings: contract.Settings | None) -> list[tuple[str, str, str]]:
+def settings_in_order(settings: Settings) -> list[tuple[str, str, str]]:
     """(name, value, origin) of every variable of the contract that has a value."""
-    if settings is None:
+    if settings.is_off:
         return [("SEED_INIT", "0", "environment")]
     return [
         (name, settings.values[name], settings.origins[name])
@@ -63,27 +75,23 @@ def settings_in_order(settings: contract.Settings | None) -> list[tuple[str, str
     ]
 
 
-def flags_now(settings: contract.Settings | None) -> dict[str, dict[str, str | None]]:
+def flags_now(settings: Settings) -> dict[str, dict[str, str | None]]:
     """Torch flag to its wanted value, the origin of that, and the value now.
 
     "now" is None where torch is not imported: asking must not import it.
     """
-    if settings is None:
+    if settings.is_off:
         return {}
-    now: dict[str, str] = {}
-    if "torch" in sys.modules:
-        from seed_init.libraries import torch as torch_library
-
-        now = torch_library.current()
+    now = seeding.load("torch").flags() if "torch" in sys.modules else {}
     return {
         name: {"value": value, "origin": origin, "now": now.get(name)}
-        for name, (value, origin) in determinism.flags(settings).items()
+        for name, (value, origin) in determinism.wanted(settings).items()
     }
 
 
-def not_covered(settings: contract.Settings | None) -> list[str]:
+def not_covered(settings: Settings) -> list[str]:
     """What this process cannot promise, one line each, with what to do about it."""
-    if settings is None:
+    if settings.is_off:
         return ["SEED_INIT=0: nothing is seeded"]
     if settings.determinism is None:
         return [
@@ -106,10 +114,10 @@ def not_covered(settings: contract.Settings | None) -> list[str]:
             f"{name} was imported past the hook and is not seeded; seed_init.reseed() does"
         )
     lines += [f"{name} is not seeded: {why}" for name, why in seeding.not_seeded.items()]
-    warning = seeding.cublas_warning(settings)
+    warning = announcing.cublas_warning(settings)
     if warning:
         lines.append(warning)
-    return lines + seeding.switch_warnings(settings)
+    return lines + announcing.switch_warnings(settings)
 
 
 def hash_order_is_fixed() -> bool:

@@ -11,7 +11,7 @@ import sys
 
 from seed_init.hook import settings as contract
 from seed_init.hook import startup
-from seed_init.hook.determinism import flags
+from seed_init.hook.determinism import ALGORITHMS, wanted
 from seed_init.hook.settings import CUBLAS, EXPORTED, Settings
 
 TYPE_CHECKING = False
@@ -24,8 +24,6 @@ NCCL_ALGO = "NCCL_ALGO"
 
 FIRST, LAST = (0, 0), (999, 0)
 """Releases of torch before and after all others."""
-
-ALGORITHMS = "TORCH_DETERMINISTIC_ALGORITHMS"
 
 
 class Switch:
@@ -80,7 +78,7 @@ class Switch:
         if release is not None and not self.since <= release <= self.until:
             return False
         if self.with_algorithms:
-            return flags(settings).get(ALGORITHMS, ("0", ""))[0] != "0"
+            return wanted(settings).get(ALGORITHMS, ("0", ""))[0] != "0"
         return settings.determinism in ("warn", "strict")
 
 
@@ -184,12 +182,12 @@ def export(settings: Settings, release: str) -> list[str]:
     ours = exported(environ)
     lines = []
     for switch in TABLE:
-        wanted = switch.holds(settings, here) and not _is_chosen_otherwise(switch, environ)
-        if wanted and not environ.get(switch.name):
+        holds = switch.holds(settings, here) and not _is_chosen_otherwise(switch, environ)
+        if holds and not environ.get(switch.name):
             environ[switch.name] = switch.value
             ours[switch.name] = None
             lines.append(f"{switch.name}={switch.value} ({origin(settings)})")
-        elif not wanted and switch.name in ours:
+        elif not holds and switch.name in ours:
             del ours[switch.name]
             if environ.get(switch.name) == switch.value:
                 del environ[switch.name]
@@ -200,10 +198,23 @@ def export(settings: Settings, release: str) -> list[str]:
     if ours or EXPORTED in environ:
         environ[EXPORTED] = ",".join(ours)
     if settings.determinism == "strict":
-        from seed_init.hook import refusals
-
-        refusals.check_switches(contradictions(settings, environ, here))
+        check(contradictions(settings, environ, here))
     return lines
+
+
+def check(contradictions: "list[tuple[str, str, str]]") -> None:
+    """Raise Refusal for the first of some variables that contradict level strict.
+
+    Args:
+        contradictions: variable, its value, what to set instead.
+    """
+    from seed_init.hook import refusals
+
+    for name, value, instead in contradictions:
+        raise refusals.Refusal(
+            f"under DETERMINISM=strict {name}={refusals.shown(value)} is not accepted; "
+            f"use {instead} or leave it unset"
+        )
 
 
 def number(release: str) -> tuple[int, int]:

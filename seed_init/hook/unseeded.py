@@ -18,7 +18,7 @@ import sys
 from _thread import _local
 from itertools import count
 
-from seed_init.hook import callers, labels, seeding, settings, streams
+from seed_init.hook import callers, labels, say, seeding, state, streams
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -53,8 +53,6 @@ FORKING = ("popen_fork", "forkserver")
 TOLD_MAX = 1000
 """Places that are named; a program that generates its code could have any number."""
 
-# In a DataLoader worker: its path, and where its streams start instead.
-_loader: tuple[streams.Path, streams.Path] | None = None
 Origin = tuple[streams.Path, int]  # a process and a round
 _threads: "dict[tuple[Origin, str], count[int]]" = {}  # with the name: to number threads
 _made: "dict[tuple[Origin, str], int]" = {}  # with the library
@@ -86,31 +84,29 @@ def entropy(library: str, what: str, frame: "FrameType | None") -> int | None:
         128 bits derived from SEED, process, thread and number. None: the operating system's.
     """
     module = callers.module_of(frame)
-    seed = seeding.job_seed()
+    seed = state.job_seed()
     if seed is None or module in LEFT_ALONE or module in COPYING or _is_of_copy(module, RECEIVING):
         return None
-    policy = settings.value("SEED_INIT_UNSEEDED")
+    policy = state.settings.unseeded
     if policy == "warn":
-        _tell_once(f"{what} without a seed at {callers.place(frame)}")
+        _tell_once(f"{what} without a seed at {callers.source(frame)}")
     if policy != "derive":
         return None
-    if settings.value("SEED_INIT_LOG") == "debug":
-        _tell_once(f"{what} without a seed at {callers.place(frame)}: from SEED")
-    seeding.any_unseeded = True
+    if state.settings.log == "debug":
+        _tell_once(f"{what} without a seed at {callers.source(frame)}: from SEED")
+    state.any_unseeded = True
     # In a spawned worker the program's own module has another name (Lib/multiprocessing/spawn.py).
     named = "__main__" if module == "__mp_main__" else labels.of_module(frame, module)
     label: tuple[str, ...] = (named,)
     if callers.during_import(frame):
         label = (*label, "import")
-    return streams.derive_entropy(seed, (*here(), *_numbered(library, *label)))
+    return streams.derive_entropy(seed, (*state.stream_path(), *_numbered(library, *label)))
 
 
 def _is_of_copy(module: str, names: tuple[str, ...]) -> bool:
     """True for a module of multiprocessing or of a copy of it that has one of the names."""
-    from seed_init.hook import children
-
     package, _, name = module.rpartition(".")
-    return name in names and package in children.modules
+    return name in names and package in state.copies
 
 
 def is_fork_of_copy(frame: "FrameType | None") -> bool:
@@ -118,7 +114,7 @@ def is_fork_of_copy(frame: "FrameType | None") -> bool:
 
     billiard calls it in each (billiard/popen_fork.py), as CPython did before it had callbacks.
     """
-    return seeding.job_seed() is not None and _is_of_copy(callers.module_of(frame), FORKING)
+    return state.job_seed() is not None and _is_of_copy(callers.module_of(frame), FORKING)
 
 
 def is_unpickled(frame: "FrameType | None") -> bool:
@@ -133,20 +129,11 @@ def is_unpickled(frame: "FrameType | None") -> bool:
 def _tell_once(line: str) -> None:
     if line not in _told and len(_told) < TOLD_MAX:
         _told.add(line)
-        seeding.say(line)
-
-
-def here() -> streams.Path:
-    """Where the streams of this process start: its place; in a loader's worker, its torch seed."""
-    from seed_init.hook import children
-
-    if _loader is not None and _loader[0] == children.path:
-        return _loader[1]
-    return children.path
+        say(line)
 
 
 def _numbered(*label: str) -> streams.Path:
-    origin = (here(), seeding.rounds[-1])
+    origin = (state.stream_path(), state.rounds[-1])
     if origin not in _counts.made:
         _forget_ended_rounds()
         _counts.made[origin] = _thread(origin), {}
@@ -158,11 +145,11 @@ def _numbered(*label: str) -> streams.Path:
 
 def _forget_ended_rounds() -> None:
     """A notebook may begin a round with every cell, for weeks."""
-    for origin in [one for one in _counts.made if one[1] not in seeding.rounds]:
+    for origin in [each for each in _counts.made if each[1] not in state.rounds]:
         del _counts.made[origin]
     for counts in (_threads, _made):
         for key in list(counts):
-            if key[0][1] not in seeding.rounds:
+            if key[0][1] not in state.rounds:
                 counts.pop(key, None)
 
 
@@ -171,16 +158,16 @@ def _thread(origin: Origin) -> streams.Path:
     threading = sys.modules.get("threading")
     if threading is None:
         return ()
-    here = threading.get_ident()
-    if here == threading.main_thread().ident:
+    number = threading.get_ident()
+    if number == threading.main_thread().ident:
         return ()
     # Not current_thread(): it would register threads that `threading` did not start.
     threads = threading.enumerate()
-    thread = next((one for one in threads if one.ident == here), None)
+    thread = next((each for each in threads if each.ident == number), None)
     name = ""
     if thread is not None:
         # It may be named after the thread that started it.
-        numbers = (getattr(thread, "native_id", None), *(one.ident for one in threads))
+        numbers = (getattr(thread, "native_id", None), *(each.ident for each in threads))
         name = labels.of_thread(_name_of(thread), *numbers)
     # One step each under the interpreter's lock: two threads never get one number.
     return ("thread", name, next(_threads.setdefault((origin, name), count(1))))
@@ -196,44 +183,45 @@ def _name_of(thread: "Any") -> str:
 
 def made() -> dict[str, int]:
     """Library -> how many generators of it this process has made without a seed."""
-    origin = (here(), seeding.rounds[-1])
+    origin = (state.stream_path(), state.rounds[-1])
     return {library: number for (of, library), number in list(_made.items()) if of == origin}
 
 
-def look() -> None:
+def find() -> None:
     """Before a fork: find what the child will have to adopt, while that is cheap."""
     for _, library in seeding.imported_libraries():
-        if hasattr(library, "look"):
-            library.look()
+        library.find_unseeded()
 
 
-def held() -> "dict[str, Any]":
+def notes_for_pickled() -> "dict[str, Any]":
     """What a worker has to be told that gets its generators by pickle: library -> its notes."""
-    libraries = seeding.imported_libraries()
-    return {name: library.held() for name, library in libraries if hasattr(library, "held")}
+    notes = {name: library.notes_for_pickled() for name, library in seeding.imported_libraries()}
+    return {name: note for name, note in notes.items() if note is not None}
 
 
-def know_again(held: "dict[str, Any]") -> None:
-    """In such a worker: find the generators that its parent made without a seed."""
-    seeding.any_unseeded |= bool(held)
+def recognise_pickled(notes: "dict[str, Any]") -> None:
+    """In such a worker: find the generators that its parent made without a seed.
+
+    Args:
+        notes: what `notes_for_pickled` gave there.
+    """
+    state.any_unseeded |= bool(notes)
     for name, library in seeding.imported_libraries():
-        if hasattr(library, "know_again"):
-            library.know_again(held.get(name))
+        library.recognise_pickled(notes.get(name))
 
 
 def adopt() -> None:
     """In a worker that has taken its place: give what it holds from before its own streams."""
-    seed = seeding.job_seed()
-    if seed is None or not seeding.any_unseeded:
+    seed = state.job_seed()
+    if seed is None or not state.any_unseeded:
         return
-    origin = here()
+    origin = state.stream_path()
 
     def stream(*label: str | int) -> int:
         return streams.derive_entropy(seed, (*origin, "held", *label))
 
     for _, library in seeding.imported_libraries():
-        if hasattr(library, "adopt"):
-            library.adopt(stream)
+        library.adopt_unseeded(stream)
 
 
 def enter_loader_worker(seed: int) -> None:
@@ -245,10 +233,7 @@ def enter_loader_worker(seed: int) -> None:
     Args:
         seed: base seed + worker id, 64 bits.
     """
-    from seed_init.hook import children
-
-    global _loader
-    if settings.value("SEED_INIT_CHILDREN") != "inherit":
-        _loader = children.path, ("loader", seed)
+    if not state.inherits:
+        state.loader = state.path, ("loader", seed)
         seeding.seed_in_loader_worker()
         adopt()

@@ -38,7 +38,8 @@ IMPORT_LINES_END = (3, 18)
 
 Python 3.15 reads .start files as well, and then ignores the import lines of the .pth file of the
 same name. But a .start file with a line in it makes `site` import `pkgutil` and `re` in every
-process (Lib/site.py, StartupState._execute_start_entrypoints): docs/design.md says what that costs.
+process (Lib/site.py, StartupState._execute_start_entrypoints): docs/why/design.md says what that
+costs.
 """
 
 _ASKED = (

@@ -4,22 +4,30 @@
 import os
 import sys
 
+from seed_init.libraries import Library
+
 BY_US = "SEED_INIT_CUPY_SEED"
 """Set beside CUPY_SEED by this module, so that workers, which inherit both, can tell."""
 
 
-def seed(value: int) -> None:
-    """Have every device's generator start from `value`, unless the user has set CUPY_SEED.
+class CuPy(Library):
+    """CuPy's generators, one for each device."""
 
-    `cupy.random.seed` would do it for the current device only, and would start CUDA in a process
-    that may only have imported CuPy. So the variable is set, and the generators that exist are
-    dropped: each is made anew when it is drawn from (cupy/random/_generator.py,
-    get_random_state).
+    def seed(self, value: int) -> None:
+        """Have every device's generator start from `value`, unless the user has set CUPY_SEED.
 
-    Args:
-        value: 0...4294967295.
-    """
-    if os.environ.get("CUPY_SEED") != os.environ.get(BY_US):
-        return
-    os.environ["CUPY_SEED"] = os.environ[BY_US] = str(value)
-    sys.modules["cupy.random._generator"].reset_states()
+        `cupy.random.seed` would do it for the current device only, and would start CUDA in a
+        process that may only have imported CuPy. So the variable is set, and the generators that
+        exist are dropped: each is made anew when it is drawn from (cupy/random/_generator.py,
+        get_random_state).
+
+        Args:
+            value: 0...4294967295.
+        """
+        if os.environ.get("CUPY_SEED") != os.environ.get(BY_US):
+            return
+        os.environ["CUPY_SEED"] = os.environ[BY_US] = str(value)
+        sys.modules["cupy.random._generator"].reset_states()
+
+
+library = CuPy()

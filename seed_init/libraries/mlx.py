@@ -3,5 +3,4 @@
 
 from seed_init.libraries.one_call import OneCall
 
-_mlx = OneCall("mlx.core", "random.seed")
-seed, watch = _mlx.seed, _mlx.watch
+library = OneCall("mlx.core", "random.seed")

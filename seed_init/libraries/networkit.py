@@ -15,5 +15,4 @@ def _by_thread(function: "Callable[[int, bool], None]", value: int) -> None:
     function(value, True)  # the thread's number is added: the threads must not repeat each other
 
 
-_networkit = OneCall("networkit", "setSeed", _by_thread)
-seed, watch = _networkit.seed, _networkit.watch
+library = OneCall("networkit", "setSeed", _by_thread)

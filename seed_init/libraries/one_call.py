@@ -5,6 +5,7 @@ import sys
 from operator import attrgetter
 
 from seed_init.hook import reseeding
+from seed_init.libraries import Library
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,8 +17,8 @@ def _plainly(function: "Callable[..., Any]", value: int) -> None:
     function(value)
 
 
-class OneCall:
-    """A library that one function seeds; its methods are a file's `seed` and `watch`.
+class OneCall(Library):
+    """A library that one function seeds.
 
     Args:
         module: the full name of the module that has the function.

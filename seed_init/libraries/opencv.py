@@ -19,5 +19,4 @@ def _as_int(function: "Callable[[int], None]", value: int) -> None:
     function(value - 2**32 if value >= 2**31 else value)  # of the same 32 bits: it takes a C int
 
 
-_opencv = OneCall("cv2", "setRNGSeed", _as_int)
-seed, watch = _opencv.seed, _opencv.watch
+library = OneCall("cv2", "setRNGSeed", _as_int)

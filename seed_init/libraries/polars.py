@@ -6,5 +6,4 @@ To seed that generator starts no thread pool.
 
 from seed_init.libraries.one_call import OneCall
 
-_polars = OneCall("polars", "set_random_seed")
-seed, watch = _polars.seed, _polars.watch
+library = OneCall("polars", "set_random_seed")

@@ -1,21 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """PyTorch: the generators of the CPU and of every accelerator, and the determinism flags."""
 
-import sys
 from _thread import allocate_lock, start_new_thread
 
 import torch
 
-from seed_init.hook import callers, reseeding, switches, unseeded
+from seed_init.hook import callers, debug, determinism, drift, reseeding, switches, unseeded
 from seed_init.hook import settings as contract
-from seed_init.hook.determinism import UNKNOWN, flags
-from seed_init.hook.settings import Settings
+from seed_init.libraries import Library, torch_flags
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+    from seed_init.hook.settings import Settings
 
 PATIENCE = 5.0
 """Seconds for one draw, which takes a tenth of a millisecond, on a machine that is very busy."""
@@ -25,74 +24,10 @@ _manual_seed = torch.manual_seed
 _cuda_manual_seed_all = torch.cuda.manual_seed_all
 
 
-def seed(value: int) -> None:
-    """Seed the CPU's default generator and that of every CUDA device.
-
-    CUDA is not initialised for it: PyTorch queues the seed until something initialises it
-    (torch/cuda/random.py, manual_seed_all), so that every later device gets it as well.
-
-    Args:
-        value: 0...4294967295.
-    """
-    global _latest
-    _latest = value
-    _manual_seed(value)
-
-
-def state() -> "dict[str, Any]":
-    """The states of the default generators, for `restore`; of CUDA's where CUDA has started."""
-    started, tracker = torch.cuda.is_initialized(), _tracker()
-    return {
-        "seed": torch.initial_seed(),
-        "latest": _latest,
-        "cpu": torch.get_rng_state(),
-        "cuda": torch.cuda.get_rng_state_all() if started else None,
-        # What is to be called when CUDA starts: seeds that the user has given it.
-        "queued": {**tracker, "call_order": list(tracker["call_order"])} if tracker else None,
-    }
-
-
 def _tracker() -> "dict[str, Any] | None":
     """The attributes of what keeps seeds until CUDA starts (torch/cuda/__init__.py)."""
     tracker = getattr(torch.cuda, "_lazy_seed_tracker", None)
     return vars(tracker) if tracker is not None else None
-
-
-def restore(state: "dict[str, Any]") -> None:
-    """Put back what `state` gave; a CUDA that has not started, or has since, starts as it would."""
-    global _latest
-    _latest = state["latest"]
-    torch.set_rng_state(state["cpu"])
-    tracker = _tracker()
-    if state["cuda"] is not None:
-        torch.cuda.set_rng_state_all(state["cuda"])
-    elif tracker is None or state["queued"] is None or torch.cuda.is_initialized():
-        _cuda_manual_seed_all(state["seed"])
-    else:
-        tracker.update(state["queued"], call_order=list(state["queued"]["call_order"]))
-
-
-def seed_in_fork(value: int) -> None:
-    """As `seed`, in a forked child.
-
-    There `torch.manual_seed` is slow: for each kind of device it formats the stack, for an error
-    that starting the device might raise. CUDA, which a child cannot use where
-    its parent has, gets its seed as it does there, when it starts (torch/cuda/__init__.py,
-    _lazy_call): a call that the parent has queued asks for the latest seed.
-
-    Args:
-        value: 0...4294967295.
-    """
-    if _in_fork is None or _in_fork[2]() != NO_BACKEND:
-        seed(value)
-        return
-    global _latest
-    _latest = value
-    manual_seed, tracker, _ = _in_fork
-    manual_seed(value)
-    # Somebody else's call may have come after ours.
-    if tracker is not None and (not tracker.call_order or tracker.call_order[-1] is not QUEUED):
-        _queue_latest(tracker)
 
 
 NO_BACKEND = "privateuseone"
@@ -147,48 +82,6 @@ def _queue_latest(tracker: "Any") -> None:
     tracker.call_order[-1] = QUEUED
 
 
-def watch() -> None:
-    """Have the functions that seed ask us: those that get a seed and those that draw one."""
-    if torch.random.manual_seed is not _manual_seed:
-        return
-    _prepare_for_forks()
-    explicit = _explicit("torch.manual_seed", _manual_seed)
-    cuda_one, cuda_all = torch.cuda.manual_seed, torch.cuda.manual_seed_all
-
-    @callers.like(_manual_seed)
-    def manual_seed(seed: "Any") -> torch.Generator:
-        generator: torch.Generator = explicit(seed)
-        if callers.module_of(callers.caller()) == "torch.utils.data._utils.worker":
-            unseeded.enter_loader_worker(seed)
-        return generator
-
-    # Both names: torch._dynamo wraps the first only where it is the second.
-    torch.random.manual_seed = manual_seed
-    _replace("manual_seed", manual_seed)
-    torch.random.seed = _drawn("torch.seed", torch.random.seed, _manual_seed)
-    _replace("seed", torch.random.seed)
-    stand_ins = {
-        "manual_seed": _explicit("torch.cuda.manual_seed", cuda_one),
-        "manual_seed_all": _explicit("torch.cuda.manual_seed_all", cuda_all),
-        "seed": _drawn("torch.cuda.seed", torch.cuda.seed, cuda_one),
-        "seed_all": _drawn("torch.cuda.seed_all", torch.cuda.seed_all, cuda_all),
-    }
-    for name, stand_in in stand_ins.items():
-        setattr(torch.cuda, name, stand_in)
-        setattr(torch.cuda.random, name, stand_in)
-
-
-def _replace(name: str, stand_in: "Callable[..., Any]") -> None:
-    """Put a function in the place of torch's, in TorchScript's table of functions as well."""
-    builtins: Any = sys.modules["torch.jit._builtins"]
-    # Not built yet: it will have the stand-in.
-    if builtins._builtin_table is not None:
-        operator = builtins._find_builtin(getattr(torch, name))
-        if operator is not None:
-            builtins._register_builtin(stand_in, operator)
-    setattr(torch, name, stand_in)
-
-
 def _explicit(name: str, original: "Callable[[Any], Any]") -> "Callable[[Any], Any]":
     @callers.like(original)
     def stand_in(seed: "Any") -> "Any":
@@ -233,62 +126,6 @@ def _drawn(
     return stand_in
 
 
-def hold() -> bool:
-    """Before a fork, wait for a thread that is drawing from the CPU's generator.
-
-    Its lock is a C++ mutex, which Python can wait for but not keep: a thread that is about to
-    draw may still take it. `is_locked` finds that out in the child.
-
-    Returns:
-        True.
-    """
-    torch.default_generator.get_state()
-    return True
-
-
-def is_locked() -> bool:
-    """In a forked child: True where the CPU generator's lock was taken along, for ever.
-
-    To seed is to wait for it with the interpreter locked, so that the whole process would
-    hang. A draw waits with the interpreter free (torch/csrc/autograd/python_variable.cpp and
-    the generated bindings release it): let another thread try.
-    """
-    drawn = allocate_lock()
-    drawn.acquire()
-
-    def draw() -> None:
-        torch.rand(1, device="cpu")
-        drawn.release()
-
-    start_new_thread(draw, ())
-    return not drawn.acquire(timeout=PATIENCE)
-
-
-def configure(settings: Settings) -> list[str]:
-    """Set the flags of the level and its overrides, and the variables of libraries beside torch.
-
-    Args:
-        settings: what this process was asked to do.
-
-    Returns:
-        One line for each flag and variable that was set: its name, value and origin.
-
-    Raises:
-        Refusal: a variable in the environment contradicts the level strict.
-    """
-    lines = []
-    if flags(settings).get("TORCH_DETERMINISTIC_ALGORITHMS", ("",))[0] == "warn":
-        from seed_init.libraries import torch_attention
-
-        lines += torch_attention.install(settings)
-    for name, (value, origin) in flags(settings).items():
-        SETTERS[name](value)
-        lines.append(f"{name}={value} ({origin})")
-    lines += switches.export(settings, torch.__version__)
-    _wait_for_cuda()
-    return lines
-
-
 def _wait_for_cuda() -> None:
     """Have `cublas.hide` called when CUDA starts.
 
@@ -311,165 +148,167 @@ def _hide_workspace() -> None:
 
         cublas.hide(torch)
     except Exception as error:
-        from seed_init.hook import seeding
-
-        seeding.debug(f"{contract.CUBLAS} stays as it is: {error}")
+        debug(f"{contract.CUBLAS} stays as it is: {error}")
 
 
-def _set_cudnn(flag: str) -> "Callable[[str], None]":
-    return lambda value: setattr(torch.backends.cudnn, flag, value == "1")
+class Torch(Library):
+    """The generators of the CPU and of every accelerator, and the determinism flags."""
+
+    def seed(self, value: int) -> None:
+        """Seed the CPU's default generator and that of every CUDA device.
+
+        CUDA is not initialised for it: PyTorch queues the seed until something initialises it
+        (torch/cuda/random.py, manual_seed_all), so that every later device gets it as well.
+
+        Args:
+            value: 0...4294967295.
+        """
+        global _latest
+        _latest = value
+        _manual_seed(value)
+
+    def state(self) -> "dict[str, Any]":
+        """The states of the default generators, for `restore`; of CUDA's where CUDA has started."""
+        started, tracker = torch.cuda.is_initialized(), _tracker()
+        return {
+            "seed": torch.initial_seed(),
+            "latest": _latest,
+            "cpu": torch.get_rng_state(),
+            "cuda": torch.cuda.get_rng_state_all() if started else None,
+            # What is to be called when CUDA starts: seeds that the user has given it.
+            "queued": {**tracker, "call_order": list(tracker["call_order"])} if tracker else None,
+        }
+
+    def restore(self, state: "dict[str, Any]") -> None:
+        """Put back what `state` gave.
+
+        If CUDA was not initialised when the state was saved, its generators are not restored but
+        seeded, with the seed that was saved.
+        """
+        global _latest
+        _latest = state["latest"]
+        torch.set_rng_state(state["cpu"])
+        tracker = _tracker()
+        if state["cuda"] is not None:
+            torch.cuda.set_rng_state_all(state["cuda"])
+        elif tracker is None or state["queued"] is None or torch.cuda.is_initialized():
+            _cuda_manual_seed_all(state["seed"])
+        else:
+            tracker.update(state["queued"], call_order=list(state["queued"]["call_order"]))
+
+    def seed_in_fork(self, value: int) -> bool:
+        """As `seed`, in a forked child.
+
+        There `torch.manual_seed` is slow: for each kind of device it formats the stack, for an
+        error that starting the device might raise. CUDA, which a child cannot use where its
+        parent has, gets its seed as it does there, when it starts (torch/cuda/__init__.py,
+        _lazy_call): a call that the parent has queued asks for the latest seed.
+
+        Args:
+            value: 0...4294967295.
+        """
+        if _in_fork is None or _in_fork[2]() != NO_BACKEND:
+            self.seed(value)
+            return True
+        global _latest
+        _latest = value
+        manual_seed, tracker, _ = _in_fork
+        manual_seed(value)
+        # Somebody else's call may have come after ours.
+        if tracker is not None and (not tracker.call_order or tracker.call_order[-1] is not QUEUED):
+            _queue_latest(tracker)
+        return True
+
+    def watch(self) -> None:
+        """Have the functions that seed ask us: those that get a seed and those that draw one."""
+        if torch.random.manual_seed is not _manual_seed:
+            return
+        _prepare_for_forks()
+        explicit = _explicit("torch.manual_seed", _manual_seed)
+        cuda_one, cuda_all = torch.cuda.manual_seed, torch.cuda.manual_seed_all
+
+        @callers.like(_manual_seed)
+        def manual_seed(seed: "Any") -> torch.Generator:
+            generator: torch.Generator = explicit(seed)
+            if callers.module_of(callers.caller()) == "torch.utils.data._utils.worker":
+                unseeded.enter_loader_worker(seed)
+            return generator
+
+        # Both names: torch._dynamo wraps the first only where it is the second.
+        torch.random.manual_seed = manual_seed
+        torch_flags.replace("manual_seed", manual_seed)
+        torch.random.seed = _drawn("torch.seed", torch.random.seed, _manual_seed)
+        torch_flags.replace("seed", torch.random.seed)
+        stand_ins = {
+            "manual_seed": _explicit("torch.cuda.manual_seed", cuda_one),
+            "manual_seed_all": _explicit("torch.cuda.manual_seed_all", cuda_all),
+            "seed": _drawn("torch.cuda.seed", torch.cuda.seed, cuda_one),
+            "seed_all": _drawn("torch.cuda.seed_all", torch.cuda.seed_all, cuda_all),
+        }
+        for name, stand_in in stand_ins.items():
+            setattr(torch.cuda, name, stand_in)
+            setattr(torch.cuda.random, name, stand_in)
+
+    def lock_generators(self) -> bool:
+        """Before a fork, wait for a thread that is drawing from the CPU's generator.
+
+        Its lock is a C++ mutex, which Python can wait for but not keep: a thread that is about to
+        draw may still take it. `is_locked` finds that out in the child.
+
+        Returns:
+            True.
+        """
+        torch.default_generator.get_state()
+        return True
+
+    def is_locked(self) -> bool:
+        """In a forked child: True where the CPU generator's lock was taken along, for ever.
+
+        To seed is to wait for it with the interpreter locked, so that the whole process would
+        hang. A draw waits with the interpreter free (torch/csrc/autograd/python_variable.cpp and
+        the generated bindings release it): let another thread try.
+        """
+        drawn = allocate_lock()
+        drawn.acquire()
+
+        def draw() -> None:
+            torch.rand(1, device="cpu")
+            drawn.release()
+
+        start_new_thread(draw, ())
+        return not drawn.acquire(timeout=PATIENCE)
+
+    def configure(self, settings: "Settings") -> list[str]:
+        """Set the flags of the level, its overrides, and the variables of libraries beside torch.
+
+        Args:
+            settings: what this process was asked to do.
+
+        Returns:
+            One line for each flag and variable that was set: its name, value and origin.
+
+        Raises:
+            Refusal: a variable in the environment contradicts the level strict.
+        """
+        lines = []
+        wanted = determinism.wanted(settings)
+        if wanted.get(determinism.ALGORITHMS, ("",))[0] == "warn":
+            from seed_init.libraries import torch_attention
+
+            lines += torch_attention.install(settings)
+        for name, (value, origin) in wanted.items():
+            torch_flags.put(name, value)
+            lines.append(f"{name}={value} ({origin})")
+        lines += switches.export(settings, torch.__version__)
+        _wait_for_cuda()
+        if wanted:
+            torch_flags.follow()
+            drift.watch(settings, torch_flags.now, torch_flags.source_of)
+        return lines
+
+    def flags(self) -> "dict[str, str]":
+        """The determinism flags at this moment: variable of the contract -> value."""
+        return torch_flags.now()
 
 
-def _set_matmul_tf32(value: str) -> None:
-    torch.backends.cuda.matmul.allow_tf32 = value == "1"
-
-
-def _unadvised(setter: "Callable[[str], None]") -> "Callable[[str], None]":
-    """A setter of a former flag of the precision, for which 2.9.0 advises the newer ones.
-
-    Not by the newer ones: what reads a former flag later, such as a library, would raise then,
-    because the two would differ (aten/src/ATen/Context.cpp, allowTF32CuBLAS).
-    """
-
-    def set_it(value: str) -> None:
-        import warnings
-
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            setter(value)
-
-    return set_it
-
-
-def _set_algorithms(value: str) -> None:
-    """As `torch.use_deterministic_algorithms`, below it.
-
-    From 2.10 on that imports inductor's configuration, which doubles the import of torch, to set
-    one flag of it (torch/__init__.py). A configuration that is imported later reads this flag
-    from TORCHINDUCTOR_DETERMINISTIC, which `switches` exports.
-    """
-    torch._C._set_deterministic_algorithms(value != "0", warn_only=value == "warn")
-    inductor: Any = sys.modules.get("torch._inductor.config")
-    if hasattr(inductor, "deterministic"):
-        inductor.deterministic = value != "0"
-
-
-def _set_fill(value: str) -> None:
-    torch.utils.deterministic.fill_uninitialized_memory = value == "1"
-
-
-SETTERS: "dict[str, Callable[[str], None]]" = {
-    "CUDNN_DETERMINISTIC": _set_cudnn("deterministic"),
-    "CUDNN_BENCHMARK": _set_cudnn("benchmark"),
-    "CUDNN_ALLOW_TF32": _unadvised(_set_cudnn("allow_tf32")),
-    "TORCH_ALLOW_TF32": _unadvised(_set_matmul_tf32),
-    "TORCH_DETERMINISTIC_ALGORITHMS": _set_algorithms,
-    "TORCH_FILL_UNINITIALIZED_MEMORY": _set_fill,
-}
-"""Variable of the contract -> the torch flag it sets."""
-
-
-set_at: dict[str, str] = {}
-"""Flag -> file and line where it was set last, of the flags where that can be seen."""
-
-_following = False
-
-
-def follow() -> None:
-    """Note from now on where a flag is changed. Called again, it does nothing.
-
-    cuDNN's flags are descriptors with a setter that can be replaced (torch/backends/__init__.py,
-    ContextProp); the deterministic algorithms have a Python function.
-    """
-    global _following
-    if _following:
-        return
-    _following = True
-    cudnn = vars(type(torch.backends.cudnn))
-    for flag in ("deterministic", "benchmark", "allow_tf32"):
-        descriptor = cudnn.get(flag)
-        if hasattr(descriptor, "setter"):
-            name = f"CUDNN_{flag.upper()}"
-            descriptor.setter = _noting(name, descriptor.setter)
-    for function in ("use_deterministic_algorithms", "set_deterministic_debug_mode"):
-        original = getattr(torch, function)
-        _replace(
-            function, callers.like(original)(_noting("TORCH_DETERMINISTIC_ALGORITHMS", original))
-        )
-
-
-def _noting(flag: str, setter: "Callable[..., Any]") -> "Callable[..., Any]":
-    def noting(*arguments: "Any", **keywords: "Any") -> "Any":
-        before = read(flag)
-        result = setter(*arguments, **keywords)
-        # Not where it stays as it was: torch.compile sets flags to what they are.
-        if read(flag) != before:
-            set_at[flag] = callers.place(callers.caller("torch"))
-        return result
-
-    return noting
-
-
-MIXED = "mixed"
-"""The value of CUDNN_ALLOW_TF32 where convolutions and recurrent layers have different ones."""
-
-
-def current() -> dict[str, str]:
-    """The value of each flag at this moment, named and written as in the contract.
-
-    Each is asked for by itself: one that raises is `UNKNOWN`, and the others are told.
-    """
-    return {name: read(name) for name in READERS}
-
-
-def read(name: str) -> str:
-    """The value of one flag at this moment; `UNKNOWN` where torch raises.
-
-    Args:
-        name: the flag's variable in the contract.
-    """
-    try:
-        return READERS[name]()
-    except Exception:
-        return UNKNOWN
-
-
-def _flag(getter: "Callable[[], Any]") -> "Callable[[], str]":
-    return lambda: str(int(getter()))
-
-
-def _tf32(getter: "Callable[[], Any]", *operators: str) -> "Callable[[], str]":
-    """A reader of the TF32 flag of some operators.
-
-    From 2.9 on every operator has a precision of its own, "tf32", "ieee" or "none", which is what
-    the kernels look at, and the former flags raise where they would have to tell two at once
-    (aten/src/ATen/Context.cpp, float32Precision, allowTF32CuDNN).
-
-    Args:
-        getter: reads the former flag.
-        operators: as the newer functions name them: "matmul", "conv" or "rnn".
-    """
-
-    def read() -> str:
-        precision = getattr(torch._C, "_get_fp32_precision_getter", None)
-        if precision is None:
-            return str(int(getter()))
-        allowed = {precision("cuda", operator) == "tf32" for operator in operators}
-        return str(int(allowed.pop())) if len(allowed) == 1 else MIXED
-
-    return read
-
-
-READERS: "dict[str, Callable[[], str]]" = {
-    "CUDNN_DETERMINISTIC": _flag(lambda: torch.backends.cudnn.deterministic),
-    "CUDNN_BENCHMARK": _flag(lambda: torch.backends.cudnn.benchmark),
-    "CUDNN_ALLOW_TF32": _tf32(lambda: torch.backends.cudnn.allow_tf32, "conv", "rnn"),
-    "TORCH_ALLOW_TF32": _tf32(lambda: torch.backends.cuda.matmul.allow_tf32, "matmul"),
-    "TORCH_DETERMINISTIC_ALGORITHMS": lambda: ("0", "warn", "1")[
-        torch.get_deterministic_debug_mode()
-    ],
-    "TORCH_FILL_UNINITIALIZED_MEMORY": _flag(
-        lambda: torch.utils.deterministic.fill_uninitialized_memory
-    ),
-}
-"""Variable of the contract -> the torch flag's value now, written as in the contract."""
+library = Torch()

@@ -30,7 +30,7 @@ import threading
 
 import torch
 
-from seed_init.hook import callers, seeding
+from seed_init.hook import callers, say
 from seed_init.hook.settings import CUBLAS, Settings
 from seed_init.hook.startup import CUBLAS_DETERMINISTIC
 from seed_init.libraries.torch_operators import ALERTING, DETERMINISTIC
@@ -115,7 +115,7 @@ def _start() -> None:
             _register(library, name, _deterministic, after)
         has_started = True
     except Exception as error:
-        seeding.say(
+        say(
             f"attention's backward stays nondeterministic on CUDA ({error}); "
             "DETERMINISM=strict has PyTorch's deterministic one"
         )

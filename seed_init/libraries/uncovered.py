@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Libraries with generators of their own that SEED does not reach; `seed-init audit` names them.
 
-docs/libraries.md has the whole list, with what was tried and what was read.
+docs/reference/libraries.md has the whole list, with what was tried and what was read.
 """
 
 REMEDIES = {

@@ -4,7 +4,7 @@
 from _thread import get_ident
 from typing import Any
 
-from seed_init.hook import seeding, settings, startup, suspending
+from seed_init.hook import announcing, rounds, seeding, startup, state
 
 
 class Cells:
@@ -20,7 +20,7 @@ class Cells:
 
     def __init__(self) -> None:
         self.running: list[tuple[int, Any]] = []
-        self.aside: list[tuple[Any, suspending.Streams]] = []
+        self.aside: list[tuple[Any, rounds.Streams]] = []
         self.begun = (False, False)
 
     def before(self, info: Any) -> None:
@@ -48,12 +48,12 @@ def begin(cells: Cells, info: Any) -> None:
         cells.running.append((get_ident(), info))
     if len(cells.running) > 1:
         return
-    if settings.value("SEED_INIT_NOTEBOOK") == "cell":
-        seeding.start_over(part_of(info))
+    if state.settings.notebook == "cell":
+        rounds.start_over(part_of(info))
     elif not cells.begun[0] or (info.store_history and not cells.begun[1]):
-        seeding.start_over(())
+        rounds.start_over(())
     if info.store_history and not cells.begun[1]:
-        seeding.announce_again()
+        announcing.announce_again([name for name, _ in seeding.imported_libraries()])
     cells.begun = (True, cells.begun[1] or info.store_history)
 
 

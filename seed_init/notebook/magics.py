@@ -8,7 +8,7 @@ from IPython.core.error import UsageError
 from IPython.core.inputtransformer2 import cell_magic as ipython_cell_magic
 from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class
 
-from seed_init.hook import seeding, startup, suspending
+from seed_init.hook import rounds, startup, state
 from seed_init.notebook.cells import Cells, part_of
 from seed_init.notebook.shown import SeedInEffect
 
@@ -51,9 +51,9 @@ class SeedMagics(Magics):
           %reseed N      with N, 0...4294967295, in SEED's place until the kernel restarts: what
                          follows in this cell draws as a kernel with SEED=N would
         """
-        if seeding.reseed(_number("%reseed", line)) is None:
+        if rounds.reseed(_number("%reseed", line)) is None:
             raise UsageError(f"{_unseeded()}; give a number, as in %reseed 7")
-        seeding.start_over(seeding.scope)
+        rounds.start_over(state.scope)
 
     @line_cell_magic
     def seeded(self, line: str, cell: str | None = None) -> None:
@@ -70,7 +70,7 @@ class SeedMagics(Magics):
         In a cell, `%seeded` does the same from that line to the cell's end.
         """
         number = _number("%%seeded", line)
-        if number is None and seeding.base_seed() is None:
+        if number is None and state.base_seed() is None:
             raise UsageError(f"{_unseeded()}; give a number, as in %%seeded 7")
         if cell is not None:  # code that calls run_cell_magic itself
             self.shell.run_cell(f"%seeded {line}\n{cell}").raise_error()
@@ -80,9 +80,9 @@ class SeedMagics(Magics):
         info = self.cells.running[-1][1]
         part = part_of(info) if number is None else ()
         if not self.cells.aside or self.cells.aside[-1][0] is not info:
-            self.cells.aside.append((info, suspending.Streams()))
+            self.cells.aside.append((info, rounds.Streams()))
         # A signal in the middle of it must not leave the other seed in effect.
-        startup.guarded("hook.suspending", "replace", self.cells.aside[-1][1], number, part)
+        startup.guarded("hook.rounds", "replace", self.cells.aside[-1][1], number, part)
 
 
 def seeded_cell(lines: list[str]) -> list[str]:

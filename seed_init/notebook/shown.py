@@ -6,8 +6,7 @@ from typing import Any
 
 from IPython.core.getipython import get_ipython
 
-from seed_init.hook import children, seeding, status
-from seed_init.hook import settings as contract
+from seed_init.hook import announcing, seeding, state, status
 
 Row = tuple[str, str, str]
 
@@ -45,43 +44,36 @@ class SeedInEffect:
 
 def rows() -> list[Row]:
     """(what, its value, where that comes from or what it means), the most important first."""
-    settings = contract.current()
-    found = [_seed(settings), *_stream()]
-    if settings is not None:
-        policy = settings.values["SEED_INIT_NOTEBOOK"]
-        found.append(("SEED_INIT_NOTEBOOK", policy, POLICIES[policy]))
-        if settings.determinism is not None:
-            origin = settings.origins["DETERMINISM"]
-            found.append(("DETERMINISM", settings.determinism, origin))
+    settings = state.settings
+    found = [_seed(), *_stream()]
+    if not settings.is_off:
+        found.append(("SEED_INIT_NOTEBOOK", settings.notebook, POLICIES[settings.notebook]))
+    if settings.determinism is not None:
+        found.append(("DETERMINISM", settings.determinism, settings.origins["DETERMINISM"]))
     if seeding.seeded:
         found.append(("seeded", ", ".join(seeding.seeded), ""))
-    state = status.status()
-    changed = [*_flags(state["flags"]), *_flags(state["switches"])]
-    return [*found, *changed, *_made(state), *_not_covered(state["not_covered"])]
+    told = status.status()
+    changed = [*_flags(told["flags"]), *_flags(told["switches"])]
+    return [*found, *changed, *_made(told), *_not_covered(told["not_covered"])]
 
 
-def _seed(settings: contract.Settings | None) -> Row:
-    seed, origin = seeding.seed_and_origin(settings)
-    return (
-        "SEED",
-        seed or "none",
-        origin if seeding.base_seed() is not None else "nothing is seeded",
-    )
+def _seed() -> Row:
+    seed, origin = announcing.seed_and_origin(state.settings)
+    is_seeded = state.base_seed() is not None
+    return "SEED", seed or "none", origin if is_seeded else "nothing is seeded"
 
 
 def _stream() -> list[Row]:
     """The seed of the streams here, where that is not SEED itself."""
-    seed, origin = seeding.seed_and_origin(contract.current())
-    here = seeding.process_seed()
+    seed, origin = announcing.seed_and_origin(state.settings)
+    here = state.process_seed()
     if here is None or str(here) == seed:
         return []
-    rank, settings = children.rank(), contract.current()
+    rank, restart = state.rank(), state.settings.restart
     of = [
-        f"restart {'.'.join(map(str, settings.restart[1:]))}"
-        if settings is not None and settings.restart and origin != "reseeded"
-        else "",
-        f"rank {rank[0]} of {rank[1]}" if rank is not None and children.path else "",
-        "this cell" if seeding.scope else "",
+        f"restart {'.'.join(map(str, restart[1:]))}" if restart and origin != "reseeded" else "",
+        f"rank {rank[0]} of {rank[1]}" if rank is not None and state.path else "",
+        "this cell" if state.scope else "",
     ]
     return [("stream", str(here), ", ".join(filter(None, of)))]
 
@@ -96,8 +88,8 @@ def _flags(flags: object) -> list[Row]:
     ]
 
 
-def _made(state: dict[str, object]) -> list[Row]:
-    unseeded, reseeded = state["unseeded"], state["reseeded"]
+def _made(told: dict[str, object]) -> list[Row]:
+    unseeded, reseeded = told["unseeded"], told["reseeded"]
     assert isinstance(unseeded, dict)
     assert isinstance(reseeded, list)
     return [

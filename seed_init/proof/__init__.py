@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from seed_init.proof.verifying.verifier import Verification
+    from seed_init.proof.verifying.verdict import Verification
 
 
 def verify(
@@ -56,9 +56,10 @@ def verify(
     if runs < 2:
         raise ValueError(f"runs={runs!r} compares nothing; give 2 or more")
     # Not at the top: the observed processes import this package as well.
-    from seed_init.proof.verifying import verifier
+    from seed_init.proof.verifying.runs import Request
+    from seed_init.proof.verifying.verifier import verify as verified
 
-    request = verifier.Request(
+    request = Request(
         command=tuple(command),
         runs=runs,
         perturb=perturb,
@@ -68,6 +69,6 @@ def verify(
         stdin=stdin,
         timeout=timeout,
         environment=environment,
-        place=place,
+        cwd=place,
     )
-    return verifier.verify(request)
+    return verified(request)

@@ -11,3 +11,14 @@ def one_line(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
+
+
+def shown(line: bytes, most: int) -> str:
+    """A line as text: what is no character or controls a terminal is escaped; shortened.
+
+    Args:
+        line: without its end.
+        most: characters.
+    """
+    text = one_line(line[: 4 * most + 4].decode(errors="backslashreplace"))
+    return text if len(text) <= most and len(line) <= 4 * most else f"{text[:most]}..."

@@ -1,48 +1,36 @@
 """`seed-init verify` catches what differs, says where, and raises no false alarm.
 
-Each case starts torch three to ten times. A sample is run here: with the operator and the rank
-that tests/proof/test_verify.py has, every level of location is. SEED_INIT_DIVERGENCE=all runs every
-case, and so does `python -m benchmarks divergence`.
+Each case starts torch three to ten times. With the operator and the rank that
+tests/proof/test_verify.py has at each commit, every level of location has been in sixteen of them.
 """
 
-import os
 from pathlib import Path
 
 import pytest
 
-from . import bit_flips
-from .catalogue import CAUGHT, CLEAN, LATENT, Case, mistakes
-from .running import verify
+from harness.divergence import bit_flips
+from harness.divergence.catalogue import CAUGHT, CLEAN, LATENT, Case, mistakes
+from harness.divergence.running import verify
+from seed_init.proof.comparing import steps
+from seed_init.proof.trace import journal
 
 pytestmark = pytest.mark.torch
-
-
-SAMPLE = frozenset(
-    {
-        *("extra_draw", "generator_in_workers", "clock_rate", "rounded_gradient"),
-        *("file_content", "notebook", "set_of_objects", "listing"),
-        *("char_gpt", "two_ranks", "notebook_clean"),
-    }
-)
-
-
-def chosen(cases: tuple[Case, ...]) -> list[Case]:
-    everything = os.environ.get("SEED_INIT_DIVERGENCE") == "all"
-    return [case for case in cases if everything or case.name in SAMPLE]
 
 
 def name_of(case: Case) -> str:
     return case.name
 
 
-@pytest.mark.parametrize("case", chosen(CAUGHT), ids=name_of)
+@pytest.mark.rotating(every=16)
+@pytest.mark.parametrize("case", CAUGHT, ids=name_of)
 def test_catches_and_locates(case: Case, python: Path) -> None:
     verdict = verify(case, python)
     assert verdict["verdict"] == "different", verdict["reason"]
     assert mistakes(case, verdict) == [], verdict["difference"]
 
 
-@pytest.mark.parametrize("case", chosen(CLEAN), ids=name_of)
+@pytest.mark.rotating(every=16)
+@pytest.mark.parametrize("case", CLEAN, ids=name_of)
 def test_raises_no_false_alarm(case: Case, python: Path) -> None:
     verdict = verify(case, python)
     assert verdict["verdict"] == "identical", verdict["difference"] or verdict["reason"]
@@ -50,7 +38,8 @@ def test_raises_no_false_alarm(case: Case, python: Path) -> None:
     assert verdict["compared"]["steps"] > 0
 
 
-@pytest.mark.parametrize("case", chosen(LATENT), ids=name_of)
+@pytest.mark.rotating(every=6)
+@pytest.mark.parametrize("case", LATENT, ids=name_of)
 def test_finds_by_a_perturbation_what_repeating_misses(case: Case, python: Path) -> None:
     # The run without hooks has other addresses in any case.
     if case.expected.perturbation != "address layout":
@@ -61,12 +50,18 @@ def test_finds_by_a_perturbation_what_repeating_misses(case: Case, python: Path)
     assert mistakes(case, perturbed) == [], perturbed["difference"]
 
 
-def test_finds_each_flipped_bit_in_its_gradient_at_its_step(python: Path) -> None:
-    base = bit_flips.clean(python)
-    seen = list(bit_flips.found(python, base, bit_flips.flips(4)))
-    assert [flip for flip, difference in seen if not bit_flips.is_exact(flip, difference)] == []
+@pytest.fixture(scope="module")
+def base(python: Path) -> list[journal.Process]:
+    return bit_flips.clean(python)
 
 
-def test_finds_nothing_where_no_bit_flipped(python: Path) -> None:
-    base = bit_flips.clean(python)
-    assert bit_flips.comparing.first_difference(base, bit_flips.clean(python)) is None
+@pytest.mark.parametrize("flip", bit_flips.flips(8), ids=lambda flip: f"bit {flip.bit}")
+def test_finds_a_flipped_bit_in_its_gradient_at_its_step(
+    python: Path, base: list[journal.Process], flip: bit_flips.Flip
+) -> None:
+    ((_, difference),) = bit_flips.found(python, base, [flip])
+    assert bit_flips.is_exact(flip, difference), difference
+
+
+def test_finds_nothing_where_no_bit_flipped(python: Path, base: list[journal.Process]) -> None:
+    assert steps.first_difference(base, bit_flips.clean(python)) is None

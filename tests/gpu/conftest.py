@@ -5,11 +5,8 @@ import os
 from pathlib import Path
 
 import pytest
-from hook.conftest import kept, prefixes
 
 from .running import no_gpu, packages
-
-__all__ = ["kept", "prefixes"]
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from hook.support import once
+from harness.sharing import once
 
 from .running import MODELS, Launched, gathered, lines, run_program
 

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hook.support import REPOSITORY, Completed, environment_of, run
+
+from harness.processes import REPOSITORY, Completed, environment_of, run
 
 from . import differences
 from .differences import Version

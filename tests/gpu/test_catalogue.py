@@ -43,6 +43,7 @@ def missing(found: list[Entry]) -> list[str]:
     return [f"{each.name} {each.text}" for each in found if not described_by(each)]
 
 
+@pytest.mark.torch
 def test_every_documented_operator_is_in_the_catalogue(listed: list[Entry]) -> None:
     assert len(listed) > 40
     assert missing(listed) == [], "add these to operators.py and differences.py"
@@ -71,6 +72,7 @@ In addition, nothing.
     ]
 
 
+@pytest.mark.torch
 def test_the_documentation_names_what_the_catalogue_says_it_names(listed: list[Entry]) -> None:
     told = {name for entry in listed for name in described_by(entry)}
     expected = {
@@ -81,6 +83,7 @@ def test_the_documentation_names_what_the_catalogue_says_it_names(listed: list[E
     assert told == expected
 
 
+@pytest.mark.torch
 def test_an_operator_is_in_the_list_that_fits_its_state(listed: list[Entry]) -> None:
     """But for those that differences.DOCUMENTED_WRONGLY names for this release."""
     wrong = [

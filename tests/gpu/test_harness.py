@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hook.support import Completed, once, output, run
+
+from harness.processes import Completed, output, run
+from harness.sharing import once
 
 from . import running
 from .conftest import with_packages

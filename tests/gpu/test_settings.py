@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hook.support import output, run
+
+from harness.processes import output, run
 
 from .differences import CUBLAS_CHECKED
 from .running import ON_GPU, PROGRAMS, facts, gpu, on_machine, release, run_program, told

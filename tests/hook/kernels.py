@@ -10,7 +10,7 @@ from jupyter_client.blocking import BlockingKernelClient
 from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import KernelManager
 
-from .support import REPOSITORY, environment_of
+from harness.processes import REPOSITORY, environment_of
 
 ANSWER_S = 60
 

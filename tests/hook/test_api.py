@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from .support import answer, output, program, run
+from harness.processes import answer, output, run
+
+from .support import program
 
 SEED = {"SEED": "7", "SEED_INIT_LOG": "quiet"}
 
@@ -23,6 +25,7 @@ def test_seed_is_that_of_the_process(python: Path) -> None:
     assert shown(python, code) == shown(python, derived)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("env", [{"SEED": "off"}, {"SEED_INIT": "0"}, {"SEED": ""}])
 def test_seed_is_none_where_nothing_is_seeded(python: Path, env: dict[str, str]) -> None:
     if env == {"SEED": ""} and Path("/etc/seed_init/defaults").exists():
@@ -184,6 +187,7 @@ def test_reseed_holds_where_nothing_was_asked_for(
     assert told.startswith("0.32383276483316237 0.07630828937395717\n")
 
 
+@pytest.mark.torch
 def test_a_generator_is_random_where_nothing_is_seeded(python: Path) -> None:
     code = "import torch; print(torch.rand(1, generator=seed_init.generator()).item())"
     code = f"{code}; print(torch.rand(1, generator=seed_init.generator()).item())"

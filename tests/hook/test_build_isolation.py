@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from .support import output, program, run, site_packages_of
+from harness.processes import output, run
+
+from .support import program, site_packages_of
 
 SHOW = program("show").read_text()
 BACKEND = """
@@ -46,6 +48,7 @@ py-modules = ["fakeproject"]
     return directory
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "seed"), [("base", "7"), ("venv", "None")])
 def test_a_build_succeeds_and_its_backend_is_seeded_in_a_base(
     fresh: Callable[[str], Path], tmp_path: Path, project: Path, kind: str, seed: str

@@ -9,7 +9,11 @@ from typing import Any
 
 import pytest
 
-from .support import answer, once, output, program, run, stdlib_of
+from harness.interpreters import stdlib_of
+from harness.processes import answer, output, run
+from harness.sharing import once
+
+from .support import program
 
 METHODS = ("fork", "spawn", "forkserver")
 Drawn = list[float]
@@ -30,6 +34,7 @@ def assert_all_differ(drawn: list[Drawn]) -> None:
         assert len(set(of_one_library)) == len(drawn)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("how", ["process", "pool", "executor", "nested"])
 def test_workers_get_distinct_streams_stable_from_run_to_run(
@@ -48,6 +53,7 @@ def test_forked_children_get_distinct_streams_stable_from_run_to_run(python: Pat
     assert children(python, "os_fork", "none") == told
 
 
+@pytest.mark.slow
 def test_loky_workers_get_distinct_streams_stable_from_run_to_run(python: Path) -> None:
     told = children(python, "loky", "none")
     assert len(told["children"]) == 3
@@ -87,6 +93,7 @@ MADE_THERE = slice(0, 4)
 
 
 class TestCopiesOfMultiprocessing:
+    @pytest.mark.slow
     @pytest.mark.parametrize("method", METHODS)
     def test_their_workers_get_distinct_streams(
         self, python: Path, kept: Path, method: str
@@ -116,6 +123,7 @@ class TestCopiesOfMultiprocessing:
         told = copies(python, kept, method)
         assert [name for name, one in told.items() if one["main"]] == ["parent"]
 
+    @pytest.mark.slow
     def test_without_the_hook_spawned_workers_differ(self, python: Path, kept: Path) -> None:
         """So they must with the hook; and from run to run they do not repeat."""
         told = copies(python, kept, "spawn", SEED_INIT="0")
@@ -165,8 +173,8 @@ if __name__ == "__main__":
 WORKER = """
 import json, sys, types
 import random
-hook = sys.modules.get("seed_init.hook.children")
-print(json.dumps([random.random(), hook is not None and hook.is_main()]))
+hook = sys.modules.get("seed_init.hook")
+print(json.dumps([random.random(), hook is not None and hook.state.is_main()]))
 """
 
 
@@ -248,6 +256,7 @@ def test_without_the_hook_forked_children_differ_from_run_to_run(bare: Path) -> 
     assert told != children(bare, "process", "fork", "random")
 
 
+@pytest.mark.slow
 def test_the_start_method_does_not_matter(python: Path) -> None:
     """A worker is known by its place among its siblings, whatever made it."""
     fork, spawn, forkserver = (children(python, "process", method) for method in METHODS)
@@ -260,6 +269,7 @@ def test_libraries_that_the_fork_server_has_imported_do_not_matter(python: Path)
     assert children(python, "preload", "forkserver") == told
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("how", "method"), [("process", "fork"), ("process", "spawn"), ("os_fork", "none")]
 )
@@ -327,6 +337,7 @@ for _ in range(2):
             assert list(told["children"].values()) == [told["parent"]] * 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tree", range(6))
 def test_no_two_processes_of_a_tree_share_a_stream(python: Path, tree: int) -> None:
     """Forks, processes, threads that fork, other programs and new seeds, in any order."""
@@ -357,6 +368,7 @@ for _ in range(2):
 
 
 class TestSignals:
+    @pytest.mark.slow
     def test_what_a_handler_raises_around_a_fork_reaches_the_program(self, python: Path) -> None:
         """Here while the fork waits for a thread that draws."""
         code = """
@@ -378,6 +390,7 @@ finally:
         env = {"SEED": "7", "SEED_INIT_LOG": "quiet"}
         assert output(python, "-c", code, env=env).split() == ["caught", "mine", "finally"]
 
+    @pytest.mark.slow
     def test_a_handler_may_fork(self, python: Path) -> None:
         """In the middle of our preparing another fork, too."""
         code = """
@@ -419,6 +432,7 @@ os.wait(); print(torch.rand(2).tolist(), flush=True); os._exit(0)
     assert told == output(bare, "-c", code)
 
 
+@pytest.mark.slow
 def test_a_fork_has_the_stream_of_its_documented_path(python: Path) -> None:
     """However many there are, and from the new seed right after `reseed`."""
     code = """
@@ -522,6 +536,7 @@ def test_workers_of_forked_children_get_distinct_streams(python: Path) -> None:
     assert len(set(fork)) == 3
 
 
+@pytest.mark.torch
 @pytest.mark.parametrize("library", ["numpy", "torch"])
 @pytest.mark.parametrize("how", ["bare", "pool", "subprocess"])
 def test_a_child_forked_while_a_thread_draws_does_not_hang(
@@ -544,15 +559,16 @@ print(os.waitstatus_to_exitcode(os.wait()[1]), lock.locked())
     assert output(python, "-c", code, env={"SEED": "7", "SEED_INIT_LOG": "quiet"}) == "5 False"
 
 
+@pytest.mark.torch
 def test_a_lock_lost_in_one_fork_is_not_waited_for_in_the_next(python: Path) -> None:
     code = """
 import os, torch
-import seed_init.libraries.torch as library
-library.hold = lambda: True
+from seed_init.libraries.torch import library
+library.lock_generators = lambda: True
 library.is_locked = lambda: True
 import threading; threading.Thread(target=threading.Event().wait, daemon=True).start()
 if os.fork() == 0:
-    library.hold = lambda: os._exit(9)
+    library.lock_generators = lambda: os._exit(9)
     threading.Thread(target=threading.Event().wait, daemon=True).start()
     child = os.fork()
     if child == 0:
@@ -608,6 +624,7 @@ def test_a_library_first_imported_in_a_worker_is_seeded_there(python: Path) -> N
     assert len(set(told[0])) == 3
 
 
+@pytest.mark.slow
 def test_no_worker_says_anything(python: Path) -> None:
     for method in METHODS:
         arguments = (program("children"), "process", method, "numpy")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from .support import Completed, output, run
+from harness.processes import Completed, output, run
 
 
 def command(python: Path, *words: str, **env: str) -> Completed:

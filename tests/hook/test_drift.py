@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from .support import output, program, run
+from harness.processes import output, run
+
+from .support import program
 
 pytestmark = pytest.mark.torch
 

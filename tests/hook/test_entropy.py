@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from .support import answer, output
+from harness.processes import answer, output
 
 SEVEN = {"SEED": "7"}
 
@@ -96,17 +96,23 @@ from torch._inductor.codegen import wrapper
 class TestLibrariesThatDrawNamesFromRandom:
     """Found in the installed Jupyter, IPython and zmq; each is run for real."""
 
+    @pytest.mark.torch
+    @pytest.mark.slow
     def test_get_true_entropy(self, python: Path, name: str) -> None:
         code = "\n".join(DRAWING[name])
         first, second = (output(python, "-c", code, env=SEVEN) for _ in "12")
         assert first != second
 
+    @pytest.mark.torch
+    @pytest.mark.slow
     def test_would_draw_them_from_a_seed(self, bare: Path, name: str) -> None:
         """The hole, open."""
         code = "\nimport random; random.seed(7)\n".join(DRAWING[name])
         first, second = (output(bare, "-c", code) for _ in "12")
         assert first == second
 
+    @pytest.mark.torch
+    @pytest.mark.slow
     def test_do_not_shift_the_users_numbers(self, python: Path, name: str) -> None:
         before, draw = DRAWING[name]
         code = f"{before}\nimport random; random.seed(7)\n{draw}\nprint(random.random())"

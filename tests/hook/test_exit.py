@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from .support import output, run
+from harness.processes import output, run
 
 FINALIZER = """
 class Global:

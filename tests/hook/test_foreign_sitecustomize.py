@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from .support import output, run, site_packages_of
+from harness.processes import output, run
+
+from .support import site_packages_of
 
 PATH_WITHOUT_OURSELVES = """
 import os, sys
@@ -73,6 +75,7 @@ def test_the_chain_reaches_the_one_that_ours_hides(python: Path, tmp_path: Path,
     assert (done.stdout, done.stderr, done.returncode) == ("seeded 1\n", "ran\n", 0)
 
 
+@pytest.mark.slow
 def test_behind_that_of_ddtrace_every_run_draws_the_same(python: Path) -> None:
     """The agent itself, as `ddtrace-run` starts it.
 

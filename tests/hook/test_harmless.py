@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from .support import answer, output, run, stdlib_of
+from harness.interpreters import stdlib_of
+from harness.processes import answer, output, run
 
 SEVEN = {"SEED": "7"}
 
@@ -56,6 +57,7 @@ def test_draws(n):
     pathlib.Path(os.environ["TOLD"], f"{n}.json").write_text(json.dumps(drawn[:2]))
 """
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("workers", ["0", "2"])
     @pytest.mark.parametrize("reseed", ["honour", "mix"])
     def test_tests_pass_and_draw_the_same(
@@ -280,6 +282,7 @@ print(random.random(), random.Random().random())
     assert first == second
 
 
+@pytest.mark.slow
 def test_daemon_threads_may_make_generators_until_the_end(python: Path) -> None:
     code = """
 import random, threading, numpy
@@ -312,6 +315,7 @@ print(len({a for a, _ in drawn}), len({b for _, b in drawn}), hash(tuple(sorted(
     assert one == two and one.startswith("3200 3200 ")
 
 
+@pytest.mark.slow
 def test_a_million_generators_leave_nothing_behind(python: Path) -> None:
     """What is tracked goes with the generator."""
     code = """

@@ -7,8 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import install
-from .support import Completed, output, run, site_packages_of, stdlib_of
+from harness.fixtures import install
+from harness.interpreters import stdlib_of
+from harness.processes import Completed, output, run
+
+from .support import site_packages_of
 
 SEED = {"SEED": "7"}
 MARK = "import builtins; builtins.ran = [__name__]\n"
@@ -144,6 +147,7 @@ def test_a_hidden_sitecustomize_runs_isolated(
     assert result(done) == ("seeded sitecustomize", "", 0)
 
 
+@pytest.mark.slow
 def test_uninstall_puts_it_back(fresh: Callable[[str], Path]) -> None:
     for form in ("plain", "package"):
         python = fresh("bare")
@@ -156,6 +160,7 @@ def test_uninstall_puts_it_back(fresh: Callable[[str], Path]) -> None:
         assert result(done) == (f"unseeded {FORMS[form].ran}", "", 0)
 
 
+@pytest.mark.slow
 def test_install_twice_keeps_it(fresh: Callable[[str], Path]) -> None:
     python = fresh("bare")
     add(stdlib_of(python), FORMS["plain"].files)
@@ -199,6 +204,7 @@ def test_one_that_is_only_compiled_runs(fresh: Callable[[str], Path], tmp_path: 
     assert output(python, "-c", SHOW, env=SEED) == "seeded sitecustomize"
 
 
+@pytest.mark.slow
 def test_one_that_is_only_compiled_is_kept_and_put_back(
     fresh: Callable[[str], Path], tmp_path: Path
 ) -> None:

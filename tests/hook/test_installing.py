@@ -9,7 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from .support import REPOSITORY, Completed, output, run, site_packages_of, stdlib_of
+from harness.interpreters import stdlib_of
+from harness.processes import REPOSITORY, Completed, output, run
+
+from .support import site_packages_of
 
 Fresh = Callable[[str], Path]
 PACKAGE = REPOSITORY / "seed_init"
@@ -29,6 +32,7 @@ def tree(directory: Path) -> dict[str, bytes]:
     }
 
 
+@pytest.mark.slow
 def test_install_says_what_it_did_and_the_second_time_that_there_is_nothing_to_do(
     fresh: Fresh,
 ) -> None:
@@ -49,6 +53,7 @@ def test_install_says_what_it_did_and_the_second_time_that_there_is_nothing_to_d
     assert tree(prefix) == before
 
 
+@pytest.mark.slow
 def test_uninstall_leaves_the_prefix_as_it_was_before_install(fresh: Fresh) -> None:
     python = fresh("bare")
     prefix = python.parent.parent
@@ -63,6 +68,7 @@ def test_uninstall_leaves_the_prefix_as_it_was_before_install(fresh: Fresh) -> N
     assert "nothing to do: the hook is not installed" in seed_init(python, "uninstall").stdout
 
 
+@pytest.mark.slow
 def test_a_sitecustomize_that_was_there_is_kept_and_still_runs(fresh: Fresh) -> None:
     python = fresh("bare")
     found = stdlib_of(python) / "sitecustomize.py"
@@ -72,6 +78,7 @@ def test_a_sitecustomize_that_was_there_is_kept_and_still_runs(fresh: Fresh) -> 
     assert done.stdout.split() == ["theirs", SEEDED_7]
 
 
+@pytest.mark.slow
 def test_a_linked_sitecustomize_is_kept_as_a_link(fresh: Fresh, tmp_path: Path) -> None:
     """Debian's is a link into /etc, which must not be written through."""
     python = fresh("bare")
@@ -115,6 +122,7 @@ def test_install_updates_an_older_installation(fresh: Fresh) -> None:
     assert module.read_bytes() == (PACKAGE / "hook/streams.py").read_bytes()
 
 
+@pytest.mark.slow
 def test_install_into_a_virtual_environment_touches_only_its_site_packages(
     bare: Path, tmp_path: Path
 ) -> None:
@@ -164,6 +172,7 @@ def test_a_directory_that_cannot_be_written_is_one_clear_line(fresh: Fresh) -> N
     assert not (stdlib_of(python) / "seed_init").exists()
 
 
+@pytest.mark.slow
 def test_the_installed_files_can_be_read_by_everybody(fresh: Fresh) -> None:
     python = fresh("bare")
     old = os.umask(0o077)
@@ -180,6 +189,7 @@ def test_the_installed_files_can_be_read_by_everybody(fresh: Fresh) -> None:
     assert [str(path) for path in files if not path.stat().st_mode & 0o004] == []
 
 
+@pytest.mark.slow
 def test_uninstall_refuses_to_overwrite_a_newer_sitecustomize(fresh: Fresh) -> None:
     python = fresh("bare")
     found = stdlib_of(python) / "sitecustomize.py"
@@ -194,6 +204,7 @@ def test_uninstall_refuses_to_overwrite_a_newer_sitecustomize(fresh: Fresh) -> N
     assert tree(python.parent.parent) == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["-O", "-OO", "PYTHONPYCACHEPREFIX"])
 def test_uninstall_leaves_no_compiled_file_that_would_run_instead(
     fresh: Fresh, tmp_path: Path, how: str
@@ -232,6 +243,7 @@ def test_install_repairs_what_an_interrupted_update_left(fresh: Fresh, how: str)
     assert output(python, "-c", DRAW, env={"SEED": "7"}) == SEEDED_7
 
 
+@pytest.mark.slow
 def test_install_takes_a_new_startup_into_the_compiled_sitecustomize(
     fresh: Fresh, tmp_path: Path
 ) -> None:
@@ -291,6 +303,7 @@ def test_install_refuses_to_hide_a_module_of_the_users(fresh: Fresh, tmp_path: P
     )
 
 
+@pytest.mark.slow
 def test_install_takes_the_release_that_pip_has_put_behind_the_installed_one(fresh: Fresh) -> None:
     python = fresh("hooked")
     newer = site_packages_of(python) / "seed_init"
@@ -317,10 +330,11 @@ def pip_venv(tmp_path: Path) -> Callable[..., str]:
     return call
 
 
+@pytest.mark.slow
 def test_with_pip_the_hook_outlives_an_upgrade_and_sleeps_after_an_uninstallation(
     pip_venv: Callable[..., str], tmp_path: Path
 ) -> None:
-    """As README.md says it."""
+    """As docs/how-to/run.md says it."""
     pip = ("-m", "pip", "--disable-pip-version-check", "--quiet")
     # setuptools comes from the tests' environment, so that no index is asked.
     tools = {"PYTHONPATH": sysconfig.get_path("purelib")}

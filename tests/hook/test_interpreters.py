@@ -9,16 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from .support import (
-    REPOSITORY,
-    Completed,
-    output,
-    program,
-    run,
-    site_packages_of,
-    stdlib_of,
-    write_defaults,
-)
+from harness.interpreters import stdlib_of
+from harness.processes import REPOSITORY, Completed, output, run
+
+from .support import program, site_packages_of, write_defaults
 
 SEED = {"SEED": "7"}
 CODE = program("show").read_text()
@@ -98,6 +92,7 @@ class TestEnvironments:
         assert seeded(run(venv, "-c", CODE, env=SEED))
         assert seeded(run(venv, "-I", "-c", CODE, env=SEED))
 
+    @pytest.mark.slow
     def test_venv_with_pip(self, python: Path, tmp_path: Path) -> None:
         """ensurepip runs pip in the new environment, and pip runs under the hook."""
         done = run(python, "-m", "venv", tmp_path / "venv", env=SEED)

@@ -5,10 +5,12 @@ from typing import Any
 
 import pytest
 
+from harness.processes import REPOSITORY, answer, output, run
+from harness.sharing import once
 from seed_init.hook import seeding, startup
 from seed_init.libraries import uncovered
 
-from .support import REPOSITORY, answer, once, output, program, run
+from .support import program
 
 SMALL = ("cv2", "PIL.Image", "polars", "leidenalg", "sentencepiece")
 """Libraries that import no torch; they share a process."""
@@ -64,6 +66,7 @@ def distinct(drawn: "list[Any]") -> int:
 
 @pytest.mark.parametrize("name", [*SMALL, "tensorflow"])
 class TestInProcesses:
+    @pytest.mark.slow
     def test_three_runs_draw_the_same(self, processes: "dict[str, Runs]", name: str) -> None:
         runs = [
             processes[name]("7", number)
@@ -72,6 +75,7 @@ class TestInProcesses:
         mains = [(one["main"][name], workers_of(one, name)) for one in runs]
         assert distinct(mains) == 1
 
+    @pytest.mark.slow
     def test_seed_matters(self, processes: "dict[str, Runs]", name: str) -> None:
         seven, eight = processes[name]("7"), processes[name]("8")
         assert seven["main"][name] != eight["main"][name]
@@ -86,6 +90,7 @@ class TestInProcesses:
             each = [worker[name] for worker in told[method]]
             assert distinct([told["main"][name], *each]) == 3
 
+    @pytest.mark.slow
     def test_without_the_hook(self, processes: "dict[str, Runs]", name: str) -> None:
         """The hole, open."""
         one, two = processes[name](""), processes[name]("", 2)
@@ -162,6 +167,7 @@ print(json.dumps([draw(), notes]))
         code = self.CODE.replace(", seed_init", "").replace("notes = ", "notes = [] #")
         assert answer(bare, "-c", code)[0] == draws
 
+    @pytest.mark.slow
     def test_is_mixed_with_seed(self, python: Path) -> None:
         env = {"SEED_INIT_RESEED": "mix"}
         seven, again, eight = (
@@ -210,6 +216,7 @@ seed_init.reseed(7)
 print(json.dumps([*told, find(), find(seed=5), seed_init.status()["unseeded"]]))
 """
 
+    @pytest.mark.slow
     def test_each_optimiser_has_a_stream_of_its_own(self, python: Path) -> None:
         one, two, again, seeded, made = answer(python, "-c", self.CODE, env={"SEED": "7"})
         assert one != two and again == one
@@ -294,7 +301,7 @@ def test_other_libraries_where_they_are_installed(python: Path, name: str) -> No
 
 
 def test_the_page_names_every_library() -> None:
-    page = (REPOSITORY / "docs/libraries.md").read_text().lower()
+    page = (REPOSITORY / "docs/reference/libraries.md").read_text().lower()
     shown = {"cv2": "opencv", "PIL.Image": "pillow", "mlx.core": "mlx", "paddle": "paddlepaddle"}
     names = (startup.LIBRARIES.keys() - set(seeding.PROMISED)) | uncovered.REMEDIES.keys()
     assert [name for name in names if f"{shown.get(name, name)}".lower() not in page] == []

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from .support import answer, output, run
+from harness.processes import answer, output, run
 
 DRAW = """
 import json, random, sys, numpy
@@ -16,16 +16,19 @@ def draw():
 
 
 class TestNumba:
+    @pytest.mark.slow
     def test_draws_what_it_draws_under_explicit_seeding(self, python: Path, bare: Path) -> None:
         by_hand = DRAW + "@njit\ndef seed(n):\n    numpy.random.seed(n); random.seed(n)\nseed(7)\n"
         told = output(python, "-c", DRAW + "print(draw())", env={"SEED": "7"})
         assert told == output(bare, "-c", by_hand + "print(draw())")
 
+    @pytest.mark.slow
     def test_without_the_hook_differs_from_run_to_run(self, bare: Path) -> None:
         """The hole, open."""
         one, two = (output(bare, "-c", DRAW + "print(draw())") for _ in "12")
         assert one != two
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("method", ["fork", "spawn"])
     def test_workers_have_streams_of_their_own(
         self, python: Path, tmp_path: Path, method: str
@@ -51,6 +54,7 @@ if __name__ == "__main__":
             assert len(set(drawn)) == 3
         assert answer(python, script, method, env={"SEED": "7"}, timeout=120) == told
 
+    @pytest.mark.slow
     def test_reseed_starts_over(self, python: Path) -> None:
         code = DRAW + "import seed_init\na = draw(); seed_init.reseed(); print(draw() == a)"
         assert output(python, "-c", code, env={"SEED": "7"}) == "True"

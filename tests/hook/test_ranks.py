@@ -8,7 +8,10 @@ from typing import Any
 
 import pytest
 
-from .support import once, output, program, run
+from harness.processes import output, run
+from harness.sharing import once
+
+from .support import program
 
 pytestmark = pytest.mark.torch
 

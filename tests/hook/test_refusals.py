@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from .support import output, run, write_defaults
+from harness.processes import output, run
+
+from .support import write_defaults
 
 FLAG = "0 or 1"
 SEED = "a whole number from 0 to 4294967295, random or off"
@@ -239,7 +241,7 @@ print(s.values.get("SEED"), s.origins.get("SEED"))
         assert (done.stdout, done.returncode) == ("", 78)
         assert done.stderr == (
             f"seed_init: {path}, line 2: {shown} is not accepted; "
-            "use NAME=VALUE with a name from the README's table of variables\n"
+            "use NAME=VALUE with a name from docs/reference/variables.md\n"
         )
 
     def test_counts_an_empty_value_as_unset(self, fresh: Callable[[str], Path]) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from .support import answer, output, run
+from harness.processes import answer, output, run
 
 SEVEN, MIX = {"SEED": "7"}, {"SEED": "7", "SEED_INIT_RESEED": "mix"}
 
@@ -211,6 +211,7 @@ print(json.dumps([[n["function"], n["place"]] for n in seed_init.status()["resee
     assert notes == [["torch.manual_seed", "<string>:3"], ["torch.manual_seed", "<string>:5"]]
 
 
+@pytest.mark.torch
 def test_frameworks_own_seeds_are_mixed(python: Path) -> None:
     """transformers seeds with 42 unless told otherwise, so a sweep over SEED had no effect."""
     code = "from transformers import set_seed; set_seed(42); import random; print(random.random())"

@@ -6,7 +6,8 @@ from tempfile import NamedTemporaryFile
 
 import pytest
 
-from .support import REPOSITORY, once, output, run
+from harness.processes import REPOSITORY, output, run
+from harness.sharing import once
 
 EPOCHS = 4
 FIRST_ATTEMPT = 2
@@ -183,6 +184,7 @@ def test_what_is_no_number_of_an_attempt_is_refused(python: Path, value: str) ->
     assert line.startswith("seed_init: ") and "SEED_INIT_RESTART" in line
 
 
+@pytest.mark.torch
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
@@ -198,6 +200,7 @@ def test_a_mistake_is_answered_in_one_line(
     assert told in done.stderr
 
 
+@pytest.mark.torch
 def test_a_file_that_is_no_checkpoint_is_named_and_kept(python: Path, tmp_path: Path) -> None:
     mine = tmp_path / "mine.pt"
     mine.write_text("mine\n")

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from .support import Completed, output, run, write_defaults
+from harness.processes import Completed, output, run
+
+from .support import write_defaults
 from .test_refusals import ACCEPTED, PROGRAM
 
 IMAGE = "# The team's.\n\n  # indented\nSEED=42\n\nDETERMINISM=warn\n# the end\n"

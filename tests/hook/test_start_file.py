@@ -11,7 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from .support import REPOSITORY, Completed, output, program, run, site_packages_of, stdlib_of
+from harness.interpreters import link_copy
+from harness.processes import REPOSITORY, Completed, output, run
+
+from .support import program, site_packages_of
+
+pytestmark = pytest.mark.slow
 
 PACKAGE = REPOSITORY / "seed_init"
 LATER_SITE = program("later_site")
@@ -26,7 +31,7 @@ def install_for_a_later_python(python: Path) -> list[str]:
     """Install as in a Python that ignores the import lines of .pth files; what that says."""
     code = (
         f"import sys; sys.path.insert(0, {str(REPOSITORY)!r})\n"
-        "from seed_init import placement\n"
+        "from seed_init.installing import placement\n"
         "placement.IMPORT_LINES_END = (3, 0)\n"
         "print('\\n'.join(placement.install(placement.here()).lines))"
     )
@@ -38,27 +43,31 @@ def later(python: Path, code: str, **env: str) -> Completed:
     return run(python, "-S", LATER_SITE, site_packages_of(python), code, env=env)
 
 
-BY_PIP = "virtual environment, package by pip"
+KINDS = ("base", "virtual environment", "virtual environment, package by pip")
 
 
-@pytest.fixture(params=["base", "virtual environment", BY_PIP])
-def python(request: pytest.FixtureRequest, fresh: Fresh, tmp_path: Path) -> Path:
-    """A Python with the hook and its .start file, as each way to install makes it."""
-    python = fresh("bare")
-    if request.param != "base":
-        output(python, "-m", "venv", "--without-pip", tmp_path / "venv")
-        python = tmp_path / "venv/bin/python3"
-    if request.param == BY_PIP:
-        packages = site_packages_of(python)
+def make(kind: str, bare: Path, place: Path) -> Path:
+    """A Python with the hook and its .start file, in one of the ways to install."""
+    python = link_copy(bare, place / "base")
+    if kind != "base":
+        output(python, "-m", "venv", "--without-pip", place / "venv")
+        python = place / "venv/bin/python3"
+    packages = site_packages_of(python)
+    if "pip" in kind:
         shutil.copytree(PACKAGE, packages / "seed_init")
         (packages / "seed_init-0.dist-info").mkdir()
-    packages = site_packages_of(python)
     said = install_for_a_later_python(python)
-    assert said[-3:] == [
-        f"installed {packages / name}"
-        for name in ("_seed_init_entry.py", "seed_init.start", "seed_init.pth")
-    ]
+    names = ("_seed_init_entry.py", "seed_init.start", "seed_init.pth")
+    assert said[-3:] == [f"installed {packages / name}" for name in names]
     return python
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def python(
+    request: pytest.FixtureRequest, bare: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """A Python with the hook and its .start file. Read only: what changes it calls `make`."""
+    return make(request.param, bare, tmp_path_factory.mktemp("later"))
 
 
 def test_a_python_that_runs_the_line_of_the_pth_file_gets_no_start_file(fresh: Fresh) -> None:
@@ -70,16 +79,13 @@ def test_a_python_that_runs_the_line_of_the_pth_file_gets_no_start_file(fresh: F
     assert list(site_packages_of(python).glob("*.start")) == []
 
 
-def test_a_later_python_is_seeded_by_the_start_file_alone(python: Path) -> None:
-    packages = site_packages_of(python)
-    (packages / "seed_init.pth").write_text("")
-    in_the_way = python.parent.parent / "elsewhere"
-    in_the_way.mkdir()
-    (in_the_way / "sitecustomize.py").write_text("")
-    done = later(python, DRAW, SEED="7", PYTHONPATH=str(in_the_way))
+def test_a_later_python_is_seeded_by_the_start_file(python: Path, tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text("")  # ours in a base does not run, either
+    env = {"SEED": "7", "PYTHONPATH": str(tmp_path)}
+    done = later(python, DRAW, **env)
     assert (done.stdout.strip(), done.stderr, done.returncode) == (SEEDED_7, "", 0)
-    (packages / "seed_init.start").unlink()
-    assert later(python, DRAW, SEED="7", PYTHONPATH=str(in_the_way)).stdout.strip() != SEEDED_7
+    without = run(python, "-S", LATER_SITE, tmp_path, DRAW, env=env)
+    assert without.stdout.strip() != SEEDED_7, without.stderr
 
 
 def test_a_process_with_nothing_to_seed_loads_nothing_of_the_package(python: Path) -> None:
@@ -98,31 +104,33 @@ def test_the_hook_starts_once_by_whatever_it_is_started(python: Path) -> None:
         assert (done.stdout.strip(), done.stderr, done.returncode) == ("1", "", 0)
 
 
-def test_a_hook_that_cannot_be_loaded_ends_the_process_with_one_line(python: Path) -> None:
-    for name in ("_seed_init_startup.py", "seed_init/startup.py"):
-        for place in (site_packages_of(python), stdlib_of(python)):
-            file = place / name
-            for each in (file, *file.parent.glob(f"__pycache__/{file.stem}.*")):
-                each.unlink(missing_ok=True)
-            if file.parent.exists():
-                file.write_text("raise RuntimeError('damaged')\n")
-    done = later(python, DRAW, SEED="7", PYTHONPATH="/nowhere")
+@pytest.mark.parametrize("kind", KINDS[1:])
+def test_a_hook_that_cannot_be_loaded_ends_the_process_with_one_line(
+    bare: Path, tmp_path: Path, kind: str
+) -> None:
+    python = make(kind, bare, tmp_path)
+    packages = site_packages_of(python)
+    broken = packages / ("seed_init/hook/startup.py" if "pip" in kind else "_seed_init_startup.py")
+    for compiled in broken.parent.glob(f"__pycache__/{broken.stem}.*"):
+        compiled.unlink()
+    broken.write_text("raise RuntimeError('damaged')\n")
+    done = later(python, DRAW, SEED="7")
     assert (done.stdout, done.returncode) == ("", 78)
     assert done.stderr.count("\n") == 1 and "RuntimeError('damaged')" in done.stderr
-    off = later(python, DRAW, SEED="7", SEED_INIT="0", PYTHONPATH="/nowhere")
+    off = later(python, DRAW, SEED="7", SEED_INIT="0")
     assert (off.stderr, off.returncode) == ("", 0)
+    if "pip" in kind:
+        # pip removes the package, and leaves the files that it has not installed.
+        shutil.rmtree(packages / "seed_init")
+        asleep = later(python, DRAW, SEED="7")
+        assert asleep.stdout.strip() != SEEDED_7
+        assert (asleep.stderr, asleep.returncode) == ("", 0)
 
 
-@pytest.mark.parametrize("python", [BY_PIP], indirect=True)
-def test_after_pip_has_removed_the_package_the_start_file_does_nothing(python: Path) -> None:
-    packages = site_packages_of(python)
-    shutil.rmtree(packages / "seed_init")
-    done = later(python, DRAW, SEED="7")
-    assert done.stdout.strip() != SEEDED_7
-    assert (done.stderr, done.returncode) == ("", 0)
-
-
-def test_the_start_file_is_replaced_checked_and_removed_as_the_pth_file_is(python: Path) -> None:
+def test_the_start_file_is_replaced_checked_and_removed_as_the_pth_file_is(
+    bare: Path, tmp_path: Path
+) -> None:
+    python = make("virtual environment", bare, tmp_path)
     packages = site_packages_of(python)
     start, entry = packages / "seed_init.start", packages / "_seed_init_entry.py"
     assert install_for_a_later_python(python) == []

@@ -9,7 +9,10 @@ from typing import Any
 
 import pytest
 
-from .support import answer, once, program
+from harness.processes import answer
+from harness.sharing import once
+
+from .support import program
 
 STREAMS, DRAWS = 1_000, 10_000
 
@@ -43,6 +46,7 @@ def told(python: Path, kept: Path, request: pytest.FixtureRequest) -> Any:
 
 
 class TestStreamsOfChildren:
+    @pytest.mark.slow
     def test_have_seeds_that_differ_in_their_low_32_bits(self, told: Any) -> None:
         assert told["seeds"] == STREAMS
 
@@ -60,6 +64,7 @@ class TestStreamsOfChildren:
 
 
 class TestWhatTheTestsAboveFindOut:
+    @pytest.mark.slow
     def test_streams_that_repeat(self, python: Path, kept: Path) -> None:
         repeated = once(kept, draw, python, "numpy", "repeated")
         assert repeated["seeds"] == repeated["beginnings"] == STREAMS // 2
@@ -67,6 +72,7 @@ class TestWhatTheTestsAboveFindOut:
         assert repeated["rms"] > RMS[1]
         assert repeated["common"] >= STREAMS // 2 * DRAWS
 
+    @pytest.mark.slow
     def test_streams_that_overlap(self, python: Path, kept: Path) -> None:
         """Neither their beginnings nor their correlations show it."""
         shifted = once(kept, draw, python, "numpy", "shifted")

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from .support import Completed, run, write_defaults
+from harness.processes import Completed, run
+
+from .support import write_defaults
 
 LIBRARIES = "random, numpy, torch draw in a fresh process what seeding by hand with"
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from .support import answer
+from harness.processes import answer
 
 GOLDEN = [
     (0, (), 0),

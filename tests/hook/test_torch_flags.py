@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from .support import answer, output, program, run
+from harness.processes import answer, output, run
+
+from .support import program
 
 LINE = "seed_init: SEED=7 (environment), DETERMINISM={level}\n"
 # cuDNN's flags, TF32 in matmul, (deterministic algorithms, warn only), fill, cuBLAS workspace.
@@ -159,12 +161,12 @@ def test_a_failure_to_seed_torch_ends_the_process(python: Path) -> None:
     code = """
 import sys
 from seed_init.hook import seeding
-library = seeding._library
+load = seeding.load
 def fail(name):
     if name == "torch":
         raise RuntimeError("boom")
-    return library(name)
-seeding._library = fail
+    return load(name)
+seeding.load = fail
 try:
     import torch
 except BaseException:

@@ -5,7 +5,9 @@ from typing import Any, ClassVar
 
 import pytest
 
-from .support import answer, output, program, run
+from harness.processes import answer, output, run
+
+from .support import program
 
 WAYS = (
     "default_rng()",
@@ -44,6 +46,7 @@ def drawn(python: Path) -> dict[str, Any]:
 
 @pytest.mark.parametrize("way", WAYS)
 class TestEveryWay:
+    @pytest.mark.slow
     def test_is_the_same_from_run_to_run(self, drawn: dict[str, Any], way: str) -> None:
         assert drawn["first"][way] == drawn["second"][way]
 
@@ -148,6 +151,7 @@ seeds = [cell.cell_contents for cells in queued for cell in cells]
 print(json.dumps([one, two, drawn, torch.rand(1).item(), torch.initial_seed(), seeds]))
 """
 
+    @pytest.mark.torch
     def test_seed_draws_from_the_seed(self, python: Path) -> None:
         one, two = (answer(python, "-c", self.CODE, env=SEVEN) for _ in "12")
         assert one == two
@@ -157,6 +161,7 @@ print(json.dumps([one, two, drawn, torch.rand(1).item(), torch.initial_seed(), s
         eight = answer(python, "-c", self.CODE, env={"SEED": "8"})
         assert not set(one[:3]) & set(eight[:3])
 
+    @pytest.mark.torch
     def test_cuda_devices_get_a_seed_that_is_known(self, python: Path) -> None:
         """What is queued for a CUDA that starts later, without a device here."""
         *_, seven = answer(python, "-c", self.CODE, env=SEVEN)
@@ -164,6 +169,7 @@ print(json.dumps([one, two, drawn, torch.rand(1).item(), torch.initial_seed(), s
         assert len(set(seven[-2:])) == 2
         assert not set(seven[-2:]) & set(eight)
 
+    @pytest.mark.torch
     def test_seed_is_left_alone_where_asked(self, python: Path) -> None:
         env = {**SEVEN, "SEED_INIT_UNSEEDED": "leave"}
         one, two = (answer(python, "-c", self.CODE, env=env) for _ in "12")
@@ -386,6 +392,7 @@ class TestHeldFromBeforeAWorker:
         script.write_text(HELD)
         return answer(python, script, method, env={**SEVEN, **env})
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
     def test_each_worker_has_a_stream_of_its_own(
         self, python: Path, tmp_path: Path, method: str
@@ -395,6 +402,7 @@ class TestHeldFromBeforeAWorker:
             assert len(set(one_generator)) == 4
         assert self.told(python, tmp_path, method) == told
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
     def test_a_seeded_or_restored_one_goes_on_as_it_is(
         self, python: Path, bare: Path, tmp_path: Path, method: str
@@ -563,6 +571,7 @@ print(json.dumps([values, [is_derived(values[0]), is_derived(values[0] + 1)]]))
     assert known == [True, False]
 
 
+@pytest.mark.slow
 def test_mixing_keeps_what_differs_apart(python: Path) -> None:
     """A permutation: ranks that offset their seed stay apart, whatever the numbers."""
     code = """

@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from .support import output, program, run
+from harness.processes import output, run
+
+from .support import program
 
 SEED = {"SEED": "7"}
 

@@ -3,89 +3,20 @@
 import fcntl
 import json
 import os
-import re
-import subprocess
-import zlib
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import pytest
-from containers import (
-    DRAWS,
-    REPOSITORY,
-    Containers,
-    Project,
-    command,
-    copy_checkout,
-    docker,
-    free_port,
-    unique,
-)
+from building import Base, Images, build_images_of, missing_engine, obtain_base
+from containers import DRAWS, Containers, Project, copy_checkout, unique
 
-COMPOSE_NEEDED = (2, 24)
-REGISTRY_TIMEOUT = 15  # seconds for the base's registry to answer
-BUILD_TIMEOUT = 1800  # seconds, for a first run that pulls or builds the base
+from harness.sharing import once
+from harness.waiting import free_port
+
 BASE_USED = "container tests use"  # tests/conftest.py shows it at the end
-CHECKOUT = f"{zlib.crc32(str(REPOSITORY).encode()):08x}"
-
-
-@dataclass(frozen=True)
-class Base:
-    """What the images under test are built on.
-
-    Attributes:
-        image: its name.
-        cuda: the CUDA version of its torch.
-        arguments: the build arguments that choose it; none for the pinned base.
-    """
-
-    image: str
-    cuda: str
-    arguments: dict[str, str]
-
-
-@dataclass(frozen=True)
-class Images:
-    """The tags under test: of this checkout, so that another one may be tested meanwhile."""
-
-    runtime: str = f"seed-init-test:runtime-{CHECKOUT}"
-    notebook: str = f"seed-init-test:notebook-{CHECKOUT}"
-    ssh: str = f"seed-init-test:ssh-{CHECKOUT}"
 
 
 # --- once for all workers -----------------------------------------------------------
-
-
-@pytest.fixture(scope="session")
-def shared(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
-    """A folder that all workers of this run see."""
-    own = tmp_path_factory.getbasetemp()
-    return own if worker_id == "master" else own.parent
-
-
-@pytest.fixture(scope="session")
-def once(shared: Path) -> Callable[[str, Callable[[], str]], str]:
-    """Make something in the first worker that needs it; the others wait and get the result."""
-
-    def make_once(name: str, make: Callable[[], str]) -> str:
-        file = shared / f"{name}.json"
-        with (shared / f"{name}.lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            if not file.exists():
-                try:
-                    result = {"made": make()}
-                except (AssertionError, OSError, subprocess.SubprocessError) as error:
-                    result = {"failed": str(error)}
-                scratch = file.with_suffix(".tmp")
-                scratch.write_text(json.dumps(result))
-                scratch.replace(file)
-        result = json.loads(file.read_text())
-        if "failed" in result:
-            pytest.fail(f"{name}: {result['failed']}", pytrace=False)
-        return result["made"]
-
-    return make_once
 
 
 @pytest.fixture(scope="session")
@@ -99,90 +30,23 @@ def engine() -> None:
     pytest.skip(f"{missing} (tools/docker-engine.sh sets one up)")
 
 
-def missing_engine() -> str | None:
-    """What this machine lacks for the container tests, in words."""
-    try:
-        if docker("info", status=None).status:
-            return "no Docker engine answers"
-        compose = docker("compose", "version", "--short", status=None)
-        found = re.match(r"v?(\d+)\.(\d+)", compose.stdout)
-        if compose.status or not found:
-            return "docker has no Compose"
-        if (int(found[1]), int(found[2])) < COMPOSE_NEEDED:
-            return f"Compose {compose.stdout.strip()} is older than 2.24"
-        if docker("buildx", "version", status=None).status:
-            return "docker has no buildx"
-    except FileNotFoundError:
-        return "there is no docker command"
-    except subprocess.TimeoutExpired as error:
-        return f"docker does not answer within {error.timeout:.0f} s"
-    return None
-
-
 @pytest.fixture(scope="session")
-def base(engine: None, once: Callable[[str, Callable[[], str]], str]) -> Base:
+def base(engine: None, kept: Path) -> Base:
     """The pinned base where it can be had, otherwise the stand-in."""
-    pinned = pinned_base()
-    image = once("base", lambda: pinned if can_be_had(pinned) else build_standin())
-    if image == pinned:
-        return Base(image, "11.8", {})
-    return Base(image, "12.4", {"BASE_IMAGE": image, "BASE_DIGEST": "", "EXPECT_CUDA": "12.4"})
-
-
-def pinned_base() -> str:
-    text = (REPOSITORY / "Dockerfile").read_text()
-    digest = re.search(r"^ARG BASE_DIGEST=(.+)$", text, re.M)[1]
-    image = re.search(r"^ARG BASE_IMAGE=(.+)$", text, re.M)[1]
-    return image.replace("${BASE_DIGEST}", digest)
-
-
-def can_be_had(image: str) -> bool:
-    """True where the image is here already or its registry answers."""
-    if docker("image", "inspect", image, status=None).status == 0:
-        return True
-    try:
-        found = docker("manifest", "inspect", image, status=None, timeout=REGISTRY_TIMEOUT)
-    except subprocess.TimeoutExpired:
-        return False
-    return found.status == 0
-
-
-def build_standin() -> str:
-    done = command(REPOSITORY / "tests/standin/build.sh", timeout=BUILD_TIMEOUT)
-    return done.stdout.splitlines()[-1]
+    return Base(**once(kept, obtain_base))
 
 
 @pytest.fixture(scope="session")
-def images(base: Base, once: Callable[[str, Callable[[], str]], str]) -> Images:
+def images(base: Base, kept: Path) -> Images:
     """All images, built from this checkout."""
-    built = Images()
-
-    def build() -> str:
-        for target, tag in asdict(built).items():
-            before = docker("image", "inspect", "-f", "{{.Id}}", tag, status=None).stdout.strip()
-            arguments = [f"--build-arg={name}={value}" for name, value in base.arguments.items()]
-            docker("build", "--progress=plain", "--target", target, "--tag", tag, *arguments,
-                   REPOSITORY, timeout=BUILD_TIMEOUT)  # fmt: skip
-            after = docker("image", "inspect", "-f", "{{.Id}}", tag).stdout.strip()
-            if before not in ("", after) and not tags(before):
-                docker("image", "rm", before, status=None)  # of a former checkout
-        return "built"
-
-    once("images", build)
-    return built
-
-
-def tags(image: str) -> list[str]:
-    """The names of an image; to remove it by its id would remove its last name as well."""
-    found = docker("image", "inspect", "-f", "{{json .RepoTags}}", image, status=None)
-    return json.loads(found.stdout) if found.status == 0 else []
+    return build_images_of(kept)
 
 
 @pytest.fixture
-def all_cores(shared: Path) -> Iterator[None]:
+def all_cores(kept: Path) -> Iterator[None]:
     """One training at a time: OpenMP's threads spin while they wait, and two jobs that each have
     as many threads as there are cores take ten times as long as one after the other."""
-    with (shared / "cores.lock").open("w") as lock:
+    with (kept / "cores.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 

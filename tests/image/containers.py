@@ -4,11 +4,9 @@ import json
 import os
 import re
 import shutil
-import socket
 import subprocess
-import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -119,26 +117,15 @@ def check_quiet(output: str, allowed: Sequence[str] = ()) -> None:
     assert not lines, "unexpected:\n" + "\n".join(lines)
 
 
-def until(what: str, ask: Callable[[], Result | None], seconds: float = 60.0) -> Result:
-    """Ask until the answer is true, and return it; fail the test after `seconds`."""
-    deadline = time.monotonic() + seconds
-    while not (answer := ask()):
-        assert time.monotonic() < deadline, f"not within {seconds:g} s: {what}"
-        time.sleep(0.1)
-    return answer
-
-
-def free_port() -> int:
-    """A port of 127.0.0.1 that nobody uses now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 def unique(prefix: str) -> str:
     """A name that no other test or run has."""
     return f"{prefix}-{uuid.uuid4().hex[:12]}"
+
+
+def install_from_npm(package: str, folder: str) -> str:
+    """Install a package into a folder; returns the directory of its commands."""
+    command("npm", "install", "--prefix", folder, "--no-audit", "--no-fund", package)
+    return f"{folder}/node_modules/.bin"
 
 
 # --- containers -----------------------------------------------------------------------

@@ -1,6 +1,6 @@
 """Make a picture for the README of a screenshot that the browser tests have left.
 
-Usage: picture.py SCREENSHOT [PICTURE] (docs/notebook.png unless told)
+Usage: picture.py SCREENSHOT [PICTURE] (docs/pictures/notebook.png unless told)
 """
 
 import io
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from PIL import Image
 
-PICTURE = Path(__file__).resolve().parents[2] / "docs/notebook.png"
+PICTURE = Path(__file__).resolve().parents[2] / "docs/pictures/notebook.png"
 LARGEST = 150_000  # bytes: every clone has it
 COLOURS = (256, 128, 64, 32)  # a page has few, most of them at the edges of letters
 

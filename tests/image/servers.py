@@ -8,7 +8,9 @@ from dataclasses import dataclass
 
 import requests
 import websocket
-from containers import DRAWS, Container, until
+from containers import DRAWS, Container
+
+from harness.waiting import until
 
 READY_S = 60.0
 ANSWER_S = 30.0

@@ -13,9 +13,12 @@ from pathlib import Path
 
 import pytest
 from browsing import VIEWPORT, WAIT_S, Lab, Pictures, find_chromium, launch, numbers
-from containers import REPOSITORY, Containers, check_quiet, free_port
+from containers import REPOSITORY, Containers, check_quiet
 from playwright.sync_api import Browser, Locator, expect, sync_playwright
 from servers import ALLOWED, Server, link
+
+from harness.sharing import once
+from harness.waiting import free_port
 
 pytestmark = pytest.mark.image
 
@@ -65,17 +68,16 @@ def browser(engine: None) -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="session")
-def pictures_folder(once: Callable[[str, Callable[[], str]], str]) -> Path:
+def pictures_folder(kept: Path) -> Path:
     """Where the screenshots of this run go; what a former run has left is removed."""
     artefacts = os.environ.get("SEED_INIT_ARTEFACTS") or REPOSITORY / ".cache/artefacts"
-    folder = Path(artefacts, "browser")
+    return Path(once(kept, empty, str(Path(artefacts, "browser"))))
 
-    def empty() -> str:
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
-        return str(folder)
 
-    return Path(once("pictures", empty))
+def empty(folder: str) -> str:
+    shutil.rmtree(folder, ignore_errors=True)
+    Path(folder).mkdir(parents=True)
+    return folder
 
 
 @pytest.fixture(scope="module")

@@ -6,8 +6,11 @@ import re
 import pytest
 from containers import REPOSITORY, Containers, Done, docker, inspect, unique
 
+from harness.versions import pinned
+
 pytestmark = pytest.mark.image
 
+TORCH = pinned()["PINNED_TORCH"]
 RUNTIME_MB_MOST = 15
 NOTEBOOK_MB_MOST = 700
 PINNED = [f"--mount=type=bind,src={REPOSITORY}/image/pinned.py,dst=/tmp/pinned.py,readonly"]
@@ -52,7 +55,7 @@ def test_a_base_with_other_versions_than_expected_is_refused_naming_both(
 ) -> None:
     message = refused({**base.arguments, argument: value})
     has, expected = message.split("; this build expects ")
-    assert has.endswith(f" has torch 2.6.0, CUDA {base.cuda}, cuDNN 9")
+    assert has.endswith(f" has torch {TORCH}, CUDA {base.cuda}, cuDNN 9")
     assert named in expected
 
 
@@ -78,9 +81,9 @@ SAVE = '; json.dump(p, open(f, "w"))'
 @pytest.mark.parametrize(
     ("change", "moved"),
     [
-        ('p["torch"] = "2.5.1"', "torch 2.5.1 -> 2.6.0"),
+        ('p["torch"] = "2.5.1"', f"torch 2.5.1 -> {TORCH}"),
         ('p["nvidia-gone"] = "1.0"', "nvidia-gone 1.0 -> absent"),
-        ('del p["torch"]', "torch absent -> 2.6.0"),
+        ('del p["torch"]', f"torch absent -> {TORCH}"),
     ],
 )
 def test_a_pinned_package_that_moved_fails_the_build(
@@ -137,7 +140,7 @@ def test_the_environment_has_no_seed_but_a_hash_seed_and_a_locale(image: str) ->
     assert not [name for name in variables if name.startswith("SEED_INIT")]
     assert variables["PYTHONHASHSEED"] == "0"
     assert variables["LANG"] == variables["LC_ALL"] == "C.UTF-8"
-    assert variables["PYTORCH_VERSION"] == "2.6.0"  # enroot's hook for PyTorch asks for it
+    assert variables["PYTORCH_VERSION"] == TORCH  # enroot's hook for PyTorch asks for it
 
 
 def test_the_user_is_numeric_and_in_group_0(container: Containers, image: str) -> None:

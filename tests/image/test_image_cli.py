@@ -7,10 +7,13 @@ from pathlib import Path
 import pytest
 from containers import Containers
 
+from harness.versions import pinned
+
 pytestmark = pytest.mark.image
 
 ROOM = ["--shm-size=2g"]
 VERSIONS = ("torch", "cuda", "cudnn")
+TORCH = pinned()["PINNED_TORCH"]
 
 
 def findings(container: Containers, image: str, *words: str, status: int, options=()) -> dict:
@@ -64,7 +67,7 @@ def test_a_folder_named_seed_init_in_the_working_directory_is_not_ours(
 def test_doctor_finds_the_versions_of_the_tag(container: Containers, images, base) -> None:
     found = findings(container, images.runtime, "--cpu", status=0, options=ROOM)
     have = {name: (found[name]["result"], found[name]["detail"]) for name in VERSIONS}
-    assert have == {"torch": ("ok", "2.6.0"), "cuda": ("ok", base.cuda), "cudnn": ("ok", "9")}
+    assert have == {"torch": ("ok", TORCH), "cuda": ("ok", base.cuda), "cudnn": ("ok", "9")}
     assert (found["hook"]["result"], found["entrypoint"]["result"]) == ("ok", "ok")
 
 
@@ -115,7 +118,7 @@ def test_doctor_fails_where_something_moved_a_version(
     options = [*ROOM, mount]
     torch = findings(container, images.runtime, "--cpu", status=1, options=options)["torch"]
     assert torch["result"] == "FAIL"
-    assert torch["detail"].startswith("2.6.0, but the image was built with 2.5.1")
+    assert torch["detail"].startswith(f"{TORCH}, but the image was built with 2.5.1")
 
 
 def test_doctor_says_that_the_images_own_facts_cannot_be_read(

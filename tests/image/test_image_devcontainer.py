@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from containers import DRAWS, Done, command, copy_checkout, docker, unique
+from containers import DRAWS, Done, command, copy_checkout, docker, install_from_npm, unique
+
+from harness.sharing import once
 
 pytestmark = pytest.mark.image
 
@@ -20,20 +22,14 @@ CONFIG = ".devcontainer/devcontainer.json"
 
 
 @pytest.fixture(scope="session")
-def cli(engine: None, shared: Path, once: Callable[[str, Callable[[], str]], str]) -> Path:
+def cli(engine: None, kept: Path) -> Path:
     """The command devcontainer, installed for this run."""
     if shutil.which("npm") is None:
         missing = "there is no npm (tools/test-programs.sh installs it)"
         if os.environ.get("SEED_INIT_REQUIRE_ENGINE") == "1":
             pytest.fail(f"SEED_INIT_REQUIRE_ENGINE=1, but {missing}", pytrace=False)
         pytest.skip(missing)
-
-    def install() -> str:
-        folder = shared / "devcontainer-cli"
-        command("npm", "install", "--prefix", folder, "--no-audit", "--no-fund", CLI)
-        return str(folder / "node_modules/.bin/devcontainer")
-
-    return Path(once("devcontainer-cli", install))
+    return Path(once(kept, install_from_npm, CLI, str(kept / "devcontainer"))) / "devcontainer"
 
 
 @dataclass

@@ -8,7 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from containers import Container, Containers, command, derived_image, docker, until
+from containers import Container, Containers, command, derived_image, docker
+
+from harness.waiting import until
 
 pytestmark = pytest.mark.image
 

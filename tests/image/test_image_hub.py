@@ -12,8 +12,11 @@ from pathlib import Path
 
 import pytest
 import requests
-from containers import Container, command, docker, environment, free_port, unique, until
+from containers import Container, docker, environment, install_from_npm, unique
 from servers import ANSWER_S, READY_S, Server
+
+from harness.sharing import once
+from harness.waiting import free_port, until
 
 pytestmark = pytest.mark.image
 
@@ -84,19 +87,14 @@ class Hub:
 
 
 @pytest.fixture(scope="session")
-def proxy(engine: None, shared: Path, once: Callable[[str, Callable[[], str]], str]) -> str:
+def proxy(engine: None, kept: Path) -> str:
     """The Hub's proxy, from npm."""
     if shutil.which("npm") is None:
         if os.environ.get("SEED_INIT_REQUIRE_ENGINE") == "1":
             pytest.fail("SEED_INIT_REQUIRE_ENGINE=1, but there is no npm", pytrace=False)
         pytest.skip(f"there is no npm to install {PROXY} with")
-    folder = shared / "proxy"
-
-    def install() -> str:
-        command("npm", "install", "--no-fund", "--no-audit", "--prefix", folder, PROXY)
-        return str(folder / "node_modules/.bin/configurable-http-proxy")
-
-    return once("install-proxy", install)
+    folder = once(kept, install_from_npm, PROXY, str(kept / "proxy"))
+    return f"{folder}/configurable-http-proxy"
 
 
 @pytest.fixture

@@ -5,8 +5,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from containers import DRAWS, REPOSITORY, Container, Containers, check_quiet, free_port, until
+from containers import DRAWS, REPOSITORY, Container, Containers, check_quiet
 from servers import ALLOWED, ANSWER_S, Server
+
+from harness.waiting import free_port, until
 
 pytestmark = pytest.mark.image
 

@@ -8,17 +8,10 @@ from typing import Any
 
 import pytest
 import requests
-from containers import (
-    DRAWS,
-    Containers,
-    Done,
-    Project,
-    check_quiet,
-    docker,
-    free_port,
-    until,
-)
+from containers import DRAWS, Containers, Done, Project, check_quiet, docker
 from servers import ALLOWED, ANSWER_S, READY_S, Server, link
+
+from harness.waiting import free_port, until
 
 pytestmark = pytest.mark.image
 

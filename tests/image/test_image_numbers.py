@@ -197,7 +197,7 @@ def test_an_image_built_from_it_inherits_everything(
     container: Containers, images, recipe: Recipe, tmp_path: Path
 ) -> None:
     wheel = write_wheel(tmp_path)
-    instructions = (  # as README.md has them
+    instructions = (  # as docs/how-to/team-image.md has them
         "USER root",
         f"COPY {wheel} /tmp/",
         f"RUN pip install --no-cache-dir --no-index /tmp/{wheel}",

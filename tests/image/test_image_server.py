@@ -8,9 +8,11 @@ from collections.abc import Callable, Sequence
 import pytest
 import requests
 import websocket
-from containers import Container, Containers, check_quiet, free_port, until
+from containers import Container, Containers, check_quiet
 from jupyter_server.auth import passwd
 from servers import ALLOWED, ANSWER_S, READY_S, Server
+
+from harness.waiting import free_port, until
 
 pytestmark = pytest.mark.image
 

@@ -10,18 +10,9 @@ from pathlib import Path
 
 import public_keys
 import pytest
-from containers import (
-    DRAWS,
-    Container,
-    Containers,
-    Done,
-    Project,
-    command,
-    docker,
-    environment,
-    free_port,
-    until,
-)
+from containers import DRAWS, Container, Containers, Done, Project, command, docker, environment
+
+from harness.waiting import free_port, until
 
 pytestmark = pytest.mark.image
 
@@ -39,9 +30,9 @@ ODD = {
 
 
 @pytest.fixture(scope="session")
-def key(shared: Path, worker_id: str) -> Path:
+def key(kept: Path, worker_id: str) -> Path:
     """The private half of a key that only this run has; the public one has .pub behind it."""
-    file = shared / f"key-{worker_id}"
+    file = kept / f"key-{worker_id}"
     command("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", file)
     return file
 

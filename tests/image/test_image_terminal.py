@@ -8,15 +8,7 @@ from pathlib import Path
 import pexpect
 import pytest
 import websocket
-from containers import (
-    DRAWS,
-    REPOSITORY,
-    Container,
-    Containers,
-    Project,
-    derived_image,
-    environment,
-)
+from containers import DRAWS, REPOSITORY, Container, Containers, Project, derived_image, environment
 from test_image_notebook import ANSWER_S, start
 
 pytestmark = pytest.mark.image

@@ -6,16 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from containers import (
-    REPOSITORY,
-    TRAINING_TIMEOUT,
-    Container,
-    Containers,
-    command,
-    copy_checkout,
-    free_port,
-)
+from containers import REPOSITORY, TRAINING_TIMEOUT, Container, Containers, command, copy_checkout
 from servers import Server
+
+from harness.waiting import free_port
 
 pytestmark = pytest.mark.image
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.interpreters import see_packages
+from harness.interpreters import see_packages
 
 REPOSITORY = Path(__file__).parents[2]
 LOCKS = ("torch", "notebook")

@@ -46,6 +46,7 @@ def test_off_a_terminal_there_is_a_line_for_each_epoch(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.torch
 def test_results_that_were_asked_for_and_cannot_be_written_are_an_error(tmp_path: Path) -> None:
     process = start(DIGITS, tmp_path, "--out=.")
     out, error = process.communicate(timeout=120)

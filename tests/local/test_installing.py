@@ -117,6 +117,7 @@ def settings(tmp_path: Path, url: str) -> dict[str, str]:
     }
 
 
+@pytest.mark.slow
 def test_off_a_terminal_there_is_a_line_every_now_and_then(
     installing: Checkout, wheel: Path, tmp_path: Path
 ) -> None:
@@ -133,6 +134,7 @@ def test_off_a_terminal_there_is_a_line_every_now_and_then(
     assert installing.run("tools/venv.sh", "local").stderr == ""
 
 
+@pytest.mark.slow
 def test_on_a_terminal_there_is_one_line_that_changes(
     installing: Checkout, wheel: Path, tmp_path: Path
 ) -> None:
@@ -160,6 +162,7 @@ def test_on_a_terminal_there_is_one_line_that_changes(
         assert re.fullmatch(rb"|seed-init: [^ ].*", line.rpartition(b"\x1b[K")[2]), line
 
 
+@pytest.mark.slow
 def test_without_a_network_the_line_says_so(installing: Checkout, tmp_path: Path) -> None:
     # Nobody listens on port 9 of this machine: the connection is refused.
     done = installing.run(
@@ -172,6 +175,7 @@ def test_without_a_network_the_line_says_so(installing: Checkout, tmp_path: Path
     )
 
 
+@pytest.mark.slow
 def test_a_package_that_is_not_the_locked_one_is_no_matter_of_the_network(
     installing: Checkout, wheel: Path, tmp_path: Path
 ) -> None:
@@ -182,6 +186,7 @@ def test_a_package_that_is_not_the_locked_one_is_no_matter_of_the_network(
     assert done.stderr.splitlines()[-1].startswith("seed-init: pip install failed: ERROR: THESE")
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_it_with_one_line_and_leaves_nothing_in_tmp(
     installing: Checkout, wheel: Path, tmp_path: Path
 ) -> None:

@@ -6,9 +6,7 @@ import os
 import re
 import shutil
 import signal
-import socket
 import tempfile
-import time
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -19,14 +17,9 @@ from jupyter_server.auth import passwd
 from tornado.httpclient import HTTPRequest
 from tornado.websocket import websocket_connect
 
+from harness.waiting import free_port, until
+
 from .conftest import Checkout
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @pytest.mark.parametrize(
@@ -48,6 +41,7 @@ def test_what_the_image_refuses_is_refused_before_anything_is_installed(
     assert not (empty_checkout.folder / ".venv").exists()
 
 
+@pytest.mark.slow
 def test_jupyter_started_by_hand_refuses_it_too(checkout: Checkout) -> None:
     python = checkout.folder / ".venv/bin/python"
     done = checkout.run(python, "-m", "jupyterlab", status=78, JUPYTER_PORT="70000")
@@ -56,6 +50,7 @@ def test_jupyter_started_by_hand_refuses_it_too(checkout: Checkout) -> None:
     )
 
 
+@pytest.mark.slow
 def test_the_command_is_in_the_environment_and_takes_no_folder_for_its_package(
     checkout: Checkout, tmp_path: Path
 ) -> None:
@@ -98,9 +93,7 @@ class Server:
             if "127.0.0.1" in line:
                 break
         # The link is printed before the port is open.
-        deadline = time.monotonic() + 60
-        while not listeners(self.port) and time.monotonic() < deadline:
-            time.sleep(0.1)
+        until("an open port", lambda: listeners(self.port))
 
     def ask(self, path: str, data: Any = None, token: str = "secret") -> Any:
         """What the server answers, as data; `data` makes it a POST."""
@@ -125,6 +118,7 @@ class Server:
         self.process.communicate(timeout=60)
 
 
+@pytest.mark.slow
 def test_terminals_and_kernels_have_the_command_and_the_checkout_stays_clean(
     checkout: Checkout,
 ) -> None:

@@ -5,11 +5,8 @@ import os
 from pathlib import Path
 
 import pytest
-from hook.conftest import bare, fresh, kept, prefixes, python
 
 from .running import CannotBuild, NullCuda, build, cpu_only
-
-__all__ = ["bare", "fresh", "kept", "prefixes", "python"]
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from hook.support import answer
+from harness.processes import answer
 
 from .running import NullCuda
 

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hook.support import answer, once
 
+from harness.processes import answer
+from harness.sharing import once
 from seed_init.libraries.torch_operators import ALERTING, DETERMINISTIC
 
 from .callers import Library

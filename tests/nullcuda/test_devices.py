@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from hook.support import output
+from harness.processes import output
 
 from .running import NullCuda
 

@@ -5,7 +5,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from hook.support import run
+from harness.processes import run
 
 from .running import NullCuda
 

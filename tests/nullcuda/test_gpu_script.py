@@ -6,12 +6,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-from hook.support import REPOSITORY
-
-from benchmarks.gpu import evidence
-from benchmarks.gpu.judging import INFO, NOT_RUN, PASS
+from harness.processes import REPOSITORY
 
 from .running import NullCuda
+
+PAGE = REPOSITORY / "docs/gpu.md"
 
 
 def script(*words: str, env: dict[str, str]) -> "subprocess.CompletedProcess[str]":
@@ -28,7 +27,7 @@ def script(*words: str, env: dict[str, str]) -> "subprocess.CompletedProcess[str
 def test_a_short_rehearsal_runs_to_its_end_and_touches_no_docs(
     null_cuda: NullCuda, tmp_path: Path
 ) -> None:
-    before = evidence.PAGE.read_bytes()
+    before = PAGE.read_bytes()
     names = ("facts, off", "no waiting", "tests/gpu/devices")
     only = [word for name in names for word in ("--only", name)]
     done = script(
@@ -36,12 +35,12 @@ def test_a_short_rehearsal_runs_to_its_end_and_touches_no_docs(
     )
     assert done.returncode == 0, done.stdout + done.stderr
     verdicts = [line.split(" s  ")[1][:7].strip() for line in done.stdout.splitlines()[:3]]
-    assert verdicts == [INFO, PASS, NOT_RUN]
+    assert verdicts == ["INFO", "PASS", "not run"]
     (file,) = tmp_path.glob("null-torch-*.json")
     checks = json.loads(file.read_text())["checks"]
     assert [each["check"] for each in checks] == list(names)
     assert "[Null](cost/" in (tmp_path / "gpu.md").read_text()
-    assert evidence.PAGE.read_bytes() == before
+    assert PAGE.read_bytes() == before
 
 
 def test_without_a_device_it_says_so_in_one_line(null_cuda: NullCuda) -> None:

@@ -12,8 +12,8 @@ import pytest
 from gpu.operators import OPERATORS
 from gpu.running import release
 from gpu.states import Kind
-from hook.support import run
 
+from harness.processes import run
 from seed_init.proof.observer.audit import operators
 from seed_init.proof.trace import journal
 from seed_init.proof.trace.records import assemble

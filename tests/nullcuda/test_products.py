@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hook.support import run
+
+from harness.processes import run
 
 from .running import NullCuda
 

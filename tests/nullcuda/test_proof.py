@@ -5,8 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hook.support import Completed, once, run
 from proof import recorded
+
+from harness.processes import Completed, run
+from harness.sharing import once
 
 from .running import PROGRAMS, NullCuda
 

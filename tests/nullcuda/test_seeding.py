@@ -4,7 +4,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hook.support import answer, once
+
+from harness.processes import answer
+from harness.sharing import once
 
 from .running import PROGRAMS, NullCuda
 

@@ -4,14 +4,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hook.support import answer, once
 
+from harness.processes import answer
+from harness.sharing import once
 from seed_init.proof.trace import journal
 
 from .running import PROGRAMS, NullCuda
 
 MOST_BYTES = 64
-"""That a tensor and step may keep on a device until its numbers are copied (docs/verify.md)."""
+"""That a tensor and step may keep on a device until its numbers are copied (docs/why/cost.md)."""
 
 SLOW = 1_000_000
 """Nanoseconds of a kernel: the device is seconds behind when the loop has ended."""

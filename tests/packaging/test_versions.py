@@ -68,7 +68,7 @@ def test_no_file_names_another_image_than_the_pinned_one() -> None:
     mine = PINNED["IMAGE_TAG"].partition(":")[2]
     found = {(name, each) for name, text in texts() for each in tag.findall(text)}
     # Those that cannot read the file; if the pattern found nothing, the test would say nothing.
-    assert {"Dockerfile", "docker-compose.yml", "README.md"} <= {name for name, _ in found}
+    assert {"Dockerfile", "docker-compose.yml", "docs/how-to/run.md"} <= {name for name, _ in found}
     assert {(name, each) for name, each in found if each != mine} == set()
 
 

@@ -7,7 +7,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from benchmarks import machine
+from harness import machine
 from tests.peers.judging import Verdict, judge
 from tests.peers.running import make_arms, outcomes
 from tests.peers.suites import EXPECTED, PYTORCH, SUITES, Suite

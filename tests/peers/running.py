@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks import interpreters
+from harness import interpreters
 from tests.peers.suites import Suite
 
 PART_TIMEOUT = 900  # seconds for one part in one interpreter, on a busy machine

@@ -22,6 +22,7 @@ def arms(tmp_path_factory: pytest.TempPathFactory) -> list[Arm]:
         pytest.skip(str(error))
 
 
+@pytest.mark.slow
 @pytest.mark.xdist_group("peers")
 @pytest.mark.parametrize(("suite", "part"), QUICK, ids=[part for _, part in QUICK])
 def test_nothing_fails_under_the_hook_alone(arms: list[Arm], suite: Suite, part: str) -> None:

@@ -1,41 +1,65 @@
 """Programs without a line about seeds give the same bits for the same SEED."""
 
+from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from benchmarks import interpreters
-
-from .catalogue import PROGRAMS, Program
-from .running import Answer, run
+from harness import interpreters
+from harness.programs.catalogue import PROGRAMS, Program
+from harness.programs.running import Answer, run
+from harness.sharing import once
 
 ABLE = [program for program in PROGRAMS if not program.exception]
 EXCEPTIONS = [program for program in PROGRAMS if program.exception]
 
 
-@pytest.mark.parametrize("program", ABLE, ids=lambda program: program.name)
-def test_repeats_under_one_seed_and_only_there(program: Program, python: Path) -> None:
-    # Two runs here; `python -m benchmarks programs` makes three.
-    answers = [answer(program, python, "7") for _ in range(2)]
-    assert answers[0].result == answers[1].result
-    assert bool(answers[0].workers) == program.workers
-    assert not answers[0].has_clones
+pytestmark = [pytest.mark.torch, pytest.mark.rotating(every=6)]
 
-    other, unseeded = answer(program, python, "8"), answer(program, python, "off")
-    if program.depends_on_seed:
-        assert other.result != answers[0].result
-        # Otherwise the program repeats by itself, and this test could not fail.
-        assert unseeded.result != answers[0].result
-    else:
-        assert other.result == unseeded.result == answers[0].result
+
+@pytest.fixture
+def answer(python: Path, kept: Path) -> Callable[..., Answer]:
+    """Runs a program with a seed; the same seed with another number is another run."""
+
+    def of(program: Program, seed: str, number: int = 1) -> Answer:
+        return Answer(**once(kept, answered, program.name, str(python), seed, number))
+
+    return of
+
+
+def answered(name: str, python: str, seed: str, number: int) -> dict[str, Any]:
+    (program,) = (each for each in PROGRAMS if each.name == name)
+    return asdict(run(program, Path(python), interpreters.environment(Path(python), SEED=seed)))
+
+
+@pytest.mark.parametrize("program", ABLE, ids=lambda program: program.name)
+def test_repeats_under_one_seed_and_only_there(
+    program: Program, answer: Callable[..., Answer]
+) -> None:
+    # Two runs here; `python -m benchmarks programs` makes three.
+    one, two, other = answer(program, "7"), answer(program, "7", 2), answer(program, "8")
+    assert one.result == two.result
+    assert bool(one.workers) == program.workers
+    assert not one.has_clones
+    assert (other.result != one.result) == program.depends_on_seed
+
+
+# Each says of a program, not of the hook, that the test above could fail.
+@pytest.mark.rotating(every=18)
+@pytest.mark.parametrize("program", ABLE, ids=lambda program: program.name)
+def test_does_not_repeat_by_itself(program: Program, answer: Callable[..., Answer]) -> None:
+    differs = answer(program, "off").result != answer(program, "7").result
+    assert differs == program.depends_on_seed
 
 
 @pytest.mark.parametrize("program", EXCEPTIONS, ids=lambda program: program.name)
-def test_exception_runs(program: Program, python: Path, record_property) -> None:
-    answer(program, python, "7")
+def test_of_an_exception_repeats_what_the_seed_decides(
+    program: Program, answer: Callable[..., Answer], record_property
+) -> None:
+    one, two, other = (answer(program, *run) for run in (("7",), ("7", 2), ("8",)))
+    assert set(one.repeats) & set(two.repeats)
+    assert not set(one.repeats) & set(other.repeats)
     told = f"{program.name}: {program.exception}; {program.instead}"
     record_property("documented exception", told)
-
-
-def answer(program: Program, python: Path, seed: str) -> Answer:
-    return run(program, python, interpreters.environment(python, SEED=seed))

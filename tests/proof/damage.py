@@ -18,7 +18,7 @@ from typing import Any
 from seed_init.proof.auditing import collecting
 from seed_init.proof.comparing.difference import Difference, Source
 from seed_init.proof.trace import journal, machine, records
-from seed_init.proof.verifying import verifier
+from seed_init.proof.verifying.verdict import DIFFERENT, Verification, VerifiedRun
 
 FLAGS = {"CUDNN_BENCHMARK": "0", "cudnn_enabled": True, "float32_matmul_precision": "highest"}
 NAMES = [f"layers.{number}.weight" for number in range(5)]
@@ -182,18 +182,17 @@ def verdict() -> dict[str, Any]:
         trail=["steps 0 to 0 are equal"],
         remedies=[{"cause": "atomics", "remedy": "DETERMINISM=strict"}],
     )
-    made = verifier.Verification(
-        verifier.DIFFERENT,
+    made = Verification(
+        DIFFERENT,
         ("python", "train.py"),
         "7",
-        [],
+        [VerifiedRun("run 1", "base", ("hash seed",), True, 0, 2.5)],
         {"runs": 3, "steps": 4, "files": ["b.bin"], "generators": ["torch"]},
         ["files: none matches x"],
         "hash seed",
         difference,
     ).to_json()
-    run = {"name": "run 1", "arm": "base", "changed": ["hash seed"], "observed": True, "status": 0}
-    return {**made, "runs": [{**run, "seconds": 2.5}]}
+    return made
 
 
 def record(directory: Path, seed: int, *, ranks: int = 0, steps: int = 4) -> dict[str, Any]:
@@ -386,10 +385,10 @@ def read_by_all(a: Path, b: Path) -> str:
     """Everything that reads records, of two of them. Raises what it raises."""
     from seed_init.cli import compare
     from seed_init.proof.comparing import comparison
-    from seed_init.proof.reporting import adapter, page
+    from seed_init.proof.reporting import page, view
 
     found = comparison.compare(a, b)
     text = "".join(compare.as_lines(found)) + json.dumps(found.to_json())
-    made = adapter.report([a, b])
+    made = view.report([a, b])
     text += page.render(made) + json.dumps(made.as_json(), allow_nan=False)
-    return text + json.dumps(adapter.report([b]).as_json())
+    return text + json.dumps(view.report([b]).as_json())

@@ -4,13 +4,15 @@ import json
 import os
 import signal
 import subprocess
-import time
-from collections.abc import Callable
+from base64 import b64decode
 from pathlib import Path
 from typing import Any
 
 import jsonschema
-from hook.support import REPOSITORY, Completed, environment_of, run
+
+from harness.processes import REPOSITORY, Completed, environment_of, run
+from seed_init.proof.trace.columns import coarsened, folded, summed
+from seed_init.proof.trace.packing import VECTORS
 
 SCHEMA = json.loads((REPOSITORY / "seed_init/proof/trace/schema/record-1.schema.json").read_text())
 
@@ -33,6 +35,22 @@ while steps < 0 or step < steps:
             time.sleep(0.01)
 """
 """Trains as many steps as it is told to; with -1 three, and then waits to be killed."""
+
+
+def shortened(event: dict[str, Any], group: int = 1) -> dict[str, Any]:
+    """A journal's step as it is read back from a record.
+
+    Args:
+        event: of kind "step".
+        group: how many tensors a column stands for.
+    """
+    short: dict[str, Any] = {name: each for name, each in event.items() if name not in VECTORS}
+    kinds = [kind for kind in VECTORS if kind in event]
+    raw = {kind: b64decode(event[kind]) for kind in kinds}
+    short |= {kind: list(coarsened(folded(raw[kind]), group)) for kind in kinds}
+    short["sums"] = {kind: summed(raw[kind]) for kind in kinds}
+    short["short"] = {"bits": 16, "group": dict.fromkeys(kinds, group)}
+    return short
 
 
 def training(place: Path) -> Path:
@@ -95,11 +113,3 @@ def killed(process: "subprocess.Popen[str]", number: int, said: str = "trained")
             os.kill(process.pid, signal.SIGKILL)
             process.communicate()
     return process.returncode, errors
-
-
-def until(holds: Callable[[], Any], seconds: float = 30.0) -> Any:
-    """What `holds` returns, as soon as that is true."""
-    end = time.monotonic() + seconds
-    while not (found := holds()) and time.monotonic() < end:
-        time.sleep(0.02)
-    return found

@@ -5,15 +5,13 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from hook.support import REPOSITORY, environment_of
-
-from seed_init.proof.running import runner
-from seed_init.proof.running.arms import Arm, base_arm
+from harness.processes import REPOSITORY, environment_of
+from seed_init.proof.running import conditions, runner
+from seed_init.proof.running.conditions import Condition
 
 _numbers = itertools.count()
 
@@ -21,7 +19,7 @@ _numbers = itertools.count()
 def run(
     place: Path,
     *command: Path | str,
-    arm: Arm | None = None,
+    condition: Condition | None = None,
     env: dict[str, str | None] | None = None,
     **options: Any,
 ) -> runner.Run:
@@ -30,19 +28,23 @@ def run(
     Args:
         place: a directory of the test's.
         command: its words; a first one that is a path to an interpreter gets what that needs.
-        arm: the base arm if None.
+        condition: the base condition if None.
         env: on top of a minimal environment with SEED=7.
         options: of `runner.run`.
     """
     options.setdefault("plan", {"instruments": []})
-    options.setdefault("place", place)
+    options.setdefault("cwd", place)
     return runner.run(
         [str(word) for word in command],
-        arm or base_arm(),
+        condition or conditions.base(),
         place / f"run-{next(_numbers)}",
         environment=environment_of(command[0], {"SEED": "7", **(env or {})}),
         **options,
     )
+
+
+def stdout(done: runner.Run) -> bytes:
+    return done.stdout_file.read_bytes()
 
 
 def starting(source: str, place: Path, **options: Any) -> "subprocess.Popen[str]":
@@ -77,16 +79,6 @@ def with_variable(text: str) -> list[int]:
             if text.encode() in told and int(entry.name) != os.getpid():
                 found.append(int(entry.name))
     return found
-
-
-def wait_until(what: Any, patience: float = 60) -> Any:
-    """What a function returns when that is true at last; fails after `patience` seconds."""
-    until = time.monotonic() + patience
-    while time.monotonic() < until:
-        if got := what():
-            return got
-        time.sleep(0.02)
-    raise AssertionError("it did not come to that")
 
 
 def are_gone(pids: Iterable[int]) -> bool:

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hook.support import Completed, run
 
+from harness.processes import Completed, run
 from seed_init.libraries import uncovered
 from seed_init.proof.observer.audit import held, nondeterministic, operators
 from seed_init.proof.trace import journal
@@ -191,6 +191,7 @@ def in_each_pool(what: str) -> set[tuple[str, str, str]]:
     return {(what, f"the same state in 2 children of {package}", POOL) for package in COPIES}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", METHODS)
 def test_children_that_draw_from_the_same_state_are_found(
     python: Path, tmp_path: Path, method: str
@@ -200,6 +201,7 @@ def test_children_that_draw_from_the_same_state_are_found(
     assert clones(python, tmp_path, method, "held,alike") == expected
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", METHODS)
 def test_children_with_streams_of_their_own_are_no_finding(
     python: Path, tmp_path: Path, method: str
@@ -207,6 +209,7 @@ def test_children_with_streams_of_their_own_are_no_finding(
     assert clones(python, tmp_path, method, "untouched,alone,repeating") == set()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["fork", "spawn"])
 def test_children_that_inherit_are_found_but_for_those_that_seed(
     python: Path, tmp_path: Path, method: str
@@ -216,6 +219,7 @@ def test_children_that_inherit_are_found_but_for_those_that_seed(
     assert clones(python, tmp_path, method, "untouched,seeded,apart", **inheriting) == expected
 
 
+@pytest.mark.slow
 def test_forked_children_without_a_seed_are_found(python: Path, tmp_path: Path) -> None:
     """They are clones without the hook, too; `random` is seeded in each by Python."""
     expected = set(map(in_all, ("numpy.random", "__main__.unseeded")))
@@ -282,6 +286,7 @@ def test_a_library_that_another_library_imports_is_no_finding(python: Path, tmp_
     assert "library tokenizers: imported by helper; has a generator of its own" in done.stdout
 
 
+@pytest.mark.torch
 def test_ranks_are_merged(python: Path, tmp_path: Path) -> None:
     launch = ("-m", "torch.distributed.run", "--nproc-per-node", "2", "audit_torch.py")
     # torchrun gives each rank one thread, with which no operator of this program is shared out.
@@ -435,3 +440,16 @@ def test_it_is_said_when_fused_attention_on_cuda_is_deterministic(kind: str, rem
     rule = nondeterministic.rule_for(f"_scaled_dot_product_{kind}_attention_backward", {}, "cuda")
     assert rule is not None
     assert operators.remedy(rule) == remedy
+
+
+def test_audit_does_not_overwrite_a_file(python: Path, tmp_path: Path) -> None:
+    (tmp_path / "mine").write_text("mine")
+    words = ("-o", "mine", "--", str(python), "-c", "pass")
+    refused = run(python, "-m", "seed_init", "audit", *words, env={"SEED": "7"}, cwd=tmp_path)
+    assert refused.returncode == 2
+    assert (tmp_path / "mine").read_text() == "mine"
+    forced = run(
+        python, "-m", "seed_init", "audit", "--force", *words, env={"SEED": "7"}, cwd=tmp_path
+    )
+    assert forced.returncode == 0, forced.stderr
+    assert (tmp_path / "mine").read_text() != "mine"

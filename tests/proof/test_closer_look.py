@@ -4,12 +4,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hook.conftest import fresh
-from hook.support import run
 
+from harness.processes import run
 from seed_init.proof.trace import journal
-
-__all__ = ["fresh"]
 
 PROGRAMS = Path(__file__).parent / "programs"
 

@@ -6,38 +6,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hook.support import Completed, once, run
 
-from seed_init.proof.trace import journal, records
+from harness.processes import Completed, run
 
-from . import recorded
-
-
-def made(python: str, place: str) -> dict[str, str]:
-    """The records of a training, of the same once more, of one with another seed; a trace of it."""
-    directory = Path(place)
-    directory.mkdir(exist_ok=True)
-    program = recorded.training(directory)
-    files = {name: directory / f"{name}.json" for name in ("one", "again", "seed", "longer")}
-    for name, file in files.items():
-        seed, steps = "8" if name == "seed" else "7", "3" if name == "longer" else "2"
-        env = {"SEED": seed, "OMP_NUM_THREADS": "1"}
-        done = recorded.by_variable(Path(python), file, program, steps, cwd=directory, env=env)
-        assert done.returncode == 0, done.stderr
-        recorded.valid(file)
-    trace = directory / "trace"
-    journal.write_plan(trace, records.PLAN)
-    env = {"SEED": "7", "OMP_NUM_THREADS": "1", "SEED_INIT_TRACE": str(trace)}
-    done = run(Path(python), program, "2", env=env, cwd=directory)
-    assert done.returncode == 0, done.stderr
-    return {"trace": str(trace), **{name: str(file) for name, file in files.items()}}
+from . import corpus
 
 
 @pytest.fixture
 def of(python: Path, kept: Path) -> dict[str, str]:
-    """Name -> a record, or the trace directory."""
-    paths: dict[str, str] = once(kept, made, str(python), str(kept / "compared"))
-    return paths
+    """Name -> a record, or the trace directory of the first one."""
+    runs = corpus.of_training(python, kept)
+    return {"trace": runs["one"]["trace"], **{name: runs[name]["record"] for name in runs}}
 
 
 def compare(python: Path, *words: Path | str) -> Completed:
@@ -62,8 +41,8 @@ def test_two_records_of_one_training_are_the_same(python: Path, of: dict[str, st
     verdict, _, told = done.stdout.splitlines()
     assert (verdict, told) == (
         "SAME",
-        "compared: 2 steps of 1 process(es); 4 final parameters; generators at the end: numpy, "
-        "random, torch",
+        f"compared: {corpus.STEPS} steps of 1 process(es); 4 final parameters; generators at the "
+        "end: numpy, random, torch",
     )
 
 
@@ -89,7 +68,7 @@ def test_json_is_one_object_with_the_difference_and_all_explanations(
         "explanations": [],
         "compared": {
             "processes": 1,
-            "steps": 2,
+            "steps": corpus.STEPS,
             "final_weights": 4,
             "generators": ["numpy", "random", "torch"],
         },
@@ -112,7 +91,10 @@ def test_a_step_that_only_one_record_has_is_the_difference(
 ) -> None:
     for pair, which in ((("one", "longer"), "second"), (("longer", "one"), "first")):
         result = as_json(python, *(of[name] for name in pair))
-        assert (result["difference"]["level"], result["difference"]["step"]) == ("trace", 2)
+        assert (result["difference"]["level"], result["difference"]["step"]) == (
+            "trace",
+            corpus.STEPS,
+        )
         assert f"(the {which})" in result["difference"]["text"]
         assert result["explanations"][0]["what"] == "command"
 
@@ -120,7 +102,7 @@ def test_a_step_that_only_one_record_has_is_the_difference(
 def test_a_record_compares_with_a_trace_directory(python: Path, of: dict[str, str]) -> None:
     for pair in (("one", "trace"), ("trace", "one"), ("trace", "trace")):
         result = as_json(python, *(of[name] for name in pair))
-        assert (result["same"], result["compared"]["steps"]) == (True, 2), result
+        assert (result["same"], result["compared"]["steps"]) == (True, corpus.STEPS), result
     assert as_json(python, of["trace"], of["seed"])["difference"]["step"] == 0
 
 

@@ -9,10 +9,13 @@ from typing import Any
 
 import pytest
 
+from seed_init.proof.comparing.align import paired
 from seed_init.proof.comparing.difference import Difference
-from seed_init.proof.comparing.steps import first_difference, paired
+from seed_init.proof.comparing.steps import first_difference
 from seed_init.proof.trace import packing
 from seed_init.proof.trace.journal import Process
+
+from .recorded import shortened
 
 NAMES = ["first.weight", "first.bias", "second.weight", "second.bias"]
 
@@ -80,8 +83,7 @@ def recorded(process: Process, group: int = 1) -> Process:
         process: of a trace.
         group: tensors a column; records of long runs have more than 1.
     """
-    groups = {"gradients": group, "parameters": group}
-    steps = [packing.shorten(each, groups) for each in process.of("step")]
+    steps = [shortened(each, group) for each in process.of("step")]
     [events] = packing.unpack(packing.pack([process]))
     rest = iter(steps)
     events = [next(rest) if each["event"] == "step" else each for each in events]
@@ -139,11 +141,10 @@ def test_an_earlier_step_is_told_before_a_likelier_level() -> None:
     assert found(trained(), other).level == "parameter"
 
 
-def test_of_several_gradients_the_last_is_named_and_of_parameters_the_first() -> None:
-    # A backward pass reaches the last layer first.
+def test_of_several_tensors_the_first_in_order_of_parameters_is_named() -> None:
     gradient = found(trained(), but(trained(), 2, gradients=OTHER_STEP["gradients"]))
-    assert gradient.tensor == "second.weight"
-    assert gradient.text == "the gradient second.weight and 1 of 3 others differ"
+    assert gradient.tensor == "first.bias"
+    assert gradient.text == "the gradient first.bias and 1 of 3 others differ"
     parameter = found(trained(), but(trained(), 2, parameters=OTHER_STEP["parameters"]))
     assert parameter.tensor == "first.bias"
     assert parameter.text == "the parameter first.bias and 1 of 3 others differ"

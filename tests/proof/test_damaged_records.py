@@ -14,7 +14,7 @@ import jsonschema
 import pytest
 
 from seed_init.proof.comparing import comparison
-from seed_init.proof.reporting import adapter
+from seed_init.proof.reporting import view
 from seed_init.proof.trace import records, schemas, validation
 
 from . import damage
@@ -61,6 +61,7 @@ def told(tmp_path: Path) -> Callable[[Any], str]:
 # --- thousands of them --------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_damaged_record_is_refused_or_read_and_nothing_else_happens(
     folder: Path, tmp_path: Path
 ) -> None:
@@ -73,6 +74,7 @@ def test_a_damaged_record_is_refused_or_read_and_nothing_else_happens(
     assert RECORDS * 0.7 < refused < RECORDS
 
 
+@pytest.mark.slow
 def test_a_damaged_trace_is_refused_or_read_and_nothing_else_happens(
     folder: Path, tmp_path: Path
 ) -> None:
@@ -90,7 +92,7 @@ def is_refused(whole: Path, damaged: Path) -> bool:
         assert "\n" not in str(error)
         assert str(damaged) in str(error)
         with pytest.raises(records.NotARecord):
-            adapter.report([damaged])
+            view.report([damaged])
         return True
     damage.read_by_all(whole, damaged)
     return False
@@ -108,6 +110,7 @@ def test_whole_records_and_traces_are_read_by_all(folder: Path) -> None:
 # --- the schema and the check -------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_check_and_the_published_schema_accept_the_same_records(folder: Path) -> None:
     # In JSON Schema 1.0 is an integer.
     types = jsonschema.Draft202012Validator.TYPE_CHECKER.redefine(
@@ -232,7 +235,7 @@ def test_values_that_differ_are_never_shown_as_equal(
         file.write_text(json.dumps(damage.put(copy.deepcopy(whole), path, value)))
     [explained] = comparison.compare(*files).explanations
     assert explained.first.encode(errors="backslashreplace") != explained.second.encode()
-    [differing] = [fact for fact in adapter.report(files).environment if fact.differs]
+    [differing] = [fact for fact in view.report(files).environment if fact.differs]
     assert shown in (None, differing.values)
 
 

@@ -6,34 +6,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hook.support import once
 
 from seed_init.proof.comparing.environments import explain
 from seed_init.proof.trace import records
 
-from . import recorded
+from . import corpus, recorded
 
 Record = dict[str, Any]
-
-
-def made(python: str, place: str) -> Record:
-    """The record of a short training, as JSON has it."""
-    directory = Path(place)
-    directory.mkdir(exist_ok=True)
-    (directory / "data").write_text("1")
-    program = recorded.training(directory)
-    with program.open("a") as source:
-        source.write(f"open({str(directory / 'data')!r}).read()\n")
-    file = directory / "record.json"
-    done = recorded.by_variable(Path(python), file, program, "2", cwd=directory)
-    assert done.returncode == 0, done.stderr
-    return recorded.valid(file)
 
 
 @pytest.fixture
 def record(python: Path, kept: Path) -> Record:
     """A real record, which a test may change."""
-    return copy.deepcopy(once(kept, made, str(python), str(kept / "explained")))
+    return recorded.valid(Path(corpus.of_training(python, kept)["one"]["record"]))
 
 
 def changed(record: Record, *path: Any, to: Any) -> Record:
@@ -61,12 +46,14 @@ def test_a_record_has_nothing_to_explain_against_itself(record: Record) -> None:
     assert explain(record, other) == []
 
 
+CHANGE = {"process": 0, "place": None, "steps_before": 0}
+
 CHANGES: dict[str, Callable[[Record], Record]] = {
     "SEED": lambda r: seeded_with(r, "8"),
     "PYTHONHASHSEED": lambda r: changed(r, "python", "hash_seed", to=None),
     "flag CUDNN_BENCHMARK": lambda r: changed(r, "flags", "start", "CUDNN_BENCHMARK", to="1"),
     "flags changed later": lambda r: changed(
-        r, "flags", "changes", to=[{"values": {"CUDNN_BENCHMARK": "1"}}]
+        r, "flags", "changes", to=[{**CHANGE, "values": {"CUDNN_BENCHMARK": "1"}}]
     ),
     "command": lambda r: changed(r, "command", "argv", to=["python", "other.py"]),
     "commit": lambda r: changed(r, "code", "commit", to="0" * 40),
@@ -149,13 +136,10 @@ def test_of_many_packages_the_first_are_named_and_the_rest_counted(record: Recor
 
 @pytest.mark.torch
 def test_two_real_runs_that_differ_in_threads_and_seed_are_explained_by_these(
-    python: Path, tmp_path: Path
+    python: Path, kept: Path
 ) -> None:
-    program = recorded.training(tmp_path)
-    files = [tmp_path / "one.json", tmp_path / "two.json"]
-    for file, seed, threads in zip(files, ("7", "8"), ("1", "2")):
-        env = {"SEED": seed, "OMP_NUM_THREADS": threads}
-        recorded.by_variable(python, file, program, "2", env=env)
+    runs = corpus.of_training(python, kept)
+    files = [Path(runs[name]["record"]) for name in ("one", "seed")]
     found = [str(each) for each in explain(*map(records.load, files))]
     assert found[0] == "SEED: 7 and 8 (every stream comes from it)"
     assert found[1:] == [

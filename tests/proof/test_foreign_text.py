@@ -20,12 +20,11 @@ from seed_init.hook import refusals
 from seed_init.proof.auditing import collecting
 from seed_init.proof.comparing.difference import Difference, Source
 from seed_init.proof.cost import drawing, judging
-from seed_init.proof.reporting import adapter, page
-from seed_init.proof.running import progress, runner
-from seed_init.proof.running.arms import base_arm
+from seed_init.proof.reporting import page, view
+from seed_init.proof.running import progress
 from seed_init.proof.trace import packing, records
 from seed_init.proof.trace.journal import Process
-from seed_init.proof.verifying import verifier
+from seed_init.proof.verifying.verdict import Verification, VerifiedRun
 
 from . import recorded, test_cost
 
@@ -149,13 +148,12 @@ def test_a_foreign_record_cannot_steer_a_terminal(
 
 
 def test_what_a_verification_has_seen_cannot_steer_a_terminal() -> None:
-    run = runner.Run(base_arm(), (EVIL,), 0, 1.0, Path(), "fixed")
-    outcome = verifier.Outcome(EVIL, run, [], {}, 0.0, False)
+    run = VerifiedRun(EVIL, EVIL, (EVIL,), True, 1, 1.0)
     difference = Difference("module", EVIL, 0, 0, 0, *[EVIL] * 5, source=Source(EVIL, 1, "", EVIL))
     difference.values, difference.trail = [EVIL, EVIL], [EVIL]
     difference.remedies = [{"cause": EVIL, "remedy": EVIL}]
     compared = {"steps": 1, "ranks": 1, "tensors": 1, "generators": [EVIL], "stdout_lines": 1}
-    made = verifier.Verification("different", (EVIL,), EVIL, [outcome])
+    made = Verification("different", (EVIL,), EVIL, [run])
     made.compared, made.difference = {**compared, "files": [EVIL]}, difference
     made.not_compared, made.broke_equality = [EVIL], EVIL
     assert is_harmless(printing.as_text(verify.as_lines(made)))
@@ -166,12 +164,9 @@ def test_what_a_verification_has_seen_cannot_steer_a_terminal() -> None:
 
 def test_what_an_audit_or_a_measurement_has_seen_cannot_steer_a_terminal() -> None:
     finding = collecting.Finding("unseeded", EVIL, EVIL, EVIL, 1, EVIL, EVIL)
-    assert is_harmless(
-        printing.as_text(audit.as_lines([finding], [EVIL], 1, [EVIL], {"gensim": EVIL}))
-    )
-    assert is_harmless(
-        printing.as_json(audit.as_json([EVIL], 0, 1, [finding], [EVIL], [EVIL], {"gensim": EVIL}))
-    )
+    result = audit.Result([EVIL], 0, 1, [finding], [EVIL], [EVIL], {"gensim": EVIL})
+    assert is_harmless(printing.as_text(audit.as_lines(result)))
+    assert is_harmless(printing.as_json(audit.as_json(result)))
     samples = [test_cost.sample(0, 1.0, failed=EVIL)]
     made = test_cost.measurements(off=test_cost.off(1, 1), warn=samples)
     made.machine = {"gpus": [EVIL], "cuda": EVIL, "torch": EVIL, "threads": 1}
@@ -243,7 +238,7 @@ class Elements(HTMLParser):
 
 def test_a_page_of_foreign_records_has_their_markup_as_text(foreign: list[Path]) -> None:
     for files in (foreign, foreign[:1]):
-        content = page.render(adapter.report(files))
+        content = page.render(view.report(files))
         found = Elements(content)
         assert found.shown.count("<script>x</script>") > 20
         assert not found.names & {"script", "img"}

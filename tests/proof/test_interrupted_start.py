@@ -5,10 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hook.conftest import fresh
-from hook.support import run
 
-__all__ = ["fresh"]
+from harness.processes import run
 
 SENDING = r"""
 import os, signal, sys
@@ -35,6 +33,7 @@ def sending(fresh: Callable[[str], Path]) -> Path:
     return python
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("asked", ["SEED_INIT_TRACE", "SEED_INIT_RECORD"])
 def test_ctrl_c_at_any_import_of_a_traced_start_is_no_failure_to_seed(
     sending: Path, tmp_path: Path, asked: str

@@ -5,8 +5,8 @@ import shlex
 from pathlib import Path
 
 import pytest
-from hook.support import Completed, run
 
+from harness.processes import Completed, run
 from seed_init.proof.trace import records
 
 NOISE = "import os; print(os.urandom(4).hex())"
@@ -33,6 +33,7 @@ def seed_init(
     return run("/bin/bash", "-c", script, env=env, cwd=place, timeout=120)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("broken", "reason"),
     [
@@ -123,6 +124,7 @@ def test_what_audit_found_is_written_over_a_file_with_force_and_into_a_device(
     assert [path.name for path in tmp_path.iterdir()] == ["out.txt"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("to", ["> /dev/full", "| true"])
 def test_a_verdict_is_the_exit_status_though_nobody_can_read_it(
     python: Path, tmp_path: Path, to: str

@@ -5,7 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hook.support import once, run
+
+from harness.processes import run
+from harness.sharing import once
 
 from . import damage, recorded
 
@@ -42,13 +44,19 @@ def made(python: str, place: str) -> dict[str, str]:
     return files
 
 
-@pytest.fixture
-def of(python: Path, kept: Path) -> dict[str, str]:
-    """Name -> a record, or a trace directory."""
+def records_of(python: Path, kept: Path) -> dict[str, str]:
+    """Name -> a record, or a trace directory; the arguments are the fixtures of those names."""
     paths: dict[str, str] = once(kept, made, str(python), str(kept / "nothing"))
     return paths
 
 
+@pytest.fixture
+def of(python: Path, kept: Path) -> dict[str, str]:
+    """As `records_of`."""
+    return records_of(python, kept)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("a", "b", "verdict"),
     [

@@ -4,8 +4,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hook.support import once, run
 
+from harness.processes import run
+from harness.sharing import once
 from seed_init.proof.trace import journal
 
 from . import recorded

@@ -6,8 +6,8 @@ import signal
 from pathlib import Path
 
 import pytest
-from hook.support import run
 
+from harness.processes import run
 from seed_init.proof.trace import records
 
 from . import recorded

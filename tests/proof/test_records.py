@@ -11,15 +11,15 @@ from random import Random
 from typing import Any
 
 import pytest
-from hook.conftest import fresh
-from hook.support import output, stdlib_of
 
+from harness.interpreters import stdlib_of
+from harness.processes import output
+from harness.waiting import until
 from seed_init.proof.redaction import redaction
 from seed_init.proof.trace import data_files, journal, packing, records, validation
+from seed_init.proof.trace.columns import coarsened
 
 from . import recorded
-
-__all__ = ["fresh"]
 
 LIMIT = 10_000_000
 """Bytes of the record of a run of 10,000 steps."""
@@ -55,6 +55,7 @@ def process(events: list[dict[str, Any]]) -> journal.Process:
     return journal.Process({"event": "process"}, Path(), events)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tensors", [50, 200])
 def test_the_record_of_ten_thousand_steps_has_at_most_ten_megabytes(
     tmp_path: Path, tensors: int
@@ -92,7 +93,7 @@ def test_packed_events_are_read_back_as_they_were_but_for_shorter_vectors() -> N
     before = {"event": "tensors", "optimizer": 0, "kind": "gradients", "names": ["a"]}
     events = [before, *events, {"event": "end", "generators": {}, "final": [], "status": None}]
     [read] = packing.unpack(json.loads(json.dumps(packing.pack([process(events)]))))
-    assert read == [packing.shorten(e) if e["event"] == "step" else e for e in events]
+    assert read == [recorded.shortened(e) if e["event"] == "step" else e for e in events]
 
 
 @pytest.mark.parametrize("loss", [[1.5, "not hexadecimal"], [1.5, "3ff0000000000000"]])
@@ -109,7 +110,7 @@ def test_one_bit_of_one_fingerprint_shows_in_its_column_and_in_the_sum(bit: int)
     numbers = list(struct.unpack("<6Q", bytes.fromhex(decoded(event["gradients"]))))
     numbers[4] ^= 1 << bit
     changed["gradients"] = b64encode(struct.pack("<6Q", *numbers)).decode()
-    one, two = packing.shorten(event), packing.shorten(changed)
+    one, two = recorded.shortened(event), recorded.shortened(changed)
     differ = [place for place in range(6) if one["gradients"][place] != two["gradients"][place]]
     assert differ == [4]
     assert one["sums"]["gradients"] != two["sums"]["gradients"]
@@ -126,7 +127,7 @@ def test_two_tensors_that_change_places_are_seen_in_the_sum() -> None:
     event = step(Random(4), 0, 2)
     raw = bytes.fromhex(decoded(event["gradients"]))
     swapped = event | {"gradients": b64encode(raw[8:] + raw[:8]).decode()}
-    assert packing.shorten(event)["sums"] != packing.shorten(swapped)["sums"]
+    assert recorded.shortened(event)["sums"] != recorded.shortened(swapped)["sums"]
 
 
 def test_columns_of_a_long_run_compare_with_those_of_a_short_one() -> None:
@@ -136,13 +137,11 @@ def test_columns_of_a_long_run_compare_with_those_of_a_short_one() -> None:
     group = packed[0]["short"]["group"]["gradients"]
     assert group > 1
     assert sum(len(packed[0][kind]) for kind in packing.VECTORS) <= packing.COLUMNS_MOST
-    assert packed == [
-        packing.shorten(event, dict.fromkeys(packing.VECTORS, group)) for event in events
-    ]
-    fine = packing.shorten(events[0])["gradients"]
-    assert list(packing.coarsened(fine, group)) == packed[0]["gradients"]
-    half = packing.coarsened(fine, group // 2)
-    assert list(packing.coarsened(half, 2)) == packed[0]["gradients"]
+    assert packed == [recorded.shortened(event, group) for event in events]
+    fine = recorded.shortened(events[0])["gradients"]
+    assert list(coarsened(fine, group)) == packed[0]["gradients"]
+    half = coarsened(fine, group // 2)
+    assert list(coarsened(half, 2)) == packed[0]["gradients"]
 
 
 def test_a_column_that_never_changes_takes_no_room() -> None:
@@ -423,6 +422,7 @@ def test_a_git_remote_is_shown_without_its_user(url: str, shown: str) -> None:
     assert redaction.repository(url) == shown
 
 
+@pytest.mark.slow
 def test_git_says_which_commit_and_whether_anything_is_not_committed(
     python: Path, tmp_path: Path
 ) -> None:
@@ -594,6 +594,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.torch
 def test_workers_and_subprocesses_are_part_of_their_parents_record(
     python: Path, tmp_path: Path
 ) -> None:
@@ -657,7 +658,7 @@ def test_a_process_that_outlives_the_run_does_without_a_record(
     )
     recorded.by_variable(python, tmp_path / "r.json", "-c", code)
     go.write_text("\n")
-    assert recorded.until(done.exists)
+    until("the end of the process", done.exists)
     assert done.read_text() == "1\nfine\n"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["done", "go", "r.json"]
 
@@ -751,6 +752,7 @@ def test_a_record_overwrites_no_file_under_its_temporary_name(python: Path, tmp_
     recorded.valid(file)
 
 
+@pytest.mark.slow
 def test_a_clock_that_is_set_back_makes_no_negative_time(python: Path, tmp_path: Path) -> None:
     """Only the time of day is set back, as an administrator or NTP does."""
     trace = tmp_path / "trace"

@@ -5,8 +5,8 @@ import shlex
 from pathlib import Path
 
 import pytest
-from hook.support import REPOSITORY
 
+from harness.processes import REPOSITORY
 from seed_init.proof.redaction import redaction, secret_names
 
 # Put together here, so that no scanner of repositories takes them for real ones.
@@ -249,6 +249,7 @@ def test_no_recorded_variable_has_the_name_of_a_secret() -> None:
     assert [name for name in redaction.NAMES if secret_names.is_secret(name)] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "part",
     [

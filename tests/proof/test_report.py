@@ -18,8 +18,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hook.support import REPOSITORY, Completed, run
 
+from harness.processes import REPOSITORY, Completed, run
+from seed_init.proof.auditing.collecting import Finding
+from seed_init.proof.comparing.difference import Difference, Source
 from seed_init.proof.reporting import charts, page
 from seed_init.proof.reporting.charts import Bin, bins, step_axis, thinned, value_axis
 from seed_init.proof.reporting.model import (
@@ -28,10 +30,13 @@ from seed_init.proof.reporting.model import (
     Curve,
     Report,
     Run,
-    Step,
     Strip,
+    StripStep,
     Verdict,
 )
+from seed_init.proof.verifying.verdict import Verification, VerifiedRun
+
+from .answers import by_compare, by_report
 
 # One worker makes the records and starts the browser, once each.
 pytestmark = [pytest.mark.torch, pytest.mark.xdist_group("report")]
@@ -49,40 +54,44 @@ VIEWS = {
 }
 PAGES = ("identical", "ranks", "long", "not-finite", "plain", "verified", "six")
 
-VERDICT = {
-    "format": 1,
-    "verdict": "different",
-    "command": ["python", "train.py"],
-    "seed": "7",
-    "runs": [
-        {"name": "run 1", "arm": "base", "changed": [], "observed": True, "status": 0,
-         "seconds": 2},
-        {"name": "run 2", "arm": "hash", "changed": ["hash seed", "CPU load"], "observed": True,
-         "status": 0, "seconds": 3.14},
-        {"name": "run 3", "arm": "bare", "changed": [], "observed": False, "status": 0,
-         "seconds": 2},
+VERDICT = Verification(
+    "different",
+    ("python", "train.py"),
+    "7",
+    runs=[
+        VerifiedRun("run 1", "base", status=0, seconds=2),
+        VerifiedRun("run 2", "hash seed", ("hash seed", "CPU load"), status=0, seconds=3.14),
+        VerifiedRun("run 3", "without hooks", observed=False, status=0, seconds=2),
     ],
-    "compared": {"steps": STEPS, "tensors": 4, "files": ["weights.pt"], "generators": ["torch"]},
-    "not_compared": ["standard error: it was not asked for"],
-    "broke_equality": "hash seed",
-    "difference": {
-        "level": "operator", "step": STEP, "optimizer": 0, "rank": None, "tensor": "0.weight",
-        "module": "encoder.layers.0", "operator": "aten::index_put_", "generator": None,
-        "source": {"file": "/workspace/train.py", "line": 48, "function": "forward",
-                   "text": "    weights[index] += update"},
-        "runs": ["run 1", "run 2"],
-        "values": ["fingerprint 1a2b", None],
-        "first_observed": f"first observed at step {STEP}: aten::index_put_ in encoder.layers.0",
-        "trail": [f"steps 0 to {STEP - 1} are equal", f"gradient of {TAGS} differs"],
-        "remedies": [{"cause": "index_put_ adds in any order", "remedy": "DETERMINISM=strict"}],
-    },
-}  # fmt: skip
+    compared={"steps": STEPS, "tensors": 4, "files": ["weights.pt"], "generators": ["torch"]},
+    not_compared=["standard error: it was not asked for"],
+    broke_equality="hash seed",
+    difference=Difference(
+        "operator",
+        "aten::index_put_ in encoder.layers.0",
+        STEP,
+        0,
+        tensor="0.weight",
+        module="encoder.layers.0",
+        operator="aten::index_put_",
+        source=Source("/workspace/train.py", 48, "forward", "    weights[index] += update"),
+        values=["fingerprint 1a2b", None],
+        runs=["run 1", "run 2"],
+        trail=[f"steps 0 to {STEP - 1} are equal", f"gradient of {TAGS} differs"],
+        remedies=[{"cause": "index_put_ adds in any order", "remedy": "DETERMINISM=strict"}],
+    ),
+)
 AUDIT = [
-    {"kind": "unseeded generator", "what": "numpy.random.default_rng()", "detail": "", "count": 1,
-     "file": "/workspace/train.py", "line": 12, "function": "main", "text": "rng = default_rng()"},
-    {"kind": "unsorted listing", "what": "os.listdir", "detail": "its order was used",
-     "count": 10240, "file": f"/data/{IMAGE}.py", "line": 7, "function": "f", "text": TAGS},
-]  # fmt: skip
+    Finding(
+        *("unseeded", "numpy.random.default_rng()", "", "/workspace/train.py", 12, "main"),
+        "rng = default_rng()",
+    ),
+    Finding(
+        *("listing", "os.listdir", "its order was used", f"/data/{IMAGE}.py", 7, "f"),
+        TAGS,
+        10240,
+    ),
+]
 
 
 # --- records of real runs -----------------------------------------------------------------
@@ -129,7 +138,8 @@ def records(python: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
             each.result()
     content = json.loads((folder / "one.json").read_text())
     content["command"]["argv"] += [TAGS, IMAGE, "\u202etxt.exe\x1b[31m"]
-    content |= {"verdict": VERDICT, "audit": AUDIT}
+    audit = {"findings": [finding.to_json() for finding in AUDIT]}
+    content |= {"verdict": VERDICT.to_json(), "audit": audit}
     (folder / "verified.json").write_text(json.dumps(content))
     return folder
 
@@ -207,7 +217,7 @@ def test_a_larger_gradient_is_found_at_its_step_rank_and_tensor(shown: Callable[
     assert [step["state"] for step in one["steps"][:STEP]] == ["same"] * STEP
     assert one["steps"][STEP]["what"].startswith("gradient of 2.bias")
     told = found["differences"][0]["first_observed"]
-    assert told == f"first observed at step {STEP}, rank 1: gradient of 2.bias"
+    assert told == f"first observed at step {STEP}, rank 1: the gradient 2.bias differs"
 
 
 def test_rows_of_the_environment_that_differ_are_told(shown: Callable[..., Any]) -> None:
@@ -226,7 +236,15 @@ def test_steps_that_one_run_does_not_have_are_no_equal_steps(shown: Callable[...
     states = [step["state"] for step in found["strips"][0]["steps"]]
     assert states == ["same"] * (STEPS - 5) + ["absent"] * 5
     assert found["verdict"]["word"] == "different"
-    assert "only A (one.json) has it" in found["differences"][0]["first_observed"]
+    assert found["differences"][0]["trail"] == [
+        "Up to there all steps are equal; only A (one.json) has this step."
+    ]
+
+
+@pytest.mark.parametrize("pair", [pair for pair in OF_PAGES.values() if len(pair) == 2])
+def test_the_page_names_what_compare_names(records: Path, pair: tuple[str, str]) -> None:
+    one, other = (records / f"{name}.json" for name in pair)
+    assert by_report(one, other) == by_compare(one, other)
 
 
 def test_losses_that_are_no_numbers_are_named_in_json(shown: Callable[..., Any]) -> None:
@@ -261,8 +279,8 @@ def test_a_run_that_failed_is_no_equal_run(shown: Callable[..., Any]) -> None:
 
 def test_a_verification_that_failed_says_why(shown: Callable[..., Any], records: Path) -> None:
     content = json.loads((records / "failed.json").read_text())
-    why = {"verdict": "failed", "runs": [], "reason": "run 1 ended with status 3"}
-    (records / "reason.json").write_text(json.dumps({**content, "verdict": why}))
+    made = Verification("failed", reason="run 1 ended with status 3").to_json()
+    (records / "reason.json").write_text(json.dumps({**content, "verdict": made}))
     verdict = shown("reason")["verdict"]
     assert (verdict["word"], verdict["sentence"]) == ("failed", "run 1 ended with status 3.")
 
@@ -377,7 +395,7 @@ def test_a_page_is_small(pages: Path, name: str) -> None:
 def test_a_page_about_a_thousand_ranks_stays_below_a_megabyte() -> None:
     draw = random.Random(1)
     states = ("same", "differs", "absent", "unknown")
-    steps = tuple(Step(number, draw.choice(states)) for number in range(2000))
+    steps = tuple(StripStep(number, draw.choice(states)) for number in range(2000))
     points = tuple((number, draw.random()) for number in range(2000))
     curves = (Curve(0, points), Curve(1, points[::-1][::-1]))
     names = [f"rank {rank}" for rank in range(1000)]
@@ -622,7 +640,7 @@ def test_the_difference_is_told_with_line_values_and_remedy(open_page: Callable[
         "DETERMINISM=strict",
         "What broke equality: hash seed.",
         "standard error: it was not asked for",
-        "unsorted listing: 1",
+        "listing: 1",
         "10,240",
     ):
         assert told in text

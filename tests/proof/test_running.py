@@ -12,12 +12,21 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from hook.support import REPOSITORY
 
-from seed_init.proof.running import arms, busy_cpus, runner, signals, workspace
-from seed_init.proof.running.arms import base_arm, perturbed_arm
+from harness.processes import REPOSITORY
+from harness.waiting import until
+from seed_init.proof.running import (
+    busy_cpus,
+    commands,
+    conditions,
+    jobs,
+    runner,
+    signals,
+    workspace,
+)
+from seed_init.proof.running.conditions import Condition
 
-from .support import are_gone, kill, run, starting, wait_until, with_variable
+from .support import are_gone, kill, run, starting, stdout, with_variable
 
 NOTEBOOK = {
     "nbformat": 4,
@@ -54,39 +63,17 @@ def test_the_status_is_the_one_that_a_shell_shows(tmp_path: Path, script: str, s
 
 def test_standard_output_is_kept_to_the_byte_and_stderr_apart(tmp_path: Path) -> None:
     done = run(tmp_path, "sh", "-c", r"printf 'a\377\r\nb'; echo one >&2; echo two >&2")
-    assert done.stdout == b"a\xff\r\nb"
+    assert stdout(done) == b"a\xff\r\nb"
     assert done.last_errors() == ["one", "two"]
     assert done.last_errors(1) == ["two"]
     assert done.notes == []
 
 
-def test_what_is_shown_is_passed_through_while_it_runs_and_kept_as_well(tmp_path: Path) -> None:
-    source = """
-from pathlib import Path
-from seed_init.proof.running import arms, runner
-words = ["sh", "-c", "echo out; echo error >&2; read line < go"]
-for show in ((), ("stdout",), ("stderr", "stdout")):
-    done = runner.run(words, arms.base_arm(), Path("-".join(show) or "none"),
-                       plan={"instruments": []}, show=show)
-    assert (done.stdout, done.last_errors()) == (b"out\\n", ["error"])
-"""
-    os.mkfifo(tmp_path / "go")
-    with starting(source, tmp_path) as process:
-        assert process.stdout is not None and process.stderr is not None
-        (tmp_path / "go").write_text("on\n")
-        assert process.stdout.readline() == "out\n"  # seen before the run may end
-        (tmp_path / "go").write_text("on\n")
-        assert (process.stdout.readline(), process.stderr.readline()) == ("out\n", "error\n")
-        (tmp_path / "go").write_text("on\n")
-        assert process.wait() == 0, process.stderr.read()
-        assert (process.stdout.read(), process.stderr.read()) == ("", "")
-
-
 def test_stdin_is_empty_or_the_given_file_from_its_beginning_each_time(tmp_path: Path) -> None:
-    assert run(tmp_path, "cat").stdout == b""
+    assert stdout(run(tmp_path, "cat")) == b""
     (tmp_path / "given").write_text("text")
     for _ in range(2):
-        assert run(tmp_path, "cat", stdin=tmp_path / "given").stdout == b"text"
+        assert stdout(run(tmp_path, "cat", stdin=tmp_path / "given")) == b"text"
 
 
 def test_the_command_starts_with_the_signals_and_variables_of_one_started_by_hand(
@@ -97,14 +84,14 @@ def test_the_command_starts_with_the_signals_and_variables_of_one_started_by_han
     variables = {"PATH": os.defpath, "LANG": "C"}
     directory = tmp_path / "run"
     done = runner.run(
-        words, base_arm(), directory, plan={"instruments": []}, environment=variables,
-        place=tmp_path,
+        words, conditions.base(), directory, plan={"instruments": []}, environment=variables,
+        cwd=tmp_path,
     )  # fmt: skip
     by_hand = subprocess.run(
         words, env=variables, cwd=tmp_path, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE
     )
     ours = {"PYTHONHASHSEED", "TMPDIR", "SEED_INIT_TRACE", "PYTHONDONTWRITEBYTECODE"}
-    lines = done.stdout.decode().splitlines()
+    lines = stdout(done).decode().splitlines()
     kept = [line for line in lines if line.partition("=")[0] not in ours]
     assert kept == by_hand.stdout.decode().splitlines()
     assert len(lines) == len(kept) + len(ours)
@@ -133,9 +120,9 @@ def test_a_command_that_cannot_be_started_is_said_in_one_line(
     for name, text in (("plain", "x"), ("headless", "true"), ("orphan", "#!/no/such/shell\n")):
         (tmp_path / name).write_text(text)
         (tmp_path / name).chmod(0o644 if name == "plain" else 0o755)
-    with pytest.raises(runner.CannotStart) as refused:
+    with pytest.raises(commands.CannotStart) as refused:
         runner.run(
-            words, base_arm(), tmp_path / "run", plan={"instruments": []}, place=tmp_path,
+            words, conditions.base(), tmp_path / "run", plan={"instruments": []}, cwd=tmp_path,
             environment={"PATH": os.defpath},
         )  # fmt: skip
     assert str(refused.value).startswith(message)
@@ -146,14 +133,14 @@ def test_a_python_file_is_run_by_python_unless_it_is_executable(tmp_path: Path) 
     script = tmp_path / "train.py"
     script.write_text(f"#!{shutil.which('sh')}\necho by the shell\n")
     script.chmod(0o755)
-    assert run(tmp_path, "./train.py").stdout == b"by the shell\n"
+    assert stdout(run(tmp_path, "./train.py")) == b"by the shell\n"
     script.write_text("import sys; print(sys.argv)")
     script.chmod(0o644)
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin/python").symlink_to(sys.executable)
     path = f"{tmp_path}/bin:{os.defpath}"
     done = run(tmp_path, "train.py", "--lr=1", env={"PATH": path})
-    assert done.stdout == b"['train.py', '--lr=1']\n"
+    assert stdout(done) == b"['train.py', '--lr=1']\n"
     assert done.notes == [f"train.py is not executable: running it with {tmp_path}/bin/python"]
 
 
@@ -168,15 +155,15 @@ def test_the_trace_is_in_the_runs_directory_and_was_written_to_one_path(
         assert process.header["argv"][1:] == ["-c", source]
         assert process.of("end")
         assert json.loads((done.trace / "plan.json").read_text()) == plan
-    assert runs[0].stdout == runs[1].stdout
-    for path in runs[0].stdout.decode().split():
+    assert stdout(runs[0]) == stdout(runs[1])
+    for path in stdout(runs[0]).decode().split():
         assert not Path(path).exists()
 
 
 def test_a_directory_that_a_run_has_written_is_not_written_again(tmp_path: Path) -> None:
     for expected in (None, FileExistsError):
         try:
-            runner.run(["true"], base_arm(), tmp_path / "run", plan={"instruments": []})
+            runner.run(["true"], conditions.base(), tmp_path / "run", plan={"instruments": []})
         except FileExistsError as error:
             assert expected is type(error)
         else:
@@ -192,7 +179,7 @@ def test_runs_in_several_threads_do_not_meet(tmp_path: Path) -> None:
 
     with ThreadPoolExecutor(4) as pool:
         done = list(pool.map(one, range(4)))
-    printed = [each.stdout.decode().split() for each in done]
+    printed = [stdout(each).decode().split() for each in done]
     assert [number for _, number in printed] == ["0", "1", "2", "3"]
     assert len({directory for directory, _ in printed}) == 4
 
@@ -200,7 +187,7 @@ def test_runs_in_several_threads_do_not_meet(tmp_path: Path) -> None:
 def test_progress_is_told_the_seconds_and_where_the_trace_is(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(runner, "TICK", 0.01)
+    monkeypatch.setattr(jobs, "TICK", 0.01)
     told: list[tuple[float, bool]] = []
 
     def progress(seconds: float, trace: Path) -> None:
@@ -217,7 +204,7 @@ def test_progress_is_told_the_seconds_and_where_the_trace_is(
 def test_a_run_that_takes_too_long_is_ended_even_if_it_ignores_sigterm(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(runner, "POLITE", 0.3)
+    monkeypatch.setattr(jobs, "POLITE", 0.3)
     source = """
 import os, signal, subprocess, sys, time
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -227,13 +214,13 @@ time.sleep(600)
 """
     done = run(tmp_path, sys.executable, "-c", source, timeout=3, env={"SEED_INIT": "0"})
     assert done.status == 124
-    assert len(done.stdout.split()) == 2
-    assert are_gone(int(word) for word in done.stdout.split())
+    assert len(stdout(done).split()) == 2
+    assert are_gone(int(word) for word in stdout(done).split())
 
 
 def test_what_the_command_leaves_running_may_end_by_itself(tmp_path: Path) -> None:
     done = run(tmp_path, "sh", "-c", "(sleep 0.5; echo late) & echo first")
-    assert (done.stdout, done.notes) == (b"first\nlate\n", [])
+    assert (stdout(done), done.notes) == (b"first\nlate\n", [])
     assert done.seconds < 0.5
 
 
@@ -242,7 +229,7 @@ def test_what_the_command_leaves_running_is_ended_and_told(tmp_path: Path) -> No
     # that has nothing any more of where it comes from.
     leaving = "sleep 600 & echo $!; setsid sleep 601 & echo $!; setsid env -i sleep 602 & echo $!"
     done = run(tmp_path, "sh", "-c", leaving, linger=0.2)
-    pids = done.stdout.decode().split()
+    pids = stdout(done).decode().split()
     assert are_gone(map(int, pids))
     [note] = done.notes
     assert note.startswith("3 processes were still running 0.2 s after it, and ended: ")
@@ -259,18 +246,18 @@ def test_secrets_are_left_out_where_a_process_is_named(tmp_path: Path) -> None:
 def test_nothing_of_a_run_outlives_a_seed_init_that_was_killed(tmp_path: Path) -> None:
     source = """
 from pathlib import Path
-from seed_init.proof.running import arms, runner
+from seed_init.proof.running import conditions, runner
 script = "setsid env -i sleep 600 & echo $! >>pids; sleep 600 & echo $! >>pids; touch begun; wait"
-runner.run(["sh", "-c", script], arms.base_arm(), Path("run"), plan={"instruments": []})
+runner.run(["sh", "-c", script], conditions.base(), Path("run"), plan={"instruments": []})
 """
     process = starting(source, tmp_path)
     pids: list[int] = []
     try:
-        wait_until((tmp_path / "begun").exists)
+        until("a beginning", (tmp_path / "begun").exists)
         pids = [int(word) for word in (tmp_path / "pids").read_text().split()]
         assert not are_gone(pids)
         process.kill()
-        wait_until(lambda: are_gone(pids))
+        until("their end", lambda: are_gone(pids))
     finally:
         process.kill()
         kill(pids)
@@ -280,15 +267,15 @@ INTERRUPTED = """
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from seed_init.proof.running import arms, runner
+from seed_init.proof.running import conditions, runner, signals
 
 def one(number):
     script = "setsid sleep 600 & echo $! >>pids; echo $$ >>pids; touch begun-$0; wait"
-    runner.run(["sh", "-c", script, str(number)], arms.perturbed_arm(), Path(f"run-{number}"),
+    runner.run(["sh", "-c", script, str(number)], conditions.perturbed(1), Path(f"run-{number}"),
                 plan={"instruments": []})
 
 if sys.argv[1] == "thread":
-    with runner.ending_on_signals(), ThreadPoolExecutor(2) as pool:
+    with signals.ending_on_signals(), ThreadPoolExecutor(2) as pool:
         list(pool.map(one, range(2)))
 else:
     one(0)
@@ -305,7 +292,7 @@ def test_a_signal_ends_the_run_with_all_that_it_started_and_cleans_up(
     pids: list[int] = []
     try:
         for each in range(runs):
-            wait_until((tmp_path / f"begun-{each}").exists)
+            until("a beginning", (tmp_path / f"begun-{each}").exists)
         pids = [int(word) for word in (tmp_path / "pids").read_text().split()]
         pids += with_variable(f"    pass\n\0{process.pid}\0")
         assert len(pids) == runs * (2 + busy_cpus.cpus())
@@ -332,12 +319,12 @@ def test_a_signal_ends_torchruns_ranks(tmp_path: Path) -> None:
     words = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
     source = f"""
 from pathlib import Path
-from seed_init.proof.running import arms, runner
-runner.run([*{words}, "rank.py"], arms.base_arm(), Path("run"), plan={{"instruments": []}})
+from seed_init.proof.running import conditions, runner
+runner.run([*{words}, "rank.py"], conditions.base(), Path("run"), plan={{"instruments": []}})
 """
     process = starting(source, tmp_path, start_new_session=True)
     try:
-        wait_until(lambda: all((tmp_path / f"ready-{rank}").exists() for rank in (0, 1)))
+        until("two ranks", lambda: all((tmp_path / f"ready-{rank}").exists() for rank in (0, 1)))
         pids = [int(line.split()[0]) for line in (tmp_path / "pids").read_text().splitlines()]
         assert len(pids) == 2 and not are_gone(pids)
         process.terminate()
@@ -354,7 +341,7 @@ def test_a_full_disk_does_not_stop_the_command_and_is_told(tmp_path: Path) -> No
     (tmp_path / "run").mkdir()
     (tmp_path / "run/stdout").symlink_to("/dev/full")
     done = runner.run(
-        ["sh", "-c", "seq 100000; echo end >&2"], base_arm(), tmp_path / "run",
+        ["sh", "-c", "seq 100000; echo end >&2"], conditions.base(), tmp_path / "run",
         plan={"instruments": []},
     )  # fmt: skip
     assert (done.status, done.last_errors()) == (0, ["end"])
@@ -365,13 +352,13 @@ def test_a_directory_that_a_killed_run_left_is_emptied_and_used_again(tmp_path: 
     source = INTERRUPTED.replace('if sys.argv[1] == "thread"', "if False")
     process = starting(source, tmp_path, start_new_session=True)
     try:
-        wait_until((tmp_path / "begun-0").exists)
+        until("a beginning", (tmp_path / "begun-0").exists)
         leader = int((tmp_path / "pids").read_text().split()[1])
         (left,) = tmp_path.glob("seed-init-*")
         (left / "junk").mkdir()
         process.kill()
         process.communicate()
-        wait_until(lambda: are_gone([leader]))
+        until("their end", lambda: are_gone([leader]))
         assert left.exists()
         show = "import tempfile; from seed_init.proof.running import workspace\n"
         show += "with workspace.directory() as own: print(own, list(own.iterdir()))"
@@ -462,6 +449,7 @@ def test_cleaning_up_is_not_interrupted() -> None:
     assert (ended.value.signal, ended.value.code) == (15, 143)
 
 
+@pytest.mark.slow
 def test_a_notebook_is_executed_and_its_cells_outputs_are_its_standard_output(
     tmp_path: Path,
 ) -> None:
@@ -473,10 +461,10 @@ def test_a_notebook_is_executed_and_its_cells_outputs_are_its_standard_output(
     path = f"{REPOSITORY}/.venv/bin:{os.defpath}"
     done = run(
         place, "train.ipynb", env={"PATH": path, "HOME": str(tmp_path), "SEED_INIT": "0"},
-        arm=perturbed_arm((arms.HASH_SEED,)),
+        condition=Condition("changed", (conditions.HASH_SEED,)),
     )  # fmt: skip
     assert done.status == 0, done.last_errors()
-    lines = done.stdout.decode().splitlines()
+    lines = stdout(done).decode().splitlines()
     assert lines[:5] == [
         "[code cell 1: stdout]",
         "loss 1",

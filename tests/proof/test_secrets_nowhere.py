@@ -4,8 +4,9 @@ import json
 from pathlib import Path
 
 import pytest
-from hook.support import Completed, once, run
 
+from harness.processes import Completed, run
+from harness.sharing import once
 from seed_init.proof.trace import journal, packing, records
 
 from .test_redaction import KNOWN, MARKS, NAMED, S
@@ -89,6 +90,7 @@ def test_a_secret_of_a_command_line_is_in_nothing_that_is_written_or_printed(fol
     assert any(name.endswith(".jsonl") for name in names)
 
 
+@pytest.mark.slow
 def test_what_is_no_secret_is_there(folder: Path) -> None:
     for name in ("one.json", "two.json", "records/run-1.json"):
         argv = json.loads((folder / name).read_text())["command"]["argv"]
@@ -102,3 +104,14 @@ def test_what_is_no_secret_is_there(folder: Path) -> None:
     assert (printed["verdict"], printed["difference"]["level"]) == ("different", "output")
     told = (folder / "verify-text.printed").read_text()
     assert "unrecognized arguments: --password <redacted>" in told
+
+
+@pytest.mark.slow
+def test_a_secret_of_the_command_line_is_in_no_record(python: Path, tmp_path: Path) -> None:
+    command = (str(python), "-c", "print(7)", "--password=planted-7f3a")
+    words = ("--no-perturb", "--records", "records", "--", *command)
+    done = run(python, "-m", "seed_init", "verify", *words, env={"SEED": "7"}, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    records = [file.read_text() for file in (tmp_path / "records").iterdir()]
+    assert len(records) == 2
+    assert not any("planted-7f3a" in record for record in records)

@@ -11,14 +11,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hook.support import environment_of, once, run
 
+from harness.interpreters import with_jupyter
+from harness.processes import environment_of, run
+from harness.sharing import once
 from seed_init.proof import verify
 from seed_init.proof.comparing import output_lines
-from seed_init.proof.running import arms, commands
+from seed_init.proof.running import commands, conditions
 
 from . import recorded
-from .verified import PROGRAMS, arms_of, by_command, by_function, told, with_jupyter
+from .verified import PROGRAMS, by_command, by_function, conditions_of, told
 
 NOISE = "import os; print(os.urandom(4).hex())"
 """Prints something else each time."""
@@ -66,6 +68,7 @@ def same(python: Path, kept: Path, place: Path) -> dict[str, Any]:
     return once(kept, repeated, str(python), str(place))
 
 
+@pytest.mark.rotating(every=1)
 @pytest.mark.torch
 def test_a_training_that_repeats_is_identical_and_what_was_compared_is_counted(
     same: dict[str, Any], python: Path
@@ -84,7 +87,7 @@ def test_the_runs_are_the_base_one_without_hooks_and_one_with_all_perturbations(
     same: dict[str, Any],
 ) -> None:
     runs = re.findall(r"^  run (\d) +[\d.]+ s  (.*)$", same["stdout"], re.MULTILINE)
-    everything = f"{', '.join(arms.PERTURBATIONS)} changed"
+    everything = f"{', '.join(conditions.PERTURBATIONS)} changed"
     assert runs == [("1", "base"), ("2", "without training hooks"), ("3", everything)]
     # As the program itself saw it.
     assert same["hooks"] == ["True", "False", "True"]
@@ -137,6 +140,7 @@ def test_report_takes_the_records(same: dict[str, Any], python: Path, place: Pat
 # A training that does not
 
 
+@pytest.mark.rotating(every=1)
 @pytest.mark.torch
 def test_a_learning_rate_from_the_clock_is_told_with_step_operator_and_line(
     python: Path, tmp_path: Path
@@ -270,6 +274,7 @@ def test_what_follows_the_dashes_is_the_commands_own(python: Path, tmp_path: Pat
     assert told(by_command(python, tmp_path, *words, "--runs", "1", "--", "--json"))["seed"] == "7"
 
 
+@pytest.mark.slow
 def test_a_shell_pipeline_is_a_command(python: Path, tmp_path: Path) -> None:
     code = "import random; print(random.random())"
     result = told(
@@ -318,7 +323,7 @@ def test_names_alone_of_a_process_that_was_killed_are_no_evidence(
 
 def test_a_notebook_is_executed_and_its_output_compared(python: Path, tmp_path: Path) -> None:
     notebook = tmp_path / "noise.ipynb"
-    path = with_jupyter(python, tmp_path / "bin")
+    path = f"{with_jupyter(python, tmp_path / 'bin')}:/usr/bin:/bin"
     results = []
     for code in ("import random; print(random.random())", NOISE):
         cell = {"cell_type": "code", "metadata": {}, "source": code, "outputs": []}
@@ -343,6 +348,7 @@ def test_every_run_reads_the_file_of_stdin_from_its_beginning(python: Path, tmp_
         assert (result["verdict"], result["compared"]["stdout_lines"]) == ("identical", lines)
 
 
+@pytest.mark.slow
 def test_runs_of_which_nothing_was_seen_are_not_the_same(python: Path, tmp_path: Path) -> None:
     # With no hook in it, this might be a Python that trains and writes its weights.
     (tmp_path / "silent.sh").write_text("head -c 8 /dev/urandom > weights; echo same > log\n")
@@ -362,6 +368,7 @@ FULL = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (0, -1))"
 """Every file is too large from here on, as on a full disk; pipes are none."""
 
 
+@pytest.mark.slow
 def test_where_nothing_differs_but_an_instrument_failed_nothing_is_proven(
     python: Path, tmp_path: Path
 ) -> None:
@@ -428,13 +435,14 @@ def test_what_one_run_did_not_see_is_no_difference_and_what_could_not_be_read_is
 
 def needed(name: str) -> Any:
     fixed = pytest.mark.skipif(
-        not arms.can_fix_layout(), reason="address randomisation cannot be switched off here"
+        not conditions.can_fix_layout(), reason="address randomisation cannot be switched off here"
     )
-    return pytest.param(name, marks=fixed if name == arms.LAYOUT else ())
+    return pytest.param(name, marks=fixed if name == conditions.LAYOUT else ())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
-    "name", [*map(needed, arms.PERTURBATIONS), "several perturbations together"]
+    "name", [*map(needed, conditions.PERTURBATIONS), "several perturbations together"]
 )
 def test_the_perturbation_that_broke_equality_is_named(
     python: Path, tmp_path: Path, name: str
@@ -448,23 +456,23 @@ def test_the_perturbation_that_broke_equality_is_named(
     assert (result.verdict, result.broke_equality) == ("different", name)
     assert result.difference is not None
     assert result.difference.level == "output"
-    if name in arms.PERTURBATIONS:
+    if name in conditions.PERTURBATIONS:
         # Only what is changed in that run is what broke it.
         assert result.difference.runs[0] == "run 1"
-        assert result.runs[-1].run.arm.changed == (name,)
+        assert result.runs[-1].changed == (name,)
         assert len(result.difference.remedies) == 1
     plain = by_function(python, tmp_path, *words, perturb=False)
-    assert plain.identical or name == arms.LAYOUT
+    assert plain.identical or name == conditions.LAYOUT
     assert "nothing was changed between the runs (--no-perturb)" in plain.not_compared[-1]
 
 
 def test_each_run_after_the_first_is_perturbed_in_another_way(python: Path, tmp_path: Path) -> None:
     code = "import os; open('seeds', 'a').write(os.environ['PYTHONHASHSEED'] + ' ')"
     result = by_function(python, tmp_path, "-c", code, runs=3)
-    assert arms_of(result) == ["base", "without hooks", "perturbed", "perturbed 2"]
+    assert conditions_of(result) == ["base", "without hooks", "perturbed", "perturbed 2"]
     assert (tmp_path / "seeds").read_text() == "0 0 1 2 "
     plain = by_function(python, tmp_path, "-c", code, runs=3, perturb=False)
-    assert arms_of(plain) == ["base", "without hooks", "base", "base"]
+    assert conditions_of(plain) == ["base", "without hooks", "base", "base"]
 
 
 def test_a_program_that_plain_repetition_changes_blames_no_perturbation(
@@ -472,7 +480,7 @@ def test_a_program_that_plain_repetition_changes_blames_no_perturbation(
 ) -> None:
     result = by_function(python, tmp_path, "-c", NOISE, locate=False)
     assert (result.verdict, result.broke_equality) == ("different", None)
-    assert arms_of(result) == ["base", "without hooks", "base"]
+    assert conditions_of(result) == ["base", "without hooks", "base"]
 
 
 def test_what_was_seen_in_one_run_only_is_told_to_be_so(python: Path, tmp_path: Path) -> None:
@@ -492,7 +500,7 @@ def test_a_program_that_the_observer_changes_is_told_to_be_a_defect_of_ours(
     assert result.difference is not None
     assert "the observer changes this program" in result.difference.first_observed
     # The run without hooks is repeated before that is said.
-    assert arms_of(result).count("without hooks") == 2
+    assert conditions_of(result).count("without hooks") == 2
 
 
 # What is compared

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hook.support import output, run
-
+from harness.processes import output, run
 from seed_init.proof.trace import journal
 
 PRELUDE = """

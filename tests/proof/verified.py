@@ -4,18 +4,11 @@ import json
 from pathlib import Path
 from typing import Any
 
-from hook.support import Completed, environment_of, run
-
+from harness.processes import Completed, environment_of, run
 from seed_init.proof import verify
-from seed_init.proof.verifying.verifier import Verification
+from seed_init.proof.verifying.verdict import Verification
 
 PROGRAMS = Path(__file__).parent / "programs"
-
-JUPYTER = {
-    "jupyter": "from jupyter_core.command import main; main()",
-    "jupyter-execute": "from nbclient.cli import main; main()",
-}
-"""The commands that a notebook is executed with."""
 
 
 def by_command(
@@ -64,16 +57,6 @@ def by_function(python: Path, place: Path, *words: Path | str, **options: Any) -
     )
 
 
-def arms_of(result: Verification) -> list[str]:
+def conditions_of(result: Verification) -> list[str]:
     """What was run, in order."""
-    return [outcome.run.arm.name for outcome in result.runs]
-
-
-def with_jupyter(python: Path, directory: Path) -> str:
-    """A PATH with the commands of Jupyter, in a directory that is made."""
-    directory.mkdir()
-    for name, code in JUPYTER.items():
-        program = directory / name
-        program.write_text(f"#!{python}\n{code}\n")
-        program.chmod(0o755)
-    return f"{directory}:/usr/bin:/bin"
+    return [run.arm for run in result.runs]

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What an audit found: the events of all processes of one run, merged into a list."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,7 @@ REMEDIES = {
     "unseeded": "give it a seed: seed_init.generator(), or a number derived from SEED; what is "
     "derived from SEED repeats here, and nowhere that seed_init is not installed",
     "reseeding": "remove the call, pass it the value of SEED, or set SEED_INIT_RESEED=mix",
-    "library": "as each line says; docs/libraries.md of seed_init has the list",
+    "library": "as each line says; docs/reference/libraries.md of seed_init has the list",
     "flag": "remove the change, or choose the flags with DETERMINISM and its variables",
     "operator": "set DETERMINISM=warn or strict for a deterministic version; where there is none, "
     "compute it in another way, or on the CPU",
@@ -69,6 +69,18 @@ class Finding:
     count: int = 1
     processes: int = 1
     ranks: tuple[int, ...] = ()
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> "Finding":
+        """The finding that a record has, of this version or of an older one.
+
+        Args:
+            content: of a record that `records.read` has checked.
+        """
+        known = {name: content[name] for name in cls.__dataclass_fields__ if name in content}
+        texts = {name: known.get(name) or "" for name in ("detail", "file", "function", "text")}
+        ranks = tuple(known.get("ranks", ()))
+        return cls(**{**known, **texts, "line": known.get("line") or 0, "ranks": ranks})
 
     def to_json(self) -> dict[str, Any]:
         """As JSON has it."""

@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from seed_init.proof.comparing import environments, steps
+from seed_init.proof.comparing.align import InCommon, in_common
 from seed_init.proof.comparing.difference import Difference
-from seed_init.proof.comparing.steps import InCommon
 from seed_init.proof.redaction import redaction
 from seed_init.proof.trace import records
 from seed_init.proof.trace.journal import Process
+from seed_init.proof.trace.records import Record
 
 SAME, DIFFERENT, NOTHING = "same", "different", "nothing in common"
 UNPROVEN = "unproven"
@@ -33,7 +34,7 @@ class Comparison:
 
     verdict: str
     difference: Difference | None
-    explanations: list[environments.Difference]
+    explanations: list[environments.Explanation]
     compared: dict[str, Any]
     not_compared: list[str]
     failures: list[str]
@@ -67,11 +68,10 @@ def compare(a: Path, b: Path) -> Comparison:
         records.NotARecord: one of them is neither.
     """
     first, second = (records.read(path, whole=True) for path in (a, b))
-    difference = steps.first_difference(first.processes, second.processes)
-    difference = difference or _status(first.content, second.content)
+    difference = first_difference(first, second)
     if difference is not None:
         difference.runs = [str(a), str(b)]
-    found = steps.in_common(first.processes, second.processes)
+    found = in_common(first.processes, second.processes)
     failures = [
         f"{path}: {event['what']}"
         for path, record in ((a, first), (b, second))
@@ -101,12 +101,29 @@ def _verdict(difference: Difference | None, found: InCommon, failures: list[str]
     return UNPROVEN if failures else SAME
 
 
-def _status(a: dict[str, Any], b: dict[str, Any]) -> Difference | None:
-    statuses = [record["exit"]["status"] for record in (a, b)]
+def first_difference(a: Record, b: Record) -> Difference | None:
+    """What was first observed to differ between two records; None where they are equal.
+
+    Args:
+        a: a record that was read.
+        b: the other one.
+    """
+    return steps.first_difference(a.processes, b.processes) or status_difference(a, b)
+
+
+def status_difference(a: Record, b: Record) -> Difference | None:
+    """The difference of two exit statuses; None where they are equal, or one is not known."""
+    statuses = [status_of(record) for record in (a, b)]
     if None in statuses or statuses[0] == statuses[1]:
         return None
     text = f"the exit status is {statuses[0]} and {statuses[1]}"
     return Difference("status", text, values=statuses)
+
+
+def status_of(record: Record) -> int | None:
+    """The exit status of a run; None where it is not known."""
+    status: int | None = record.content["exit"]["status"]
+    return status
 
 
 def _missing(found: InCommon, processes: list[Process]) -> list[str]:

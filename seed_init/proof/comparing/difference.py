@@ -1,29 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """What was first observed to differ between two runs."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from seed_init.proof.redaction.secret_texts import without_secrets
-
-LEVELS = (
-    "status",
-    "trace",
-    "batch",
-    "seed",
-    "draw",
-    "loss",
-    "gradient",
-    "parameter",
-    "module",
-    "operator",
-    "line",
-    "generator",
-    "output",
-    "file",
-)
-"""Kinds of difference."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +25,12 @@ class Source:
     function: str = ""
     text: str = ""
 
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> "Source":
+        """The line that a record names, of this version or of an older one."""
+        function, text = content.get("function"), content.get("text")
+        return cls(content["file"], content["line"], function or "", text or "")
+
     def __str__(self) -> str:
         text = f": {self.text}" if self.text else ""
         return f"{self.file}:{self.line}{text}"
@@ -52,7 +41,8 @@ class Difference:
     """What was first observed to differ, and what is known about it.
 
     Attributes:
-        level: one of `LEVELS`: the finest that was reached.
+        level: the finest that was reached: "status", "trace", "batch", "seed", "draw", "loss",
+            "gradient", "parameter", "module", "operator", "line", "generator", "output" or "file".
         text: what differs, in a few words, for `first_observed`.
         step: the call of its optimizer, from 0; None for what is in no step.
         optimizer: in order of creation, from 0.
@@ -101,6 +91,19 @@ class Difference:
             where.append(f"rank {self.rank}")
         place = f"first observed at {', '.join(where)}: " if where else "first observed: "
         return place + self.text
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> "Difference":
+        """The difference that `to_json` has written.
+
+        Args:
+            content: as a record has it that was checked by its schema. What it does not have, as
+                that of an older version, is as if nothing was known of it.
+        """
+        known = {name: content[name] for name in cls.__dataclass_fields__ if name in content}
+        source = content.get("source")
+        known["source"] = None if source is None else Source.from_json(source)
+        return cls(**{"level": "", "text": "", **known})
 
     def to_json(self) -> dict[str, Any]:
         """As in the result of `verify`."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
 
-from seed_init.system.terminal import one_line
+from seed_init.system.terminal import shown
 
 WIDTH = 200
 """How many characters of a line are shown."""
@@ -164,9 +164,9 @@ def _shown(one: Numbered | None, other: Numbered | None) -> Found:
     # What comes before the difference may fill the line when it is escaped, and bytes that are no
     # text look like a text of their escapes: the first way in which the lines do not look the same.
     before = _at_character(lines, max(0, common - WIDTH // 2))
-    ways = [(before, shown), (_at_character(lines, common), shown), (common, _bytes)]
+    ways = [(before, _text), (_at_character(lines, common), _text), (common, _bytes)]
     unlike = (way for way in ways if len({way[1](line[way[0] :]) for line in lines}) == len(lines))
-    shift, show = (0, shown) if only_end else next(unlike, ways[-1])
+    shift, show = (0, _text) if only_end else next(unlike, ways[-1])
     sides: list[Line | None] = []
     for side in (one, other):
         if side is None:
@@ -189,6 +189,10 @@ def _at_character(lines: list[bytes], shift: int) -> int:
     return shift
 
 
+def _text(line: bytes) -> str:
+    return shown(line, WIDTH)
+
+
 def _bytes(line: bytes) -> str:
     """A line as Python writes bytes, in which no two are alike."""
     return repr(line[: WIDTH // 4])
@@ -200,14 +204,3 @@ def _common(one: bytes, other: bytes) -> int:
         if here != there:
             return place
     return min(len(one), len(other))
-
-
-def shown(line: bytes, most: int = WIDTH) -> str:
-    """A line as text: what is no character or controls a terminal is escaped; shortened.
-
-    Args:
-        line: without its end.
-        most: characters.
-    """
-    text = one_line(line[: 4 * most + 4].decode(errors="backslashreplace"))
-    return text if len(text) <= most and len(line) <= 4 * most else f"{text[:most]}..."

@@ -5,8 +5,8 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
+from seed_init.proof.comparing.align import paired
 from seed_init.proof.comparing.difference import Difference, source_of
-from seed_init.proof.comparing.steps import paired
 from seed_init.proof.trace.journal import Process
 
 Event = dict[str, Any]
@@ -22,7 +22,7 @@ def first_unequal(one: "Sequence[Process]", other: "Sequence[Process]") -> Diffe
         one: the processes of a run with the instrument `seeds`.
         other: those of another one.
     """
-    pairs, _ = paired(list(one), list(other))
+    pairs, _ = paired(one, other)
     for first, second in pairs:
         there: dict[tuple[Any, ...], list[Event]] = defaultdict(list)
         for event in second.of("seed"):

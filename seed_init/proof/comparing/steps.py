@@ -1,89 +1,109 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The first difference between two traces, step by step."""
+"""What differs between two runs, step by step, and what of it comes first."""
 
-import struct
-from base64 import b64decode
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import zip_longest
-from typing import Any
+from itertools import chain
 
+from seed_init.proof.comparing.align import Beside, lined_up, named, paired
 from seed_init.proof.comparing.difference import Difference
-from seed_init.proof.trace import packing
+from seed_init.proof.trace.columns import coarsened
 from seed_init.proof.trace.journal import UNREADABLE, Process
+from seed_init.proof.trace.steps import End, Loss, Step, Tensors, Trained
 
-Pair = tuple[Process, Process]
 ORDER = ("draw", "loss", "gradient", "parameter")
-"""Of what differs at one step: what can only be a consequence of another one comes after it."""
+"""Levels of what differs at one step: each can only be a consequence of those before it."""
 
 
 @dataclass(frozen=True)
-class InCommon:
-    """What two runs both have, so that it can be compared.
+class Unequal:
+    """One kind of thing that differs at a start or a step.
 
     Attributes:
-        processes: pairs of processes that belong together.
-        steps: of the pair that has the most.
-        final_weights: parameters whose final digests both have, of all pairs.
-        generators: names of those whose last position both have, in some pair.
-        alone: processes that only one of the runs has.
+        level: "draw", "loss", "gradient", "parameter", or "trace" where only one of the runs has
+            the step, or they step in another order.
+        text: what differs, in one clause.
+        names: the generators or tensors that differ, in order; empty where that is not known.
+        count: how many there are of the kind, equal ones as well; 0 where that is not known.
+        tensor: the first of `names`, where it stands for one tensor.
+        values: what each run has, where that says something to a person.
+        exact: what each run has, bit for bit, as text.
+        when: " before the first step" for a start, else empty.
     """
 
-    processes: int
-    steps: int
-    final_weights: int
-    generators: tuple[str, ...]
-    alone: int
+    level: str
+    text: str
+    names: tuple[str, ...] = ()
+    count: int = 0
+    tensor: str | None = None
+    values: tuple[float | str | int | None, float | str | int | None] | None = None
+    exact: tuple[str, str] | None = None
+    when: str = ""
 
-    def __bool__(self) -> bool:
-        """False where no comparison can say anything, because nothing was looked at."""
-        return bool(self.steps or self.final_weights or self.generators)
 
+@dataclass(frozen=True)
+class Parting:
+    """A start or a step at which two runs are not equal.
 
-def in_common(a: list[Process], b: list[Process]) -> InCommon:
-    """What of two runs can be compared.
-
-    Args:
-        a: the processes of one run, as `journal.read` gives them, or a record's.
-        b: those of the other one.
+    Attributes:
+        beside: what each run has there.
+        unequal: what differs, in `ORDER`; at least one.
     """
-    pairs, alone = paired(a, b)
-    steps, weights, generators = [0], 0, set()
-    for one, other in pairs:
-        steps.append(min(len(one.of("step")), len(other.of("step"))))
-        ends = one.of("end"), other.of("end")
-        if all(ends):
-            x, y = ends[0][-1], ends[1][-1]
-            generators |= x["generators"].keys() & y["generators"].keys()
-            finals = [
-                {each["optimizer"]: each["digests"] for each in end["final"]} for end in (x, y)
-            ]
-            weights += sum(
-                # Of a tensor without contents there is no digest.
-                bool(digest and another)
-                for optimizer in finals[0].keys() & finals[1].keys()
-                for digest, another in zip(finals[0][optimizer], finals[1][optimizer])
-            )
-    return InCommon(len(pairs), max(steps), weights, tuple(sorted(generators)), len(alone))
+
+    beside: Beside
+    unequal: tuple[Unequal, ...]
+
+    def difference(self) -> Difference:
+        """What differs first."""
+        first, moment = self.unequal[0], self.beside.moment
+        return Difference(
+            first.level,
+            first.text,
+            step=moment.call,
+            optimizer=moment.optimizer,
+            tensor=first.tensor,
+            generator=first.names[0] if first.level == "draw" else None,
+            values=None if first.values is None else list(first.values),
+        )
 
 
-def first_difference(a: list[Process], b: list[Process]) -> Difference | None:
+def first_difference(
+    a: Sequence[Process], b: Sequence[Process], steps: bool = True
+) -> Difference | None:
     """Compare the traces of two runs.
 
     Args:
         a: the processes of one run, as `journal.read` gives them, or a record's.
         b: those of the other one.
+        steps: compare the starts and the steps, too, and not the ends only.
 
     Returns:
         What was first observed to differ: the earliest step of all processes, and there what
-        comes first in `ORDER`. None where everything that is in both is equal.
+        comes first in `ORDER`. None where everything that both have is equal.
     """
     pairs, alone = paired(a, b)
+    trained = [(Trained(one), Trained(other)) for one, other in pairs]
+    firsts = [next(partings(*pair), None) if steps else None for pair in trained]
+    return first_of(trained, firsts, alone if steps else [])
+
+
+def first_of(
+    pairs: Sequence[tuple[Trained, Trained]],
+    firsts: Sequence[Parting | None],
+    alone: Sequence[Process],
+) -> Difference | None:
+    """What was first observed to differ between two runs whose steps have been compared.
+
+    Args:
+        pairs: the processes that belong together.
+        firsts: of each pair, where its steps part first; None where they do not.
+        alone: the processes that only one of the runs has.
+    """
     found = []
-    for number, (one, other) in enumerate(pairs):
-        difference = _in_steps(one, other) or _at_end(one, other)
+    for number, ((one, other), parting) in enumerate(zip(pairs, firsts)):
+        difference = parting.difference() if parting else _at_end(one.end, other.end)
         if difference is not None:
-            difference.rank, difference.process = one.rank, number
+            difference.rank, difference.process = one.process.rank, number
             found.append(difference)
     if not found and any(process.of("step") for process in alone):
         return Difference(
@@ -98,224 +118,170 @@ def _precedence(difference: Difference) -> tuple[float, int, int]:
     return step, order, difference.rank or 0
 
 
-def paired(a: list[Process], b: list[Process]) -> tuple[list[Pair], list[Process]]:
-    """Which processes of two runs belong together, and those that belong to none.
+def partings(a: Trained, b: Trained) -> Iterator[Parting]:
+    """Each start and step at which two processes are not equal, in order.
 
-    By rank, place in the process tree and command line, and of several with the same ones by
-    when they began. Command lines may have names of temporary files in them (a notebook's
-    kernel does), so what is left then is paired by how they begin, and at last without them.
+    Args:
+        a: a process of one run.
+        b: the process of the other run that belongs to it (`align.paired`).
     """
-    found: dict[int, int] = {}  # place in a -> place in b
-    for words in (_words, _outline, _nothing):
-        taken = set(found.values())
-        # By key and not by a search: a foreign record may have a hundred thousand processes.
-        waiting: dict[Any, list[int]] = {}
-        for number in reversed(range(len(b))):
-            if number not in taken:
-                waiting.setdefault(_key(b[number], words), []).append(number)
-        for number, one in enumerate(a):
-            if number not in found and (queue := waiting.get(_key(one, words))):
-                found[number] = queue.pop()
-    taken = set(found.values())
-    alone = [each for number, each in enumerate(a) if number not in found]
-    alone += [each for number, each in enumerate(b) if number not in taken]
-    return [(a[one], b[found[one]]) for one in sorted(found)], alone
+    cut_short = b.end is None, a.end is None
+    for beside in lined_up(a.moments, b.moments):
+        unequal = tuple(_unequal(beside, cut_short))
+        if unequal:
+            yield Parting(beside, unequal)
 
 
-def _key(process: Process, words: Callable[[list[str]], list[str]]) -> tuple[Any, ...]:
-    header = process.header
-    return header["rank"], tuple(header["path"]), tuple(words(header["argv"][1:]))
-
-
-def _words(given: list[str]) -> list[str]:
-    return given
-
-
-def _outline(given: list[str]) -> list[str]:
-    # A kernel (-m ipykernel_launcher) that was killed before it wrote is not taken for the
-    # process that started it.
-    return ["" if "/" in word else word for word in given[:2]]
-
-
-def _nothing(given: list[str]) -> list[str]:
-    return []
-
-
-def _in_steps(a: Process, b: Process) -> Difference | None:
-    tables: dict[Any, list[str]] = {}
-    kinds = ("tensors", "start", "step")
-    for one, other in zip_longest(_told(a, kinds, tables), _told(b, kinds, {})):
-        if one is None or other is None:
-            present = one or other
-            longer, shorter = ("first", b) if other is None else ("second", a)
-            text = f"only one of the runs (the {longer}) has this step"
-            if not shorter.of("end"):
-                text += (
-                    "; the process of the other one did not come to its end, and steps that were "
-                    "on a device then are lost"
-                )
-            return Difference(
-                "trace",
-                text,
-                step=present["call"] if present["event"] == "step" else 0,
-                optimizer=present["optimizer"],
+def _unequal(beside: Beside, cut_short: tuple[bool, bool]) -> Iterator[Unequal]:
+    one, other = beside.first, beside.second
+    if beside.instead is not None:
+        order = f"{named(beside.moment)} and {named(beside.instead)}"
+        yield Unequal("trace", f"the runs step in another order: {order}")
+    if one is None or other is None:
+        text = f"only one of the runs (the {'second' if one is None else 'first'}) has this step"
+        if cut_short[one is None]:
+            text += (
+                "; the process of the other one did not come to its end, and steps that were "
+                "on a device then are lost"
             )
-        difference = _unequal(one, other, tables)
-        if difference is not None:
-            return difference
-    return None
+        yield Unequal("trace", text)
+    elif isinstance(one, Step) and isinstance(other, Step):
+        yield from _in_step(one, other)
+    else:
+        when = " before the first step"
+        yield from _tensors("parameters", one.parameters, other.parameters, when)
 
 
-def _told(
-    process: Process, kinds: tuple[str, ...], tables: dict[Any, list[str]]
-) -> Iterator[dict[str, Any]]:
-    """The starts and steps of a process; tables of names are kept as they come."""
-    for event in process.of(*kinds):
-        if event["event"] == "tensors":
-            tables[event["optimizer"], event["kind"]] = event["names"]
-        else:
-            yield event
-
-
-def _unequal(
-    a: dict[str, Any], b: dict[str, Any], tables: dict[Any, list[str]]
-) -> Difference | None:
-    place = {"step": a.get("call", 0), "optimizer": a["optimizer"]}
-    if (a["event"], *place.values()) != (b["event"], b.get("call", 0), b["optimizer"]):
-        return Difference(
-            "trace", f"the runs step in another order: {_named(a)} and {_named(b)}", **place
-        )
-    if a["event"] == "start":
-        return _tensors("parameters", a, b, tables, " before the first step", place)
-    return (
-        _generators(a["rng"], b["rng"], place)
-        or _losses(a["loss"], b["loss"], place)
-        or _tensors("gradients", a, b, tables, "", place)
-        or _tensors("parameters", a, b, tables, "", place)
+def _in_step(one: Step, other: Step) -> Iterator[Unequal]:
+    if one.is_surely(other):
+        return iter(())
+    return chain(
+        _generators(one, other),
+        _losses(one.losses, other.losses),
+        _tensors("gradients", one.gradients, other.gradients),
+        _tensors("parameters", one.parameters, other.parameters),
     )
 
 
-def _named(event: dict[str, Any]) -> str:
-    return f"{event['event']} {event.get('call', 0)} of optimizer {event['optimizer']}"
-
-
-def _generators(a: dict[str, str], b: dict[str, str], place: Any) -> Difference | None:
+def _generators(one: Step, other: Step) -> Iterator[Unequal]:
+    if one.generators == other.generators:
+        return
     # A library that only one run has imported by now is seen when it is drawn from.
-    for name in sorted(a.keys() & b.keys()):
-        if a[name] != b[name]:
-            text = f"the generator of {name} stands elsewhere: draws in one run only, or others"
-            return Difference("draw", text, generator=name, **place)
-    return None
+    shared = sorted(one.generators.keys() & other.generators.keys())
+    moved = tuple(name for name in shared if one.generators[name] != other.generators[name])
+    if moved:
+        yield Unequal(
+            "draw",
+            f"the generator of {moved[0]} stands elsewhere: draws in one run only, or others",
+            moved,
+            len(shared),
+            exact=(one.generators[moved[0]], other.generators[moved[0]]),
+        )
 
 
-def _losses(a: list[Any], b: list[Any], place: Any) -> Difference | None:
-    if [digest for _, digest in a] == [digest for _, digest in b]:
-        return None
-    if len(a) != len(b):
-        return Difference("loss", f"{len(a)} and {len(b)} backward passes", **place)
-    one, other = next((x, y) for x, y in zip(a, b) if x[1] != y[1])
-    values: list[Any] = [one[0], other[0]]
+def _losses(one: Sequence[Loss], other: Sequence[Loss]) -> Iterator[Unequal]:
+    if [loss.bits for loss in one] == [loss.bits for loss in other]:
+        return
+    exact = exact_losses(one), exact_losses(other)
+    if len(one) != len(other):
+        yield Unequal("loss", f"{len(one)} and {len(other)} backward passes", exact=exact)
+        return
+    first, second = next((x, y) for x, y in zip(one, other) if x.bits != y.bits)
+    values = (first.value, second.value)
     if values[0] == values[1] and values[0] is not None:
         # There is more than one nan.
-        values = [f"{value} (bits {digest})" for value, digest in (one, other)]
+        values = (f"{first.value} (bits {first.bits})", f"{second.value} (bits {second.bits})")
     text = f"the loss is {values[0]} and {values[1]}" if None not in values else "the loss differs"
-    return Difference("loss", text, values=values, **place)
+    yield Unequal("loss", text, values=values, exact=exact)
+
+
+def exact_losses(losses: Sequence[Loss]) -> str:
+    """Losses with their bits, because two may look the same and not be."""
+    return (
+        ", ".join(
+            f"fingerprint {loss.bits}"
+            if loss.value is None
+            else f"{float(loss.value)!r} (bits {loss.bits})"
+            for loss in losses
+        )
+        or "none"
+    )
 
 
 def _tensors(
-    kind: str, a: Any, b: Any, tables: dict[Any, list[str]], when: str, place: Any
-) -> Difference | None:
+    kind: str, one: Tensors | None, other: Tensors | None, when: str = ""
+) -> Iterator[Unequal]:
     level = kind.removesuffix("s")
-    if (kind in a) != (kind in b):
-        return Difference(level, f"only one of the runs has {kind}{when}", **place)
-    if "short" in a or "short" in b:
-        return _short_tensors(kind, a, b, tables, place)
-    one, other = (numbers(each.get(kind, "")) for each in (a, b))
-    if len(one) != len(other):
-        text = f"{len(one)} and {len(other)} {kind}{when}"
-        return Difference(level, text, **place)
-    unequal = [
-        number
-        for number, pair in enumerate(zip(one, other))
-        # What could not be read is no difference, and reported by itself.
-        if pair[0] != pair[1] and UNREADABLE not in pair
-    ]
-    if not unequal:
-        return None
-    names = tables.get((a["optimizer"], kind), [])
-    # A backward pass goes from the last layer to the first.
-    first = unequal[-1 if kind == "gradients" else 0]
-    name = names[first] if first < len(names) else f"number {first}"
-    more = f" and {len(unequal) - 1} of {len(one) - 1} others" if len(unequal) > 1 else ""
-    verb = "differ" if more else "differs"
-    return Difference(level, f"the {level} {name}{more} {verb}{when}", tensor=name, **place)
+    if one is None or other is None:
+        if one is not other:
+            yield Unequal(level, f"only one of the runs has {kind}{when}", when=when)
+        return
+    if one.vector is None or other.vector is None:
+        one, other = one.shortened(), other.shortened()
+    if (one.vector, one.total) == (other.vector, other.total):
+        return
+    sums = f"all {kind}: {one.total}", f"all {kind}: {other.total}"
+    exact = sums if one.vector is None else None
+    counts = one.count(), other.count()
+    if counts[0] != counts[1]:
+        yield Unequal(level, f"{counts[0]} and {counts[1]} {kind}{when}", exact=exact, when=when)
+        return
+    group = max(one.group, other.group)
+    numbers = _unequal_numbers(one, other, group)
+    names = tuple(_member(one.names, number, group) for number in numbers)
+    if names:
+        text = _told(level, names, counts[0] if group == 1 else None) + when
+        alone = group == 1 or len(one.names[numbers[0] * group :][:group]) == 1
+        tensor = names[0] if alone else None
+        yield Unequal(level, text, names, counts[0], tensor, exact=exact, when=when)
+    elif one.vector is None:
+        # Within a column two tensors may change by the same bits, in the sum they do not.
+        text = f"the {kind} differ{when}"
+        yield Unequal(level, text, (), counts[0], exact=exact, when=when)
 
 
-def _short_tensors(
-    kind: str, a: Any, b: Any, tables: dict[Any, list[str]], place: Any
-) -> Difference | None:
-    """Of records, which keep one sum for all tensors and a few bits for each, or for a group."""
-    one, other = (each if "short" in each else packing.shorten(each) for each in (a, b))
-    if one["sums"].get(kind) == other["sums"].get(kind):
-        return None
-    level = kind.removesuffix("s")
-    groups = [each["short"]["group"].get(kind, 1) for each in (one, other)]
-    wide = max(groups)
-    columns = [
-        list(packing.coarsened(each[kind], wide // group))
-        for each, group in zip((one, other), groups)
-    ]
-    unequal = [number for number, pair in enumerate(zip(*columns)) if pair[0] != pair[1]]
-    if len(columns[0]) != len(columns[1]) or not unequal:
-        return Difference(level, f"the {kind} differ", **place)
-    first = unequal[-1 if kind == "gradients" else 0] * wide
-    names = tables.get((a["optimizer"], kind), [])[first : first + wide]
-    name = names[0] if len(names) == 1 else None
-    which = name or (f"one of {names[0]} to {names[-1]}" if names else f"number {first}")
-    more = f" and {len(unequal) - 1} others" if len(unequal) > 1 else ""
-    verb = "differ" if more else "differs"
-    return Difference(level, f"the {level} {which}{more} {verb}", tensor=name, **place)
+def _unequal_numbers(one: Tensors, other: Tensors, group: int) -> list[int]:
+    """Which tensors differ, or of records, which columns of `group` tensors."""
+    if one.vector is not None:
+        pairs = zip(one.numbers(), other.numbers())
+        # What could not be read is no difference: the trace names it as a failure.
+        return [n for n, pair in enumerate(pairs) if pair[0] != pair[1] and UNREADABLE not in pair]
+    columns = [coarsened(list(each.columns), group // each.group) for each in (one, other)]
+    return [number for number, pair in enumerate(zip(*columns)) if pair[0] != pair[1]]
 
 
-def numbers(vector: Any) -> list[int]:
-    """The fingerprints of a trace's event, or of a record's, which has them as a list."""
-    if isinstance(vector, list):
-        return vector
-    content = b64decode(vector)
-    return list(struct.unpack(f"<{len(content) // 8}q", content))
+def _member(names: Sequence[str], number: int, group: int) -> str:
+    """A tensor by its name, or what is known of a column that stands for several."""
+    members = names[number * group : (number + 1) * group]
+    if not members:
+        return f"number {number * group}"
+    return members[0] if len(members) == 1 else f"one of {members[0]} to {members[-1]}"
 
 
-def _at_end(a: Process, b: Process) -> Difference | None:
+def _told(level: str, names: Sequence[str], count: int | None) -> str:
+    if len(names) == 1:
+        return f"the {level} {names[0]} differs"
+    of = "" if count is None else f"of {count - 1} "
+    return f"the {level} {names[0]} and {len(names) - 1} {of}others differ"
+
+
+def _at_end(one: End | None, other: End | None) -> Difference | None:
     """What differs after the last step: the final weights, and where the generators stand."""
-    ends = a.of("end"), b.of("end")
-    if not all(ends):
+    if one is None or other is None:
         return None
-    one, other = ends[0][-1], ends[1][-1]
-    finals = [{each["optimizer"]: each for each in end["final"]} for end in (one, other)]
-    for optimizer in sorted({*finals[0], *finals[1]}):
-        x, y = (final.get(optimizer) for final in finals)
+    for optimizer in sorted({*one.finals, *other.finals}):
+        x, y = one.finals.get(optimizer), other.finals.get(optimizer)
         if x is None or y is None:
             return Difference("trace", f"only one of the runs made optimizer {optimizer}")
-        pairs = list(zip(x["digests"], y["digests"]))
-        # An empty one is of what has no contents, or could not be read, which is reported.
-        unequal = [i for i, pair in enumerate(pairs) if pair[0] != pair[1] and "" not in pair]
-        if unequal or len(x["digests"]) != len(y["digests"]):
-            number = unequal[0] if unequal else len(pairs)
-            names = _parameter_names(a, x["optimizer"])
-            name = names[number] if number < len(names) else f"number {number}"
+        # An empty digest is of what has no contents, or could not be read, which is reported.
+        unequal = [i for i, pair in enumerate(zip(x, y)) if pair[0] != pair[1] and "" not in pair]
+        if unequal or len(x) != len(y):
+            number = unequal[0] if unequal else min(len(x), len(y))
+            name = _member(one.names.get(optimizer, ()), number, 1)
             text = f"the final parameter {name} differs"
-            return Difference("parameter", text, tensor=name, optimizer=x["optimizer"])
-    for name in sorted(one["generators"].keys() & other["generators"].keys()):
-        if one["generators"][name] != other["generators"][name]:
+            return Difference("parameter", text, tensor=name, optimizer=optimizer)
+    for name in sorted(one.generators.keys() & other.generators.keys()):
+        if one.generators[name] != other.generators[name]:
             text = f"the generator of {name} stands elsewhere at the end"
             return Difference("generator", text, generator=name)
     return None
-
-
-def _parameter_names(process: Process, optimizer: int) -> list[str]:
-    tables = [
-        event["names"]
-        for event in process.of("tensors")
-        if event["optimizer"] == optimizer and event["kind"] == "parameters"
-    ]
-    return tables[-1] if tables else []

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from seed_init.proof.cost.choices import REFERENCE, Choice
-from seed_init.proof.cost.measuring import Measured, Measurements, Sample
+from seed_init.proof.cost.measuring import Measured, Measurements, Measurer, Sample
 from seed_init.proof.redaction import redaction
 
 FORMAT = 1
@@ -160,6 +160,20 @@ def _sample_json(sample: Sample) -> dict[str, Any]:
         "flags": dict(sample.flags),
         "failed": sample.failed,
     }
+
+
+def measure(measurer: Measurer) -> Judgement:
+    """Measure, look for the operators behind the cost of `warn` where it is high, and judge.
+
+    Raises:
+        measuring.CannotMeasure: no run under `off` gives anything.
+    """
+    judgement = judge(measurer.measure())
+    if not is_worth_a_look(judgement):
+        return judgement
+    for name in (REFERENCE, "warn"):
+        measurer.profile(name)
+    return judge(measurer.result)
 
 
 def judge(measured: Measurements) -> Judgement:

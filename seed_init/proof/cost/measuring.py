@@ -14,11 +14,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from seed_init.hook import settings
 from seed_init.proof.auditing import collecting
 from seed_init.proof.cost.choices import CHOICES, REFERENCE, Choice
 from seed_init.proof.redaction.secret_texts import without_secrets
-from seed_init.proof.running import arms, commands, runner, workspace
+from seed_init.proof.running import conditions, requests, runner, workspace
 from seed_init.proof.trace import journal, record_parts
 from seed_init.proof.trace.journal import Process
 
@@ -42,30 +41,20 @@ Progress = Callable[[str], None]
 
 
 @dataclass(frozen=True)
-class Request:
+class Request(requests.Request):
     """What is to be measured.
 
     Attributes:
-        command: the user's command.
         steps: optimizer steps that are timed in each run.
         warmup: steps before them.
         repeats: rounds.
-        choices: names of `CHOICES`; `off` is always measured.
-        stdin: a file that every run reads; /dev/null if None.
-        timeout: seconds for each run.
-        environment: the user's; this process's if None.
-        place: the runs' working directory; this process's if None.
+        choices: names of those that are offered; `off` is always measured.
     """
 
-    command: tuple[str, ...]
     steps: int = 50
     warmup: int = 10
     repeats: int = 3
     choices: tuple[str, ...] = tuple(CHOICES)
-    stdin: Path | None = None
-    timeout: float | None = None
-    environment: Mapping[str, str] | None = None
-    place: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -141,20 +130,28 @@ class Measurer:
     Args:
         request: what to measure.
         progress: told what is being done.
+        offered: name to choice, in the order of the table, with `off` and `warn` among them.
 
     Raises:
         commands.CannotStart: there is no such command.
-        runner.Ended: a signal came.
+        signals.Ended: a signal came.
     """
 
-    def __init__(self, request: Request, progress: Progress | None = None) -> None:
+    def __init__(
+        self,
+        request: Request,
+        progress: Progress | None = None,
+        offered: Mapping[str, Choice] = CHOICES,
+    ) -> None:
         self.request = request
+        self.offered = offered
         self.progress = progress
         self.environment = record_parts.environment_of_runs("cost", request.environment)
         # A failure is told by the last line on stderr, which should be the program's.
         self.environment["SEED_INIT_LOG"] = "quiet"
-        self.place = request.place or Path.cwd()
-        self.result = Measurements(request, _seed_of(self.environment))
+        self.cwd = request.cwd or Path.cwd()
+        seed = requests.seed_of(self.environment)
+        self.result = Measurements(request, None if seed == "off" else seed)
         self._runs = 0
         self._planned = 0
         self._open = contextlib.ExitStack()
@@ -175,7 +172,7 @@ class Measurer:
         uses_cuda = self._look()
         chosen = self._chosen(uses_cuda)
         self.result.measured = {choice.name: Measured(choice) for choice in chosen}
-        order = [*chosen, CHOICES[REFERENCE]]
+        order = [*chosen, self.offered[REFERENCE]]
         self._planned = self._runs + len(order) * self.request.repeats
         for number in range(self.request.repeats):
             random.SystemRandom().shuffle(order)
@@ -189,7 +186,7 @@ class Measurer:
         uses_cuda = False
         for name in (REFERENCE, "warn"):
             plan = {"instruments": ["auditing", "timing"], "audit": ["operators"]}
-            run, processes = self._run(CHOICES[name], plan, f"a look under {name}")
+            run, processes = self._run(self.offered[name], plan, f"a look under {name}")
             timing = _timing(processes)
             if name == REFERENCE:
                 self._refuse_nothing(run, processes, timing)
@@ -197,7 +194,7 @@ class Measurer:
                 self._shorten(timing["calls"])
                 uses_cuda = uses_cuda or bool(timing["machine"]["gpus"])
                 self.result.machine = self.result.machine or timing["machine"]
-            found = collecting.relative(collecting.collect(processes), self.place)
+            found = collecting.relative(collecting.collect(processes), self.cwd)
             self.result.operators[name] = [one for one in found if one.kind == "operator"]
         return uses_cuda
 
@@ -237,7 +234,7 @@ class Measurer:
 
     def _chosen(self, uses_cuda: bool) -> list[Choice]:
         chosen = []
-        for choice in CHOICES.values():
+        for choice in self.offered.values():
             if choice.name != REFERENCE and choice.name not in self.request.choices:
                 continue
             if choice.needs_cuda and not uses_cuda:
@@ -266,10 +263,14 @@ class Measurer:
         self._planned = max(self._planned, self._runs + 1)
         steps = min(PROFILED_STEPS, self.request.steps)
         plan = {"instruments": ["timing", "profiling"], "steps": steps}
-        _, processes = self._run(CHOICES[name], plan, f"the operators under {name}")
+        _, processes = self._run(self.offered[name], plan, f"the operators under {name}")
         for process in processes:
             for event in process.of("profile"):
                 self.result.profiles.setdefault(name, event["operators"])
+
+    def command(self, choice: Choice) -> tuple[str, ...]:
+        """What a run with this choice executes: the same command for all, as it is here."""
+        return self.request.command
 
     def _run(
         self, choice: Choice, plan: dict[str, Any], task: str
@@ -277,13 +278,13 @@ class Measurer:
         self._runs += 1
         told = f"run {self._runs} of {max(self._runs, self._planned)} ({task})"
         run = runner.run(
-            self.request.command,
-            arms.base_arm(),
+            self.command(choice),
+            conditions.base(),
             self._own / f"run-{self._runs}",
             plan={"warmup": self.request.warmup, "steps": self.request.steps, **plan},
             stdin=self.request.stdin,
             environment=choice.environment(self.environment),
-            place=self.place,
+            cwd=self.cwd,
             timeout=self.request.timeout,
             # As at a shell's prompt: one layout for all might suit one choice and not another.
             layout="any",
@@ -295,14 +296,6 @@ class Measurer:
     def _tell(self, told: str, passed: float) -> None:
         assert self.progress is not None
         self.progress(f"{told}, {passed:.0f} s")
-
-
-def _seed_of(environment: Mapping[str, str]) -> str | None:
-    """SEED of the runs, from the environment or the defaults file; None where nothing is seeded."""
-    given = environment.get("SEED", "").strip()
-    current = settings.current()
-    seed = given or (current.values.get("SEED") if current is not None else None)
-    return None if seed == "off" else seed
 
 
 def _timing(processes: list[Process]) -> "dict[str, Any] | None":
@@ -371,6 +364,3 @@ def _raised(run: runner.Run) -> str | None:
         if found:
             return before.split()[-1]
     return None
-
-
-__all__ = ["CannotMeasure", "Measured", "Measurements", "Measurer", "Request", "Sample", "commands"]

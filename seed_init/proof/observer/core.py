@@ -9,7 +9,7 @@ from functools import wraps
 from pathlib import Path
 from typing import Any, TypeVar
 
-from seed_init.hook import seeding
+from seed_init.hook import say
 from seed_init.proof.observer import user_code
 from seed_init.proof.trace import journal as journals
 
@@ -82,7 +82,7 @@ def report_failure(what: str, error: Exception) -> None:
 
     line = f"{what} failed with {type(error).__name__}: {error}{_line_of_ours(error)}"
     line = without_secrets(line)
-    seeding.say(f"observing is incomplete: {line}")
+    say(f"observing is incomplete: {line}")
     with suppress(OSError):  # the trace directory is gone, or the disk full
         journal.write("failed", what=line)
 

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from seed_init.hook import children, seeding
+from seed_init.hook import say, state
 from seed_init.hook.refusals import Refusal, shown
 from seed_init.proof.trace import data_files, journal, record_parts, records
 
@@ -42,7 +42,7 @@ class Owner:
         try:
             where = records.write_new(self.record, self._assembled(signal_number))
         except Exception as error:
-            seeding.say(
+            say(
                 f"the run record is not written ({type(error).__name__}: {error}); "
                 f"its parts are in {self.parts}"
             )
@@ -51,7 +51,7 @@ class Owner:
         if _is_ours(self.parts, self.record):
             record_parts.remove(self.parts)
         taken = "" if where == self.record else f" ({self.record.name} is there already)"
-        seeding.say(f"run record: {where}{taken}")
+        say(f"run record: {where}{taken}")
 
     def _assembled(self, signal_number: int | None) -> dict[str, Any]:
         how, status = "exit", None
@@ -111,7 +111,7 @@ def begin(wanted: str, trace: str | None) -> Owner:
 
 def _named(record: Path) -> Path:
     """The file of this rank, where ranks are started one by one and all have the same variable."""
-    rank = children.rank()
+    rank = state.rank()
     if rank is None or rank[1] == "1":
         return record
     return record.with_name(f"{record.stem}.rank{rank[0]}{record.suffix}")

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The report: one HTML page about one record or several, which needs nothing but a browser.
 
-model.py    what a page shows, made of loaded records: the only file that knows their layout
-charts.py   pictures of it, as SVG
-page.py     the page
+view/       from records to what a page shows, one file for each part: only it knows their layout
+model.py    what a page shows
+page.py     the page, with page.css
+charts.py   pictures, as SVG
+text.py     the user's text, harmless
 """

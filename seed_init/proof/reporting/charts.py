@@ -11,8 +11,9 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from seed_init.proof.comparing.values import counted
 from seed_init.proof.reporting.model import Chart, Curve, Mark, Strip
-from seed_init.proof.reporting.wording import counted, text
+from seed_init.proof.reporting.text import escaped
 
 SIDE = 1000
 """Of the square in which curves are drawn before it is stretched."""
@@ -154,7 +155,7 @@ def line_chart(chart: Chart, runs: Sequence[str], columns: int) -> str:
         if math.isfinite(value) and (value > 0 or not chart.logarithmic)
     ]
     if not steps:
-        return f"<p>{text(chart.title)}: no values were recorded.</p>"
+        return f"<p>{escaped(chart.title)}: no values were recorded.</p>"
     across = step_axis(min(steps), max(steps))
     # Nothing but nan and inf: an axis without numbers, so that the marks have a place.
     up = value_axis(values, chart.logarithmic) if values else Axis(0.0, 1.0, False, ())
@@ -162,15 +163,15 @@ def line_chart(chart: Chart, runs: Sequence[str], columns: int) -> str:
     legend = "".join(
         f'<li><svg class="key" aria-hidden="true" viewBox="0 0 34 10">'
         f'<line class="line {_style(curve.run)}" x1="1" x2="33" y1="5" y2="5"/></svg>'
-        f"<span>{text(runs[curve.run])}{_not_finite(curve)}</span></li>"
+        f"<span>{escaped(runs[curve.run])}{_not_finite(curve)}</span></li>"
         for curve in chart.curves
     )
     scale = ", logarithmic" if up.logarithmic else ""
     return (
-        f'<figure class="chart"><figcaption>{text(chart.title)}'
-        f' <span class="faint">({text(chart.unit)}{scale})</span></figcaption>'
+        f'<figure class="chart"><figcaption>{escaped(chart.title)}'
+        f' <span class="faint">({escaped(chart.unit)}{scale})</span></figcaption>'
         f'<ul class="legend">{legend}</ul>'
-        f'<div class="plot"><svg role="img" aria-label="{text(_described(chart, runs))}"'
+        f'<div class="plot"><svg role="img" aria-label="{escaped(_described(chart, runs))}"'
         f' width="100%" height="100%">{_grid(across, up)}'
         f'<svg role="none" class="curves" width="100%" height="100%" viewBox="0 0 {SIDE} {SIDE}"'
         f' preserveAspectRatio="none">{lines}</svg>{_mark(chart.mark, across)}</svg></div>'
@@ -251,7 +252,7 @@ def _mark(mark: Mark | None, across: Axis) -> str:
     return (
         f'<g class="mark"><line x1="{x}" x2="{x}" y1="0" y2="100%"/>'
         f'<text x="{x}" y="0" dx="{aside}" dy="1.3em" text-anchor="{anchor}">'
-        f"{text(mark.text)}</text></g>"
+        f"{escaped(mark.text)}</text></g>"
     )
 
 
@@ -348,8 +349,8 @@ def strip_chart(strip: Strip, most: int = MOST_BINS) -> str:
             f"<title>{numbers}: {words}</title></rect>"
         )
     return (
-        f'<div class="strip"><svg role="img" aria-label="{text(strip.label)}: '
-        f'{text(in_words(strip))}" width="100%" height="{_height(strip)}">'
+        f'<div class="strip"><svg role="img" aria-label="{escaped(strip.label)}: '
+        f'{escaped(in_words(strip))}" width="100%" height="{_height(strip)}">'
         f'<svg role="none" width="100%" height="24" viewBox="0 0 {len(states)} 12"'
         f' preserveAspectRatio="none">{"".join(rectangles)}</svg>{_first(strip)}</svg></div>'
     )

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a report shows: plain data, without a record's layout (adapter.py) or looks (page.py)."""
+"""What a report shows: plain data, without a record's layout (view) or looks (page)."""
 
 import math
 from dataclasses import asdict, dataclass
@@ -26,7 +26,7 @@ class Run:
 
 
 @dataclass(frozen=True)
-class Fact:
+class EnvironmentRow:
     """A row of the environment: one value a record, None where it has none."""
 
     section: str
@@ -76,7 +76,7 @@ class Chart:
 
 
 @dataclass(frozen=True)
-class Step:
+class StripStep:
     """A step of a strip.
 
     Attributes:
@@ -101,12 +101,12 @@ class Strip:
     """
 
     label: str
-    steps: tuple[Step, ...]
+    steps: tuple[StripStep, ...]
     first: int | None
 
 
 @dataclass(frozen=True)
-class Difference:
+class DifferenceView:
     """The first difference.
 
     Attributes:
@@ -127,7 +127,7 @@ class Difference:
 
 
 @dataclass(frozen=True)
-class Finding:
+class FindingView:
     """Something that the audit of one record has found.
 
     Attributes:
@@ -177,11 +177,11 @@ class Report:
 
     verdict: Verdict
     runs: tuple[Run, ...]
-    environment: tuple[Fact, ...]
+    environment: tuple[EnvironmentRow, ...]
     charts: tuple[Chart, ...]
     strips: tuple[Strip, ...]
-    differences: tuple[Difference, ...]
-    findings: tuple[Finding, ...]
+    differences: tuple[DifferenceView, ...]
+    findings: tuple[FindingView, ...]
     audited: bool = True
     own_verdicts: tuple[tuple[str, Verdict], ...] = ()
 

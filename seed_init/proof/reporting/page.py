@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """The page: a report as one HTML file that fetches nothing and runs nothing.
 
-Whatever a record says is the user's: each text passes `text`, and the page's own policy forbids
+Whatever a record says is the user's: each text passes `escaped`, and the page's own policy forbids
 scripts and every kind of request, should one ever slip through.
 """
 
 from collections.abc import Iterable, Sequence
 from itertools import groupby
+from pathlib import Path
 
+from seed_init.proof.comparing.values import counted
 from seed_init.proof.reporting import charts
 from seed_init.proof.reporting.model import (
     DIFFERENT,
@@ -15,14 +17,14 @@ from seed_init.proof.reporting.model import (
     IDENTICAL,
     UNPROVEN,
     Chart,
-    Difference,
-    Fact,
-    Finding,
+    DifferenceView,
+    EnvironmentRow,
+    FindingView,
     Report,
     Strip,
     Verdict,
 )
-from seed_init.proof.reporting.wording import counted, text
+from seed_init.proof.reporting.text import escaped
 
 _POINTS = 40_000
 """Of all curves of a page together, about 10 bytes each: it stays far below 1 MB."""
@@ -52,90 +54,7 @@ _SIGNS = {
 }
 _NO_SIGN = "M5 12h14"
 
-STYLE = """
-:root{color-scheme:light dark;--paper:#fff;--ink:#1c2127;--faint:#57606a;--rule:#d3d9df;
---raised:#f5f7f9;--same:#1a7f37;--differs:#b3261e;--absent:#8a4b00;--unknown:#7b858f;
---lit:#fff4ce;--s0:#5a9fe3;--s1:#8c2a00;--s2:#5b1f92;--s3:#005a4d}
-@media screen and (prefers-color-scheme:dark){:root{--paper:#14181d;--ink:#e4e8ec;--faint:#a3adb8;
---rule:#38414b;--raised:#1d232a;--same:#3fb950;--differs:#ff7b72;--absent:#e3a04f;
---unknown:#8b949e;--lit:#3b3113;--s0:#2c78c9;--s1:#ffc285;--s2:#d2a8ff;--s3:#5fd3bc}}
-*{box-sizing:border-box}
-html{-webkit-text-size-adjust:100%;text-size-adjust:100%}
-body{margin:0 auto;max-width:66rem;padding:1.25rem 1rem 3rem;background:var(--paper);
-color:var(--ink);font:16px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,"DejaVu Sans",sans-serif}
-body,td,th,li,dd,p{overflow-wrap:anywhere}
-h1,h2,h3{line-height:1.25;margin:2rem 0 .6rem}h2{font-size:1.3rem}h3{font-size:1.05rem}
-h1{margin:0;font-size:2rem;display:flex;align-items:center;gap:.6rem}
-h1 svg{width:2.2rem;height:2.2rem;flex:none;fill:none;stroke:currentColor;stroke-width:3;
-stroke-linecap:round;stroke-linejoin:round}
-h1::first-letter{text-transform:uppercase}
-p{margin:.5rem 0}code,.mono{font-family:ui-monospace,"DejaVu Sans Mono",Menlo,Consolas,monospace;
-font-size:.9em}
-pre{margin:.5rem 0;padding:.6rem .8rem;background:var(--raised);border-left:3px solid var(--rule);
-white-space:pre-wrap;overflow-wrap:anywhere;font-size:.9rem}
-.faint{color:var(--faint);font-weight:400}
-.verdict{border:2px solid var(--word);border-radius:10px;padding:1rem 1.2rem;--word:var(--faint)}
-.verdict.identical{--word:var(--same)}.verdict.different,.verdict.failed,.verdict.unproven{--word:var(--differs)}
-.verdict h1{color:var(--word)}.verdict>p{margin:.6rem 0 0}
-.pair{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(20rem,100%),1fr));gap:0 2rem}
-.pair h3{margin-top:1.2rem}
-table{border-collapse:collapse;width:100%;font-size:.925rem;margin:.5rem 0}
-caption{text-align:left;font-weight:600;padding:.3rem 0}
-th,td{text-align:left;vertical-align:top;padding:.35rem .6rem .35rem 0;
-border-bottom:1px solid var(--rule)}
-thead th{color:var(--faint);font-weight:600}tbody th{font-weight:500}
-.facts{table-layout:fixed}.facts thead tr>:first-child{width:30%}
-.differing tbody td{background:var(--lit);padding-left:.5rem;
-border-left:2px solid var(--paper)}
-.section th{color:var(--faint);padding-top:1rem;font-weight:600}
-.number{text-align:right;white-space:nowrap;width:5rem}
-.wide{overflow-x:auto}
-ul,ol{padding-left:1.3rem;margin:.5rem 0}
-details{margin:.7rem 0;border:1px solid var(--rule);border-radius:8px;padding:.1rem .9rem}
-summary{cursor:pointer;padding:.45rem 0;font-weight:500}
-summary:focus-visible{outline:3px solid var(--ink);outline-offset:2px}
-.chart{margin:1.2rem 0}figcaption{font-weight:600}
-.legend{list-style:none;padding:0;margin:.3rem 0;display:flex;flex-wrap:wrap;gap:.1rem 1.4rem;
-font-size:.925rem}
-.legend li{display:flex;gap:.5rem;align-items:center}
-.key{width:34px;height:10px;flex:none}
-.plot{height:260px;margin:.6rem .9rem 2.9rem 4.6rem}.plot svg,.strip svg{overflow:visible}
-svg.curves{overflow:visible}
-.plot text,.strip text{font-size:12px;fill:var(--faint)}
-.grid line{stroke:var(--rule)}.grid .axis{stroke:var(--faint)}
-.mark line{stroke:var(--differs);stroke-dasharray:2 3;stroke-width:1.5}
-.mark text,.strip text{fill:var(--differs);font-weight:600}
-.line{fill:none;stroke-width:2;vector-effect:non-scaling-stroke;stroke-linejoin:round}
-.line.s0{stroke-width:6}.line.dot,.edge{stroke-dasharray:none!important;stroke-linecap:round;
-stroke-width:7;vector-effect:non-scaling-stroke}
-.edge{stroke-linecap:butt}
-.s0,.s4{stroke:var(--s0)}.s1,.s5{stroke:var(--s1)}.s2,.s6{stroke:var(--s2)}.s3,.s7{stroke:var(--s3)}
-.s1{stroke-dasharray:9 7}.s2{stroke-dasharray:2 6}.s3{stroke-dasharray:14 4 2 4}
-.s4{stroke-dasharray:4 12}.s5{stroke-dasharray:1 4}.s6{stroke-dasharray:18 8}
-.s7{stroke-dasharray:6 3 1 3 1 3}
-.strips{list-style:none;padding:0}.strips li{margin:0 0 1rem}.strips b{font-weight:600}
-.strip{margin:.25rem 0}.strip svg{display:block}
-.same{fill:var(--same)}.differs{fill:var(--differs)}.unknown{fill:var(--unknown)}
-.absent{fill:var(--paper);stroke:var(--absent);stroke-width:3;vector-effect:non-scaling-stroke}
-.pointer path{fill:var(--differs)}
-.swatch{display:inline-block;width:14px;height:14px}
-dl{margin:.5rem 0;display:grid;grid-template-columns:max-content 1fr;gap:.2rem 1rem}
-dt{color:var(--faint)}dd{margin:0}
-hr{border:0;border-top:1px solid var(--rule);margin:1.5rem 0}
-footer{margin-top:3rem;font-size:.85rem;color:var(--faint);border-top:1px solid var(--rule)}
-@media (max-width:600px){h1{font-size:1.6rem}.plot{height:220px;margin-left:3.9rem}
-.plot text{font-size:11px}
-table{font-size:.875rem}.facts.narrow tr{display:grid;
-grid-template-columns:repeat(var(--columns),1fr);border-bottom:1px solid var(--rule)}
-.facts.narrow :is(td,th){border-bottom:0}.facts.narrow thead td{display:none}
-.facts.narrow tbody th{grid-column:1/-1;width:auto;padding-bottom:0;color:var(--faint)}
-.facts.narrow .section th{color:var(--ink);font-weight:700}}
-@media print{@page{size:A4;margin:14mm}body{font-size:10.5pt;padding:0;max-width:none}
-*{print-color-adjust:exact;-webkit-print-color-adjust:exact}
-.wide{overflow:visible}.wide table{min-width:0!important;font-size:8.5pt}
-.chart,.strips li,tr,.verdict,pre{break-inside:avoid}h2,h3,summary,caption{break-after:avoid}
-thead{display:table-header-group}.plot{height:200px}}
-"""
+STYLE = Path(__file__).with_name("page.css")
 
 
 def render(report: Report) -> str:
@@ -144,7 +63,7 @@ def render(report: Report) -> str:
     Returns:
         HTML that any encoding of Unicode can hold.
     """
-    verdict = report.verdict
+    verdict, style = report.verdict, STYLE.read_text(encoding="utf-8")
     parts = [
         _verdict(report),
         _differences(report.differences),
@@ -158,8 +77,8 @@ def render(report: Report) -> str:
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
         '<meta http-equiv="Content-Security-Policy"'
         " content=\"default-src 'none'; style-src 'unsafe-inline'\">"
-        f"<title>{text(_capital(verdict.word))} – seed-init report</title>"
-        f"<style>{STYLE}</style></head>\n<body><main>{''.join(parts)}</main>"
+        f"<title>{escaped(_capital(verdict.word))} – seed-init report</title>"
+        f"<style>\n{style}</style></head>\n<body><main>{''.join(parts)}</main>"
         "<footer><p>Written by seed-init report. “First observed” is where the runs were seen to "
         "part, which is not always the cause.</p></footer></body></html>\n"
     )
@@ -211,12 +130,12 @@ def _verdict(report: Report) -> str:
     sign = _SIGNS.get(verdict.word, _NO_SIGN)
     return (
         f'<section class="verdict {kind}"><h1><svg viewBox="0 0 24 24" aria-hidden="true">'
-        f'<path d="{sign}"/></svg><span>{text(_capital(verdict.word))}</span></h1>'
-        f"<p>{text(verdict.sentence)}</p></section>"
+        f'<path d="{sign}"/></svg><span>{escaped(_capital(verdict.word))}</span></h1>'
+        f"<p>{escaped(verdict.sentence)}</p></section>"
         f"{_runs(report)}{_coverage(verdict)}{_arms(verdict, 'Runs of this verification')}"
         + "".join(
-            f"<h3>{text(name)}: verification</h3><p><b>{text(own.word)}</b>: "
-            f"{text(own.sentence)}</p>{_arms(own, f'Runs of {name}')}"
+            f"<h3>{escaped(name)}: verification</h3><p><b>{escaped(own.word)}</b>: "
+            f"{escaped(own.sentence)}</p>{_arms(own, f'Runs of {name}')}"
             for name, own in report.own_verdicts
         )
     )
@@ -224,12 +143,12 @@ def _verdict(report: Report) -> str:
 
 def _runs(report: Report) -> str:
     names = list(dict.fromkeys(name for run in report.runs for name, _ in run.facts))
-    rows = [_row("file", *(f"<code>{text(run.file)}</code>" for run in report.runs))]
+    rows = [_row("file", *(f"<code>{escaped(run.file)}</code>" for run in report.runs))]
     for name in names:
         found = [dict(run.facts).get(name) for run in report.runs]
-        rows.append(_row(text(name), *_values(found)))
+        rows.append(_row(escaped(name), *_values(found)))
     several = len(report.runs) > 1
-    head = ["", *(text(run.name) for run in report.runs)] if several else ["", "value"]
+    head = ["", *(escaped(run.name) for run in report.runs)] if several else ["", "value"]
     title = "Records" if several else "Record"
     return f"<h2>{title}</h2>" + _table(head, rows, "facts")
 
@@ -251,18 +170,18 @@ def _value(value: str | None, begin: int) -> str:
     left = len(value) - begin - len(shown)
     before = f"{counted(begin, 'character')} and then …" if begin else ""
     after = f"… and {counted(left, 'character')} more" if left else ""
-    return text(f"{before}{shown}{after}")
+    return escaped(f"{before}{shown}{after}")
 
 
 def _coverage(verdict: Verdict) -> str:
     parts = []
     if verdict.compared:
         rows = "".join(
-            f"<dt>{text(name)}</dt><dd>{text(value)}</dd>" for name, value in verdict.compared
+            f"<dt>{escaped(name)}</dt><dd>{escaped(value)}</dd>" for name, value in verdict.compared
         )
         parts.append(f"<div><h3>What was compared</h3><dl>{rows}</dl></div>")
     if verdict.not_compared:
-        lines = "".join(f"<li>{text(line)}</li>" for line in verdict.not_compared)
+        lines = "".join(f"<li>{escaped(line)}</li>" for line in verdict.not_compared)
         parts.append(f"<div><h3>What could not be compared</h3><ul>{lines}</ul></div>")
     return f'<div class="pair">{"".join(parts)}</div>' if parts else ""
 
@@ -270,14 +189,14 @@ def _coverage(verdict: Verdict) -> str:
 def _arms(verdict: Verdict, caption: str) -> str:
     if not verdict.arms:
         return ""
-    rows = (_row(*(text(cell) for cell in arm)) for arm in verdict.arms)
-    return _table(("run", "changed", "outcome"), rows, "", text(caption))
+    rows = (_row(*(escaped(cell) for cell in arm)) for arm in verdict.arms)
+    return _table(("run", "changed", "outcome"), rows, "", escaped(caption))
 
 
 # --- the first difference ---------------------------------------------------------------
 
 
-def _differences(differences: Sequence[Difference]) -> str:
+def _differences(differences: Sequence[DifferenceView]) -> str:
     if not differences:
         return ""
     several = len(differences) > 1
@@ -285,28 +204,29 @@ def _differences(differences: Sequence[Difference]) -> str:
     return f"<h2>{heading}</h2>" + "<hr>".join(map(_difference, differences))
 
 
-def _difference(difference: Difference) -> str:
-    parts = [f"<p><b>{text(_capital(difference.first_observed))}</b></p>"]
+def _difference(difference: DifferenceView) -> str:
+    parts = [f"<p><b>{escaped(_capital(difference.first_observed))}</b></p>"]
     if difference.where:
         rows = "".join(
-            f"<dt>{text(name)}</dt><dd>{text(value)}</dd>" for name, value in difference.where
+            f"<dt>{escaped(name)}</dt><dd>{escaped(value)}</dd>" for name, value in difference.where
         )
         parts.append(f"<dl>{rows}</dl>")
     if difference.source:
         place, line = difference.source
-        parts.append(f"<h3>The line that led there: <code>{text(place)}</code></h3>")
+        parts.append(f"<h3>The line that led there: <code>{escaped(place)}</code></h3>")
         if line:
-            parts.append(f"<pre><code>{text(line)}</code></pre>")
+            parts.append(f"<pre><code>{escaped(line)}</code></pre>")
     if difference.values:
         values = (
-            _row(text(name), f"<code>{text(value)}</code>") for name, value in difference.values
+            _row(escaped(name), f"<code>{escaped(value)}</code>")
+            for name, value in difference.values
         )
         parts.append(_table(("run", "value"), values, "facts", "What each run had"))
     if difference.trail:
-        lines = "".join(f"<li>{text(line)}</li>" for line in difference.trail)
+        lines = "".join(f"<li>{escaped(line)}</li>" for line in difference.trail)
         parts.append(f"<h3>From coarse to fine</h3><ol>{lines}</ol>")
     if difference.remedies:
-        advice = (_row(text(cause), text(remedy)) for cause, remedy in difference.remedies)
+        advice = (_row(escaped(cause), escaped(remedy)) for cause, remedy in difference.remedies)
         parts.append("<h3>What to do</h3>" + _table(("known cause", "remedy"), advice))
     return f"<section>{''.join(parts)}</section>"
 
@@ -360,8 +280,8 @@ def _steps(strips: Sequence[Strip]) -> str:
 
 def _strips(strips: Sequence[Strip], bins: int) -> str:
     items = "".join(
-        f"<li><b>{text(strip.label)}</b>{charts.strip_chart(strip, bins)}"
-        f'<span class="faint">{text(charts.in_words(strip))}</span></li>'
+        f"<li><b>{escaped(strip.label)}</b>{charts.strip_chart(strip, bins)}"
+        f'<span class="faint">{escaped(charts.in_words(strip))}</span></li>'
         for strip in strips
     )
     return f'<ul class="strips">{items}</ul>'
@@ -406,9 +326,9 @@ def _in_numbers(chart: Chart, names: Sequence[str]) -> str:
         _row(f"{step:,}", *(repr(value[step]) if step in value else "none" for value in values))
         for step in steps
     )
-    head = ("step", *(text(names[curve.run]) for curve in chart.curves))
+    head = ("step", *(escaped(names[curve.run]) for curve in chart.curves))
     table = _table(head, rows)
-    return f"<details><summary>{text(chart.title)} in numbers</summary>{table}</details>"
+    return f"<details><summary>{escaped(chart.title)} in numbers</summary>{table}</details>"
 
 
 # --- the environment and the audit ------------------------------------------------------
@@ -422,7 +342,7 @@ def _environment(report: Report) -> str:
     if not report.environment:
         return "<h2>Environment</h2><p>The records say nothing about it.</p>"
     parts = ["<h2>Environment</h2>"]
-    names = [text(run.name) for run in report.runs]
+    names = [escaped(run.name) for run in report.runs]
     differing = [fact for fact in report.environment if fact.differs]
     equal = [fact for fact in report.environment if not fact.differs]
     if len(names) == 1:
@@ -432,7 +352,7 @@ def _environment(report: Report) -> str:
             if section not in _FIRST:
                 facts = list(group)
                 parts.append(
-                    f"<details><summary>{text(section)}: {counted(len(facts), 'row')}</summary>"
+                    f"<details><summary>{escaped(section)}: {counted(len(facts), 'row')}</summary>"
                     f"{_facts(facts, names, '')}</details>"
                 )
         return "".join(parts)
@@ -450,15 +370,19 @@ def _environment(report: Report) -> str:
 
 
 def _facts(
-    facts: Sequence[Fact], names: Sequence[str], style: str, caption: str = "", head: str = ""
+    facts: Sequence[EnvironmentRow],
+    names: Sequence[str],
+    style: str,
+    caption: str = "",
+    head: str = "",
 ) -> str:
     columns = [head] if head else list(names)
     rows = []
     for section, group in groupby(facts, key=lambda fact: fact.section):
-        rows.append(_across(text(section), len(columns) + 1))
+        rows.append(_across(escaped(section), len(columns) + 1))
         all_facts = list(group)
         for fact in all_facts[:_ROWS]:
-            rows.append(_row(text(fact.name), *_values(fact.values[: len(columns)])))
+            rows.append(_row(escaped(fact.name), *_values(fact.values[: len(columns)])))
         if len(all_facts) > _ROWS:
             rows.append(
                 _row(f"and {len(all_facts) - _ROWS:,} more", *["see --json"] * len(columns))
@@ -493,17 +417,17 @@ def _audit(report: Report) -> str:
             rows.append(_across(more, 3 + several))
         run = ("record",) if several else ()
         parts.append(
-            _table(("place", "what", *run, "times"), rows, "", f"{text(kind)}: {len(findings)}")
+            _table(("place", "what", *run, "times"), rows, "", f"{escaped(kind)}: {len(findings)}")
         )
     return "".join(parts)
 
 
-def _finding(finding: Finding, report: Report, several: bool) -> str:
-    source = f"<br><code>{text(finding.source)}</code>" if finding.source else ""
-    run = [f'<td role="cell">{text(report.runs[finding.run].name)}</td>'] if several else []
+def _finding(finding: FindingView, report: Report, several: bool) -> str:
+    source = f"<br><code>{escaped(finding.source)}</code>" if finding.source else ""
+    run = [f'<td role="cell">{escaped(report.runs[finding.run].name)}</td>'] if several else []
     cells = (
-        f'<th role="rowheader" scope="row"><code>{text(finding.place)}</code></th>',
-        f'<td role="cell">{text(finding.text)}{source}</td>',
+        f'<th role="rowheader" scope="row"><code>{escaped(finding.place)}</code></th>',
+        f'<td role="cell">{escaped(finding.text)}{source}</td>',
         *run,
         f'<td role="cell" class="number">{finding.count:,}</td>',
     )

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the user wrote after `--`, and what is started for it."""
+"""Find the program that is started for the words which the user wrote after `--`."""
 
 import errno
 import os
@@ -20,19 +20,19 @@ class CannotStart(Exception):
 
 
 def _shown(word: str) -> str:
-    """A word of the command in a line: `PGPASSWORD=x python` is no program, and has a secret."""
+    """Return a word of the command for a message: `PGPASSWORD=x python` has a secret."""
     return without_secrets(word, is_word=True)
 
 
 @dataclass(frozen=True)
 class Command:
-    """What is started.
+    """A command that can be started.
 
     Attributes:
         program: the path of the file that is executed.
-        words: its name and its arguments.
-        note: one line where this is not what the user wrote; else None.
-        notebook: where the executed notebook is written; None where it is no notebook.
+        words: the program's name and its arguments.
+        note: one line if this is not what the user wrote; None otherwise.
+        notebook: the path that the executed notebook is written to; None for another command.
     """
 
     program: str
@@ -42,7 +42,7 @@ class Command:
 
 
 def resolve(
-    given: Sequence[str], environment: Mapping[str, str], place: Path, directory: Path
+    given: Sequence[str], environment: Mapping[str, str], cwd: Path, directory: Path
 ) -> Command:
     """Find out what to start.
 
@@ -50,10 +50,10 @@ def resolve(
     the `python` of PATH. Everything else is started as it is given.
 
     Args:
-        given: the words.
-        environment: whose PATH counts.
-        place: the working directory of the run.
-        directory: the run's own, where the executed notebook is written.
+        given: the words of the user.
+        environment: the environment of the run, in whose PATH programs are looked for.
+        cwd: the working directory of the run.
+        directory: the directory of this run alone, which gets the executed notebook.
 
     Raises:
         CannotStart: there is no such command, or it cannot be executed.
@@ -62,35 +62,35 @@ def resolve(
         raise CannotStart("no command is given; put it after --, for example: -- python train.py")
     first = given[0]
     if first.endswith(".ipynb"):
-        return _notebook(given, environment, place, directory)
-    if first.endswith(".py") and _is_plain_file(place / first):
+        return _notebook(given, environment, cwd, directory)
+    if first.endswith(".py") and _is_plain_file(cwd / first):
         python = python_of(environment)
         note = f"{_shown(first)} is not executable: running it with {python}"
         return Command(python, (python, *given), note)
-    return Command(_find(first, environment, place), tuple(given))
+    return Command(_find(first, environment, cwd), tuple(given))
 
 
 def python_of(environment: Mapping[str, str]) -> str:
-    """The interpreter that `python` means to the user; ours where PATH has none.
+    """Return the interpreter that `python` means to the user; ours if PATH has none.
 
     Args:
-        environment: whose PATH counts.
+        environment: the environment of the run, with its PATH.
     """
     path = environment.get("PATH", os.defpath)
     return shutil.which("python", path=path) or shutil.which("python3", path=path) or sys.executable
 
 
-def interpreter_of(given: Sequence[str], environment: Mapping[str, str], place: Path) -> str:
-    """The interpreter whose packages a command uses, as far as its words say.
+def interpreter_of(given: Sequence[str], environment: Mapping[str, str], cwd: Path) -> str:
+    """Return the interpreter whose packages a command uses, as far as its words say.
 
     Args:
-        given: the command's words; a Python that is the first one counts.
-        environment: whose PATH counts otherwise.
-        place: the working directory of the run.
+        given: the command's words. If the first one is a Python, that interpreter is returned.
+        environment: the environment of the run, whose PATH has the interpreter otherwise.
+        cwd: the working directory of the run.
     """
     if given and _PYTHON.fullmatch(Path(given[0]).name):
         try:
-            return _find(given[0], environment, place)
+            return _find(given[0], environment, cwd)
         except CannotStart:
             pass
     return python_of(environment)
@@ -101,9 +101,9 @@ def _is_plain_file(path: Path) -> bool:
 
 
 def _notebook(
-    given: Sequence[str], environment: Mapping[str, str], place: Path, directory: Path
+    given: Sequence[str], environment: Mapping[str, str], cwd: Path, directory: Path
 ) -> Command:
-    path = place / given[0]
+    path = cwd / given[0]
     if not path.is_file():
         what = "is a directory" if path.is_dir() else "there is no such file"
         raise CannotStart(f"{_shown(given[0])}: {what}; give the path of a notebook")
@@ -122,16 +122,14 @@ def _notebook(
     return Command(jupyter, words, note, executed)
 
 
-def _find(word: str, environment: Mapping[str, str], place: Path) -> str:
+def _find(word: str, environment: Mapping[str, str], cwd: Path) -> str:
     shown = _shown(word)
     if "/" in word:
-        found = place / word
+        found = cwd / word
         if found.is_dir():
             raise CannotStart(f"{shown} is a directory; give a program, or python -m for a package")
         if not found.exists():
-            raise CannotStart(
-                f"{shown}: there is no such file in {place}; give an existing program"
-            )
+            raise CannotStart(f"{shown}: there is no such file in {cwd}; give an existing program")
         if not os.access(found, os.X_OK):
             raise CannotStart(
                 f"{shown} is not executable; put its interpreter before it, or chmod +x it"
@@ -140,19 +138,19 @@ def _find(word: str, environment: Mapping[str, str], place: Path) -> str:
     path = environment.get("PATH", os.defpath)
     for entry in path.split(os.pathsep):
         # A relative entry is relative to where the run begins.
-        candidate = place / entry / word
+        candidate = cwd / entry / word
         if candidate.is_file() and os.access(candidate, os.X_OK):
             return str(candidate)
-    hint = f"write ./{shown}" if (place / word).exists() else "check its spelling, or give its path"
+    hint = f"write ./{shown}" if (cwd / word).exists() else "check its spelling, or give its path"
     raise CannotStart(f"{shown}: no such command in PATH; {hint}")
 
 
 def not_executed(command: Command, number: int) -> CannotStart:
-    """Why the kernel did not execute a program that was found.
+    """Return why the kernel did not execute a program that was found.
 
     Args:
-        command: what was tried.
-        number: the errno.
+        command: the command that was tried.
+        number: the errno of the attempt.
     """
     word = _shown(command.words[0])
     if number == errno.ENOEXEC:

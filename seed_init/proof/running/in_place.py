@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Run a command in place of ourselves: its input and output are ours, and so are its signals."""
+"""Run a command in this process's place: with its input, its output, and the signals sent to it."""
 
 import errno
 import os
@@ -11,7 +11,7 @@ from pathlib import Path
 from seed_init.proof.redaction.secret_texts import without_secrets
 
 NOT_FOUND, NOT_EXECUTABLE = 127, 126
-"""Exit statuses of a shell that has no such command, or one that it cannot execute."""
+"""Exit statuses of a shell for a command that is not there, and for one that is no program."""
 
 FORWARDED = (
     *(signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT),
@@ -27,7 +27,7 @@ class CannotRun(Exception):
     """A command cannot be started. The text is one line for the user.
 
     Attributes:
-        status: what a shell ends with.
+        status: the exit status of a shell that is given the same command.
     """
 
     def __init__(self, line: str, status: int) -> None:
@@ -40,9 +40,9 @@ class Ended:
     """How a command ended.
 
     Attributes:
-        status: its exit status; 128 + n where signal n ended it.
-        by_signal: whether a signal did.
-        told_to: whether it, or we, got SIGTERM: whoever sent it will not wait for long.
+        status: the exit status; 128 + n if signal n ended the command.
+        by_signal: whether a signal ended the command.
+        told_to: whether this process got SIGTERM: the sender will not wait for long.
     """
 
     status: int
@@ -50,39 +50,79 @@ class Ended:
     told_to: bool
 
 
-def run(argv: Sequence[str], environment: Mapping[str, str]) -> Ended:
-    """Run a command and wait for it. SIGINT is deliverable again afterwards, SIGTERM is not.
+def run(
+    argv: Sequence[str],
+    environment: Mapping[str, str],
+    *,
+    program: str | None = None,
+    stdout: int | None = None,
+) -> Ended:
+    """Run a command and wait for its end. SIGINT is deliverable again afterwards, SIGTERM is not.
 
-    What a terminal sends, it sends to the command as well: only what a process sends is forwarded.
+    A terminal sends its signals to the command as well. So only a signal that a process has sent
+    to this one is forwarded.
 
     Args:
-        argv: the command; its program is looked for on PATH.
-        environment: the whole of it.
+        argv: the command's words.
+        environment: the whole environment of the command.
+        program: the path of the program; if None, `argv[0]`, which is looked for on PATH.
+        stdout: the descriptor that the command gets as its standard output; this process's if
+            None.
 
     Raises:
-        CannotRun: there is no such program, or it cannot be executed.
+        OSError: there is no such program, or it cannot be executed.
+        ValueError: a word has a null character.
     """
+    # If SIGCHLD is ignored, as a shell's `trap '' CHLD` leaves it to its children, the kernel
+    # tells nobody of the command's end.
+    if signal.getsignal(signal.SIGCHLD) == signal.SIG_IGN:
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     before = signal.pthread_sigmask(signal.SIG_BLOCK, WATCHED)
     try:
         child = os.posix_spawnp(
-            argv[0], list(argv), environment, setsigmask=before, setsigdef=IGNORED_BY_PYTHON
+            program or argv[0],
+            list(argv),
+            environment,
+            file_actions=[(os.POSIX_SPAWN_DUP2, stdout, 1)] if stdout is not None else [],
+            setsigmask=before,
+            setsigdef=IGNORED_BY_PYTHON,
         )
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError):
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
-        raise _cannot_run(argv[0], error) from None
+        raise
+    code, told_to = _wait(child)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT} - before)
+    return Ended(128 - code if code < 0 else code, code < 0, told_to)
+
+
+def _wait(child: int) -> tuple[int, bool]:
+    """Forward signals until the child has ended; its exit code, and whether SIGTERM came."""
     told_to = False
     while True:
         received = signal.sigwaitinfo(WATCHED)
         if received.si_signo == signal.SIGCHLD:
             ended, status = os.waitpid(child, os.WNOHANG)
             if ended == child:
-                break
+                return os.waitstatus_to_exitcode(status), told_to
         elif received.si_code <= 0:  # SI_USER, SI_QUEUE, SI_TKILL; what the kernel sends is above
             told_to |= received.si_signo == signal.SIGTERM
             os.kill(child, received.si_signo)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT} - before)
-    code = os.waitstatus_to_exitcode(status)
-    return Ended(128 - code if code < 0 else code, code < 0, told_to)
+
+
+def run_as_a_shell(argv: Sequence[str], environment: Mapping[str, str]) -> Ended:
+    """Run a command as `run` does; a command that cannot be started has a shell's exit status.
+
+    Args:
+        argv: the command's words.
+        environment: the whole environment of the command.
+
+    Raises:
+        CannotRun: there is no such program, or it cannot be executed.
+    """
+    try:
+        return run(argv, environment)
+    except (OSError, ValueError) as error:
+        raise _cannot_run(argv[0], error) from None
 
 
 def _cannot_run(given: str, error: OSError | ValueError) -> CannotRun:
@@ -101,7 +141,10 @@ def _cannot_run(given: str, error: OSError | ValueError) -> CannotRun:
 
 
 def given_environment() -> dict[str, str]:
-    """Our environment as we got it: without what Python puts there in the C locale (PEP 538)."""
+    """Return the environment that this process was given.
+
+    In the C locale Python sets LC_CTYPE for itself (PEP 538). Here that variable is left out.
+    """
     environment = dict(os.environ)
     try:
         given = Path("/proc/self/environ").read_bytes()

@@ -97,7 +97,7 @@ class Journal:
         self._identity = state.st_dev, state.st_ino
 
     def _begin(self) -> None:
-        from seed_init.hook import children
+        from seed_init.hook import state
         from seed_init.proof.redaction import redaction
 
         pid = os.getpid()
@@ -109,14 +109,14 @@ class Journal:
         except FileExistsError:  # the time stands still, or somebody has guessed the name
             self._file = self.directory / f"{name}-{os.urandom(8).hex()}.jsonl"
             self._open(os.O_EXCL)
-        rank = children.rank()
+        rank = state.rank()
         self._put(
             {
                 "event": "process",
                 "format": FORMAT,
                 "pid": pid,
                 "parent": os.getppid(),
-                "path": list(children.known_place()),
+                "path": list(state.known_path()),
                 "rank": rank[0] if rank else None,
                 "world": rank[1] if rank else None,
                 "argv": redaction.words(sys.orig_argv),

@@ -6,7 +6,7 @@ Digests are random bits and do not compress. So a packed step keeps 64 bits for 
 Where even these are too many, one column stands for a group of 2, 4, 8, ... neighbouring tensors:
 their 16 bits, XORed, so that a fine column can be made coarse again and two records always compare.
 
-What a step looks like, read back (`unpack`) or made from a journal's step (`shorten`):
+What a step looks like when it is read back (`unpack`); `steps.Step` is made of it:
 
     {"event": "step", "optimizer": 0, "call": 3, "rng": {...}, "loss": [[1.5, "3ff8..."]],
      "gradients": [ints of 16 bits], "parameters": [...],
@@ -24,10 +24,10 @@ from array import array
 from base64 import b64decode, b64encode
 from collections import Counter
 from collections.abc import Iterator
-from hashlib import blake2b
 from typing import Any
 
 from seed_init.proof.trace import validation
+from seed_init.proof.trace.columns import coarsened, folded, summed
 from seed_init.proof.trace.journal import Process
 from seed_init.proof.trace.validation import Invalid, Room
 
@@ -109,60 +109,6 @@ def check_format(record: dict[str, Any]) -> None:
             f"the steps are packed in format {str(found)[:20]}, this version reads "
             f"{FORMAT}; use the version of seed-init that wrote the record"
         )
-
-
-def shorten(event: dict[str, Any], group: dict[str, int] | None = None) -> dict[str, Any]:
-    """A journal's step as it is read back from a record.
-
-    Args:
-        event: of kind "step".
-        group: tensors a column, by kind of vector; 1 if not given.
-    """
-    short: dict[str, Any] = {name: value for name, value in event.items() if name not in VECTORS}
-    short["sums"], groups = {}, {}
-    for kind in VECTORS:
-        if isinstance(event.get(kind), str):
-            raw = b64decode(event[kind])
-            groups[kind] = (group or {}).get(kind, 1)
-            short[kind] = list(coarsened(_folded(raw), groups[kind]))
-            short["sums"][kind] = _sum(raw)
-    short["short"] = {"bits": 16, "group": groups}
-    return short
-
-
-def coarsened(columns: "array[int] | list[int]", factor: int) -> "array[int]":
-    """Columns that each stand for `factor` of the given ones: how unlike records compare.
-
-    Args:
-        columns: of 16 bits.
-        factor: a power of 2.
-    """
-    result = array("H", columns)
-    while factor > 1:
-        if len(result) % 2:
-            result.append(0)
-        odd, even = result[1::2], result[0::2]
-        both = int.from_bytes(even.tobytes(), "little") ^ int.from_bytes(odd.tobytes(), "little")
-        result = array("H", both.to_bytes(2 * len(even), "little"))
-        factor //= 2
-    return result
-
-
-def _folded(raw: bytes) -> "array[int]":
-    """16 bits by digest of 64: its four quarters, XORed, so that each bit of it counts.
-
-    All digests at once, as one long number: by themselves they would take Python seconds.
-    """
-    number = int.from_bytes(raw, "little")
-    number ^= number >> 32
-    number ^= number >> 16
-    # What the shifts brought in from the next digest is in the upper quarters, which are not taken.
-    return array("H", number.to_bytes(len(raw), "little"))[0::4]
-
-
-def _sum(raw: bytes) -> str:
-    """64 bits for a whole vector, in which each digest and its place count."""
-    return blake2b(raw, digest_size=8).hexdigest()
 
 
 def _pack(process: Process, columns: int, left_out: frozenset[str]) -> dict[str, Any]:
@@ -251,8 +197,8 @@ class _Block:
         self.calls.append(event["call"])
         for kind in self.has:
             raw = b64decode(event[kind])
-            self.vectors[kind].append(coarsened(_folded(raw), self.group))
-            self.sums[kind].append(_sum(raw))
+            self.vectors[kind].append(coarsened(folded(raw), self.group))
+            self.sums[kind].append(summed(raw))
         for name in self.generators:
             self.rng[name].append(event["rng"][name])
         self.losses.append(event.get("loss"))

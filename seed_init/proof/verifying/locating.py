@@ -6,10 +6,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from seed_init.proof.comparing import seeds
+from seed_init.proof.comparing.align import paired
 from seed_init.proof.comparing.difference import Difference
 from seed_init.proof.comparing.events import first_in_window
-from seed_init.proof.comparing.steps import first_difference, paired
+from seed_init.proof.comparing.steps import first_difference
 from seed_init.proof.trace.journal import Process
+from seed_init.proof.trace.steps import end_of, steps_of
 
 ATTEMPTS = 3
 """Pairs of reruns: a difference that comes from timing may show at another step, or not at all."""
@@ -110,10 +112,9 @@ def window_of(difference: Difference, processes: list[Process]) -> Window:
     if found is not None:
         return found
     if difference.process < len(processes):
-        steps = processes[difference.process].of("step")
+        steps = steps_of(processes[difference.process])
         if steps:
-            last = steps[-1]
-            return Window(last["optimizer"], last["call"] + 1)
+            return Window(steps[-1].optimizer, steps[-1].call + 1)
     return Window(0, 0)
 
 
@@ -125,7 +126,7 @@ def _window(difference: Difference) -> Window | None:
 
 def is_compiled(processes: list[Process]) -> bool:
     """True where torch.compile compiled something in one of the processes."""
-    return any(event.get("compiled") for process in processes for event in process.of("end"))
+    return any(end is not None and end.compiled for end in map(end_of, processes))
 
 
 def _first(looks: list[list[Process]]) -> tuple[Difference | None, Difference | None] | None:

@@ -2,15 +2,12 @@
 
     train_models.py DIRECTORY --device cuda --steps 5 resnet gnn
 
-DIRECTORY is that of the models' train.py, which is run as it is. Without names it trains all. The
+DIRECTORY is that of the models and of train.py, whose loop it is. Without names it trains all. The
 lines have what those of launch.py have, with one digest: of the parameters, buffers and losses.
 """
 
 import argparse
-import contextlib
-import io
 import json
-import runpy
 import sys
 import warnings
 
@@ -24,7 +21,7 @@ def main():
 
     torch.set_warn_always(True)
     for name in options.names or MODELS:
-        told = train(options.directory, name, options.device, options.steps)
+        told = train(name, options.device, options.steps)
         print(json.dumps({"name": name, "device": options.device, **told}), flush=True)
 
 
@@ -37,14 +34,17 @@ def parse():
     return parser.parse_args()
 
 
-def train(directory, name, device, steps):
-    digests, error, printed = [], None, io.StringIO()
-    sys.argv = ["train.py", name, "--device", device, "--warmup", "0", "--steps", str(steps)]
-    with warnings.catch_warnings(record=True) as caught, contextlib.redirect_stdout(printed):
+def train(name, device, steps):
+    from train import Training
+
+    digests, error = [], None
+    with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
-            runpy.run_path(f"{directory}/train.py", run_name="__main__")
-            digests.append(json.loads(printed.getvalue().splitlines()[-1])["digest"])
+            training = Training(name, device)
+            for _ in range(steps):
+                training.step()
+            digests.append(training.digest())
         except Exception as raised:
             error = f"{type(raised).__name__}: {raised}"
     texts = sorted({str(each.message) for each in caught})

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
-from seed_init.hook import callers, determinism, settings
+from seed_init.hook import callers, determinism, state
 from seed_init.proof.observer import callbacks, core
 from seed_init.proof.observer.audit import findings, places, replacing
 
@@ -38,7 +38,7 @@ ATTRIBUTES = {
     "CUDNN_DETERMINISTIC": "torch.backends.cudnn.deterministic",
     "CUDNN_ALLOW_TF32": "torch.backends.cudnn.allow_tf32",
 }
-"""Flag of the contract that `libraries.torch.follow` tells of -> as the user knows it."""
+"""Flag of the contract that `torch_flags.follow` tells of -> as the user knows it."""
 
 
 def start() -> None:
@@ -48,9 +48,8 @@ def start() -> None:
 
 def _watch() -> None:
     torch: Any = sys.modules["torch"]
-    library: Any = sys.modules["seed_init.libraries.torch"]
-    here = settings.current()
-    if here is None or not determinism.flags(here):
+    library: Any = sys.modules["seed_init.libraries.torch_flags"]
+    if not determinism.wanted(state.settings):
         library.follow()  # which nobody has called yet
     library.set_at = _Noting(library)
     for name, flag in SETTERS.items():
@@ -131,7 +130,7 @@ def _changed(flag: str, now: object, frame: FrameType | None) -> None:
 
 
 class _Noting(dict[str, str]):
-    """`libraries.torch.set_at`, whose items are set where a flag has just been changed.
+    """`torch_flags.set_at`, whose items are set where a flag has just been changed.
 
     Args:
         library: that module.
@@ -144,5 +143,5 @@ class _Noting(dict[str, str]):
     def __setitem__(self, flag: str, place: str) -> None:
         super().__setitem__(flag, place)
         if flag in ATTRIBUTES:
-            now = self._library.current()[flag] == "1"
+            now = self._library.now()[flag] == "1"
             _changed(ATTRIBUTES[flag], now, callers.above())

@@ -6,7 +6,7 @@ import sys
 from types import FrameType
 from typing import Any
 
-from seed_init.hook import callers, reseeding, seeding, startup, unseeded
+from seed_init.hook import callers, reseeding, seeding, startup, state, unseeded
 from seed_init.proof.observer import callbacks, core
 from seed_init.proof.observer.audit import findings, places, replacing
 
@@ -33,7 +33,7 @@ def start() -> None:
     def told(function: str, given: object, used: int | None, place: str) -> None:
         tell(function, given, used, place)
         # Without SEED there is nothing that it could override; mixed with it, it does not.
-        if used is None and seeding.base_seed() is not None:
+        if used is None and state.base_seed() is not None:
             _reseeded(function, callers.above())
 
     reseeding._note = told
@@ -44,7 +44,7 @@ def start() -> None:
 
 def _watcher(name: str) -> Any:
     def watch() -> None:
-        seeding._watch(dict(seeding.imported_libraries())[name])
+        dict(seeding.imported_libraries())[name].watch()
 
     return watch
 

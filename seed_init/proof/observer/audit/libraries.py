@@ -5,7 +5,7 @@ import sys
 from importlib.machinery import PathFinder
 from typing import Any
 
-from seed_init.hook import callers, seeding, startup
+from seed_init.hook import callers, seeding, startup, state
 from seed_init.libraries import uncovered
 from seed_init.proof.observer import callbacks, core, user_code
 from seed_init.proof.observer.audit import findings, places
@@ -24,7 +24,7 @@ def _covered(name: str) -> Any:
         if name in seeding.not_seeded:
             core.journal.write("uncovered", library=name, by="")
         # With SEED=off it is imported and set up, but not seeded.
-        elif seeding.base_seed() is not None:
+        elif state.base_seed() is not None:
             core.journal.write("covered", library=name)
 
     return write

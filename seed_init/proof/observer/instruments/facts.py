@@ -15,7 +15,7 @@ import os
 import sys
 from typing import Any
 
-from seed_init.hook import children, settings, status
+from seed_init.hook import state, status
 from seed_init.proof.observer import callbacks, core, user_code
 from seed_init.proof.redaction import redaction
 
@@ -36,10 +36,10 @@ def start() -> None:
 
 
 def _at_start() -> dict[str, Any]:
-    held = settings.current()
-    rows = [] if held is None else status.settings_in_order(held)
+    settings = state.settings
+    rows = [] if settings.is_off else status.settings_in_order(settings)
     return {
-        "main": children.is_main(),
+        "main": state.is_main(),
         "cwd": os.getcwd(),  # noqa: PTH109  no Path is needed
         "python": _python(),
         "environment": environment(),
@@ -69,7 +69,7 @@ def _python() -> dict[str, Any]:
 
 
 def _end() -> None:
-    if not children.is_main():
+    if not state.is_main():
         return
     fields: dict[str, Any] = {"moment": "end", "modules": _modules(), "seeds": _seeds()}
     fields["path"] = path()
@@ -85,9 +85,9 @@ def _end() -> None:
 
 def _seeds() -> dict[str, Any]:
     """What seeded this process: see `seed_init.status`."""
-    state = status.status()
+    report = status.status()
     kept = ("seed", "restart", "path", "seeded", "unseeded", "reseeded", "not_covered")
-    return {name: state[name] for name in kept}
+    return {name: report[name] for name in kept}
 
 
 def _modules() -> list[str]:

@@ -17,7 +17,7 @@ from typing import Any
 import torch
 
 from seed_init.hook import determinism
-from seed_init.libraries import torch as library
+from seed_init.libraries import torch_flags
 from seed_init.proof.observer import core
 from seed_init.proof.observer.instruments import facts
 
@@ -82,7 +82,7 @@ def flags() -> dict[str, Any]:
         more[f"fp32_precision_{backend}_{operator}"] = partial(
             lambda *of: torch._C._get_fp32_precision_getter(*of), backend, operator
         )
-    found: dict[str, Any] = library.current()
+    found: dict[str, Any] = torch_flags.now()
     for name, question in more.items():
         try:
             found[name] = question()

@@ -5,23 +5,25 @@ from typing import Any
 
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
-from seed_init.libraries import torch as library
+from seed_init.libraries import torch_flags
 from seed_init.proof.observer import callbacks, core
 from seed_init.proof.observer.torch_hooks import unless_compiling
 
 
 def install() -> None:
     """Write the flags now, and write what has changed after each step and at the end."""
-    library.follow()
+    torch_flags.follow()
     last: dict[str, str] = {}
 
     @core.guarded
     def write_changed() -> None:
-        now = library.current()
+        now = torch_flags.now()
         changed = {name: value for name, value in now.items() if last.get(name) != value}
         if changed:
-            # Known of the flags that have a setter of Python's own.
-            place = next((library.set_at[name] for name in changed if name in library.set_at), None)
+            # The line is known for the flags that have a setter of Python's own.
+            place = next(
+                (torch_flags.set_at[name] for name in changed if name in torch_flags.set_at), None
+            )
             core.journal.write("flags", values=changed, place=place if last else None)
             last.update(now)
 

@@ -43,7 +43,7 @@ def _watch_random() -> None:
     """`random.Random(x)`, `random.seed(x)` and subclasses: all end in one method."""
     random: Any = sys.modules["random"]
     # First the hook's own stand-in, which does nothing where it finds another one.
-    seeding._watch(dict(seeding.imported_libraries())["random"])
+    dict(seeding.imported_libraries())["random"].watch()
     original = random.Random.seed
 
     @callers.like(original)

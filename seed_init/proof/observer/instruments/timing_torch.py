@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 import torch
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
-from seed_init.hook import children
-from seed_init.libraries import torch as library
+from seed_init.hook import state
+from seed_init.libraries import torch_flags
 from seed_init.proof.observer import callbacks, core, keeping
 from seed_init.proof.observer.capturing import is_capturing
 from seed_init.proof.observer.tensors import generators, optimizers
@@ -125,14 +125,14 @@ after_step: "list[Callable[[int], None]]" = []
 def _end() -> None:
     finish()
     _end_workers()
-    if children.rank() is not None:
+    if state.rank() is not None:
         time.sleep(GRACE)
     callbacks.end_process()
 
 
 def _end_workers() -> None:
     """End the children that multiprocessing would end at exit, such as a DataLoader's workers."""
-    modules: list[Any] = list(children.modules.values())
+    modules: list[Any] = list(state.copies.values())
     for module in modules:
         for child in module.active_children():
             child.terminate()
@@ -154,7 +154,7 @@ def finish() -> None:
         seconds=series.seconds() if series is not None else [],
         clock="cuda" if series is not None and series.is_cuda else "wall",
         memory=_memory(),
-        flags=library.current(),
+        flags=_flags(),
         machine=_machine(),
         # Last: it takes memory itself.
         digest=_digest() if series is not None else None,
@@ -185,6 +185,11 @@ def _resident() -> int | None:
     except OSError:
         pass
     return None
+
+
+def _flags() -> dict[str, str]:
+    workspace = os.environ.get("CUBLAS_WORKSPACE_CONFIG")
+    return torch_flags.now() | ({"CUBLAS_WORKSPACE_CONFIG": workspace} if workspace else {})
 
 
 def _machine() -> dict[str, Any]:

@@ -1,0 +1,308 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A record beside the first one of a report: where they part, and what of each step differs."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from seed_init.proof.comparing.align import in_common
+from seed_init.proof.comparing.comparison import status_difference, status_of
+from seed_init.proof.comparing.difference import Difference
+from seed_init.proof.comparing.steps import Parting, Unequal, first_of, partings
+from seed_init.proof.comparing.values import counted
+from seed_init.proof.reporting.model import DifferenceView, Strip, StripStep
+from seed_init.proof.reporting.view.rows import ALL, Loaded, Row, Series, names_of
+from seed_init.proof.trace.journal import Process
+from seed_init.proof.trace.steps import Trained
+
+_NAMED = 2  # tensors or generators of a step that differ; the others are counted
+
+
+@dataclass
+class Unlike:
+    """What is not equal in the steps of one series.
+
+    Attributes:
+        differing: call -> what differs, the first first.
+        absent: call -> the name of the record that alone has the step.
+    """
+
+    differing: dict[int, list[Unequal]] = field(default_factory=dict)
+    absent: dict[int, str] = field(default_factory=dict)
+
+    def first(self) -> int | None:
+        """The first call at which the two are not equal."""
+        return min((*self.differing, *self.absent), default=None)
+
+
+@dataclass
+class Comparison:
+    """A record beside the first one.
+
+    Attributes:
+        base: the first record.
+        other: the record that is compared with it.
+        number: the other record's place in the report.
+        series: of all records of the report.
+        unlike: of each series, what is not equal.
+        difference: what was first observed to differ: as `seed-init compare` says.
+        in_common: whether there is anything in both that could be compared.
+    """
+
+    base: Loaded
+    other: Loaded
+    number: int
+    series: Sequence[Series]
+    unlike: list[Unlike]
+    difference: Difference | None
+    in_common: bool
+
+
+def compared(
+    loaded: Sequence[Loaded], number: int, rows: Sequence[Row], series: Sequence[Series]
+) -> Comparison:
+    """Compare a record with the first one.
+
+    Args:
+        loaded: all records of the report.
+        number: of the one to compare, from 1.
+        rows: the processes of all records, side by side.
+        series: their steps.
+    """
+    base, other = loaded[0], loaded[number]
+    pairs = _pairs(rows, number)
+    parted = [list(partings(*pair)) for pair in pairs]
+    alone = [found for row in rows if (found := _alone(row, number)) is not None]
+    difference = first_of(pairs, [next(iter(each), None) for each in parted], alone)
+    unlike = _unlike(rows, parted, base, other, number)
+    return Comparison(
+        base,
+        other,
+        number,
+        series,
+        [unlike[each.number].get(each.optimizer, Unlike()) for each in series],
+        difference or status_difference(base.record, other.record),
+        bool(in_common(base.record.processes, other.record.processes)),
+    )
+
+
+def _pairs(rows: Sequence[Row], number: int) -> list[tuple[Trained, Trained]]:
+    """The processes of the first record that have one of another record beside them."""
+    both = ((row.members[0], row.members[number]) for row in rows)
+    return [(one, two) for one, two in both if one is not None and two is not None]
+
+
+def _alone(row: Row, number: int) -> Process | None:
+    """The process of a row that the first record has and the other one has not, or the reverse."""
+    one, two = row.members[0], row.members[number]
+    found = (one or two) if one is None or two is None else None
+    return None if found is None else found.process
+
+
+def _unlike(
+    rows: Sequence[Row],
+    parted: Sequence[Sequence[Parting]],
+    base: Loaded,
+    other: Loaded,
+    number: int,
+) -> list[dict[int, Unlike]]:
+    """Of each row, optimizer -> what is not equal in its steps."""
+    found: list[dict[int, Unlike]] = [defaultdict(Unlike) for _ in rows]
+    pairs = iter(parted)
+    for row, unlike in zip(rows, found):
+        one, two = row.members[0], row.members[number]
+        if one is None or two is None:
+            who = base.name if two is None else other.name
+            for optimizer, steps in (row.steps[0] or row.steps[number]).items():
+                unlike[optimizer].absent = dict.fromkeys(steps, who)
+            continue
+        for parting in next(pairs):
+            _note(parting, unlike[parting.beside.moment.optimizer], base.name, other.name)
+    return found
+
+
+def _note(parting: Parting, unlike: Unlike, base: str, other: str) -> None:
+    beside, call = parting.beside, parting.beside.moment.call
+    if beside.first is None or beside.second is None:
+        unlike.absent[call] = other if beside.first is None else base
+    else:
+        unlike.differing.setdefault(call, []).extend(parting.unequal)
+
+
+def first_step(comparison: Comparison) -> int | None:
+    """The first step at which the two are not equal; None where they part at the end, or not."""
+    if comparison.difference is None:
+        return None
+    if comparison.difference.step is not None:
+        return comparison.difference.step
+    firsts = (unlike.first() for unlike in comparison.unlike)
+    return min((first for first in firsts if first is not None), default=None)
+
+
+def words(unequal: Unequal) -> str:
+    """What differs at a step, in a few words."""
+    if unequal.level in ("loss", "trace"):
+        return {"loss": "loss", "trace": "order of the steps"}[unequal.level]
+    what = {"draw": "draws of", "gradient": "gradient of", "parameter": "parameter"}
+    more = len(unequal.names) - _NAMED
+    names = ", ".join(unequal.names[:_NAMED]) + (f" and {more} more" if more > 0 else "")
+    return (f"{what[unequal.level]} {names}" if names else unequal.level) + unequal.when
+
+
+def strips(comparison: Comparison, several: bool) -> Iterator[Strip]:
+    """A strip for each series.
+
+    Args:
+        comparison: of two records.
+        several: name the records, because others are compared too.
+    """
+    base, other = comparison.base.name, comparison.other.name
+    for series, unlike in zip(comparison.series, comparison.unlike):
+        shown = [_step(unlike, call) for call in series.calls(0, comparison.number)]
+        first = next((i for i, step in enumerate(shown) if step.state != "same"), None)
+        label = f"{series.label}, {base} and {other}" if several else series.label
+        if shown:
+            yield Strip(label, tuple(shown), first)
+
+
+def _step(unlike: Unlike, call: int) -> StripStep:
+    if call in unlike.absent:
+        return StripStep(call, "absent", f"only in {unlike.absent[call]}")
+    if call in unlike.differing:
+        what = ", ".join(map(words, unlike.differing[call]))
+        return StripStep(call, "differs", what)
+    return StripStep(call, "same")
+
+
+def difference_view(comparison: Comparison, rows: Sequence[Row]) -> DifferenceView | None:
+    """The first difference of the two, as far as their records tell."""
+    difference = comparison.difference
+    if difference is None:
+        return None
+    place = _place(comparison, rows)
+    if difference.step is None or place is None:
+        return _at_the_end(comparison, difference, rows)
+    series, unlike = comparison.series[place], comparison.unlike[place]
+    call = difference.step
+    where = [("records", _pair(comparison)), ("step", f"{call:,}")]
+    if series.label != ALL:
+        where.append(("where", series.label))
+    parts = unlike.differing.get(call)
+    if not parts:
+        trail = f"Up to there all steps are equal; only {unlike.absent[call]} has this step."
+        return DifferenceView(difference.first_observed, tuple(where), (trail,))
+    where.append(("what", words(parts[0])))
+    return DifferenceView(
+        difference.first_observed,
+        tuple(where),
+        (
+            f"All {call:,} steps before are equal." if call else "It is the first step.",
+            *(_told(comparison, series, call, part) for part in parts),
+        ),
+        values=_values(comparison, parts[0].exact),
+    )
+
+
+def _place(comparison: Comparison, rows: Sequence[Row]) -> int | None:
+    """Which of the series has the difference."""
+    difference = comparison.difference
+    assert difference is not None
+    # Differences number the pairs of processes, and rows begin with the first record's.
+    number = comparison.number
+    pairs = [i for i, row in enumerate(rows) if None not in (row.members[0], row.members[number])]
+    if difference.process >= len(pairs):
+        return None
+    here = pairs[difference.process], difference.optimizer
+    places = [(series.number, series.optimizer) for series in comparison.series]
+    return places.index(here) if here in places else None
+
+
+def _pair(comparison: Comparison) -> str:
+    return f"{comparison.base.name} and {comparison.other.name}"
+
+
+def _values(comparison: Comparison, exact: tuple[str, str] | None) -> tuple[tuple[str, str], ...]:
+    if exact is None:
+        return ()
+    return (comparison.base.name, exact[0]), (comparison.other.name, exact[1])
+
+
+def _told(comparison: Comparison, series: Series, call: int, unequal: Unequal) -> str:
+    """One thing that differs at a step, as a sentence."""
+    if unequal.level == "loss":
+        return f"The loss differs, by {_distance(comparison, series, call)}."
+    if unequal.level == "draw":
+        return f"The generators stand elsewhere: {', '.join(unequal.names)}."
+    if not unequal.names:
+        return f"{unequal.text[:1].upper()}{unequal.text[1:]}."
+    of = counted(unequal.count, unequal.level)
+    return f"{len(unequal.names):,} of {of} differ: {words(unequal)}."
+
+
+def _distance(comparison: Comparison, series: Series, call: int) -> str:
+    one, two = (series.steps[record].get(call) for record in (0, comparison.number))
+    losses = [None if step is None else step.loss for step in (one, two)]
+    if losses[0] is None or losses[1] is None:
+        return "what cannot be told"
+    return f"{abs(losses[0] - losses[1]):.3g}"
+
+
+# --- the end ----------------------------------------------------------------------------
+
+
+def _at_the_end(
+    comparison: Comparison, difference: Difference, rows: Sequence[Row]
+) -> DifferenceView:
+    found = _endings(comparison, rows)
+    return DifferenceView(
+        difference.first_observed,
+        (("records", _pair(comparison)),),
+        tuple(what for what, _, _ in found),
+        values=_values(comparison, (found[0][1], found[0][2]) if found else None),
+    )
+
+
+def _endings(comparison: Comparison, rows: Sequence[Row]) -> list[tuple[str, str, str]]:
+    """How the two end differently, as they are compared: what, and the value of each."""
+    one, two = finals(rows, (0, comparison.number))
+    unlike = [name for name in one if name in two and one[name] != two[name]]
+    # As they are compared: weights, generators, and the exit status last.
+    unlike.sort(key=lambda name: name.startswith("generator"))
+    found = [(f"final {name}", one[name], two[name]) for name in unlike]
+    statuses = [status_of(each.record) for each in (comparison.base, comparison.other)]
+    if None not in statuses and statuses[0] != statuses[1]:
+        found.append(("exit status", str(statuses[0]), str(statuses[1])))
+    return found
+
+
+def finals(rows: Sequence[Row], numbers: Sequence[int]) -> list[dict[str, str]]:
+    """What the processes of some records left: of each record, name and digest.
+
+    Args:
+        rows: the processes of all records.
+        numbers: of the records.
+    """
+    ended = [row for row in rows if any(row.ends[number] for number in numbers)]
+    # With the same names in all of them.
+    several = any(sum(row.ends[n] is not None for row in ended) > 1 for n in numbers)
+    names = names_of(ended) if several else [""] * len(ended)
+    return [
+        {
+            name: value
+            for row, of in zip(ended, names)
+            for name, value in _finals(row, number, f", {of}" if of else "")
+        }
+        for number in numbers
+    ]
+
+
+def _finals(row: Row, number: int, of: str) -> Iterator[tuple[str, str]]:
+    end = row.ends[number]
+    if end is None:
+        return
+    for generator, position in end.generators.items():
+        yield f"generator {generator}{of}", position
+    for optimizer, digests in end.finals.items():
+        which = f" of optimizer {optimizer}" if optimizer else ""
+        if any(digests):
+            yield f"parameters{which}{of}", ", ".join(digests)

@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The losses of each optimizer, and how far the other records are from the first one."""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+
+from seed_init.proof.reporting.model import Chart, Curve, Mark
+from seed_init.proof.reporting.view.comparison import Comparison
+from seed_init.proof.reporting.view.rows import ALL, Loaded, Series
+from seed_init.proof.trace.steps import Step
+
+_DISTANCE_FLOOR = 1e-300  # below, a distance is drawn as none: a logarithmic axis ends somewhere
+
+
+def charts(
+    loaded: Sequence[Loaded], series: Sequence[Series], comparisons: Sequence[Comparison]
+) -> Iterator[Chart]:
+    """The charts of all series: the losses, and their distance from those of the first record."""
+    firsts = [_first(comparisons, place) for place in range(len(series))]
+    prominent = _prominent(series, firsts)
+    for place, (one, first) in enumerate(zip(series, firsts)):
+        losses = [_losses(steps) for steps in one.steps]
+        curves = tuple(Curve(run, points) for run, points in enumerate(losses) if points)
+        if not curves:
+            continue
+        mark = None if first is None else Mark(first, f"first difference: step {first:,}")
+        of = "" if one.label == ALL else f", {one.label}"
+        seen = place in prominent
+        yield Chart(f"Loss{of}", _unit(one), curves, None, mark, seen)
+        apart = _distances(curves)
+        if apart:
+            title = f"Distance of the loss from {loaded[0].name}{of}"
+            yield Chart(title, "absolute; no line where it is 0", apart, True, None, seen)
+
+
+def _first(comparisons: Sequence[Comparison], place: int) -> int | None:
+    firsts = (each.unlike[place].first() for each in comparisons)
+    return min((first for first in firsts if first is not None), default=None)
+
+
+def _prominent(series: Sequence[Series], firsts: Sequence[int | None]) -> set[int]:
+    """Which series are in sight: ranks mostly show the same.
+
+    That is the first one that differs, or where none does the first one; with it all optimizers of
+    its process but the first.
+    """
+    if not series:
+        return set()
+    parted = [
+        (first, one.process, one.optimizer, place)
+        for place, (first, one) in enumerate(zip(firsts, series))
+        if first is not None
+    ]
+    chosen = min(parted)[-1] if parted else 0
+    return {chosen} | {
+        place
+        for place, one in enumerate(series)
+        if one.optimizer and one.number == series[chosen].number
+    }
+
+
+def _losses(steps: Mapping[int, Step]) -> tuple[tuple[int, float], ...]:
+    found = ((call, step.loss) for call, step in sorted(steps.items()))
+    return tuple((call, loss) for call, loss in found if loss is not None)
+
+
+def _unit(series: Series) -> str:
+    several = any(len(step.losses) > 1 for steps in series.steps for step in steps.values())
+    return "mean of a step's backward passes" if several else "as given to backward()"
+
+
+def _distances(curves: Sequence[Curve]) -> tuple[Curve, ...]:
+    """Curves of the distance from the first curve; those that never leave it are left out."""
+    base = dict(curves[0].points)
+    found = []
+    for curve in curves[1:]:
+        points = tuple(
+            (step, abs(value - base[step]))
+            for step, value in curve.points
+            if step in base and math.isfinite(value - base[step])
+        )
+        if any(distance > _DISTANCE_FLOOR for _, distance in points):
+            found.append(Curve(curve.run, points))
+    return tuple(found)

@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the verification found that a record was a run of."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from seed_init.proof.comparing.difference import Difference
+from seed_init.proof.comparing.values import counted, shown
+from seed_init.proof.reporting.model import DifferenceView, Strip, StripStep, Verdict
+from seed_init.proof.reporting.view.rows import Series
+from seed_init.proof.verifying.verdict import (
+    DIFFERENT,
+    IDENTICAL,
+    Failure,
+    Verification,
+    VerifiedRun,
+)
+
+_PLACE = (
+    *("level", "step", "rank", "optimizer", "batch", "generator", "tensor", "module"),
+    *("operator", "node"),
+)
+"""What is told of a difference, coarse to fine."""
+
+
+def verdict(own: Verification) -> Verdict:
+    """The verdict of a verification."""
+    compared = [
+        (name.replace("_", " "), shown(value))
+        for name, value in own.compared.items()
+        if value or value == 0
+    ]
+    failures = [_failure(each) for each in own.failures]
+    return Verdict(
+        own.verdict,
+        _sentence(own),
+        tuple(compared),
+        (*failures, *own.not_compared),
+        tuple(_arm(run) for run in own.runs),
+    )
+
+
+def _sentence(own: Verification) -> str:
+    runs = f"{counted(len(own.runs), 'run')} of the command"
+    if own.verdict == IDENTICAL:
+        sentence = f"{runs} did the same, bit for bit."
+    elif own.difference is not None:
+        sentence = f"{runs}: {own.difference.first_observed}."
+    else:
+        sentence = f"{own.reason or 'The command failed'}."
+    broke = f" What broke equality: {own.broke_equality}." if own.broke_equality else ""
+    return sentence + broke
+
+
+def _failure(failure: Failure) -> str:
+    where = (*failure.runs, *(f"rank {rank}" for rank in failure.ranks))
+    return f"failed: {failure.what}, in {', '.join(where)}"
+
+
+def _arm(run: VerifiedRun) -> tuple[str, str, str]:
+    changed = [*run.changed, *([] if run.observed else ["not observed in its steps"])]
+    took = "" if run.seconds is None else f", {run.seconds:.1f} s"
+    return run.name, ", ".join(changed) or "nothing", f"status {run.status}{took}"
+
+
+def strips(own: Verification | None, series: Sequence[Series]) -> Iterator[Strip]:
+    """The steps of a record that is shown alone, and what the verification says of them.
+
+    Args:
+        own: None where there was none.
+        series: the record's steps.
+    """
+    for one in series:
+        steps = [_step(own, call, one) for call in one.calls(0)]
+        first = next((i for i, step in enumerate(steps) if step.state == "differs"), None)
+        yield Strip(one.label, tuple(steps), first)
+
+
+def _step(own: Verification | None, call: int, series: Series) -> StripStep:
+    if own is not None and own.verdict == IDENTICAL:
+        return StripStep(call, "same")
+    found = own.difference if own is not None and own.verdict == DIFFERENT else None
+    if found is not None and found.step is not None:
+        if call < found.step:
+            return StripStep(call, "same")
+        if call == found.step and _is_at(found, series):
+            return StripStep(call, "differs", found.level)
+    return StripStep(call, "unknown")
+
+
+def _is_at(difference: Difference, series: Series) -> bool:
+    mine = difference.rank in (None, series.row.rank)
+    return mine and difference.optimizer in (None, series.optimizer)
+
+
+def differences(own: Verification | None) -> list[DifferenceView]:
+    """The first difference that the verification found: at most one."""
+    found = own.difference if own is not None else None
+    if found is None:
+        return []
+    known: dict[str, Any] = {name: getattr(found, name) for name in _PLACE}
+    values = zip(found.runs, found.values or ())
+    return [
+        DifferenceView(
+            found.first_observed,
+            tuple((name, shown(value)) for name, value in known.items() if value is not None),
+            tuple(found.trail),
+            _source(found),
+            tuple((run, shown(value)) for run, value in values),
+            tuple((each["cause"], each["remedy"]) for each in found.remedies),
+        )
+    ]
+
+
+def _source(difference: Difference) -> tuple[str, str] | None:
+    source = difference.source
+    if source is None:
+        return None
+    inside = f", in {source.function}" if source.function else ""
+    return f"{source.file}:{source.line}{inside}", source.text.strip()

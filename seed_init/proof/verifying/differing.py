@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where two runs of a verification differ: in their steps, exit status, output or files."""
+
+from pathlib import Path
+
+from seed_init.proof.comparing import output_lines, steps, written_files
+from seed_init.proof.comparing.difference import Difference
+from seed_init.proof.redaction.secret_texts import without_secrets
+from seed_init.proof.trace.journal import Process
+from seed_init.proof.verifying.coverage import failures_of
+from seed_init.proof.verifying.runs import Outcome, Runs
+
+
+def first_difference(runs: Runs, first: Outcome, second: Outcome) -> Difference | None:
+    """What was first observed to differ between two runs; None where they are the same.
+
+    Args:
+        runs: of the verification.
+        first: one of them.
+        second: another one.
+    """
+    found = (
+        _in_traces(first, second)
+        or _in_output(runs, first, second)
+        or _in_files(runs.kept_files, first, second)
+    )
+    if found is not None:
+        found.runs = [first.name, second.name]
+    return found
+
+
+def _in_traces(first: Outcome, second: Outcome) -> Difference | None:
+    both = first.run.condition.observed and second.run.condition.observed
+    found = steps.first_difference(first.processes, second.processes, steps=both)
+    if found is not None and found.level == "trace" and failures_of([first, second]):
+        found = None  # a step that is missing in a trace may only not have been seen
+    statuses = [first.run.status, second.run.status]
+    if (found is None or found.step is None) and statuses[0] != statuses[1]:
+        text = f"the exit status is {statuses[0]} and {statuses[1]}"
+        return Difference("status", text, values=statuses)
+    return found
+
+
+def _in_output(runs: Runs, first: Outcome, second: Outcome) -> Difference | None:
+    found = output_lines.compare(
+        first.run.stdout_file,
+        second.run.stdout_file,
+        runs.request.ignore_output,
+        unordered=_has_ranks(first.processes),
+    )
+    if found.first is None:
+        return None
+    values = [line and without_secrets(line.text) for line in found.first]
+    told = without_secrets(found.told((first.name, second.name)))
+    return Difference("output", told, values=values)
+
+
+def _has_ranks(processes: list[Process]) -> bool:
+    return len({process.rank for process in processes} - {None}) > 1
+
+
+def _in_files(kept: Path, first: Outcome, second: Outcome) -> Difference | None:
+    found = written_files.first_difference(first.files, second.files, kept)
+    if found is None:
+        return None
+    return Difference(
+        "file",
+        found.told((first.name, second.name)),
+        tensor=found.entry or None,
+        values=list(found.values),
+    )

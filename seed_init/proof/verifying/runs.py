@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The runs of one verification: makes them, and keeps what each of them left."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from seed_init.proof.comparing import written_files
+from seed_init.proof.running import commands, conditions, requests, runner
+from seed_init.proof.running.conditions import Condition
+from seed_init.proof.trace import journal, record_parts, records
+from seed_init.proof.trace.journal import Process
+from seed_init.proof.verifying.verdict import VerifiedRun
+
+Progress = Callable[[str], None]
+"""Told what is being done, a few times a second."""
+
+
+@dataclass(frozen=True)
+class Request(requests.Request):
+    """What is to be proven.
+
+    Attributes:
+        runs: how many observed runs are compared, at least 2.
+        perturb: change what must not matter in the runs after the first.
+        ignore_output: regular expressions of lines of standard output that are not compared.
+        files: patterns of files that the command writes and that are compared.
+        locate: rerun the step at which the runs part.
+        records: a directory that gets the record of each run, with the verdict in it; it is made.
+    """
+
+    runs: int = 2
+    perturb: bool = True
+    ignore_output: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
+    locate: bool = True
+    records: Path | None = None
+
+
+@dataclass
+class Outcome:
+    """One run, and what it left behind.
+
+    Attributes:
+        name: "run 1", "run 2", ...
+        run: how it was run, and how it ended.
+        processes: its trace.
+        files: the digests of the files that are compared.
+        ended: when, in seconds since the epoch.
+        closer: whether it was a closer look at one step.
+    """
+
+    name: str
+    run: runner.Run
+    processes: list[Process]
+    files: written_files.Digests
+    ended: float
+    closer: bool
+
+    def told(self) -> VerifiedRun:
+        """What the result of the verification has of it."""
+        condition = self.run.condition
+        return VerifiedRun(
+            self.name,
+            condition.name,
+            condition.changed,
+            condition.observed,
+            self.run.status,
+            self.run.seconds,
+        )
+
+
+class Runs:
+    """Makes the runs of one verification.
+
+    Attributes:
+        request: what is to be proven.
+        environment: of the runs.
+        directory: for their traces and outputs.
+        made: every run so far, in order.
+    """
+
+    def __init__(self, request: Request, progress: Progress | None, directory: Path) -> None:
+        self.request = request
+        self.directory = directory
+        self.environment = record_parts.environment_of_runs("verify", request.environment)
+        self.made: list[Outcome] = []
+        self._progress = progress
+        self._cwd = request.cwd or Path.cwd()
+        self._snapshots: list[tuple[written_files.Snapshot, written_files.Snapshot]] = []
+        self._planned = request.runs + 1
+
+    @property
+    def kept_files(self) -> Path:
+        """The directory with copies of text files that the runs have written."""
+        return self.directory / "files"
+
+    def run(
+        self, condition: Condition, plan: dict[str, Any] | None = None, why: str = ""
+    ) -> Outcome:
+        """Run the command once more.
+
+        Args:
+            condition: how.
+            plan: what is observed; what the other runs observe if None.
+            why: what it is for, for the user; what the condition changes if empty.
+
+        Raises:
+            commands.CannotStart: there is no such command.
+            journal.Unreadable: its trace is damaged.
+            OSError: there is no place for its trace.
+        """
+        number = len(self.made) + 1
+        before = written_files.snapshot(self._cwd)
+        run = runner.run(
+            self.request.command,
+            condition,
+            self.directory / f"run-{number}",
+            plan=plan or (records.PLAN if self.request.records else journal.DEFAULT_PLAN),
+            stdin=self.request.stdin,
+            environment=self.environment,
+            cwd=self._cwd,
+            timeout=self.request.timeout,
+            progress=self._teller(number, condition, why),
+        )
+        ended = time.time()
+        self._snapshots.append((before, written_files.snapshot(self._cwd)))
+        files = written_files.digest_files(
+            self.request.files,
+            self._cwd,
+            python=commands.interpreter_of(self.request.command, self.environment, self._cwd),
+            keep=self.kept_files,
+        )
+        made = Outcome(f"run {number}", run, run.processes(), files, ended, plan is not None)
+        self.made.append(made)
+        return made
+
+    def _teller(
+        self, number: int, condition: Condition, why: str
+    ) -> "Callable[[float, Path], None] | None":
+        if self._progress is None:
+            return None
+        progress = self._progress
+        self._planned = max(self._planned, number)
+        task = (
+            why or f"{conditions.words(condition)} changed"
+            if condition.changed
+            else why or condition.name
+        )
+        doing = f"run {number} of {self._planned} ({task})"
+
+        def tell(seconds: float, trace: Path) -> None:
+            step = journal.latest_step(trace)
+            at = f", step {step}" if step is not None else ""
+            progress(f"{doing}{at}, {seconds:.0f} s")
+
+        return tell
+
+    def inherited(self, outcome: Outcome) -> list[str]:
+        """Files that a run may have read, and that the runs before it have written: a line."""
+        number = self.made.index(outcome)
+        before, after = zip(*self._snapshots[: number + 1])
+        found = written_files.inherited(before, after)
+        if not found:
+            return []
+        name, writer = next(iter(found.items()))
+        more = f" and {len(found) - 1} other file(s)" if len(found) > 1 else ""
+        return [
+            f"{outcome.name} found {name}{more}, written by run {writer + 1}: if it was read (a "
+            "checkpoint to resume from), remove it before each run"
+        ]

@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The result of a verification: what a record keeps of it, and what is read back from there."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from seed_init.proof.comparing.difference import Difference
+from seed_init.proof.redaction import redaction
+
+FORMAT = 1
+
+IDENTICAL, DIFFERENT, FAILED, UNPROVEN = "identical", "different", "failed", "unproven"
+
+
+@dataclass(frozen=True)
+class VerifiedRun:
+    """One of the runs of a verification.
+
+    Attributes:
+        name: "run 1", "run 2", ...
+        arm: how it was run, in a few words.
+        changed: what was changed in it that must not matter.
+        observed: whether its training hooks were there.
+        status: its exit status; None where that is not known.
+        seconds: how long it took; None where that is not known.
+    """
+
+    name: str
+    arm: str = ""
+    changed: tuple[str, ...] = ()
+    observed: bool = True
+    status: int | None = None
+    seconds: float | None = None
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> "VerifiedRun":
+        """The run that `to_json` has written, or the record of an older version."""
+        return cls(**{**_known(cls, content), "changed": tuple(content.get("changed", ()))})
+
+    def to_json(self) -> dict[str, Any]:
+        """As JSON has it."""
+        seconds = None if self.seconds is None else round(self.seconds, 3)
+        return {**asdict(self), "changed": list(self.changed), "seconds": seconds}
+
+
+@dataclass
+class Failure:
+    """Something of ours that failed, so that what it should have seen was not seen.
+
+    Attributes:
+        what: what failed, with the error and where it arose.
+        runs: the names of the runs in which it did.
+        ranks: the ranks in which it did; empty where there are none.
+    """
+
+    what: str
+    runs: list[str] = field(default_factory=list)
+    ranks: list[int] = field(default_factory=list)
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> "Failure":
+        """The failure that `to_json` has written, or the record of an older version."""
+        return cls(**_known(cls, content))
+
+    def __str__(self) -> str:
+        ranks = f", rank {', '.join(map(str, self.ranks))}" if self.ranks else ""
+        return f"{self.what}, in {', '.join(self.runs)}{ranks}"
+
+
+@dataclass
+class Verification:
+    """The result.
+
+    Attributes:
+        verdict: "identical", "different", "failed" (the command itself failed) or "unproven"
+            (nothing that was seen differs, but an instrument failed, or nothing was seen).
+        command: its words.
+        seed: SEED as it was given; None where it was not.
+        runs: every run, in order.
+        compared: what was compared, as counts and names.
+        not_compared: what could not be, one line each.
+        broke_equality: the perturbation without which the runs are equal; None otherwise.
+        difference: where they part; None where they do not.
+        reason: why the command failed, or nothing is proven; None otherwise.
+        failures: what failed of what should have looked, and where.
+        lost: why a record that was asked for is not there; None where all are.
+    """
+
+    verdict: str
+    command: tuple[str, ...] = ()
+    seed: str | None = None
+    runs: list[VerifiedRun] = field(default_factory=list)
+    compared: dict[str, Any] = field(default_factory=dict)
+    not_compared: list[str] = field(default_factory=list)
+    broke_equality: str | None = None
+    difference: Difference | None = None
+    reason: str | None = None
+    failures: list[Failure] = field(default_factory=list)
+    lost: str | None = None
+
+    @property
+    def identical(self) -> bool:
+        return self.verdict == IDENTICAL
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> "Verification":
+        """The result that a record has.
+
+        Args:
+            content: the section `verdict` of a record that `records.read` has checked; what an
+                older version did not write is as if nothing was known of it.
+        """
+        difference = content.get("difference")
+        return cls(
+            **{
+                **_known(cls, content),
+                "command": tuple(content.get("command", ())),
+                "runs": [VerifiedRun.from_json(each) for each in content.get("runs", ())],
+                "difference": None if difference is None else Difference.from_json(difference),
+                "failures": [Failure.from_json(each) for each in content.get("failures", ())],
+            }
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """What `seed-init verify --json` prints: without secrets of the command and its output."""
+        found = {
+            "format": FORMAT,
+            "verdict": self.verdict,
+            "command": list(self.command),
+            "seed": self.seed,
+            "runs": [run.to_json() for run in self.runs],
+            "compared": self.compared,
+            "not_compared": self.not_compared,
+            "broke_equality": self.broke_equality,
+            "difference": self.difference.to_json() if self.difference else None,
+            "reason": self.reason,
+            "failures": [asdict(each) for each in self.failures],
+            "lost": self.lost,
+        }
+        shown: dict[str, Any] = redaction.deep(found, names=False)
+        return shown
+
+
+def _known(cls: Any, content: Mapping[str, Any]) -> dict[str, Any]:
+    """What a class has a field for. A later version may have written more."""
+    return {name: content[name] for name in cls.__dataclass_fields__ if name in content}

@@ -1,1 +1,0 @@
-"""Programs that part in known ways, or do not, and the test that `verify` says so."""

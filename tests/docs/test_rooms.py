@@ -1,0 +1,42 @@
+"""The design page names every room of the package, every part of the hook, and no lost file."""
+
+import re
+
+from .pages import REPOSITORY, page
+
+DESIGN = page("docs/why/design.md")
+PACKAGE = REPOSITORY / "seed_init"
+
+
+def named(pattern: str) -> set[str]:
+    return set(re.findall(pattern, DESIGN.section("Rooms")))
+
+
+def test_every_room_of_the_package_is_named_and_no_other() -> None:
+    folders = (folder for parent in (PACKAGE, PACKAGE / "proof") for folder in parent.iterdir())
+    rooms = {
+        str(folder.relative_to(REPOSITORY))
+        for folder in folders
+        if (folder / "__init__.py").exists() and folder.name != "proof"
+    }
+    assert named(r"\| `(seed_init/[\w/]+)/`") == rooms
+
+
+def test_every_part_of_the_hook_is_named_and_no_other() -> None:
+    (table,) = (
+        table
+        for table in DESIGN.tables()
+        if table.rows[0] == ("when", "modules of `seed_init/hook/`")
+    )
+    shown = [name for row in table.body for name in re.findall(r"`(\w+)`", row[1])]
+    files = {file.stem for file in (PACKAGE / "hook").glob("*.py")} - {"__init__"}
+    assert sorted(shown) == sorted(files)
+
+
+def test_every_file_that_the_page_names_by_its_path_exists() -> None:
+    paths = named(r"`((?:\w+/)+\w+\.py)`")
+    assert len(paths) > 5
+    gone = [
+        path for path in paths if not ((PACKAGE / path).exists() or (REPOSITORY / path).exists())
+    ]
+    assert gone == []

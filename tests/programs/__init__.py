@@ -1,1 +1,0 @@
-"""Programs as people write them, without a line about seeds, and the test that they repeat."""
