@@ -3,8 +3,8 @@
 
     python probe.py
 
-A driver can hang, and a library can crash: that must not take the process that asks with it. Each
-line of JSON is printed as soon as it is known, so that the last one says how far the program came.
+A driver can hang, and a library can crash, and neither may end the process that asks. Each line of
+JSON is printed at once, so that the last line says how far the program came.
 """
 
 import contextlib
@@ -17,7 +17,7 @@ from typing import Any
 
 
 def main() -> None:
-    """Print what there is: the driver, torch, its devices, and what each product came to."""
+    """Print the driver, torch, its devices, and the result of a product on each device."""
     here = str(Path(__file__).parent)
     # The modules beside this file are no modules of the user's torch.
     sys.path[:] = [path for path in sys.path if path != here]
