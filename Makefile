@@ -11,7 +11,7 @@ include versions.env
 export SEED DETERMINISM JUPYTER_PORT
 
 PYTHON_FILES := conftest.py seed_init image harness tests benchmarks examples entrypoint/seed-init-healthcheck \
-	entrypoint/ssh_keys.py
+	entrypoint/ssh_keys.py tools/*.py
 SHELL_FILES := tools/*.sh tests/standin/*.sh entrypoint/seed-init-entrypoint \
 	entrypoint/seed-init-notebook entrypoint/seed-init-ssh image/seed-init image/login.sh image/root.sh \
 	examples/team/*.sh .ci/run

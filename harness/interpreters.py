@@ -15,6 +15,12 @@ REPOSITORY = Path(__file__).parent.parent
 before_packages: list[Path] = []
 """Directories that private interpreters see before the packages (`harness.lanes`)."""
 
+JUPYTER = {
+    "jupyter": "from jupyter_core.command import main; main()",
+    "jupyter-execute": "from nbclient.cli import main; main()",
+}
+"""The commands that a notebook is executed with, as programs of the Python under test."""
+
 LEFT_OUT = shutil.ignore_patterns(
     *("test", "lib2to3", "idlelib", "tkinter", "turtledemo", "site-packages", "dist-packages"),
     # Debian's Python has a sitecustomize, and this one may have our hook.
@@ -103,6 +109,16 @@ def environment(executable: Path, **variables: str) -> dict[str, str]:
 def stdlib_of(python: Path) -> Path:
     """The stdlib directory of a private prefix."""
     return python.parent.parent / "lib" / f"python{sys.version_info[0]}.{sys.version_info[1]}"
+
+
+def with_jupyter(python: Path, directory: Path) -> Path:
+    """Make a directory with the commands of Jupyter, for PATH; `python` runs them."""
+    directory.mkdir()
+    for name, code in JUPYTER.items():
+        program = directory / name
+        program.write_text(f"#!{python}\n{code}\n")
+        program.chmod(0o755)
+    return directory
 
 
 def _run(executable: Path, *arguments: str, base: Path | None = None) -> None:

@@ -50,14 +50,19 @@ NOT_FAST = (*DEAR, "gpu")
 """The markers of what the lane `fast` leaves out."""
 
 PERIODS = {
-    "tests/hook": 3,
-    "tests/image": 2,
-    "tests/nullcuda": 2,
-    "tests/proof": 3,
+    "benchmarks/tests/cost": 4,
+    "benchmarks/tests/micro": 4,
+    "tests/gpu": 4,
+    "tests/hook": 4,
+    "tests/image": 3,
+    "tests/local": 2,
+    "tests/nullcuda": 3,
+    "tests/packaging": 2,
+    "tests/proof": 4,
 }
 """Of how many commits one runs a dear test of a folder; every commit for those not here."""
 
-CASES = 4
+CASES = 3
 """Of how many commits one runs a case of a dear test that has several."""
 
 MARKERS = (
@@ -220,12 +225,16 @@ def cases_of(items: list[pytest.Item], number: int) -> list[Catalogue]:
 
 
 def by_test(items: Iterable[pytest.Item]) -> dict[str, dict[str, list[pytest.Item]]]:
-    """File -> name of a test -> its cases, of those not marked `rotating`."""
+    """File -> name of a test -> its cases, of those not marked `rotating`.
+
+    What is in one group, because it shares what is expensive, counts as one test.
+    """
     found: dict[str, dict[str, list[pytest.Item]]] = {}
     for item in items:
         if not item.get_closest_marker("rotating"):
-            tests = found.setdefault(file_of(item), {})
-            tests.setdefault(item.nodeid.partition("[")[0], []).append(item)
+            group = item.get_closest_marker("xdist_group")
+            name = group.args[0] if group else item.nodeid.partition("[")[0]
+            found.setdefault(file_of(item), {}).setdefault(name, []).append(item)
     return found
 
 

@@ -26,15 +26,20 @@ def draw(result: Result) -> str:
     Returns:
         An SVG document.
     """
-    arms = [name for name in result["arms"] if name != BASE]
+    arms = [
+        name
+        for name, arm in result["arms"].items()
+        if name != BASE and arm["group"] in ("levels", "peers")
+    ]
     lines = [_mean(result, name) for name in arms]
     for model in result["models"]:
         lines += [_of_model(result, model, level) for level in LEVELS if level in arms]
     models = f"{len(result['models'])} model{'s' * (len(result['models']) != 1)}"
+    noise = table.noise(result)
+    known = f"; noise of the measurement: {noise}" if noise != table.NOTHING else ""
     return drawing.chart(
         f"What determinism costs: {table.chip(result)}",
-        f"{table.build(result)}; {models}, {table.rounds(result)};"
-        f" noise of the measurement: {table.noise(result)}",
+        f"{table.build(result)}; {models}, {table.rounds(result)}{known}",
         NOTE,
         lines,
     )
@@ -42,7 +47,9 @@ def draw(result: Result) -> str:
 
 def _mean(result: Result, arm: str) -> Line:
     """The geometric mean over the models, and the cheapest and the dearest of them."""
-    name = table.title(result, arm).replace("`", "")
+    of = result["arms"][arm]
+    ours = "seed_init " if of["environment"].get("SEED", "off") != "off" else ""
+    name = f"{ours}{of['title']}".replace("`", "")
     costs = table.costs(result, arm)
     if not costs:
         reason = result["arms"][arm]["not_run"] or "no model came through"

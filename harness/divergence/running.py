@@ -19,12 +19,6 @@ ENVIRONMENT = {
     "GLOO_SOCKET_IFNAME": "lo",
 }
 
-JUPYTER = {
-    "jupyter": "from jupyter_core.command import main; main()",
-    "jupyter-execute": "from nbclient.cli import main; main()",
-}
-"""The commands that a notebook is executed with, as programs of the Python under test."""
-
 
 class Failed(Exception):
     """`verify` gave no result; the text is the end of its stderr."""
@@ -82,14 +76,5 @@ def environment(case: Case, python: Path, place: Path) -> dict[str, str]:
     if "TMPDIR" in os.environ:
         made["TMPDIR"] = os.environ["TMPDIR"]
     if case.how == "notebook":
-        made["PATH"] = f"{_with_jupyter(python, place / 'bin')}:{made['PATH']}"
+        made["PATH"] = f"{interpreters.with_jupyter(python, place / 'bin')}:{made['PATH']}"
     return made | case.environment
-
-
-def _with_jupyter(python: Path, directory: Path) -> Path:
-    directory.mkdir()
-    for name, code in JUPYTER.items():
-        program = directory / name
-        program.write_text(f"#!{python}\n{code}\n")
-        program.chmod(0o755)
-    return directory

@@ -1,7 +1,7 @@
 """`seed-init verify` catches what differs, says where, and raises no false alarm.
 
 Each case starts torch three to ten times. With the operator and the rank that
-tests/proof/test_verify.py has at each commit, every level of location has been in twelve of them.
+tests/proof/test_verify.py has at each commit, every level of location has been in sixteen of them.
 """
 
 from pathlib import Path
@@ -21,7 +21,7 @@ def name_of(case: Case) -> str:
     return case.name
 
 
-@pytest.mark.rotating(every=12)
+@pytest.mark.rotating(every=16)
 @pytest.mark.parametrize("case", CAUGHT, ids=name_of)
 def test_catches_and_locates(case: Case, python: Path) -> None:
     verdict = verify(case, python)
@@ -29,7 +29,7 @@ def test_catches_and_locates(case: Case, python: Path) -> None:
     assert mistakes(case, verdict) == [], verdict["difference"]
 
 
-@pytest.mark.rotating(every=12)
+@pytest.mark.rotating(every=16)
 @pytest.mark.parametrize("case", CLEAN, ids=name_of)
 def test_raises_no_false_alarm(case: Case, python: Path) -> None:
     verdict = verify(case, python)

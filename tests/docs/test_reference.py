@@ -179,6 +179,17 @@ def test_the_kinds_of_findings_are_those_of_the_audit() -> None:
     assert len(kinds) > 5
 
 
+# --- Libraries ------------------------------------------------------------------------------
+
+
+def test_the_methods_of_a_library_are_documented() -> None:
+    from seed_init.libraries import Library
+
+    shown = column(page("docs/reference/libraries.md"), "Adding a library", "method")
+    named = {code.partition("(")[0] for code in codes(shown)}
+    assert named == {name for name in vars(Library) if not name.startswith("_")}
+
+
 # --- Python ---------------------------------------------------------------------------------
 
 

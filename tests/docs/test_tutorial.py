@@ -98,6 +98,7 @@ def environment() -> dict[str, str]:
 
 
 @pytest.mark.torch
+@pytest.mark.rotating(every=4)  # eight processes import torch, and pip builds the package
 def test_every_command_of_the_tutorial_prints_what_is_shown(tmp_path: Path) -> None:
     blocks = page(TUTORIAL).code()
     done = subprocess.run(

@@ -173,8 +173,8 @@ if __name__ == "__main__":
 WORKER = """
 import json, sys, types
 import random
-hook = sys.modules.get("seed_init.hook.children")
-print(json.dumps([random.random(), hook is not None and hook.is_main()]))
+hook = sys.modules.get("seed_init.hook")
+print(json.dumps([random.random(), hook is not None and hook.state.is_main()]))
 """
 
 
@@ -563,12 +563,12 @@ print(os.waitstatus_to_exitcode(os.wait()[1]), lock.locked())
 def test_a_lock_lost_in_one_fork_is_not_waited_for_in_the_next(python: Path) -> None:
     code = """
 import os, torch
-import seed_init.libraries.torch as library
-library.hold = lambda: True
+from seed_init.libraries.torch import library
+library.lock_generators = lambda: True
 library.is_locked = lambda: True
 import threading; threading.Thread(target=threading.Event().wait, daemon=True).start()
 if os.fork() == 0:
-    library.hold = lambda: os._exit(9)
+    library.lock_generators = lambda: os._exit(9)
     threading.Thread(target=threading.Event().wait, daemon=True).start()
     child = os.fork()
     if child == 0:

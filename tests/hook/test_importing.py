@@ -593,7 +593,7 @@ FAIL = """
     import seed_init.libraries.{file}
     def fail(value):
         raise {error}
-    seed_init.libraries.{file}.seed = fail
+    seed_init.libraries.{file}.library.seed = fail
     try:
         import {module}
     except BaseException:
@@ -618,7 +618,7 @@ def test_a_failure_to_seed_a_worker_ends_the_worker(python: Path, packages: Path
         import os, random, seed_init.libraries.stdlib as stdlib
         def fail(value):
             raise RuntimeError("boom")
-        stdlib.seed = fail
+        stdlib.library.seed_in_fork = fail
         child = os.fork()
         if child == 0:
             os.write(1, b"user code ran")
@@ -629,7 +629,7 @@ def test_a_failure_to_seed_a_worker_ends_the_worker(python: Path, packages: Path
     assert (done.stdout, len(done.stderr.splitlines())) == ("78\n", 1)
 
 
-@pytest.mark.parametrize("part", ["importing", "seeding", "children"])
+@pytest.mark.parametrize("part", ["importing", "seeding", "settings", "children"])
 def test_a_part_of_the_hook_that_is_gone_ends_the_process(
     python: Path, packages: Path, part: str
 ) -> None:
@@ -637,9 +637,10 @@ def test_a_part_of_the_hook_that_is_gone_ends_the_process(
     code = f"""
         sys.modules["seed_init.hook.{part}"] = None
         try:
-            import random
+            import os, random
         except ImportError:
             pass
+        os.fork()
         print("user code ran")
     """
     done = run_armed(python, packages, code)

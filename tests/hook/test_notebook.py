@@ -13,6 +13,7 @@ import pytest
 
 from harness.interpreters import link_copy
 from harness.processes import output, run
+from harness.waiting import until
 
 from .kernels import Kernel, configure_ipython, kernel
 from .support import program
@@ -523,17 +524,17 @@ class TestSeeded:
         one = start(SEVEN)
         first = one.printed(DRAW)
         ran = one.run("""import time
-from seed_init.hook import seeding
-begin = seeding.begin_within
+from seed_init.hook import rounds, state
+start_over = rounds.start_over
 def interrupted(*arguments):
-    seeding.begin_within = begin
-    begin(*arguments)
+    rounds.start_over = start_over
+    start_over(*arguments)
     raise KeyboardInterrupt
-seeding.begin_within = interrupted
+rounds.start_over = interrupted
 %seeded 9
 time.sleep(30)""")
         assert ran.error is not None and ran.error[0] == "KeyboardInterrupt"
-        assert one.printed("print(seeding.rounds[1:])") == "[]"
+        assert one.printed("print(state.rounds[1:])") == "[]"
         assert [first, one.printed(DRAW)] == recipe(bare, 7, 2)
 
     def test_a_cancelled_one_ends_as_well(self, start: Start, bare: Path) -> None:
@@ -650,10 +651,7 @@ def test_a_failure_to_seed_ends_the_kernel(start: Start, tmp_path: Path) -> None
     one = start(CELLS)
     one.printed("import seed_init.libraries.stdlib as library\nlibrary._seed = None")
     one.client.execute("print('user code ran')")
-    deadline = time.monotonic() + 30
-    while one.manager.is_alive() and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert not one.manager.is_alive()
+    until("the end of the kernel", lambda: not one.manager.is_alive())
     assert one.manager.provisioner.process.returncode == 78
     assert "seed_init: seeding failed with TypeError" in (tmp_path / "home-0/log").read_text()
 

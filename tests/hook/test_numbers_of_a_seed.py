@@ -23,6 +23,8 @@ def name_of(case: dict[str, Any]) -> str:
     return "-".join([case["part"], *(f"{name}={text}" for name, text in case["env"].items())])
 
 
+@pytest.mark.rotating(every=1)
+@pytest.mark.torch
 @pytest.mark.parametrize("case", TABLE, ids=name_of)
 def test_a_seed_gives_the_numbers_that_it_has_always_given(
     case: dict[str, Any], python: Path, tmp_path: Path

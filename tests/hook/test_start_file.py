@@ -16,6 +16,8 @@ from harness.processes import REPOSITORY, Completed, output, run
 
 from .support import program, site_packages_of
 
+pytestmark = pytest.mark.slow
+
 PACKAGE = REPOSITORY / "seed_init"
 LATER_SITE = program("later_site")
 SEEDED_7 = "0.32383276483316237"

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from harness.processes import answer, output, run
-from seed_init.hook import refusals, switches
+from seed_init.hook import strictness, switches
 
 from .support import program
 
@@ -35,8 +35,8 @@ def exported(python: Path, release: str, **env: str) -> dict[str, str]:
     """What a process with a release of torch exports; without importing torch."""
     code = (
         "import json, os\n"
-        "from seed_init.hook import settings, switches\n"
-        f"switches.export(settings.current(), {release!r})\n"
+        "from seed_init.hook import state, switches\n"
+        f"switches.export(state.settings, {release!r})\n"
         "print(json.dumps({n: os.environ[n] for n in switches.NAMES if n in os.environ}))"
     )
     found: dict[str, str] = answer(python, "-c", code, env={**QUIET, **env})
@@ -141,13 +141,13 @@ def test_status_shows_the_users_nccl_algo_in_place_of_nvls(python: Path) -> None
 
 
 def test_what_is_refused_before_torch_is_the_table(python: Path) -> None:
-    """refusals has the names once more, so that strict processes need not load the table."""
+    """strictness has the names once more, so that strict processes need not load the table."""
     of_every_release = {
         switch.name
         for switch in switches.TABLE
         if (switch.since, switch.until) == (switches.FIRST, switches.LAST)
     }
-    assert {name.decode() for name in refusals.SWITCHES} == {*of_every_release, "NCCL_ALGO"}
+    assert {name.decode() for name in strictness.SWITCHES} == {*of_every_release, "NCCL_ALGO"}
     assert set(CONTRADICTIONS) == {*of_every_release, "NCCL_ALGO"}
 
 

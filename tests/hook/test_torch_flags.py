@@ -161,12 +161,12 @@ def test_a_failure_to_seed_torch_ends_the_process(python: Path) -> None:
     code = """
 import sys
 from seed_init.hook import seeding
-library = seeding._library
+load = seeding.load
 def fail(name):
     if name == "torch":
         raise RuntimeError("boom")
-    return library(name)
-seeding._library = fail
+    return load(name)
+seeding.load = fail
 try:
     import torch
 except BaseException:

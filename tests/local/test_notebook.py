@@ -6,9 +6,7 @@ import os
 import re
 import shutil
 import signal
-import socket
 import tempfile
-import time
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -19,14 +17,9 @@ from jupyter_server.auth import passwd
 from tornado.httpclient import HTTPRequest
 from tornado.websocket import websocket_connect
 
+from harness.waiting import free_port, until
+
 from .conftest import Checkout
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @pytest.mark.parametrize(
@@ -100,9 +93,7 @@ class Server:
             if "127.0.0.1" in line:
                 break
         # The link is printed before the port is open.
-        deadline = time.monotonic() + 60
-        while not listeners(self.port) and time.monotonic() < deadline:
-            time.sleep(0.1)
+        until("an open port", lambda: listeners(self.port))
 
     def ask(self, path: str, data: Any = None, token: str = "secret") -> Any:
         """What the server answers, as data; `data` makes it a POST."""

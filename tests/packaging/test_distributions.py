@@ -19,6 +19,8 @@ import pytest
 
 import seed_init
 
+pytestmark = pytest.mark.slow
+
 REPOSITORY = Path(__file__).parents[2]
 PACKAGE = REPOSITORY / "seed_init"
 BUILT = os.environ.get("SEED_INIT_DIST")
@@ -83,6 +85,7 @@ def wheel(built: Path) -> Path:
     return file
 
 
+@pytest.mark.slow
 def test_the_wheel_has_every_file_of_the_package_and_nothing_else(wheel: Path) -> None:
     assert wheel.name == f"seed_init-{seed_init.__version__}-py3-none-any.whl"
     with zipfile.ZipFile(wheel) as archive:
@@ -93,6 +96,7 @@ def test_the_wheel_has_every_file_of_the_package_and_nothing_else(wheel: Path) -
     assert names == wanted
 
 
+@pytest.mark.slow
 def test_the_sdist_has_what_a_build_needs(built: Path) -> None:
     (file,) = built.glob("*.tar.gz")
     with tarfile.open(file) as archive:
@@ -101,6 +105,7 @@ def test_the_sdist_has_what_a_build_needs(built: Path) -> None:
     assert not [name for name in names if name.startswith(("tests/", "benchmarks/"))]
 
 
+@pytest.mark.slow
 def test_the_metadata_say_what_the_project_file_says(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         folder = f"seed_init-{seed_init.__version__}.dist-info"
@@ -169,6 +174,7 @@ def files_below(folder: Path) -> Mapping[str, bytes]:
     }
 
 
+@pytest.mark.slow
 def test_an_installed_wheel_seeds_verifies_reports_and_goes_without_a_trace(
     call: Callable[..., str],
 ) -> None:

@@ -16,7 +16,7 @@ ABLE = [program for program in PROGRAMS if not program.exception]
 EXCEPTIONS = [program for program in PROGRAMS if program.exception]
 
 
-pytestmark = [pytest.mark.torch, pytest.mark.rotating(every=4)]
+pytestmark = [pytest.mark.torch, pytest.mark.rotating(every=6)]
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ def test_repeats_under_one_seed_and_only_there(
 
 
 # Each says of a program, not of the hook, that the test above could fail.
-@pytest.mark.rotating(every=16)
+@pytest.mark.rotating(every=18)
 @pytest.mark.parametrize("program", ABLE, ids=lambda program: program.name)
 def test_does_not_repeat_by_itself(program: Program, answer: Callable[..., Answer]) -> None:
     differs = answer(program, "off").result != answer(program, "7").result

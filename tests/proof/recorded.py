@@ -4,9 +4,7 @@ import json
 import os
 import signal
 import subprocess
-import time
 from base64 import b64decode
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -115,11 +113,3 @@ def killed(process: "subprocess.Popen[str]", number: int, said: str = "trained")
             os.kill(process.pid, signal.SIGKILL)
             process.communicate()
     return process.returncode, errors
-
-
-def until(holds: Callable[[], Any], seconds: float = 30.0) -> Any:
-    """What `holds` returns, as soon as that is true."""
-    end = time.monotonic() + seconds
-    while not (found := holds()) and time.monotonic() < end:
-        time.sleep(0.02)
-    return found

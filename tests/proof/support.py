@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -80,16 +79,6 @@ def with_variable(text: str) -> list[int]:
             if text.encode() in told and int(entry.name) != os.getpid():
                 found.append(int(entry.name))
     return found
-
-
-def wait_until(what: Any, patience: float = 60) -> Any:
-    """What a function returns when that is true at last; fails after `patience` seconds."""
-    until = time.monotonic() + patience
-    while time.monotonic() < until:
-        if got := what():
-            return got
-        time.sleep(0.02)
-    raise AssertionError("it did not come to that")
 
 
 def are_gone(pids: Iterable[int]) -> bool:

@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 
 from harness.processes import output
+from harness.waiting import until
 from seed_init.proof.running import busy_cpus, conditions
 from seed_init.proof.running.conditions import Condition
 
-from .support import are_gone, kill, run, starting, stdout, wait_until, with_variable
+from .support import are_gone, kill, run, starting, stdout, with_variable
 
 SENSITIVE = """
 import json, os, random, sys, tempfile, time
@@ -435,7 +436,8 @@ def test_load_is_there_on_every_cpu_and_gone_when_the_block_ends() -> None:
         assert len(pids) == busy_cpus.cpus()
         assert not are_gone(pids)
         for pid in pids:  # busy: its time on a CPU grows
-            wait_until(lambda pid=pid: int(Path(f"/proc/{pid}/stat").read_text().split()[13]) > 2)
+            stat = Path(f"/proc/{pid}/stat")
+            until("work", lambda stat=stat: int(stat.read_text().split()[13]) > 2)
     assert are_gone(pids)
 
 
@@ -454,7 +456,7 @@ with Load() as load:
         assert len(pids) == busy_cpus.cpus() and not are_gone(pids)
         process.kill()
         process.wait()
-        wait_until(lambda: are_gone(pids))
+        until("their end", lambda: are_gone(pids))
     finally:
         kill(pids)
         process.communicate()

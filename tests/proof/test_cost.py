@@ -136,12 +136,18 @@ def test_a_run_that_is_cut_short_writes_no_checkpoint_and_leaves_no_worker(
 
 @pytest.mark.torch
 def test_the_runs_are_interleaved_and_off_is_there_twice_a_round(indexing: dict[str, Any]) -> None:
-    looks, runs = indexing["order"][:2], indexing["order"][2:]
     once_each = Counter({variables_of(name): 1 for name in ON_CPU})
     a_round = once_each + Counter([variables_of("off")])
-    assert looks == [variables_of("off"), variables_of("warn")]
-    assert len(runs) == 2 * a_round.total()
-    assert Counter(runs[: a_round.total()]) == Counter(runs[a_round.total() :]) == a_round
+    order, of, both = (
+        indexing["order"],
+        a_round.total(),
+        [variables_of("off"), variables_of("warn")],
+    )
+    looks, one, two, profiles = order[:2], order[2:][:of], order[2 + of :][:of], order[2 + 2 * of :]
+    assert looks == both
+    assert Counter(one) == Counter(two) == a_round
+    # On a busy machine `warn` may seem to cost something: then its operators are looked for.
+    assert profiles in ([], both)
 
 
 def variables_of(name: str) -> str:

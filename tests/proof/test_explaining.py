@@ -46,12 +46,14 @@ def test_a_record_has_nothing_to_explain_against_itself(record: Record) -> None:
     assert explain(record, other) == []
 
 
+CHANGE = {"process": 0, "place": None, "steps_before": 0}
+
 CHANGES: dict[str, Callable[[Record], Record]] = {
     "SEED": lambda r: seeded_with(r, "8"),
     "PYTHONHASHSEED": lambda r: changed(r, "python", "hash_seed", to=None),
     "flag CUDNN_BENCHMARK": lambda r: changed(r, "flags", "start", "CUDNN_BENCHMARK", to="1"),
     "flags changed later": lambda r: changed(
-        r, "flags", "changes", to=[{"values": {"CUDNN_BENCHMARK": "1"}}]
+        r, "flags", "changes", to=[{**CHANGE, "values": {"CUDNN_BENCHMARK": "1"}}]
     ),
     "command": lambda r: changed(r, "command", "argv", to=["python", "other.py"]),
     "commit": lambda r: changed(r, "code", "commit", to="0" * 40),

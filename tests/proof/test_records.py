@@ -14,6 +14,7 @@ import pytest
 
 from harness.interpreters import stdlib_of
 from harness.processes import output
+from harness.waiting import until
 from seed_init.proof.redaction import redaction
 from seed_init.proof.trace import data_files, journal, packing, records, validation
 from seed_init.proof.trace.columns import coarsened
@@ -657,7 +658,7 @@ def test_a_process_that_outlives_the_run_does_without_a_record(
     )
     recorded.by_variable(python, tmp_path / "r.json", "-c", code)
     go.write_text("\n")
-    assert recorded.until(done.exists)
+    until("the end of the process", done.exists)
     assert done.read_text() == "1\nfine\n"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["done", "go", "r.json"]
 

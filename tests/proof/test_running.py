@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from harness.processes import REPOSITORY
+from harness.waiting import until
 from seed_init.proof.running import (
     busy_cpus,
     commands,
@@ -25,7 +26,7 @@ from seed_init.proof.running import (
 )
 from seed_init.proof.running.conditions import Condition
 
-from .support import are_gone, kill, run, starting, stdout, wait_until, with_variable
+from .support import are_gone, kill, run, starting, stdout, with_variable
 
 NOTEBOOK = {
     "nbformat": 4,
@@ -252,11 +253,11 @@ runner.run(["sh", "-c", script], conditions.base(), Path("run"), plan={"instrume
     process = starting(source, tmp_path)
     pids: list[int] = []
     try:
-        wait_until((tmp_path / "begun").exists)
+        until("a beginning", (tmp_path / "begun").exists)
         pids = [int(word) for word in (tmp_path / "pids").read_text().split()]
         assert not are_gone(pids)
         process.kill()
-        wait_until(lambda: are_gone(pids))
+        until("their end", lambda: are_gone(pids))
     finally:
         process.kill()
         kill(pids)
@@ -291,7 +292,7 @@ def test_a_signal_ends_the_run_with_all_that_it_started_and_cleans_up(
     pids: list[int] = []
     try:
         for each in range(runs):
-            wait_until((tmp_path / f"begun-{each}").exists)
+            until("a beginning", (tmp_path / f"begun-{each}").exists)
         pids = [int(word) for word in (tmp_path / "pids").read_text().split()]
         pids += with_variable(f"    pass\n\0{process.pid}\0")
         assert len(pids) == runs * (2 + busy_cpus.cpus())
@@ -323,7 +324,7 @@ runner.run([*{words}, "rank.py"], conditions.base(), Path("run"), plan={{"instru
 """
     process = starting(source, tmp_path, start_new_session=True)
     try:
-        wait_until(lambda: all((tmp_path / f"ready-{rank}").exists() for rank in (0, 1)))
+        until("two ranks", lambda: all((tmp_path / f"ready-{rank}").exists() for rank in (0, 1)))
         pids = [int(line.split()[0]) for line in (tmp_path / "pids").read_text().splitlines()]
         assert len(pids) == 2 and not are_gone(pids)
         process.terminate()
@@ -351,13 +352,13 @@ def test_a_directory_that_a_killed_run_left_is_emptied_and_used_again(tmp_path: 
     source = INTERRUPTED.replace('if sys.argv[1] == "thread"', "if False")
     process = starting(source, tmp_path, start_new_session=True)
     try:
-        wait_until((tmp_path / "begun-0").exists)
+        until("a beginning", (tmp_path / "begun-0").exists)
         leader = int((tmp_path / "pids").read_text().split()[1])
         (left,) = tmp_path.glob("seed-init-*")
         (left / "junk").mkdir()
         process.kill()
         process.communicate()
-        wait_until(lambda: are_gone([leader]))
+        until("their end", lambda: are_gone([leader]))
         assert left.exists()
         show = "import tempfile; from seed_init.proof.running import workspace\n"
         show += "with workspace.directory() as own: print(own, list(own.iterdir()))"

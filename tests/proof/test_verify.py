@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from harness.interpreters import with_jupyter
 from harness.processes import environment_of, run
 from harness.sharing import once
 from seed_init.proof import verify
@@ -19,7 +20,7 @@ from seed_init.proof.comparing import output_lines
 from seed_init.proof.running import commands, conditions
 
 from . import recorded
-from .verified import PROGRAMS, by_command, by_function, conditions_of, told, with_jupyter
+from .verified import PROGRAMS, by_command, by_function, conditions_of, told
 
 NOISE = "import os; print(os.urandom(4).hex())"
 """Prints something else each time."""
@@ -67,6 +68,7 @@ def same(python: Path, kept: Path, place: Path) -> dict[str, Any]:
     return once(kept, repeated, str(python), str(place))
 
 
+@pytest.mark.rotating(every=1)
 @pytest.mark.torch
 def test_a_training_that_repeats_is_identical_and_what_was_compared_is_counted(
     same: dict[str, Any], python: Path
@@ -138,6 +140,7 @@ def test_report_takes_the_records(same: dict[str, Any], python: Path, place: Pat
 # A training that does not
 
 
+@pytest.mark.rotating(every=1)
 @pytest.mark.torch
 def test_a_learning_rate_from_the_clock_is_told_with_step_operator_and_line(
     python: Path, tmp_path: Path
@@ -320,7 +323,7 @@ def test_names_alone_of_a_process_that_was_killed_are_no_evidence(
 
 def test_a_notebook_is_executed_and_its_output_compared(python: Path, tmp_path: Path) -> None:
     notebook = tmp_path / "noise.ipynb"
-    path = with_jupyter(python, tmp_path / "bin")
+    path = f"{with_jupyter(python, tmp_path / 'bin')}:/usr/bin:/bin"
     results = []
     for code in ("import random; print(random.random())", NOISE):
         cell = {"cell_type": "code", "metadata": {}, "source": code, "outputs": []}

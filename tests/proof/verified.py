@@ -10,12 +10,6 @@ from seed_init.proof.verifying.verdict import Verification
 
 PROGRAMS = Path(__file__).parent / "programs"
 
-JUPYTER = {
-    "jupyter": "from jupyter_core.command import main; main()",
-    "jupyter-execute": "from nbclient.cli import main; main()",
-}
-"""The commands that a notebook is executed with."""
-
 
 def by_command(
     python: Path, place: Path, *words: Path | str, env: dict[str, str | None] | None = None
@@ -66,13 +60,3 @@ def by_function(python: Path, place: Path, *words: Path | str, **options: Any) -
 def conditions_of(result: Verification) -> list[str]:
     """What was run, in order."""
     return [run.arm for run in result.runs]
-
-
-def with_jupyter(python: Path, directory: Path) -> str:
-    """A PATH with the commands of Jupyter, in a directory that is made."""
-    directory.mkdir()
-    for name, code in JUPYTER.items():
-        program = directory / name
-        program.write_text(f"#!{python}\n{code}\n")
-        program.chmod(0o755)
-    return f"{directory}:/usr/bin:/bin"

@@ -34,7 +34,7 @@ class Comparison:
 
     verdict: str
     difference: Difference | None
-    explanations: list[environments.Difference]
+    explanations: list[environments.Explanation]
     compared: dict[str, Any]
     not_compared: list[str]
     failures: list[str]
@@ -108,10 +108,11 @@ def first_difference(a: Record, b: Record) -> Difference | None:
         a: a record that was read.
         b: the other one.
     """
-    return steps.first_difference(a.processes, b.processes) or _status(a, b)
+    return steps.first_difference(a.processes, b.processes) or status_difference(a, b)
 
 
-def _status(a: Record, b: Record) -> Difference | None:
+def status_difference(a: Record, b: Record) -> Difference | None:
+    """The difference of two exit statuses; None where they are equal, or one is not known."""
     statuses = [status_of(record) for record in (a, b)]
     if None in statuses or statuses[0] == statuses[1]:
         return None

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which differences between two records could explain that their bits differ, likeliest first.
+"""Facts of two environments that could explain different bits are named, likeliest first.
 
 Evidence for the order and the reasons: what changes trained bits by itself (seed, settings, code,
 versions of kernels, hardware that chooses other kernels, numbers of threads) comes before what may
@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from seed_init.proof.comparing import facts
+from seed_init.proof.comparing.facts import Facts
 from seed_init.proof.comparing.values import told_apart
 
 MOST = 8
@@ -23,8 +25,8 @@ Record = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Difference:
-    """One difference.
+class Explanation:
+    """A difference of two environments.
 
     Attributes:
         what: the thing that differs.
@@ -42,7 +44,23 @@ class Difference:
         return f"{self.what}: {self.first} and {self.second} ({self.why})"
 
 
-def explain(first: Record, second: Record) -> list[Difference]:
+@dataclass(frozen=True)
+class Environment:
+    """What is compared of a record.
+
+    Attributes:
+        content: its sections.
+        facts: of each section, as the report shows them as well.
+    """
+
+    content: Record
+    facts: dict[str, Facts]
+
+
+Look = Callable[[Environment, Environment], Iterator[Explanation]]
+
+
+def explain(first: Record, second: Record) -> list[Explanation]:
     """The differences of environment that could explain different bits, likeliest first.
 
     What one of the records does not know (a run that was killed, a trace without a record) is no
@@ -52,13 +70,19 @@ def explain(first: Record, second: Record) -> list[Difference]:
         first: a record, as `records.load` returns it.
         second: the other one.
     """
-    return [found for look in LOOKS for found in look(first, second)]
+    one, two = (
+        # Here processes need no names: what each of them was seeded with is told by line.
+        Environment(content, facts.facts_of(content, [""] * len(content["processes"])))
+        for content in (first, second)
+    )
+    return [found for look in LOOKS for found in look(one, two)]
 
 
-def _unlike(what: str, first: Any, second: Any, why: str) -> Iterator[Difference]:
+def _unlike(what: str, values: Sequence[Any], why: str) -> Iterator[Explanation]:
     """A difference of two values, both of which are known."""
+    first, second = values
     if first is not None and second is not None and not _equal(first, second):
-        yield _told(what, first, second, why)
+        yield _explained(what, first, second, why)
 
 
 def _equal(first: Any, second: Any) -> bool:
@@ -66,14 +90,16 @@ def _equal(first: Any, second: Any) -> bool:
     return json.dumps(first, sort_keys=True) == json.dumps(second, sort_keys=True)
 
 
-def _told(what: str, first: Any, second: Any, why: str, short: int | None = None) -> Difference:
+def _explained(
+    what: str, first: Any, second: Any, why: str, short: int | None = None
+) -> Explanation:
     """A difference of two values that does not show the same for both.
 
     Args:
-        what: as in `Difference`.
+        what: as in `Explanation`.
         first: a value, as JSON has it.
         second: another one.
-        why: as in `Difference`.
+        why: as in `Explanation`.
         short: characters of each that are shown, where these differ.
     """
     values = [first, second]
@@ -81,7 +107,7 @@ def _told(what: str, first: Any, second: Any, why: str, short: int | None = None
     if short is not None and shown[0][:short] != shown[1][:short]:
         shown = [text[:short] for text in shown]
     one, other = told_apart(shown, values)
-    return Difference(what, one, other, why)
+    return Explanation(what, one, other, why)
 
 
 def _shown(value: Any) -> str:
@@ -101,13 +127,13 @@ def _by_name(
     why: str,
     order: Sequence[str] | None = None,
     short: int | None = None,
-) -> Iterator[Difference]:
-    """Differences of two tables; a name that one does not have is "not set" there.
+) -> Iterator[Explanation]:
+    """Explanations of two tables; a name that one does not have is "not set" there.
 
     Args:
         what: before each name.
         tables: of the first and of the second record.
-        why: as in `Difference`.
+        why: as in `Explanation`.
         order: all names, the most telling first; by name if not given.
         short: characters of a value that are shown.
     """
@@ -121,57 +147,83 @@ def _by_name(
     for name in differ[:MOST]:
         label = f"{what} {name}".strip()
         if name in first and name in second:
-            yield _told(label, first[name], second[name], why, short)
+            yield _explained(label, first[name], second[name], why, short)
         else:
             # Null is a value too: of a variable that the program took away.
             shown = [_shown(table[name]) if name in table else _NOT_SET for table in tables]
             if shown[0] == shown[1]:
                 shown = [json.dumps(table[name]) if name in table else _NOT_SET for table in tables]
-            yield Difference(label, shown[0], shown[1], why)
+            yield Explanation(label, shown[0], shown[1], why)
     if len(differ) > MOST:
         more = f"{len(differ) - MOST} more of {what}"
-        yield Difference(more, "in the first record", "in the second", why)
+        yield Explanation(more, "in the first record", "in the second", why)
 
 
-def _at(record: Record, *path: str) -> Any:
-    """What is at a path of names; None where anything on it is missing."""
-    value: Any = record
-    for name in path:
-        value = value.get(name) if isinstance(value, dict) else None
-    return value
+def _fact(section: str, name: str, label: str, why: str, otherwise: Any = None) -> Look:
+    """Looks at one fact.
+
+    Args:
+        section: of the fact, as in `facts.facts_of`.
+        name: of the fact in its section.
+        label: what `compare` calls it.
+        why: as in `Explanation`.
+        otherwise: its value where a record does not have it; None where it then is not known.
+    """
+
+    def look(first: Environment, second: Environment) -> Iterator[Explanation]:
+        found = [each.facts[section].get(name) for each in (first, second)]
+        values = [otherwise if fact is None else fact.exact for fact in found]
+        yield from _unlike(label, values, why)
+
+    return look
 
 
-_NOT_OF_THE_BITS = frozenset({"SEED_INIT_LOG", "SEED_INIT_TRACE", "SEED_INIT_RECORD"})
+def _named(section: str, label: str, why: str, ahead: Sequence[str] = ()) -> Look:
+    """Looks at all facts of a section that both records have.
+
+    Args:
+        section: as in `_fact`.
+        label: what comes before the name of each.
+        why: as in `Explanation`.
+        ahead: the names of the most telling facts; the others follow by name.
+    """
+
+    def look(first: Environment, second: Environment) -> Iterator[Explanation]:
+        tables = [
+            {name: fact.exact for name, fact in each.facts[section].items()}
+            for each in (first, second)
+        ]
+        if all(tables):
+            # torch has facts of its own, with better reasons.
+            rest = sorted({*tables[0], *tables[1]} - {*ahead, "torch"}, key=str.lower)
+            yield from _by_name(label, tables, why, [*ahead, *rest] if ahead else None)
+
+    return look
 
 
-def _settings(record: Record) -> dict[str, str]:
-    return {
-        row["name"]: row["value"]
-        for row in record["settings"]
-        if row["name"] not in _NOT_OF_THE_BITS
-    }
+def _look_at_settings(first: Environment, second: Environment) -> Iterator[Explanation]:
+    one, two = (facts.settings(each.content) for each in (first, second))
+    if one and two:
+        seeds = [{"SEED": each["SEED"]} if "SEED" in each else {} for each in (one, two)]
+        yield from _by_name("", seeds, "every stream comes from it")
+        rest = [{name: each[name] for name in each if name != "SEED"} for each in (one, two)]
+        yield from _by_name("", rest, "a setting that decides streams or algorithms")
 
 
-def _look_at_seeds(first: Record, second: Record) -> Iterator[Difference]:
-    one, two = _settings(first), _settings(second)
-    if not (one and two):
-        return
-    seeds = [{"SEED": each["SEED"]} if "SEED" in each else {} for each in (one, two)]
-    yield from _by_name("", seeds, "every stream comes from it")
-    rest = [{name: value for name, value in each.items() if name != "SEED"} for each in (one, two)]
-    yield from _by_name("", rest, "a setting that decides streams or algorithms")
-    yield from _unlike(
-        "PYTHONHASHSEED",
-        # None is a value here: not in effect.
-        [_at(first, "python", "hash_seed")] if first["python"] else None,
-        [_at(second, "python", "hash_seed")] if second["python"] else None,
-        "the order of sets of strings follows it",
-    )
-    yield from _by_name(
-        "seeded by the program:",
-        (_reseeded(first), _reseeded(second)),
-        "the program's own seed takes the place of SEED",
-    )
+def _look_at_the_hash_seed(first: Environment, second: Environment) -> Iterator[Explanation]:
+    # None is a value here: it is not in effect.
+    pythons = [each.content["python"] for each in (first, second)]
+    values = [[python["hash_seed"]] if python else None for python in pythons]
+    yield from _unlike("PYTHONHASHSEED", values, "the order of sets of strings follows it")
+
+
+def _look_at_reseeding(first: Environment, second: Environment) -> Iterator[Explanation]:
+    if facts.settings(first.content) and facts.settings(second.content):
+        yield from _by_name(
+            "seeded by the program:",
+            [_reseeded(each.content) for each in (first, second)],
+            "the program's own seed takes the place of SEED",
+        )
 
 
 def _reseeded(record: Record) -> dict[str, str]:
@@ -182,12 +234,10 @@ def _reseeded(record: Record) -> dict[str, str]:
     }
 
 
-def _look_at_flags(first: Record, second: Record) -> Iterator[Difference]:
-    why = "torch chooses other algorithms or another precision"
-    one, two = first["flags"], second["flags"]
-    if one and two:
-        yield from _by_name("flag", (one["start"], two["start"]), why)
-        yield from _unlike("flags changed later", _changes(one), _changes(two), why)
+def _look_at_flag_changes(first: Environment, second: Environment) -> Iterator[Explanation]:
+    flags = [each.content["flags"] for each in (first, second)]
+    if all(flags):
+        yield from _unlike("flags changed later", [*map(_changes, flags)], _OTHER_ALGORITHMS)
 
 
 def _changes(flags: dict[str, Any]) -> list[str]:
@@ -195,28 +245,16 @@ def _changes(flags: dict[str, Any]) -> list[str]:
     return sorted({f"{name}={value}" for values in changes for name, value in values.items()})
 
 
-def _look_at_code(first: Record, second: Record) -> Iterator[Difference]:
-    yield from _unlike(
-        "command",
-        " ".join(first["command"]["argv"]) or None,
-        " ".join(second["command"]["argv"]) or None,
-        "another program, or other arguments",
-    )
-    yield from _unlike(
-        "commit", _at(first, "code", "commit"), _at(second, "code", "commit"), "other code"
-    )
-    one, other = (_dirt(each["code"]) for each in (first, second))
+def _look_at_the_command(first: Environment, second: Environment) -> Iterator[Explanation]:
+    lines = [" ".join(each.content["command"]["argv"]) or None for each in (first, second)]
+    yield from _unlike("command", lines, "another program, or other arguments")
+
+
+def _look_at_changes_of_code(first: Environment, second: Environment) -> Iterator[Explanation]:
+    one, other = (_dirt(each.content["code"]) for each in (first, second))
     if None not in (one, other) and one != other:
         why = "code that no commit has"
-        yield _told("uncommitted changes", one, other, why, len("diff ") + SHORT)
-    modules = [
-        {each["path"]: each["sha256"] for each in record["code"]["modules"] if each["sha256"]}
-        for record in (first, second)
-    ]
-    both = sorted(modules[0].keys() & modules[1].keys())
-    if both:
-        tables = [{name: each[name] for name in both} for each in modules]
-        yield from _by_name("module", tables, "other code", short=SHORT)
+        yield _explained("uncommitted changes", one, other, why, len("diff ") + SHORT)
 
 
 def _dirt(code: dict[str, Any]) -> str | None:
@@ -228,107 +266,60 @@ def _dirt(code: dict[str, Any]) -> str | None:
     return f"diff {code['diff_sha256']}" if code["diff_sha256"] else "of unknown content"
 
 
-VERSIONS = {
-    "version": ("torch", "other kernels and other reductions"),
-    "git_commit": ("torch commit", "another build of torch"),
-    "cuda": ("CUDA", "other kernels"),
-    "cudnn": ("cuDNN", "it chooses other algorithms for convolutions"),
-    "nccl": ("NCCL", "sums over ranks are taken in another order"),
-    "mkl": ("MKL", "other kernels for matrix products on CPUs"),
-    "onednn": ("oneDNN", "other kernels for convolutions on CPUs"),
-    "openmp": ("OpenMP", "work is divided among threads in another way"),
-}
-
-
-def _look_at_versions(first: Record, second: Record) -> Iterator[Difference]:
-    for name, (label, why) in VERSIONS.items():
-        yield from _unlike(label, _at(first, "torch", name), _at(second, "torch", name), why)
-
-
-def _look_at_hardware(first: Record, second: Record) -> Iterator[Difference]:
-    if first["torch"] and second["torch"]:
-        yield from _unlike(
-            "GPU", _used(first), _used(second), "kernels are chosen by model, and sums split by it"
-        )
-    yield from _unlike(
-        "CPU instruction set in use",
-        _at(first, "cpu", "capability"),
-        _at(second, "cpu", "capability"),
-        "torch has other kernels for it; even initial weights differ",
-    )
-    yield from _unlike(
-        "CPU",
-        _at(first, "cpu", "model"),
-        _at(second, "cpu", "model"),
-        "libraries choose kernels by model",
-    )
-    yield from _unlike(
-        "CPU instruction sets",
-        _only(first, second),
-        _only(second, first),
-        "oneDNN and MKL choose kernels by them",
-    )
-    yield from _unlike(
-        "GPU driver",
-        _at(first, "gpu", "driver"),
-        _at(second, "gpu", "driver"),
-        "it compiles what a library has no binary for",
+def _look_at_modules(first: Environment, second: Environment) -> Iterator[Explanation]:
+    yield from _in_both(
+        "module", [facts.modules(each.content) for each in (first, second)], "other code"
     )
 
 
-def _used(record: Record) -> list[str]:
-    return sorted({f"{gpu['name']} ({gpu['capability']})" for gpu in record["gpu"]["used"]})
+def _in_both(
+    label: str, digests: Sequence[Mapping[str, str | None]], why: str
+) -> Iterator[Explanation]:
+    """Differences of the files of which both records have a digest."""
+    one, two = digests
+    both = [name for name in one.keys() & two.keys() if one[name] and two[name]]
+    tables = [{name: each[name] for name in both} for each in digests]
+    yield from _by_name(label, tables, why, short=SHORT)
 
 
-def _only(record: Record, other: Record) -> str | None:
-    sets = [_at(each, "cpu", "instruction_sets") for each in (record, other)]
-    if None in sets:
-        return None
-    others = set(sets[1])
-    extra = ", ".join(name for name in sets[0] if name not in others)
+def _look_at_gpus(first: Environment, second: Environment) -> Iterator[Explanation]:
+    if first.content["torch"] and second.content["torch"]:
+        why = "kernels are chosen by model, and sums split by it"
+        yield from _unlike("GPU", [_used(first), _used(second)], why)
+
+
+def _used(environment: Environment) -> list[str]:
+    used = environment.content["gpu"]["used"]
+    return sorted({f"{gpu['name']} ({gpu['capability']})" for gpu in used})
+
+
+def _look_at_instruction_sets(first: Environment, second: Environment) -> Iterator[Explanation]:
+    cpus = [each.content["cpu"] or {} for each in (first, second)]
+    sets = [cpu.get("instruction_sets") for cpu in cpus]
+    if sets[0] is not None and sets[1] is not None:
+        told = [_only(sets[0], sets[1]), _only(sets[1], sets[0])]
+        yield from _unlike("CPU instruction sets", told, "oneDNN and MKL choose kernels by them")
+
+
+def _only(sets: Sequence[str], others: Sequence[str]) -> str:
+    there = set(others)
+    extra = ", ".join(name for name in sets if name not in there)
     return f"with {extra}" if extra else "without"
 
 
-def _look_at_threads(first: Record, second: Record) -> Iterator[Difference]:
-    why = "sums are split among threads"
-    for name, label in (("intraop", "threads"), ("interop", "threads between operators")):
-        yield from _unlike(
-            label,
-            _at(first, "torch", "threads", name),
-            _at(second, "torch", "threads", name),
-            why,
-        )
-    yield from _unlike(
-        "processors of the job", _at(first, "cpu", "affinity"), _at(second, "cpu", "affinity"), why
-    )
-    yield from _unlike(
-        "ranks", _world(first), _world(second), "sums over ranks are split otherwise"
-    )
-
-
-def _world(record: Record) -> str:
-    return _at(record, "distributed", "world") or "1"
-
-
-def _look_at_files(first: Record, second: Record) -> Iterator[Difference]:
-    one, two = _digests(first), _digests(second)
-    tables: list[dict[str, str]] = [{}, {}]
-    for name in one.keys() & two.keys():
-        known = one[name], two[name]
-        for table, digest in zip(tables, known):
-            if None not in known:
-                table[name] = str(digest)
-    yield from _by_name("data file", tables, "other data", short=SHORT)
+def _look_at_files(first: Environment, second: Environment) -> Iterator[Explanation]:
+    one, two = (_digests(each.content) for each in (first, second))
+    yield from _in_both("data file", (one, two), _OTHER_DATA)
     if one and two:
         for own, others, label in ((one, two, "first"), (two, one, "second")):
             only = sorted(own.keys() - others.keys())
             if only:
                 more = f" and {len(only) - 3} more" if len(only) > 3 else ""
-                yield Difference(
+                yield Explanation(
                     f"data files read in the {label} only",
                     ", ".join(only[:3]) + more,
                     "not read in the other",
-                    "other data",
+                    _OTHER_DATA,
                 )
 
 
@@ -338,49 +329,66 @@ def _digests(record: Record) -> dict[str, str | None]:
     return {file["path"].removeprefix(below): file["sha256"] for file in record["files"]["read"]}
 
 
-def _look_at_packages(first: Record, second: Record) -> Iterator[Difference]:
-    one, two = first["packages"], second["packages"]
-    if one and two:
-        ahead = ("numpy", "triton", "torchvision", "torchaudio", "scipy", "pandas")
-        rest = sorted({*one, *two} - {*ahead, "torch"}, key=str.lower)
-        yield from _by_name("package", (one, two), "other code", [*ahead, *rest])
-
-
-def _look_at_variables(first: Record, second: Record) -> Iterator[Difference]:
-    one, two = (_at(each, "environment", "start") or {} for each in (first, second))
-    known = {*_settings(first), *_settings(second), *_NOT_OF_THE_BITS, "PYTHONHASHSEED"}
+def _look_at_variables(first: Environment, second: Environment) -> Iterator[Explanation]:
+    contents = [first.content, second.content]
+    settings = [facts.settings(content) for content in contents]
+    known = {*settings[0], *settings[1], *facts.NOT_OF_THE_BITS, "PYTHONHASHSEED"}
     # Not in the table of settings where no process of ours has told them.
-    known -= set() if first["settings"] and second["settings"] else {"SEED"}
-    tables = [{n: v for n, v in each.items() if n not in known} for each in (one, two)]
+    known -= set() if all(settings) else {"SEED"}
+    starts = [content["environment"]["start"] for content in contents]
+    tables = [{n: v for n, v in each.items() if n not in known} for each in starts]
     why = "it chooses algorithms, devices or threads"
     yield from _by_name("variable", tables, why)
-    later = [_at(each, "environment", "changed") or {} for each in (first, second)]
+    later = [facts.variables_later(content) for content in contents]
     yield from _by_name("variable changed by the program:", later, why)
 
 
-def _look_at_the_rest(first: Record, second: Record) -> Iterator[Difference]:
-    for what, path, why in (
-        ("base image", ("image", "base_digest"), "everything in it"),
-        ("Python", ("python", "version"), "another standard library"),
-        ("C library", ("system", "libc"), "exp, log and sin may round otherwise"),
-        ("operating system", ("system", "os"), "other system libraries"),
-        ("locale", ("system", "locale"), "text may be sorted and read otherwise"),
-        ("time zone", ("system", "timezone"), "local time differs"),
-        ("kernel", ("system", "kernel"), "seldom any"),
-    ):
-        yield from _unlike(what, _at(first, *path), _at(second, *path), why)
+_OTHER_ALGORITHMS = "torch chooses other algorithms or another precision"
+_OTHER_DATA = "other data"
+_SPLIT = "sums are split among threads"
 
-
-LOOKS: tuple[Callable[[Record, Record], Iterator[Difference]], ...] = (
-    _look_at_seeds,
-    _look_at_flags,
-    _look_at_code,
-    _look_at_versions,
-    _look_at_hardware,
-    _look_at_threads,
+LOOKS: tuple[Look, ...] = (
+    _look_at_settings,
+    _look_at_the_hash_seed,
+    _look_at_reseeding,
+    _named("flags", "flag", _OTHER_ALGORITHMS),
+    _look_at_flag_changes,
+    _look_at_the_command,
+    _fact("code", "commit", "commit", "other code"),
+    _look_at_changes_of_code,
+    _look_at_modules,
+    _fact("torch", "version", "torch", "other kernels and other reductions"),
+    _fact("torch", "git_commit", "torch commit", "another build of torch"),
+    _fact("torch", "cuda", "CUDA", "other kernels"),
+    _fact("torch", "cudnn", "cuDNN", "it chooses other algorithms for convolutions"),
+    _fact("torch", "nccl", "NCCL", "sums over ranks are taken in another order"),
+    _fact("torch", "mkl", "MKL", "other kernels for matrix products on CPUs"),
+    _fact("torch", "onednn", "oneDNN", "other kernels for convolutions on CPUs"),
+    _fact("torch", "openmp", "OpenMP", "work is divided among threads in another way"),
+    _look_at_gpus,
+    _fact(
+        *("cpu", "capability", "CPU instruction set in use"),
+        "torch has other kernels for it; even initial weights differ",
+    ),
+    _fact("cpu", "model", "CPU", "libraries choose kernels by model"),
+    _look_at_instruction_sets,
+    _fact("gpu", "driver", "GPU driver", "it compiles what a library has no binary for"),
+    _fact("torch", "threads.intraop", "threads", _SPLIT),
+    _fact("torch", "threads.interop", "threads between operators", _SPLIT),
+    _fact("cpu", "affinity", "processors of the job", _SPLIT),
+    _fact("distributed", "world", "ranks", "sums over ranks are split otherwise", otherwise="1"),
     _look_at_files,
-    _look_at_packages,
+    _named(
+        *("packages", "package", "other code"),
+        ("numpy", "triton", "torchvision", "torchaudio", "scipy", "pandas"),
+    ),
     _look_at_variables,
-    _look_at_the_rest,
+    _fact("image", "base_digest", "base image", "everything in it"),
+    _fact("python", "version", "Python", "another standard library"),
+    _fact("system", "libc", "C library", "exp, log and sin may round otherwise"),
+    _fact("system", "os", "operating system", "other system libraries"),
+    _fact("system", "locale", "locale", "text may be sorted and read otherwise"),
+    _fact("system", "timezone", "time zone", "local time differs"),
+    _fact("system", "kernel", "kernel", "seldom any"),
 )
-"""The kinds of differences, likeliest first."""
+"""What is looked at, likeliest first: section and name of a fact, label, and why it matters."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The environment of a run, as facts with a section and a name: what `compare` and `report` tell.
+"""A run's environment is read as facts, each with a section and a name, for compare and report.
 
 What is different in each run by nature (process numbers, times, scratch directories) is no fact.
 """
@@ -44,16 +44,25 @@ def _section(name: str) -> Callable[[Content, Sequence[str]], Facts]:
     return lambda content, processes: _rows(content[name])
 
 
+def settings(content: Content) -> dict[str, str]:
+    """Setting -> value, of those that can decide bits."""
+    rows = content["settings"]
+    return {row["name"]: row["value"] for row in rows if row["name"] not in NOT_OF_THE_BITS}
+
+
+_OF_THE_RECORD = frozenset({"SEED_INIT_TRACE", "SEED_INIT_RECORD"})
+"""Settings that say where a record is written."""
+
+NOT_OF_THE_BITS = _OF_THE_RECORD | {"SEED_INIT_LOG"}
+"""Settings that decide no bit of what a program computes."""
+
+
 def _settings(content: Content, processes: Sequence[str]) -> Facts:
     return {
         row["name"]: Fact(f"{row['value']} ({row['origin']})", row)
         for row in content["settings"]
-        if row["name"] not in OF_THE_RECORD
+        if row["name"] not in _OF_THE_RECORD
     }
-
-
-OF_THE_RECORD = frozenset({"SEED_INIT_TRACE", "SEED_INIT_RECORD"})
-"""Settings that say where a record is written."""
 
 
 def _seeds(content: Content, processes: Sequence[str]) -> Facts:
@@ -106,19 +115,25 @@ def _python(content: Content, processes: Sequence[str]) -> Facts:
 def _code(content: Content, processes: Sequence[str]) -> Facts:
     code = content["code"]
     facts = _rows({name: code[name] for name in code if name not in ("modules", "note")})
-    for module in code["modules"]:
-        facts[f"module {module['path']}"] = Fact(_digest(module["sha256"]), module["sha256"])
+    for path, digest in modules(content).items():
+        facts[f"module {path}"] = Fact(_digest(digest), digest)
     return facts
 
 
+def modules(content: Content) -> dict[str, str | None]:
+    """File of a module of the user's -> SHA-256; None where it could not be read."""
+    return {module["path"]: module["sha256"] for module in content["code"]["modules"]}
+
+
 def _variables(content: Content, processes: Sequence[str]) -> Facts:
-    variables = content["environment"]
-    later = {
-        f"{name}, later": value
-        for name, value in variables["changed"].items()
-        if name not in _OF_A_RANK
-    }
-    return _rows({**variables["start"], **later})
+    later = {f"{name}, later": value for name, value in variables_later(content).items()}
+    return _rows({**content["environment"]["start"], **later})
+
+
+def variables_later(content: Content) -> dict[str, str | None]:
+    """Variable -> what the program has set it to; None where it has taken it away."""
+    changed = content["environment"]["changed"]
+    return {name: value for name, value in changed.items() if name not in _OF_A_RANK}
 
 
 _OF_A_RANK = ("RANK", "LOCAL_RANK", "GROUP_RANK", "ROLE_RANK")

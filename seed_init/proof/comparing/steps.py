@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What differs between two runs, step by step, and what of it comes first."""
+"""Two runs are compared step by step, and what differs first is named."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from seed_init.proof.comparing.align import Beside, lined_up, named, paired
 from seed_init.proof.comparing.difference import Difference
 from seed_init.proof.trace.columns import coarsened
 from seed_init.proof.trace.journal import UNREADABLE, Process
-from seed_init.proof.trace.steps import End, Loss, Step, Tensors, end_of, training_of
+from seed_init.proof.trace.steps import End, Loss, Step, Tensors, Trained
 
 ORDER = ("draw", "loss", "gradient", "parameter")
 """Levels of what differs at one step: each can only be a consequence of those before it."""
@@ -82,15 +82,30 @@ def first_difference(
         comes first in `ORDER`. None where everything that both have is equal.
     """
     pairs, alone = paired(a, b)
+    trained = [(Trained(one), Trained(other)) for one, other in pairs]
+    firsts = [next(partings(*pair), None) if steps else None for pair in trained]
+    return first_of(trained, firsts, alone if steps else [])
+
+
+def first_of(
+    pairs: Sequence[tuple[Trained, Trained]],
+    firsts: Sequence[Parting | None],
+    alone: Sequence[Process],
+) -> Difference | None:
+    """What was first observed to differ between two runs whose steps have been compared.
+
+    Args:
+        pairs: the processes that belong together.
+        firsts: of each pair, where its steps part first; None where they do not.
+        alone: the processes that only one of the runs has.
+    """
     found = []
-    for number, (one, other) in enumerate(pairs):
-        parting = next(partings(one, other), None) if steps else None
-        difference = parting.difference() if parting else _at_end(end_of(one), end_of(other))
+    for number, ((one, other), parting) in enumerate(zip(pairs, firsts)):
+        difference = parting.difference() if parting else _at_end(one.end, other.end)
         if difference is not None:
-            difference.rank, difference.process = one.rank, number
+            difference.rank, difference.process = one.process.rank, number
             found.append(difference)
-    trained = steps and any(process.of("step") for process in alone)
-    if not found and trained:
+    if not found and any(process.of("step") for process in alone):
         return Difference(
             "trace", f"{len(alone)} process(es) trained in one run and not in the other one"
         )
@@ -103,15 +118,15 @@ def _precedence(difference: Difference) -> tuple[float, int, int]:
     return step, order, difference.rank or 0
 
 
-def partings(a: Process, b: Process) -> Iterator[Parting]:
+def partings(a: Trained, b: Trained) -> Iterator[Parting]:
     """Each start and step at which two processes are not equal, in order.
 
     Args:
         a: a process of one run.
         b: the process of the other run that belongs to it (`align.paired`).
     """
-    cut_short = not b.of("end"), not a.of("end")
-    for beside in lined_up(training_of(a), training_of(b)):
+    cut_short = b.end is None, a.end is None
+    for beside in lined_up(a.moments, b.moments):
         unequal = tuple(_unequal(beside, cut_short))
         if unequal:
             yield Parting(beside, unequal)
@@ -138,6 +153,8 @@ def _unequal(beside: Beside, cut_short: tuple[bool, bool]) -> Iterator[Unequal]:
 
 
 def _in_step(one: Step, other: Step) -> Iterator[Unequal]:
+    if one.is_surely(other):
+        return iter(())
     return chain(
         _generators(one, other),
         _losses(one.losses, other.losses),
@@ -213,7 +230,7 @@ def _tensors(
     numbers = _unequal_numbers(one, other, group)
     names = tuple(_member(one.names, number, group) for number in numbers)
     if names:
-        text = _told(level, names, counts[0] if group == 1 else None) + when
+        text = _sentence(level, names, counts[0] if group == 1 else None) + when
         alone = group == 1 or len(one.names[numbers[0] * group :][:group]) == 1
         tensor = names[0] if alone else None
         yield Unequal(level, text, names, counts[0], tensor, exact=exact, when=when)
@@ -241,7 +258,7 @@ def _member(names: Sequence[str], number: int, group: int) -> str:
     return members[0] if len(members) == 1 else f"one of {members[0]} to {members[-1]}"
 
 
-def _told(level: str, names: Sequence[str], count: int | None) -> str:
+def _sentence(level: str, names: Sequence[str], count: int | None) -> str:
     if len(names) == 1:
         return f"the {level} {names[0]} differs"
     of = "" if count is None else f"of {count - 1} "

@@ -219,7 +219,7 @@ def _array(content: IO[bytes]) -> str:
     """Type, shape and values of an array in NumPy's format (numpy/lib/format.py).
 
     Raises:
-        ValueError: it is none.
+        ValueError: the content is not such an array.
     """
     start = content.read(8)
     if start[:6] != b"\x93NUMPY":
@@ -293,7 +293,7 @@ _READERS: dict[str, Callable[[Path], dict[str, str]]] = {
 
 
 @dataclass(frozen=True)
-class Difference:
+class FileDifference:
     """The first difference between what two runs have written.
 
     Attributes:
@@ -324,7 +324,7 @@ class Difference:
 
 def first_difference(
     first: Digests, second: Digests, keep: Path | None = None
-) -> Difference | None:
+) -> FileDifference | None:
     """The first difference, in the order of files and, in a file, of its entries.
 
     Args:
@@ -334,12 +334,12 @@ def first_difference(
     """
     for file in sorted({*first, *second}):
         if file not in first or file not in second:
-            return Difference(file, "", "missing", _presence(file in first))
+            return FileDifference(file, "", "missing", _presence(file in first))
         one, other = first[file], second[file]
         # In the order of the file: an earlier layer comes first.
         for entry in {**one, **other}:
             if entry not in one or entry not in other:
-                return Difference(file, entry, "missing", _presence(entry in one))
+                return FileDifference(file, entry, "missing", _presence(entry in one))
             if one[entry] != other[entry]:
                 return _entries_differ(file, entry, one[entry], other[entry], keep)
     return None
@@ -349,23 +349,25 @@ def _presence(in_first: bool) -> tuple[str, str]:
     return ("present", "missing") if in_first else ("missing", "present")
 
 
-def _entries_differ(file: str, entry: str, one: str, other: str, keep: Path | None) -> Difference:
+def _entries_differ(
+    file: str, entry: str, one: str, other: str, keep: Path | None
+) -> FileDifference:
     parts = one.split(" ", 3), other.split(" ", 3)
     kinds = parts[0][0], parts[1][0]
     if kinds == ("text", "text") and keep is not None:
         line = _different_line(keep / parts[0][3], keep / parts[1][3])
         if line is not None:
-            return Difference(file, entry, "line", line[1:], line[0])
+            return FileDifference(file, entry, "line", line[1:], line[0])
     names = ("kind", "dtype", "shape", "values")
     for what, here, there in zip(names, *parts):
         # The size of a whole file tells less than that its content is another one.
         if here != there and not (what == "shape" and kinds[0] != "tensor"):
             if what == "values" and kinds[0] != "value":
-                return Difference(
+                return FileDifference(
                     file, entry, what, (f"sha256 {here[:16]}", f"sha256 {there[:16]}")
                 )
-            return Difference(file, entry, what, (here, there))
-    return Difference(file, entry, "values", (one, other))
+            return FileDifference(file, entry, what, (here, there))
+    return FileDifference(file, entry, "values", (one, other))
 
 
 def _different_line(first: Path, second: Path) -> tuple[int, str, str] | None:
@@ -385,17 +387,15 @@ Snapshot = dict[str, tuple[int, int, int]]
 """Path -> time of its last change in ns, size, inode: another one where a file was written."""
 
 
-def snapshot(root: Path, globs: Sequence[str] | None = None) -> Snapshot:
+def snapshot(root: Path) -> Snapshot:
     """The state of files, so that it can be told which of them a run has written.
 
     Args:
-        root: the working directory.
-        globs: patterns as in `digest_files`; None for every file below root, up to SNAPSHOT_MAX,
-            but those of version control and caches of Python.
+        root: the working directory: every file below it, up to SNAPSHOT_MAX, but those of version
+            control and caches of Python.
     """
-    paths = _below(root) if globs is None else iter(matching(globs, root).items())
     seen: Snapshot = {}
-    for name, path in paths:
+    for name, path in _below(root):
         try:
             state = path.stat()
         except OSError:
@@ -427,11 +427,6 @@ def _below(root: Path) -> Iterator[tuple[str, Path]]:
 def written(before: Snapshot, after: Snapshot) -> set[str]:
     """The files that were written between two snapshots."""
     return {name for name, state in after.items() if before.get(name) != state}
-
-
-def not_written(before: Snapshot, after: Snapshot) -> set[str]:
-    """The files that there were before, and that nothing has written since."""
-    return {name for name, state in after.items() if before.get(name) == state}
 
 
 def inherited(before_runs: Sequence[Snapshot], after_runs: Sequence[Snapshot]) -> dict[str, int]:

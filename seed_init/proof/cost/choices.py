@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What is measured: each level of DETERMINISM, and each switch by itself.
 
-A new switch is a line in `SWITCHES`.
+A flag of `startup.FLAGS` has its rows without a line here; `_CHOSEN` is for those that do
+something only on top of another level, and for what is no flag.
 """
 
 from collections.abc import Mapping
@@ -65,7 +66,7 @@ def _switch(over: str, variable: str, value: str, needs_cuda: bool = True) -> Ch
     return Choice(shown, {"DETERMINISM": over, variable: value}, needs_cuda, over)
 
 
-SWITCHES = (
+_CHOSEN = (
     _switch("off", "CUDNN_DETERMINISTIC", "1"),
     # DETERMINISM=fast is this and nothing else; it has a row of its own.
     _switch("off", "TORCH_DETERMINISTIC_ALGORITHMS", "warn", needs_cuda=False),
@@ -78,6 +79,21 @@ SWITCHES = (
     _switch("warn", "TORCH_FILL_UNINITIALIZED_MEMORY", "1", needs_cuda=False),
     _switch("warn", "CUDNN_BENCHMARK", "1"),
 )
+"""The rows of the switches that are known, and on top of which level each does something."""
+
+
+def _others() -> tuple[Choice, ...]:
+    """A row for each value, but PyTorch's own, of each flag that has no row yet."""
+    chosen = {variable for choice in _CHOSEN for variable in choice.variables}
+    return tuple(
+        _switch("off", flag.name, value, needs_cuda=flag.attribute.startswith("backends.cu"))
+        for flag in FLAGS.values()
+        for value in flag.words
+        if flag.name not in chosen and value != flag.default
+    )
+
+
+SWITCHES = (*_CHOSEN, *_others())
 
 CHOICES: dict[str, Choice] = {choice.name: choice for choice in (*map(_level, LEVELS), *SWITCHES)}
 """Name -> choice, in the order of the table."""

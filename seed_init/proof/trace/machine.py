@@ -124,7 +124,7 @@ def packages(paths: Iterable[str]) -> dict[str, str]:
 
 def code(directory: Path) -> dict[str, Any] | None:
     """The git commit of a directory and what was changed since; None outside of a repository."""
-    facts = _commit(directory)
+    facts = commit(directory)
     if facts is None:
         return None
     status = _git(directory, "status", "--porcelain", "--untracked-files=normal")
@@ -151,10 +151,6 @@ def code(directory: Path) -> dict[str, Any] | None:
 
 def commit(directory: Path) -> dict[str, Any] | None:
     """The commit alone, read from the repository's files: starts no process."""
-    return _commit(directory)
-
-
-def _commit(directory: Path) -> dict[str, Any] | None:
     for place in (directory, *directory.parents):
         repository = place / ".git"
         try:

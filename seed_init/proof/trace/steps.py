@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a process trained, as objects: where each optimizer starts, each step, and the end.
+"""These objects say what a process trained: where optimizers start, each step, and the end.
 
 A journal and a record have two encodings of them (`packing`). `training_of` and `end_of` are the
 only way from either to the objects here, so that nobody else needs to know which one was read.
@@ -9,13 +9,16 @@ import struct
 from base64 import b64decode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple
 
 from seed_init.proof.trace.columns import folded, summed
 from seed_init.proof.trace.journal import Process
 
 Event = Mapping[str, Any]
-Names = dict[tuple[int, str], Sequence[str]]
+KINDS = ("gradients", "parameters")
+
+Names = Mapping[tuple[int, str], Sequence[str]]
 """Optimizer and kind of tensors -> their qualified names."""
 
 
@@ -110,44 +113,75 @@ class Start:
         return cls(event["optimizer"], Tensors.from_json(event, "parameters", names))
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Step:
     """One step of an optimizer.
+
+    A run has ten thousands of them, of which most are only found to be equal: what a step has is
+    made into objects when it is asked for.
 
     Attributes:
         optimizer: as in `Start`.
         call: number of the call of this optimizer, from 0.
-        generators: name -> where the generator stands.
-        losses: of each backward pass, in order.
-        gradients: None where the step has none.
-        parameters: after the step.
     """
 
     optimizer: int
     call: int
-    generators: Mapping[str, str]
-    losses: Sequence[Loss]
-    gradients: Tensors | None
-    parameters: Tensors | None
+    _event: Event
+    _names: Names
 
     @classmethod
     def from_json(cls, event: Event, names: Names) -> "Step":
-        """The step that an event describes; the arguments are those of `Tensors.from_json`."""
-        return cls(
-            event["optimizer"],
-            event["call"],
-            event["rng"],
-            [Loss(*pair) for pair in event["loss"]],
-            Tensors.from_json(event, "gradients", names),
-            Tensors.from_json(event, "parameters", names),
+        """The step that an event describes.
+
+        Args:
+            event: as in `Tensors.from_json`.
+            names: likewise; nobody changes them later.
+        """
+        return cls(event["optimizer"], event["call"], event, names)
+
+    @property
+    def generators(self) -> Mapping[str, str]:
+        """Name -> where the generator stands."""
+        found: Mapping[str, str] = self._event["rng"]
+        return found
+
+    @property
+    def losses(self) -> list[Loss]:
+        """The loss of each backward pass, in order."""
+        return [Loss(*pair) for pair in self._event["loss"]]
+
+    @property
+    def gradients(self) -> Tensors | None:
+        """None where the step has none."""
+        return Tensors.from_json(self._event, "gradients", self._names)
+
+    @property
+    def parameters(self) -> Tensors | None:
+        """The parameters after the step."""
+        return Tensors.from_json(self._event, "parameters", self._names)
+
+    def is_surely(self, other: "Step") -> bool:
+        """True where two steps are equal at the first look; False does not say that they differ."""
+        one, two = self._event, other._event
+        return bool(
+            one["rng"] == two["rng"]
+            and one["loss"] == two["loss"]
+            and one.get("sums") == two.get("sums")
+            and all(_is_short(one, kind) or one.get(kind) == two.get(kind) for kind in KINDS)
         )
 
     @property
     def loss(self) -> float | None:
         """The mean over the step's backward passes; None where none gave a number."""
         # JSON has no nan and no inf, so that they are there by name, which float() reads.
-        values = [float(each.value) for each in self.losses if each.value is not None]
+        values = [float(value) for value, _ in self._event["loss"] if value is not None]
         return sum(values) / len(values) if values else None
+
+
+def _is_short(event: Event, kind: str) -> bool:
+    """Whether an event has columns and a sum of some tensors, as records have them."""
+    return isinstance(event.get(kind), list)
 
 
 Moment = Start | Step
@@ -196,13 +230,31 @@ def training_of(process: Process) -> list[Moment]:
         elif kind == "start":
             moments.append(Start.from_json(event, names))
         elif kind == "tensors":
-            names[event["optimizer"], event["kind"]] = event["names"]
+            # Not in place: the steps before keep the names that they had.
+            names = {**names, (event["optimizer"], event["kind"]): event["names"]}
     return moments
 
 
 def steps_of(process: Process) -> list[Step]:
     """The steps of a process, in order."""
     return [moment for moment in training_of(process) if isinstance(moment, Step)]
+
+
+@dataclass
+class Trained:
+    """A process together with what it trained, which is read when it is first asked for."""
+
+    process: Process
+
+    @cached_property
+    def moments(self) -> list[Moment]:
+        """Its starts and steps, in order."""
+        return training_of(self.process)
+
+    @cached_property
+    def end(self) -> End | None:
+        """What it wrote when it ended; None where it was killed."""
+        return end_of(self.process)
 
 
 def end_of(process: Process) -> End | None:

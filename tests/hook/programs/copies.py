@@ -24,10 +24,10 @@ def context(package):
 
 def draw():
     """What is drawn here, and what the hook takes this process for."""
-    hook = sys.modules.get("seed_init.hook.children")
+    hook = sys.modules.get("seed_init.hook")
     made = [random.Random().random(), numpy.random.default_rng().random()]
     drawn = [random.random(), numpy.random.rand(), *made, *(one.random() for one in held)]
-    return {"drawn": drawn, "main": hook is not None and hook.is_main()}
+    return {"drawn": drawn, "main": hook is not None and hook.state.is_main()}
 
 
 def tell(queue):

@@ -14,7 +14,7 @@ import threading
 import numpy
 
 import seed_init
-from seed_init.hook import children, seeding, streams
+from seed_init.hook import state, streams
 
 choose = random.Random(int(sys.argv[1])).choice
 reading, writing = os.pipe()
@@ -23,10 +23,10 @@ kept = []
 
 def tell():
     """What this process draws first is what its documented path gives."""
-    value = streams.derive(seeding.job_seed(), children.path)
+    value = streams.derive(state.job_seed(), state.path)
     random_is_right = random.random() == random.Random(value).random()
     numpy_is_right = numpy.random.rand() == numpy.random.RandomState(value).rand()
-    line = json.dumps([list(children.path), seeding.job_seed(), random_is_right, numpy_is_right])
+    line = json.dumps([list(state.path), state.job_seed(), random_is_right, numpy_is_right])
     os.write(writing, f"{line}\n".encode())
 
 

@@ -1,17 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A record beside the first one of a report: where they part, and what of each step differs."""
+"""A record is compared with the first one of a report: where they part, and each step."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from seed_init.proof.comparing.align import in_common
-from seed_init.proof.comparing.comparison import first_difference, status_of
+from seed_init.proof.comparing.comparison import status_difference, status_of
 from seed_init.proof.comparing.difference import Difference
-from seed_init.proof.comparing.steps import Unequal, partings
+from seed_init.proof.comparing.steps import Parting, Unequal, first_of, partings
 from seed_init.proof.comparing.values import counted
 from seed_init.proof.reporting.model import DifferenceView, Strip, StripStep
 from seed_init.proof.reporting.view.rows import ALL, Loaded, Row, Series, names_of
+from seed_init.proof.trace.journal import Process
+from seed_init.proof.trace.steps import Trained
 
 _NAMED = 2  # tensors or generators of a step that differ; the others are counted
 
@@ -68,35 +70,63 @@ def compared(
         series: their steps.
     """
     base, other = loaded[0], loaded[number]
-    found = [_unlike(row, base, other, number) for row in rows]
+    pairs = _pairs(rows, number)
+    parted = [list(partings(*pair)) for pair in pairs]
+    alone = [found for row in rows if (found := _alone(row, number)) is not None]
+    difference = first_of(pairs, [next(iter(each), None) for each in parted], alone)
+    unlike = _unlike(rows, parted, base, other, number)
     return Comparison(
         base,
         other,
         number,
         series,
-        [found[each.number].get(each.optimizer, Unlike()) for each in series],
-        first_difference(base.record, other.record),
+        [unlike[each.number].get(each.optimizer, Unlike()) for each in series],
+        difference or status_difference(base.record, other.record),
         bool(in_common(base.record.processes, other.record.processes)),
     )
 
 
-def _unlike(row: Row, base: Loaded, other: Loaded, number: int) -> dict[int, Unlike]:
-    """Optimizer -> what is not equal in its steps."""
-    found: dict[int, Unlike] = defaultdict(Unlike)
+def _pairs(rows: Sequence[Row], number: int) -> list[tuple[Trained, Trained]]:
+    """The processes of the first record that have one of another record beside them."""
+    both = ((row.members[0], row.members[number]) for row in rows)
+    return [(one, two) for one, two in both if one is not None and two is not None]
+
+
+def _alone(row: Row, number: int) -> Process | None:
+    """The process of a row that the first record has and the other one has not, or the reverse."""
     one, two = row.members[0], row.members[number]
-    if one is None or two is None:
-        who = base.name if two is None else other.name
-        for optimizer, steps in (row.steps[0] or row.steps[number]).items():
-            found[optimizer].absent = dict.fromkeys(steps, who)
-        return found
-    for parting in partings(one, two):
-        beside, moment = parting.beside, parting.beside.moment
-        unlike = found[moment.optimizer]
-        if beside.first is None or beside.second is None:
-            unlike.absent[moment.call] = other.name if beside.first is None else base.name
-        else:
-            unlike.differing.setdefault(moment.call, []).extend(parting.unequal)
+    found = (one or two) if one is None or two is None else None
+    return None if found is None else found.process
+
+
+def _unlike(
+    rows: Sequence[Row],
+    parted: Sequence[Sequence[Parting]],
+    base: Loaded,
+    other: Loaded,
+    number: int,
+) -> list[dict[int, Unlike]]:
+    """Of each row, optimizer -> what is not equal in its steps."""
+    found: list[dict[int, Unlike]] = [defaultdict(Unlike) for _ in rows]
+    pairs = iter(parted)
+    for row, unlike in zip(rows, found):
+        one, two = row.members[0], row.members[number]
+        if one is None or two is None:
+            who = base.name if two is None else other.name
+            for optimizer, steps in (row.steps[0] or row.steps[number]).items():
+                unlike[optimizer].absent = dict.fromkeys(steps, who)
+            continue
+        for parting in next(pairs):
+            _note(parting, unlike[parting.beside.moment.optimizer], base.name, other.name)
     return found
+
+
+def _note(parting: Parting, unlike: Unlike, base: str, other: str) -> None:
+    beside, call = parting.beside, parting.beside.moment.call
+    if beside.first is None or beside.second is None:
+        unlike.absent[call] = other if beside.first is None else base
+    else:
+        unlike.differing.setdefault(call, []).extend(parting.unequal)
 
 
 def first_step(comparison: Comparison) -> int | None:
@@ -167,7 +197,7 @@ def difference_view(comparison: Comparison, rows: Sequence[Row]) -> DifferenceVi
         tuple(where),
         (
             f"All {call:,} steps before are equal." if call else "It is the first step.",
-            *(_told(comparison, series, call, part) for part in parts),
+            *(_sentence(comparison, series, call, part) for part in parts),
         ),
         values=_values(comparison, parts[0].exact),
     )
@@ -197,7 +227,7 @@ def _values(comparison: Comparison, exact: tuple[str, str] | None) -> tuple[tupl
     return (comparison.base.name, exact[0]), (comparison.other.name, exact[1])
 
 
-def _told(comparison: Comparison, series: Series, call: int, unequal: Unequal) -> str:
+def _sentence(comparison: Comparison, series: Series, call: int, unequal: Unequal) -> str:
     """One thing that differs at a step, as a sentence."""
     if unequal.level == "loss":
         return f"The loss differs, by {_distance(comparison, series, call)}."

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The environments of all records, side by side."""
+"""The environments of all records are put side by side here."""
 
 from collections.abc import Iterator, Sequence
 
@@ -33,5 +33,6 @@ def environment(loaded: Sequence[Loaded], rows: Sequence[Row]) -> Iterator[Envir
 
 def _names(loaded: Loaded, number: int, rows: Sequence[Row], names: Sequence[str]) -> list[str]:
     """What a reader calls each process of a record, by its number there."""
-    of = {id(row.members[number]): name for row, name in zip(rows, names)}
+    members = (row.members[number] for row in rows)
+    of = {id(each.process): name for each, name in zip(members, names) if each is not None}
     return [of[id(process)] for process in loaded.record.processes]

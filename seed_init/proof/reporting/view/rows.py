@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The records of a report, read, and their processes and optimizers side by side."""
+"""Records are read for a report, and their processes and optimizers are put side by side."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from seed_init.proof.redaction import redaction
 from seed_init.proof.trace import records
 from seed_init.proof.trace.journal import Process
 from seed_init.proof.trace.records import Record
-from seed_init.proof.trace.steps import End, Step, end_of, steps_of
+from seed_init.proof.trace.steps import End, Step, Trained
 from seed_init.proof.verifying.verdict import Verification
 
 ALL = "all steps"
@@ -82,12 +82,15 @@ class Row:
     Attributes:
         members: of each record; None where it has none.
         steps: of each record, optimizer -> call -> step.
-        ends: of each record; None where the process was killed.
     """
 
-    members: list[Process | None]
+    members: list[Trained | None]
     steps: list[dict[int, dict[int, Step]]]
-    ends: list[End | None]
+
+    @property
+    def ends(self) -> list[End | None]:
+        """Of each record; None where the process was killed."""
+        return [None if process is None else process.end for process in self.members]
 
     @property
     def rank(self) -> int:
@@ -102,25 +105,21 @@ class Row:
 
     @property
     def _first(self) -> Process:
-        return next(process for process in self.members if process is not None)
+        return next(member.process for member in self.members if member is not None)
 
 
 def rows_of(loaded: Sequence[Loaded]) -> list[Row]:
     """The processes of all records, those that belong together in one row."""
-    return [
-        Row(
-            members,
-            [{} if process is None else _by_optimizer(process) for process in members],
-            [None if process is None else end_of(process) for process in members],
-        )
-        for members in align.in_rows([each.record.processes for each in loaded])
-    ]
+    rows = align.in_rows([each.record.processes for each in loaded])
+    trained = [[None if one is None else Trained(one) for one in row] for row in rows]
+    return [Row(row, [_by_optimizer(process) for process in row]) for row in trained]
 
 
-def _by_optimizer(process: Process) -> dict[int, dict[int, Step]]:
+def _by_optimizer(process: Trained | None) -> dict[int, dict[int, Step]]:
     found: dict[int, dict[int, Step]] = {}
-    for step in steps_of(process):
-        found.setdefault(step.optimizer, {})[step.call] = step
+    for step in process.moments if process is not None else ():
+        if isinstance(step, Step):
+            found.setdefault(step.optimizer, {})[step.call] = step
     return found
 
 
