@@ -57,12 +57,12 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Print what the checks found, and return 1 if one failed."""
-    found = findings(gpu_wanted=not options.cpu)
-    failed = any(finding.result == FAIL for finding in found)
+    results = findings(gpu_wanted=not options.cpu)
+    failed = any(finding.result == FAIL for finding in results)
     if options.json:
-        printing.json_object({"ok": not failed, "findings": [asdict(f) for f in found]})
+        printing.json_object({"ok": not failed, "findings": [asdict(f) for f in results]})
     else:
-        printing.lines(table([(f.result, f.check, f.detail) for f in found]))
+        printing.lines(table([(f.result, f.check, f.detail) for f in results]))
     return int(failed)
 
 

@@ -43,8 +43,8 @@ def replace(
     if is_stream(path):
         _into_stream(path, content)
         return
-    found = _status(path)
-    keep = found if found is not None and stat.S_ISREG(found.st_mode) else None
+    present = _status(path)
+    keep = present if present is not None and stat.S_ISREG(present.st_mode) else None
     _beside(path, content, keep, mode, durable, os.replace)
 
 

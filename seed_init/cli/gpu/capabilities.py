@@ -58,8 +58,8 @@ def runs(capability: Capability, archs: Sequence[str]) -> bool | None:
 
 def older_than_all(capability: Capability, archs: Sequence[str]) -> bool:
     """Return whether a device is older than every device that a build has code for."""
-    found = [(int(m[2]), int(m[3])) for m in map(ARCHITECTURE.fullmatch, archs) if m]
-    return bool(found) and capability < min(found)
+    built = [(int(m[2]), int(m[3])) for m in map(ARCHITECTURE.fullmatch, archs) if m]
+    return bool(built) and capability < min(built)
 
 
 def cuda_of(driver: int) -> str:

@@ -184,8 +184,8 @@ def _words(answer: Answer, name: str, advice: str) -> str:
 def _named(answer: Answer) -> str:
     build = answer.build or {}
     kinds = (("cuda", "CUDA"), ("hip", "ROCm"), ("xpu", "XPU"))
-    found = [f"{name} {build[key]}" for key, name in kinds if build.get(key)]
-    return f"torch {build.get('version')} (built for {found[0] if found else 'the CPU'})"
+    built_for = [f"{name} {build[key]}" for key, name in kinds if build.get(key)]
+    return f"torch {build.get('version')} (built for {built_for[0] if built_for else 'the CPU'})"
 
 
 def _hidden(kind: str, environment: Mapping[str, str]) -> str | None:
@@ -231,10 +231,10 @@ def _displays(root: Path, vendor: str) -> bool:
     """
     for device in (root / "sys/bus/pci/devices").glob("*"):
         try:
-            found = (device / "vendor").read_text().strip()
+            made_by = (device / "vendor").read_text().strip()
             kind = (device / "class").read_text().strip()
         except OSError:
             continue
-        if found == vendor and kind.startswith(("0x03", "0x12")):
+        if made_by == vendor and kind.startswith(("0x03", "0x12")):
             return True
     return False

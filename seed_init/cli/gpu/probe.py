@@ -127,13 +127,13 @@ def architectures(module: Any) -> list[str]:
 def device(torch: Any, module: Any, index: int) -> dict[str, Any]:
     """Name, compute capability (NVIDIA) and architecture (AMD) of a device."""
     try:
-        found = module.get_device_properties(index)
+        properties = module.get_device_properties(index)
     except Exception:  # Apple's GPU has no properties; those of a broken one cannot be read
         return {"name": "GPU", "capability": None, "architecture": None}
     # A build for CUDA puts the name into gcnArchName (torch/csrc/cuda/Module.cpp).
-    architecture = found.gcnArchName if torch.version.hip else None
-    capability = [found.major, found.minor] if torch.version.cuda else None
-    return {"name": found.name, "capability": capability, "architecture": architecture}
+    architecture = properties.gcnArchName if torch.version.hip else None
+    capability = [properties.major, properties.minor] if torch.version.cuda else None
+    return {"name": properties.name, "capability": capability, "architecture": architecture}
 
 
 def product(torch: Any, device: str) -> str | None:

@@ -153,12 +153,12 @@ def descendants(ancestor: int) -> list[int]:
             children.setdefault(int(parent), []).append(int(entry))
             if state in (b"Z", b"X"):
                 dead.add(int(entry))
-    found, left = [], [ancestor]
+    living, left = [], [ancestor]
     while left:
         below = children.get(left.pop(), [])
         left += below
-        found += [pid for pid in below if pid not in dead]
-    return found
+        living += [pid for pid in below if pid not in dead]
+    return living
 
 
 def set_layout(layout: str) -> str:
