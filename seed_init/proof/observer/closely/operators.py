@@ -98,12 +98,14 @@ class _Seeing(TorchDispatchMode):  # type: ignore[misc]
         """Write an operator that has run."""
         name = operator._schema.name
         if name.rpartition("::")[2] in UNINITIALISED:
-            self.unwritten |= {_storage(each) for each in _flat(result) if _is_dense(each)}
+            self.unwritten |= _storages(result)
             results = "uninitialised"
         elif operator.namespace in ("c10d", "_c10d_functional"):
             results = "under way"
         else:
             self.unwritten -= self._written(operator, arguments, keywords)
+            # A new storage may have the address of one that was freed before anybody wrote it.
+            self.unwritten -= _storages(result) - _storages([arguments, keywords])
             changed = [arguments, keywords] if operator._schema.is_mutable else []
             results = self._digest([result, changed])
         state.write("operator", name=name, results=results, **(before or {}))
@@ -138,7 +140,7 @@ class _Seeing(TorchDispatchMode):  # type: ignore[misc]
         for place, declared in enumerate(operator._schema.arguments):
             if declared.alias_info is not None and declared.alias_info.is_write:
                 value = arguments[place] if place < len(arguments) else keywords.get(declared.name)
-                written |= {_storage(each) for each in _flat(value) if _is_dense(each)}
+                written |= _storages(value)
         return written
 
     def _shown(self, value: Any) -> str:
@@ -185,6 +187,11 @@ def _is_dense(value: Any) -> bool:
 
 def _storage(tensor: torch.Tensor) -> int:
     return int(tensor.untyped_storage()._cdata)
+
+
+def _storages(values: Any) -> set[int]:
+    """Return the storages of the dense tensors in values, however nested."""
+    return {_storage(each) for each in _flat(values) if _is_dense(each)}
 
 
 def _flat(value: Any) -> list[Any]:
