@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The parts of the audit, one kind of finding each; `observer.auditing` starts them.
+"""Each module of this package finds one kind of finding; `instruments.auditing` starts them.
 
     generators  made without a seed; explicit seeding that overrides SEED
     libraries   imported, with generators of their own

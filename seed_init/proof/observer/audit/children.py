@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What generators each child of multiprocessing holds, and which of them it draws from.
+"""This module writes which generators each child of multiprocessing holds and draws from.
 
 The children of every copy of multiprocessing (`hook.copies`), by each start method; those of
 a DataLoader are `workers`' part. Looked at are the generators of libraries, those in the arguments
@@ -77,7 +77,7 @@ def _watch(name: str) -> None:
 
 @core.guarded
 def _tell(process: Any, frame: Any) -> None:
-    """In the parent: tell the child who has started it, and where."""
+    """In the parent, tell the child which process has started the child, and where."""
     user = user_code.user_frame(frame)
     place = None if user is None else places.describe(places.spot(user))
     pool, queue = None, _queue(process)
@@ -89,7 +89,7 @@ def _tell(process: Any, frame: Any) -> None:
 
 @core.guarded
 def _begin(process: Any, package: str) -> None:
-    """In the child, before its target: see what it holds."""
+    """In the child, before the target runs, write which generators the process holds."""
     global _child
     _child = None
     told = vars(process).pop(ATTRIBUTE, None)
@@ -121,7 +121,7 @@ def _tell_before_sending(package: str) -> None:
 
 
 class _Child:
-    """This process, as a child.
+    """This process is a child of multiprocessing, and has these generators.
 
     Args:
         process: its object.
@@ -216,7 +216,7 @@ class _Child:
 
 
 def _unwrapped(process: Any) -> "tuple[Any, tuple[Any, ...], dict[str, Any]]":
-    """The target of a process and what that is called with, without functools.partial."""
+    """Return the target of a process and its arguments, without functools.partial."""
     target, arguments, keywords = process._target, process._args, process._kwargs
     while type(target) is partial:
         arguments, keywords = (*target.args, *arguments), {**target.keywords, **keywords}
@@ -225,7 +225,7 @@ def _unwrapped(process: Any) -> "tuple[Any, tuple[Any, ...], dict[str, Any]]":
 
 
 def _roots(process: Any) -> "Iterator[tuple[str, Any]]":
-    """Name and value of what generators are looked for below."""
+    """Yield name and value of each object below which generators are looked for."""
     target, arguments, keywords = _unwrapped(process)
     names = _parameters(target)
     for number, value in enumerate(arguments):
@@ -240,7 +240,7 @@ def _roots(process: Any) -> "Iterator[tuple[str, Any]]":
 
 
 def _parameters(target: Any) -> "tuple[str, ...]":
-    """The names of a function's positional parameters; none of an object that is called."""
+    """Return the names of a function's positional parameters; () for an object that is called."""
     code = getattr(target, "__code__", None)
     if code is None:
         return ()
@@ -248,7 +248,7 @@ def _parameters(target: Any) -> "tuple[str, ...]":
 
 
 def _queue(process: Any) -> Any:
-    """What tells a pool from another one, in the process object of its worker; None elsewhere."""
+    """Return the queue that only this worker's pool has; None for a process of no pool."""
     target = process._target
     code = getattr(target, "__code__", None)
     queue = getattr(target, "inq", None)  # billiard's worker is an object that is called
@@ -263,7 +263,7 @@ def _queue(process: Any) -> Any:
 
 
 def _initializer(process: Any) -> "tuple[Any, Any]":
-    """Where a pool's worker has its initializer: a list or dictionary, and the key there."""
+    """Return where a pool's worker has its initializer: a list or dictionary, and the key there."""
     target = process._target
     if hasattr(target, "inq"):
         return vars(target), "initializer"

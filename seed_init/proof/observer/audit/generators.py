@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Generators that are made without a seed, and explicit seeding that overrides SEED."""
+"""This module finds generators made without a seed, and seeding that overrides SEED."""
 
 import ast
 import sys
@@ -15,7 +15,7 @@ FROM_SYSTEM = "from the operating system"
 
 
 def start() -> None:
-    """See everything that asks `unseeded` for entropy and tells `reseeding` of a seed.
+    """Watch what asks `unseeded` for entropy, and what tells `reseeding` of a seed.
 
     With SEED=off nobody is asked: the libraries are watched only where there is a seed. Their
     stand-ins then do what the original does.

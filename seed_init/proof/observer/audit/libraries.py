@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Imported libraries with generators of their own, and whether these follow SEED."""
+"""This module finds imported libraries with generators of their own, and which follow SEED."""
 
 import sys
 from importlib.machinery import PathFinder
@@ -12,7 +12,7 @@ from seed_init.proof.observer.audit import findings, places
 
 
 def start() -> None:
-    """See which of them are imported, and by whom."""
+    """Watch which of these libraries are imported, and by which code."""
     for name in startup.LIBRARIES:
         if name not in seeding.PROMISED:
             callbacks.after_import(name, _covered(name))
@@ -31,7 +31,7 @@ def _covered(name: str) -> Any:
 
 
 class _Finder:
-    """Finds nothing, but sees what is looked for."""
+    """A finder that finds nothing, but sees which modules are looked for."""
 
     def __init__(self) -> None:
         self.waiting = uncovered.REMEDIES.keys() - startup.LIBRARIES.keys()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Directory listings by user code whose order is used: it is that of the file system.
+"""This module finds directory listings whose order, the file system's, user code depends on.
 
 Python tells audit hooks of each listing (the table of audit events in its documentation), however
 the function was imported. Such a hook stays until the process ends.
@@ -38,7 +38,7 @@ _free: dict[places.Spot, bool] = {}
 
 
 def start() -> None:
-    """Listen to the events."""
+    """Add the audit hook that hears of each listing."""
 
     def heard(event: str, arguments: object) -> None:
         # None when the interpreter takes its modules apart.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Clocks and entropy that user code reads. What libraries read for themselves is left out.
+"""This module finds the clocks and the entropy that user code reads, and not libraries' own.
 
 The functions are replaced, not watched by sys.setprofile: a profile function costs every call of
 the program, and one that the user sets would end ours.

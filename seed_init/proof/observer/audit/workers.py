@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What generators each DataLoader worker holds when it starts, and which of them it draws from.
+"""This module writes which generators each DataLoader worker holds, and which it draws from.
 
-A state that two workers share is a clone, if it is drawn from: their "random" samples repeat. Who
-reads the trace compares (`auditing.collecting`). A worker has done all that changes states
+A state that two workers share and draw from is a clone: their "random" samples repeat. The reader
+of the trace compares the states (`auditing.clones`). A worker has done all that changes states
 (PyTorch's seeding, ours, the user's worker_init_fn) when it makes its fetcher
 (torch/utils/data/_utils/worker.py, _worker_loop).
 """
@@ -50,7 +50,7 @@ def _watch() -> None:
 
 @core.guarded
 def _made(iterator: Any, frame: Any) -> None:
-    """Tell where the workers were started, which a spawned one has no frame of."""
+    """Write where the workers were started: a spawned worker has no frame of that line."""
     user = user_code.user_frame(frame)
     if user is not None:
         place = places.describe(places.spot(user))
@@ -90,7 +90,7 @@ def _watch_draws(
     held: "dict[str, Callable[[], str]]",
     before: "dict[str, str]",
 ) -> None:
-    """Tell, after each batch, which generators were drawn from for the first time."""
+    """Write, after each batch, which generators were drawn from for the first time."""
     fetch, left = fetcher.fetch, dict(held)
 
     def fetching(*arguments: Any) -> Any:
@@ -113,7 +113,7 @@ def _watch_draws(
 
 
 def _assigned(owner: type, attribute: str) -> "dict[str, Any] | None":
-    """Where the user's class sets an attribute; None where that is not to be found."""
+    """Return where the user's class sets an attribute; None where the line is not found."""
     for kind in owner.__mro__:
         file = _file(kind)
         tree = places.tree(file) if user_code.is_user_file(file) else None
@@ -132,7 +132,7 @@ def _assigned(owner: type, attribute: str) -> "dict[str, Any] | None":
 
 
 def _file(kind: type) -> str:
-    """The file that has the code of a class: the module's would not do for a notebook's cell."""
+    """Return the file of a class's code, which in a notebook's cell is not the module's file."""
     for value in vars(kind).values():
         if isinstance(value, type(_file)):
             return value.__code__.co_filename

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which lines of user code draw from a global generator, in the window.
+"""This module writes which lines of user code draw from a global generator.
 
-After each line of user code the generators are compared with where they stood before it: so a
-draw is seen whatever function made it, also in compiled code.
+While the window is open, the positions of the generators before and after each line of user code
+are compared. So each draw is seen, whichever function made it, also in compiled code.
 """
 
 import sys

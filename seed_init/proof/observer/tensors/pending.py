@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Events whose numbers may still be on a device: they are written when these have been copied.
+"""This module keeps events until their numbers have been copied from a device.
 
 Nothing here waits, except at the end.
 """
@@ -28,7 +28,7 @@ class Loss:
         self.is_value = is_value
 
     def encoded(self) -> list[Any]:
-        """[value, 16 hexadecimal digits of its bits as a double], or [None, fingerprint]."""
+        """Return [value, 16 hexadecimal digits of its bits as a double], or [None, fingerprint]."""
         if not self.is_value:
             return [None, f"{int(self.held.tensor) & MASK:016x}"]
         value = float(self.held.tensor)
@@ -49,12 +49,12 @@ class Event:
         self.vectors = vectors
 
     def held(self) -> list[Held]:
-        """What may be on a device."""
+        """Return what may be on a device."""
         held = [piece for vector in self.vectors.values() for _, piece in vector.pieces]
         return held + [loss.held for loss in self.losses]
 
     def write(self) -> None:
-        """Write it. All must be on the CPU."""
+        """Write the event. All numbers must be on the CPU."""
         fields = dict(self.fields)
         kind = fields.pop("event")
         for name, vector in self.vectors.items():
@@ -100,7 +100,7 @@ class Pending:
 
 
 def is_elsewhere(held: Held) -> bool:
-    """True where a tensor has to be copied before it can be read without waiting."""
+    """Return True where a tensor has to be copied before it can be read without waiting."""
     device: str = held.tensor.device.type
     return device != "cpu"
 
@@ -141,11 +141,11 @@ class Copy:
             start += count
 
     def is_done(self) -> bool:
-        """Whether all has arrived."""
+        """Return whether all numbers have arrived."""
         return all(event.query() for event in self.copied)
 
     def wait(self) -> None:
-        """Wait until all has arrived."""
+        """Wait until all numbers have arrived."""
         for event in self.copied:
             event.synchronize()
 
