@@ -22,7 +22,7 @@ from weakref import WeakKeyDictionary
 
 from seed_init.hook import callers, copies
 from seed_init.proof.observer import core, user_code
-from seed_init.proof.observer.audit import held, places
+from seed_init.proof.observer.audit import held_generators, sources
 
 ATTRIBUTE = "_seed_init_audit"
 """Of a process object: what its parent tells the child. A fork server has it by pickle only."""
@@ -62,7 +62,7 @@ def _watch(name: str) -> None:
     begin, bootstrap = base.start, base._bootstrap
 
     def start(self: Any) -> Any:
-        _tell(self, callers.above())
+        _tell_child(self, callers.above())
         return begin(self)
 
     def _bootstrap(self: Any, *arguments: Any, **keywords: Any) -> Any:
@@ -70,21 +70,21 @@ def _watch(name: str) -> None:
         try:
             return bootstrap(self, *arguments, **keywords)
         finally:
-            _look()
+            _write_drawn()
 
     base.start, base._bootstrap = start, _bootstrap
 
 
 @core.guarded
-def _tell(process: Any, frame: Any) -> None:
+def _tell_child(process: Any, frame: Any) -> None:
     """In the parent, tell the child which process has started the child, and where."""
     user = user_code.user_frame(frame)
-    place = None if user is None else places.describe(places.spot(user))
+    source = None if user is None else sources.describe(sources.spot(user))
     pool, queue = None, _queue(process)
     if queue is not None:
         # A thread of the pool's starts a worker in the place of one that has ended.
-        pool, place = _pools.setdefault(queue, (next(_numbers), place))
-    setattr(process, ATTRIBUTE, {"parent": os.getpid(), "place": place, "pool": pool})
+        pool, source = _pools.setdefault(queue, (next(_numbers), source))
+    setattr(process, ATTRIBUTE, {"parent": os.getpid(), "place": source, "pool": pool})
 
 
 @core.guarded
@@ -92,17 +92,17 @@ def _begin(process: Any, package: str) -> None:
     """In the child, before the target runs, write which generators the process holds."""
     global _child
     _child = None
-    told = vars(process).pop(ATTRIBUTE, None)
-    if told is not None and getattr(process._target, "__module__", None) != LOADER:
-        _child = _Child(process, {**told, "package": package})
+    from_parent = vars(process).pop(ATTRIBUTE, None)
+    if from_parent is not None and getattr(process._target, "__module__", None) != LOADER:
+        _child = _Child(process, {**from_parent, "package": package})
         _child.see()
         _tell_before_sending(package)
 
 
 @core.guarded
-def _look() -> None:
+def _write_drawn() -> None:
     if _child is not None and _child.pid == os.getpid():
-        _child.look()
+        _child.write_drawn()
 
 
 def _tell_before_sending(package: str) -> None:
@@ -114,7 +114,7 @@ def _tell_before_sending(package: str) -> None:
     send = kind._send_bytes
 
     def _send_bytes(self: Any, *arguments: Any, **keywords: Any) -> Any:
-        _look()
+        _write_drawn()
         return send(self, *arguments, **keywords)
 
     kind._send_bytes = _send_bytes
@@ -125,19 +125,19 @@ class _Child:
 
     Args:
         process: its object.
-        told: by its parent, and the package.
+        from_parent: what its parent has told it, and the package.
     """
 
-    def __init__(self, process: Any, told: "dict[str, Any]") -> None:
+    def __init__(self, process: Any, from_parent: "dict[str, Any]") -> None:
         self.pid = os.getpid()
-        self._told = told
+        self._from_parent = from_parent
         self._roots = dict(_roots(process))
         self._scopes = [vars(sys.modules["__main__"])]
         self._add_scope(_unwrapped(process)[0])
         self._initialized = False
-        self._left: dict[str, tuple[held.Reader, Any]] = {}
+        self._left: dict[str, tuple[held_generators.Reader, Any]] = {}
         self._drawn: set[str] = set()
-        if told["pool"] is not None:
+        if from_parent["pool"] is not None:
             self._follow_initializer(process)
 
     def _follow_initializer(self, process: Any) -> None:
@@ -168,7 +168,7 @@ class _Child:
 
     @core.guarded
     def _see_again(self) -> None:
-        self.look()
+        self.write_drawn()
         self._initialized = True
         self.see()
 
@@ -181,21 +181,21 @@ class _Child:
             if name not in self._left or self._left[name][1] != one[1]
         }
         self._left.update(new)
-        states = {name: held.digest(state) for name, (_, state) in new.items()}
-        self._write("child", **self._told, initialized=self._initialized, states=states)
+        states = {name: held_generators.digest(state) for name, (_, state) in new.items()}
+        self._write("child", **self._from_parent, initialized=self._initialized, states=states)
 
-    def _held(self) -> "Iterator[tuple[str, held.Reader]]":
-        yield from held.of_libraries()
-        seen = held.ids_of_libraries()
+    def _held(self) -> "Iterator[tuple[str, held_generators.Reader]]":
+        yield from held_generators.of_libraries()
+        seen = held_generators.ids_of_libraries()
         for root, one in self._roots.items():
-            for name, _, read in held.below(root, one, seen):
+            for name, _, read in held_generators.below(root, one, seen):
                 yield name, read
         for variables in self._scopes:
             # The main module of a spawned child (multiprocessing/spawn.py).
             module = str(variables.get("__name__")).replace("__mp_main__", "__main__")
-            yield from held.of_globals(module, variables, seen)
+            yield from held_generators.of_globals(module, variables, seen)
 
-    def look(self) -> None:
+    def write_drawn(self) -> None:
         """Write which generators were drawn from, each once."""
         drawn = {}
         for name, (read, before) in list(self._left.items()):
@@ -203,8 +203,8 @@ class _Child:
             if state == before or self._left.pop(name, None) is None:
                 continue
             # Otherwise it was seeded: what comes of it is no longer of the state at the start.
-            if held.is_drawn(before, state):
-                drawn[name] = held.digest(before)
+            if held_generators.is_drawn(before, state):
+                drawn[name] = held_generators.digest(before)
         if drawn:
             self._drawn.update(drawn)
             self._write("child_drawn", states=drawn)

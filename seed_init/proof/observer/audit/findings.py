@@ -13,8 +13,8 @@ from typing import Any
 
 from seed_init.hook import callers
 from seed_init.proof.observer import callbacks, core
-from seed_init.proof.observer.audit import places
-from seed_init.proof.observer.audit.places import Spot
+from seed_init.proof.observer.audit import sources
+from seed_init.proof.observer.audit.sources import Spot
 
 PLACES_MAX = 5000
 """Places that are noted; a program that generates its code could have any number."""
@@ -77,7 +77,7 @@ def note(kind: str, what: str, spot: Spot, detail: str = "") -> None:
     if entry is None:
         if len(_entries) >= PLACES_MAX:
             return
-        fields = {"kind": kind, "what": what, "detail": detail, **places.describe(spot)}
+        fields = {"kind": kind, "what": what, "detail": detail, **sources.describe(spot)}
         entry = _entries.setdefault(key, _Entry(fields))
     entry.add()
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from seed_init.hook import callers, determinism, state
 from seed_init.proof.observer import callbacks, core
-from seed_init.proof.observer.audit import findings, places, replacing
+from seed_init.proof.observer.audit import findings, replacing, sources
 
 SETTERS = {
     "_set_cudnn_benchmark": "torch.backends.cudnn.benchmark",
@@ -123,10 +123,10 @@ def _read(getter: "Callable[[], Any]") -> Any:
 
 @core.guarded
 def _changed(flag: str, now: object, frame: FrameType | None) -> None:
-    user, library = places.behind(frame, "torch", "contextlib")
+    user, library = sources.behind(frame, "torch", "contextlib")
     if user is not None:
         detail = f"by {library}" if library else ""
-        findings.note("flag", f"{flag} = {now}", places.spot(user), detail)
+        findings.note("flag", f"{flag} = {now}", sources.spot(user), detail)
 
 
 class _Noting(dict[str, str]):

@@ -8,7 +8,7 @@ from typing import Any
 from seed_init.hook import callers, seeding, startup, state
 from seed_init.libraries import uncovered
 from seed_init.proof.observer import callbacks, core, user_code
-from seed_init.proof.observer.audit import findings, places
+from seed_init.proof.observer.audit import findings, sources
 
 
 def start() -> None:
@@ -49,9 +49,9 @@ def _note(name: str, path: Any, frame: Any) -> None:
     # Not installed, or a module of the program's own.
     if spec is None or (spec.origin is not None and user_code.is_user_file(spec.origin)):
         return
-    user, library = places.behind(frame)
+    user, library = sources.behind(frame)
     if user is not None and not library:
-        findings.note("library", name, places.spot(user), uncovered.REMEDIES[name])
+        findings.note("library", name, sources.spot(user), uncovered.REMEDIES[name])
     else:
         # Nobody knows whether the user has it draw: transformers imports tokenizers anyway.
         core.journal.write("uncovered", library=name, by=library.partition(".")[0])

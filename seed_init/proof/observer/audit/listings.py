@@ -10,7 +10,7 @@ from types import FrameType
 
 from seed_init.hook import callers
 from seed_init.proof.observer import core
-from seed_init.proof.observer.audit import findings, ordering, places
+from seed_init.proof.observer.audit import findings, ordering, sources
 
 EVENTS = {
     "os.listdir": "os.listdir",
@@ -34,7 +34,7 @@ RAISED_BY = {
 }
 """Event -> modules of Python whose frames are between the event and the user's code."""
 
-_free: dict[places.Spot, bool] = {}
+_free: dict[sources.Spot, bool] = {}
 
 
 def start() -> None:
@@ -55,9 +55,9 @@ def _listed(event: str, frame: "FrameType | None") -> None:
         what, between = "Path.iterdir", ("pathlib",)
     while frame is not None and callers.module_of(frame).partition(".")[0] in between:
         frame = frame.f_back
-    if frame is None or not places.is_user(frame):
+    if frame is None or not sources.is_user(frame):
         return
-    spot = places.spot(frame)
+    spot = sources.spot(frame)
     if spot not in _free:
         _free[spot] = ordering.is_free(spot, walks=what.endswith("walk"))
     if not _free[spot]:

@@ -19,8 +19,8 @@ from typing import Any
 
 from seed_init.hook import callers
 from seed_init.proof.observer import callbacks, core, user_code
-from seed_init.proof.observer.audit import findings, nondeterministic, places, replacing
-from seed_init.proof.observer.audit.places import Spot
+from seed_init.proof.observer.audit import findings, nondeterministic, replacing, sources
+from seed_init.proof.observer.audit.sources import Spot
 
 KEY = "TESTING_ONLY_GenericMode"
 """The dispatch key (c10/core/DispatchKey.h). Above autograd: the graph is made as without us."""
@@ -122,7 +122,7 @@ def _keep(frame: FrameType | None) -> None:
     user = _user_frame(frame)
     if user is None:
         return
-    _forwards[torch.autograd._get_sequence_nr()] = places.spot(user)
+    _forwards[torch.autograd._get_sequence_nr()] = sources.spot(user)
     if len(_forwards) > FORWARDS_MAX:
         _forwards.popitem(last=False)
 
@@ -196,7 +196,7 @@ def _place(node: Any, frame: "FrameType | None") -> "Spot | None":
     """Return where the user's code is: in a backward, the line of the forward if it is known."""
     forward = _forwards.get(node._sequence_nr()) if node is not None else None
     user = _user_frame(frame) if forward is None else None
-    return places.spot(user) if user is not None else forward
+    return sources.spot(user) if user is not None else forward
 
 
 def _user_frame(frame: "FrameType | None") -> "FrameType | None":
@@ -256,4 +256,4 @@ def _warned(name: str, frame: FrameType) -> None:
             return
     user = user_code.user_frame(frame)
     if user is not None:
-        findings.note("operator", name, places.spot(user), WITHOUT)
+        findings.note("operator", name, sources.spot(user), WITHOUT)

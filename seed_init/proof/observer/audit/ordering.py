@@ -9,7 +9,7 @@ import ast
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from seed_init.proof.observer.audit import places
+from seed_init.proof.observer.audit import sources
 
 FREE = frozenset(
     {"sorted", "natsorted", "set", "frozenset", "Counter", "len", "bool"}
@@ -26,14 +26,14 @@ Known = frozenset[tuple[ast.AST, str]]
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 
 
-def is_free(spot: places.Spot, walks: bool = False) -> bool:
+def is_free(spot: sources.Spot, walks: bool = False) -> bool:
     """Return True where the order of what is listed at a spot certainly does not matter.
 
     Args:
         spot: where a directory is listed, or a generator asked that lists one.
         walks: whether it is os.walk, whose items hold lists.
     """
-    found = places.node(spot)
+    found = sources.node(spot)
     if found is None:
         return False
     return _walk_is_free(found) if walks else _node_is_free(found)

@@ -45,7 +45,7 @@ def _begin() -> None:
 def _end() -> None:
     if sys.gettrace() is _call:
         sys.settrace(None)
-        _look()
+        _write_draws()
 
 
 def _call(frame: Any, event: str, argument: Any) -> Any:
@@ -63,7 +63,7 @@ def _line(frame: Any, event: str, argument: Any) -> Any:
         return None
     core.here.observing = True
     try:
-        _look()
+        _write_draws()
         # What runs after a return is the rest of the caller's line.
         _remember(user_code.user_frame(frame.f_back) if event == "return" else frame)
     except Exception as error:
@@ -79,7 +79,7 @@ def _remember(frame: Any) -> None:
     _last = user_code.source(frame)
 
 
-def _look() -> None:
+def _write_draws() -> None:
     global _before, _seen
     _seen += 1
     if _seen > MOST:

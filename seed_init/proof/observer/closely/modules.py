@@ -65,12 +65,12 @@ def name_of(module: Any) -> str:
     """Return the qualified name of a module; its class's name where no other module has it."""
     known = _names.get(id(module))
     if known is None or known[1]() is not module:
-        _look()
+        _find_names()
         known = _names.get(id(module))
     return known[0] if known is not None else type(module).__name__
 
 
-def _look() -> None:
+def _find_names() -> None:
     roots = names._roots()
     for root in roots:
         prefix = f"{type(root).__name__}." if len(roots) > 1 else ""

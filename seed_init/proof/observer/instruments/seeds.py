@@ -19,7 +19,7 @@ from typing import Any
 
 from seed_init.hook import callers, seeding
 from seed_init.proof.observer import callbacks, core, user_code
-from seed_init.proof.observer.audit import places, replacing
+from seed_init.proof.observer.audit import replacing, sources
 from seed_init.proof.observer.tensors import digests
 
 MOST = 10_000
@@ -135,14 +135,14 @@ def _write(generator: str, given: Any, frame: Any) -> None:
     global _written
     if _is_the_hooks(frame):
         return
-    user, _ = places.behind(frame, generator)
+    user, _ = sources.behind(frame, generator)
     if user is None:
         return
     _written += 1
     core.journal.write(
         "seed",
         generator=generator,
-        name=places.callee(user, f"{generator}'s seed"),
+        name=sources.callee(user, f"{generator}'s seed"),
         given=_shown(given),
         digest=digests.digest(given),
         **user_code.source(user),

@@ -194,7 +194,7 @@ class Steps:
                     losses.append(loss)
 
     def _losses(self) -> list[Loss]:
-        """Return the losses of this thread since the last step; where there are none, of all threads.
+        """Return the losses of this thread since the last step; if there are none, of all threads.
 
         A step within a backward pass on a device runs in a thread of autograd's.
         """

@@ -51,7 +51,7 @@ def sizes(description: Description) -> "list[int | None] | None":
     return [size if type(size) is int else None for size in description[1]]
 
 
-class Held:
+class OnDevice:
     """A tensor that may be on a device, and the stream that it is computed on there."""
 
     __slots__ = ("stream", "tensor")
@@ -69,15 +69,15 @@ class Vector:
         pieces: for each device the places in the list, and the numbers of these.
     """
 
-    def __init__(self, length: int, pieces: list[tuple[list[int], Held]]) -> None:
+    def __init__(self, length: int, pieces: list[tuple[list[int], OnDevice]]) -> None:
         self.length = length
         self.pieces = pieces
 
     def encoded(self) -> str:
         """Return Base64 of one little-endian int64 by tensor. The pieces must be on the CPU."""
         values = [NONE] * self.length
-        for places, held in self.pieces:
-            for place, value in zip(places, held.tensor.tolist()):
+        for places, numbers in self.pieces:
+            for place, value in zip(places, numbers.tensor.tolist()):
                 values[place] = value
         return b64encode(struct.pack(f"<{self.length}q", *values)).decode()
 
@@ -112,7 +112,7 @@ class Layout:
                 end = start + len(group.places)
                 group.compute(tensors, out[start:end])
                 start = end
-            pieces.append((here, Held(out)))
+            pieces.append((here, OnDevice(out)))
         return Vector(self.length, pieces)
 
 

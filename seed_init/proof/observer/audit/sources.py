@@ -20,7 +20,7 @@ Spot = tuple[CodeType, int, int]
 _START = Path.cwd()
 """The file names of code are relative to it where a program was started by a relative path."""
 
-_sources: dict[str, list[str]] = {}
+_lines: dict[str, list[str]] = {}
 _trees: "dict[str, ast.Module | None]" = {}
 
 
@@ -85,15 +85,15 @@ def _cell(name: str) -> str | None:
 
 def text(name: str, line: int) -> str:
     """Return a line of source without its indentation; "" where there is no source."""
-    lines = source(name)
-    return lines[line - 1].strip() if 0 < line <= len(lines) else ""
+    found = lines(name)
+    return found[line - 1].strip() if 0 < line <= len(found) else ""
 
 
-def source(name: str) -> list[str]:
+def lines(name: str) -> list[str]:
     """Return the lines of a file of code."""
-    if name not in _sources:
-        _sources[name] = _read(name)
-    return _sources[name]
+    if name not in _lines:
+        _lines[name] = _read(name)
+    return _lines[name]
 
 
 def _read(name: str) -> list[str]:
@@ -101,8 +101,8 @@ def _read(name: str) -> list[str]:
     if name in linecache.cache:
         return linecache.getlines(name)
     try:
-        with tokenize.open(str(_START / name)) as lines:
-            return lines.readlines()
+        with tokenize.open(str(_START / name)) as file:
+            return file.readlines()
     except (OSError, SyntaxError, UnicodeDecodeError):
         return []
 
@@ -116,7 +116,7 @@ def tree(name: str) -> "ast.Module | None":
 
 def _parse(name: str) -> "ast.Module | None":
     try:
-        module = ast.parse("".join(source(name)))
+        module = ast.parse("".join(lines(name)))
     except (SyntaxError, ValueError, RecursionError):
         return None
     for node in ast.walk(module):

@@ -35,7 +35,7 @@ MULTIPLIERS = {
 
 
 def of_libraries() -> "Iterator[tuple[str, Reader]]":
-    """Yield name and reader of each generator that imported libraries' functions draw from."""
+    """Yield name and reader of each generator that imported libraries' functions use."""
     for name, generator in _of_libraries():
         read = reader(generator)
         if read is not None:
@@ -53,7 +53,7 @@ def _of_libraries() -> "Iterator[tuple[str, Any]]":
 
 
 def ids_of_libraries() -> "set[int]":
-    """Return the ids of the libraries' generators, with which `below` and `of_globals` can begin."""
+    """Return the ids of the libraries' generators: what `below` and `of_globals` can begin with."""
     return {id(generator) for _, generator in _of_libraries()}
 
 
