@@ -30,7 +30,7 @@ MAY_IMPORT = {
     "proof.observer": {"hook", "libraries", "proof.redaction", "proof.trace", "system"},
     "proof.auditing": {"proof.trace"},
     "proof.comparing": {"proof.redaction", "proof.trace", "system"},
-    "proof.running": {"proof.redaction", "proof.trace", "system"},
+    "proof.running": {"hook", "proof.redaction", "proof.trace", "system"},
     "proof.verifying": {
         "hook",
         "proof.comparing",

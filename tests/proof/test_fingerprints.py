@@ -14,9 +14,8 @@ import pytest
 import torch
 
 from seed_init.proof.observer import core
-from seed_init.proof.observer.closely import batches
-from seed_init.proof.observer.instruments import end as ending
-from seed_init.proof.observer.tensors import fingerprints, vectors
+from seed_init.proof.observer.instruments import end_torch
+from seed_init.proof.observer.tensors import digests, fingerprints, vectors
 from seed_init.proof.observer.tensors.fingerprints import fingerprint, number
 
 M = 2**64
@@ -312,8 +311,8 @@ def test_a_view_counts_as_what_it_shows_whatever_its_strides(name: str) -> None:
     assert view.numel() == 0 or number(view) != 0
     assert number(view) == number(plain) == number(view, on_host=True)
     assert number(torch.nn.Parameter(view, False)) == number(plain)
-    assert ending._sha256(view) == ending._sha256(plain)
-    assert batches.digest(view) == batches.digest(plain)
+    assert end_torch.sha256_of(view) == end_torch.sha256_of(plain)
+    assert digests.digest(view) == digests.digest(plain)
 
     # Two, so that small ones are computed together, beside one that is computed by itself.
     assert encoded(view, view, row := torch.ones(3)) == encoded(plain, plain, row)
@@ -326,12 +325,12 @@ def test_what_has_no_memory_has_no_contents_and_is_not_read() -> None:
     for tensor in (freed, torch.nn.Parameter(freed), lazy.weight, torch.empty(40, device="meta")):
         encoded(tensor, tensor, noise(40))
         assert number(tensor) == 0
-        assert ending._sha256(tensor)
-        assert batches.digest(tensor)
+        assert end_torch.sha256_of(tensor)
+        assert digests.digest(tensor)
     assert vectors.sizes(vectors.describe([lazy.weight])[0]) is None
     zeros = torch._efficientzerotensor(40)
     assert number(zeros) == number(torch.zeros(40))
-    assert ending._sha256(zeros) == ending._sha256(torch.zeros(40))
+    assert end_torch.sha256_of(zeros) == end_torch.sha256_of(torch.zeros(40))
 
 
 @pytest.mark.parametrize("layout", [torch.strided, torch.jagged], ids=str)
@@ -348,17 +347,17 @@ def test_nested_tensors_count_by_their_parts_and_how_long_these_are(layout: torc
     assert number(nested(joined[:4], joined[4:])) not in seen
     encoded(nested(one, two), joined)
     json.dumps(vectors.sizes(vectors.describe([nested(one, two)])[0]))
-    assert batches.digest(nested(one, two)) == batches.digest(nested(one, two))
+    assert digests.digest(nested(one, two)) == digests.digest(nested(one, two))
 
 
 def test_the_final_hash_reads_no_memory_that_was_given_back(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     tensor = noise(64)
-    expected = ending._sha256(tensor)
+    expected = end_torch.sha256_of(tensor)
     # As from a device: what comes from there is held by nobody else.
     monkeypatch.setattr(torch.Tensor, "cpu", torch.Tensor.clone)
-    assert ending._sha256(tensor) == expected
+    assert end_torch.sha256_of(tensor) == expected
 
 
 def test_bytes_of_a_storage_count_once_each() -> None:
@@ -376,7 +375,7 @@ def test_arrays_of_objects_count_by_what_these_are_and_not_where() -> None:
         return made
 
     assert (
-        batches.digest(objects("a")) == batches.digest(objects("a")) != batches.digest(objects("b"))
+        digests.digest(objects("a")) == digests.digest(objects("a")) != digests.digest(objects("b"))
     )
 
 

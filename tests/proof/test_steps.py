@@ -718,6 +718,7 @@ def test_what_waits_on_a_device_comes_in_order_and_whole(python: Path, tmp_path:
 if "SEED_INIT_TRACE" in os.environ:
     from seed_init.proof.observer.tensors import pending
     pending.is_elsewhere = lambda held: PRETEND
+    pending.BATCH = 4
 model = net(4, 8, 2)
 optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
 for _ in range(11):
@@ -731,7 +732,7 @@ if PRETEND:
 """
     (tmp_path / "device").mkdir()
     (tmp_path / "cpu").mkdir()
-    plan = {"instruments": ["steps", "end"], "batch": 4}
+    plan = {"instruments": ["steps", "end"]}
     device = traced(python, tmp_path / "device", source.replace("PRETEND", "True"), plan=plan)
     cpu = traced(python, tmp_path / "cpu", source.replace("PRETEND", "False"), plan=plan)
 

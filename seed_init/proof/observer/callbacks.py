@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import Callable
 from importlib import import_module
+from types import ModuleType
 from typing import Any, NoReturn
 
 from seed_init.hook import seeding
@@ -72,6 +73,15 @@ def end_process() -> NoReturn:
     """
     run_at_end()
     os._exit(0)
+
+
+def loaded(module: str) -> "ModuleType | None":
+    """Return a module that `after_import` has loaded; None where it has not.
+
+    Args:
+        module: the full name.
+    """
+    return sys.modules.get(module)
 
 
 def _loading(path: str) -> Callable[[], None]:

@@ -9,7 +9,7 @@ import json
 import torch
 
 import seed_init
-from seed_init.proof.observer.instruments import facts
+from seed_init.proof.observer.instruments import facts_torch
 
 backends = torch.backends
 has_newer = hasattr(torch._C, "_get_fp32_precision_getter")
@@ -29,4 +29,4 @@ backends.cudnn.benchmark = True
 if has_newer:
     backends.cudnn.conv.fp32_precision = "tf32"
 flags = {name: flag["now"] for name, flag in seed_init.status()["flags"].items()}
-print(json.dumps({"has_newer": has_newer, "flags": flags, "recorded": facts._flags()}))
+print(json.dumps({"has_newer": has_newer, "flags": flags, "recorded": facts_torch.flags()}))

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Determinism flags that are changed after the hook has set them."""
 
+import sys
 from collections.abc import Callable
 from types import FrameType
 from typing import Any
@@ -46,10 +47,8 @@ def start() -> None:
 
 
 def _watch() -> None:
-    import torch
-
-    from seed_init.libraries import torch_flags as library
-
+    torch: Any = sys.modules["torch"]
+    library: Any = sys.modules["seed_init.libraries.torch_flags"]
     if not determinism.wanted(state.settings):
         library.follow()  # which nobody has called yet
     library.set_at = _Noting(library)

@@ -99,7 +99,7 @@ def _reseeded(function: str, frame: "FrameType | None") -> None:
 
 def _watch_generator() -> None:
     """`torch.Generator().seed()`, which no setting of ours can derive from SEED."""
-    import torch
+    torch: Any = sys.modules["torch"]
 
     def replace(original: Any) -> Any:
         @callers.like(original)

@@ -51,8 +51,7 @@ def start() -> None:
 
 
 def _watch() -> None:
-    import torch
-
+    torch: Any = sys.modules["torch"]
     # In front, so that it sees each warning before it is told apart from those shown before.
     warnings.filters.insert(0, ("ignore", _Listener(), UserWarning, None, 0))  # type: ignore
     warnings._filters_mutated()  # type: ignore[attr-defined]

@@ -6,7 +6,7 @@ or thrown away in the same function.
 """
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from seed_init.proof.observer.audit import places
@@ -19,6 +19,9 @@ FREE = frozenset(
 
 PASSING = frozenset({"list", "tuple", "iter", "reversed", "map", "filter", "tqdm"})
 """Functions whose result has the order of what they get."""
+
+Known = frozenset[tuple[ast.AST, str]]
+"""Variables: the function, class or module that each belongs to, and its name."""
 
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 
@@ -43,49 +46,115 @@ def _node_is_free(node: ast.AST) -> bool:
     return _use_is_free(node)
 
 
-def _use_is_free(node: ast.AST) -> bool:
-    """Whether the order of the value of an expression does not matter where it is used."""
-    parent: Any = getattr(node, "parent", None)
-    if isinstance(parent, ast.Call) and node is not parent.func:
-        name = _name(parent.func)
-        return name in FREE or (name in PASSING and _use_is_free(parent))
-    if isinstance(parent, (ast.keyword, ast.Starred, ast.BinOp, ast.BoolOp)):
-        return _use_is_free(parent)
-    if isinstance(parent, ast.comprehension) and node is parent.iter:
-        whole = parent.parent  # type: ignore[attr-defined]
-        return isinstance(whole, ast.SetComp) or (
-            isinstance(whole, (ast.ListComp, ast.GeneratorExp)) and _use_is_free(whole)
-        )
-    if isinstance(parent, ast.Compare):
-        operators = (ast.In, ast.NotIn)
-        return node is not parent.left and all(isinstance(one, operators) for one in parent.ops)
-    if isinstance(parent, ast.IfExp):
-        return node is parent.test or _use_is_free(parent)
-    if isinstance(parent, (ast.If, ast.While, ast.Assert)):
-        return node is parent.test
-    if isinstance(parent, ast.UnaryOp):
-        return isinstance(parent.op, ast.Not)
-    if isinstance(parent, ast.Set):
-        return True
-    if isinstance(parent, ast.NamedExpr):
-        return _use_is_free(parent) and _name_is_free(parent.target)
-    if isinstance(parent, ast.withitem):
-        return isinstance(parent.optional_vars, ast.Name) and _name_is_free(parent.optional_vars)
-    if isinstance(parent, ast.AnnAssign):
-        return isinstance(parent.target, ast.Name) and _name_is_free(parent.target)
-    if isinstance(parent, ast.Assign):
-        return all(isinstance(one, ast.Name) and _name_is_free(one) for one in parent.targets)
-    # Thrown away, where it is no notebook's cell, whose last value is shown.
-    return isinstance(parent, ast.Expr) and not isinstance(_scope(parent), ast.Module)
+def _use_is_free(node: ast.AST, known: Known = frozenset()) -> bool:
+    """Return True where the order of an expression's value does not matter to what uses it.
 
-
-def _name_is_free(name: ast.Name) -> bool:
-    """Whether the order of a variable's value does not matter in the function that sets it.
-
-    It is sorted in place, or each use of it is free.
+    Args:
+        node: the expression.
+        known: variables that are being looked at: their other uses decide.
     """
+    parent = getattr(node, "parent", None)
+    rule = _RULES.get(type(parent))
+    return rule is not None and rule(node, parent, known)
+
+
+def _always(node: ast.AST, user: Any, known: Known) -> bool:
+    return True
+
+
+def _as_its_user(node: ast.AST, user: Any, known: Known) -> bool:
+    return _use_is_free(user, known)
+
+
+def _as_an_argument(node: ast.AST, call: Any, known: Known) -> bool:
+    name = _name(call.func) if node is not call.func else ""
+    return name in FREE or (name in PASSING and _use_is_free(call, known))
+
+
+def _as_what_a_comprehension_takes(node: ast.AST, part: Any, known: Known) -> bool:
+    if node is not part.iter:
+        return False
+    whole = part.parent
+    is_in_order = isinstance(whole, (ast.ListComp, ast.GeneratorExp))
+    return isinstance(whole, ast.SetComp) or (is_in_order and _use_is_free(whole, known))
+
+
+def _as_what_is_searched(node: ast.AST, comparison: Any, known: Known) -> bool:
+    searches = all(isinstance(one, (ast.In, ast.NotIn)) for one in comparison.ops)
+    return node is not comparison.left and searches
+
+
+def _as_a_condition(node: ast.AST, user: Any, known: Known) -> bool:
+    return node is user.test
+
+
+def _as_a_condition_or_a_choice(node: ast.AST, user: Any, known: Known) -> bool:
+    return node is user.test or _use_is_free(user, known)
+
+
+def _as_what_is_negated(node: ast.AST, user: Any, known: Known) -> bool:
+    return isinstance(user.op, ast.Not)
+
+
+def _as_a_value_with_a_name(node: ast.AST, user: Any, known: Known) -> bool:
+    return _use_is_free(user, known) and _name_is_free(user.target, known)
+
+
+def _as_a_context(node: ast.AST, user: Any, known: Known) -> bool:
+    return isinstance(user.optional_vars, ast.Name) and _name_is_free(user.optional_vars, known)
+
+
+def _as_an_annotated_value(node: ast.AST, user: Any, known: Known) -> bool:
+    return isinstance(user.target, ast.Name) and _name_is_free(user.target, known)
+
+
+def _as_a_value(node: ast.AST, user: Any, known: Known) -> bool:
+    return all(isinstance(one, ast.Name) and _name_is_free(one, known) for one in user.targets)
+
+
+def _as_a_statement(node: ast.AST, user: Any, known: Known) -> bool:
+    # The value is thrown away, but for a notebook's cell, whose last value is shown.
+    return not isinstance(_scope(user), ast.Module)
+
+
+_RULES: "dict[type, Callable[[ast.AST, Any, Known], bool]]" = {
+    ast.Call: _as_an_argument,
+    ast.keyword: _as_its_user,
+    ast.Starred: _as_its_user,
+    ast.BinOp: _as_its_user,
+    ast.BoolOp: _as_its_user,
+    ast.comprehension: _as_what_a_comprehension_takes,
+    ast.Compare: _as_what_is_searched,
+    ast.IfExp: _as_a_condition_or_a_choice,
+    ast.If: _as_a_condition,
+    ast.While: _as_a_condition,
+    ast.Assert: _as_a_condition,
+    ast.UnaryOp: _as_what_is_negated,
+    ast.Set: _always,
+    ast.NamedExpr: _as_a_value_with_a_name,
+    ast.withitem: _as_a_context,
+    ast.AnnAssign: _as_an_annotated_value,
+    ast.Assign: _as_a_value,
+    ast.Expr: _as_a_statement,
+}
+"""Type of the node that uses a value -> whether the order of the value does not matter there.
+
+A rule gets the node of the value and the node that uses the value. Elsewhere the order matters.
+"""
+
+
+def _name_is_free(name: ast.Name, known: Known = frozenset()) -> bool:
+    """Return True where the order of a variable's value does not matter in its function.
+
+    The variable is sorted in place there, or each use of it is free.
+    """
+    variable = _scope(name), name.id
+    if variable in known:
+        return True  # `names = names + [...]`
     uses = list(_uses(name))
-    return any(map(_is_sorted, uses)) or (bool(uses) and all(map(_use_is_free, uses)))
+    if any(map(_is_sorted, uses)):
+        return True
+    return bool(uses) and all(_use_is_free(use, known | {variable}) for use in uses)
 
 
 def _uses(name: ast.Name) -> "Iterator[ast.Name]":

@@ -28,8 +28,7 @@ def start() -> None:
 
 
 def _watch() -> None:
-    from torch.utils.data import dataloader
-
+    dataloader: Any = sys.modules["torch.utils.data.dataloader"]
     kind: Any = dataloader._DatasetKind
     create = kind.create_fetcher
 

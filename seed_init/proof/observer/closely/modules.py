@@ -1,10 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which module runs, and what goes into and comes out of it, in the window."""
 
+import weakref
 from typing import Any
+
+from torch.nn.modules import module as hooks
 
 from seed_init.proof.observer import core
 from seed_init.proof.observer.closely import state
+from seed_init.proof.observer.tensors import names
+from seed_init.proof.observer.tensors.digests import digest
+from seed_init.proof.observer.torch_hooks import unless_compiling
 
 stack: "list[str]" = []
 """Qualified names of the modules that are running, outermost first."""
@@ -14,17 +20,13 @@ _names: "dict[int, tuple[str, Any]]" = {}
 
 def install() -> None:
     """Follow every module while the window is open."""
-    from torch.nn.modules import module
-
-    from seed_init.proof.observer.torch_hooks import unless_compiling
-
     handles: list[Any] = []
 
     def opened() -> None:
         # Forward hooks only: global backward hooks break modules that work in place.
-        handles.append(module.register_module_forward_pre_hook(unless_compiling(before)))
+        handles.append(hooks.register_module_forward_pre_hook(unless_compiling(before)))
         handles.append(
-            module.register_module_forward_hook(
+            hooks.register_module_forward_hook(
                 unless_compiling(after), with_kwargs=True, always_call=True
             )
         )
@@ -40,8 +42,6 @@ def install() -> None:
 @core.guarded
 def before(module: Any, arguments: Any) -> None:
     """A module begins."""
-    from seed_init.proof.observer.closely.batches import digest
-
     stack.append(name_of(module))
     state.write("module", name=stack[-1], phase="input", digest=digest(arguments))
 
@@ -56,8 +56,6 @@ def after(module: Any, arguments: Any, *rest: Any) -> None:
         rest: those with one, which no hook sees before it, and the output; where it failed, only
             None (torch/nn/modules/module.py, _call_impl).
     """
-    from seed_init.proof.observer.closely.batches import digest
-
     if stack:
         fields = {"digest": digest(rest[-1]), "keywords": digest(rest[:-1])}
         state.write("module", name=stack.pop(), phase="output", **fields)
@@ -73,10 +71,6 @@ def name_of(module: Any) -> str:
 
 
 def _look() -> None:
-    import weakref
-
-    from seed_init.proof.observer.tensors import names
-
     roots = names._roots()
     for root in roots:
         prefix = f"{type(root).__name__}." if len(roots) > 1 else ""

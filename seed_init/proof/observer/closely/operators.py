@@ -17,7 +17,9 @@ from seed_init.hook import callers
 from seed_init.proof.observer import core, user_code
 from seed_init.proof.observer.capturing import is_capturing
 from seed_init.proof.observer.closely import batches, modules, state
-from seed_init.proof.observer.tensors.fingerprints import number_of_storage, shape_of
+from seed_init.proof.observer.tensors import digests, generators
+from seed_init.proof.observer.tensors.dense import shape_of
+from seed_init.proof.observer.tensors.fingerprints import number_of_storage
 
 UNINITIALISED = (
     "empty",
@@ -79,14 +81,12 @@ class _Seeing(TorchDispatchMode):  # type: ignore[misc]
     @core.guarded
     def before(self, operator: Any, arguments: Any, keywords: Any) -> dict[str, Any]:
         """What is known of an operator before it runs."""
-        from seed_init.proof.observer.tensors import generators
-
         operands = [self._shown(value) for value in arguments]
         operands += [f"{key}={self._shown(value)}" for key, value in keywords.items()]
         if torch.Tag.nondeterministic_seeded in operator.tags and not is_capturing():
             drawn_from = [each for each in _flat((arguments, keywords)) if _is_generator(each)]
             where = (
-                batches.digest(drawn_from[0].get_state())
+                digests.digest(drawn_from[0].get_state())
                 if drawn_from
                 else repr([(k, v) for k, v in generators.positions().items() if k not in _HOST])
             )
@@ -164,7 +164,7 @@ class _Seeing(TorchDispatchMode):  # type: ignore[misc]
         for each in _flat(values):
             if _is_dense(each) and _storage(each) in self.unwritten:
                 continue
-            content.update(batches.digest(each).encode() if not _is_generator(each) else b"")
+            content.update(digests.digest(each).encode() if not _is_generator(each) else b"")
         return content.hexdigest()
 
 

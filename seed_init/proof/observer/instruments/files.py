@@ -103,9 +103,7 @@ def _write(path: str, writes: bool) -> None:
 
 def _watch_saving() -> None:
     """Note what `torch.save` writes: it opens files in C++ (torch/serialization.py)."""
-    from torch import serialization
-
-    writer: Any = getattr(serialization, "_open_zipfile_writer_file", None)
+    writer: Any = getattr(sys.modules["torch"].serialization, "_open_zipfile_writer_file", None)
     if writer is None:
         return
     original, note = writer.__init__, core.guarded(_note)

@@ -20,6 +20,7 @@ from typing import Any
 from seed_init.hook import callers, seeding
 from seed_init.proof.observer import callbacks, core, user_code
 from seed_init.proof.observer.audit import places, replacing
+from seed_init.proof.observer.tensors import digests
 
 MOST = 10_000
 """Seeds that are written."""
@@ -40,21 +41,21 @@ def start() -> None:
 
 def _watch_random() -> None:
     """`random.Random(x)`, `random.seed(x)` and subclasses: all end in one method."""
-    import random
-
+    random: Any = sys.modules["random"]
     # First the hook's own stand-in, which does nothing where it finds another one.
     dict(seeding.imported_libraries())["random"].watch()
-    original, shared = random.Random.seed, random._inst
+    original = random.Random.seed
 
     @callers.like(original)
-    def seed(self: random.Random, a: Any = None, version: int = 2) -> None:
+    def seed(self: Any, a: Any = None, version: int = 2) -> None:
         if a is not None:
             _note("random", a)
         original(self, a, version)
 
-    random.Random.seed = seed  # type: ignore[method-assign]
-    if getattr(random.seed, "__self__", None) is shared:
-        random.seed = shared.seed
+    random.Random.seed = seed
+    owner: Any = getattr(random.seed, "__self__", None)
+    if owner is random._inst:
+        random.seed = random._inst.seed
 
 
 def _watch_numpy() -> None:
@@ -100,7 +101,7 @@ def _watch_numpy() -> None:
 
 def _watch_torch() -> None:
     """`Generator.manual_seed`, where `torch.manual_seed` and its kin end; `Generator.seed()`."""
-    import torch
+    torch: Any = sys.modules["torch"]
 
     def given(original: Any) -> Any:
         @callers.like(original)
@@ -138,14 +139,12 @@ def _write(generator: str, given: Any, frame: Any) -> None:
     if user is None:
         return
     _written += 1
-    from seed_init.proof.observer.closely import batches
-
     core.journal.write(
         "seed",
         generator=generator,
         name=places.callee(user, f"{generator}'s seed"),
         given=_shown(given),
-        digest=batches.digest(given),
+        digest=digests.digest(given),
         **user_code.source(user),
     )
 

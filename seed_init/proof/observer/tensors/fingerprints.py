@@ -20,7 +20,6 @@ in order (a copy of it).
 """
 
 import os
-import sys
 from collections.abc import Callable
 from functools import cache, wraps
 from itertools import accumulate, pairwise
@@ -30,6 +29,7 @@ import torch
 
 from seed_init.proof.observer import keeping
 from seed_init.proof.observer.capturing import is_capturing
+from seed_init.proof.observer.tensors import dense
 
 CHUNK = 1 << 17
 """Words of which each has a weight of its own; those of the next chunk have these, times a
@@ -84,7 +84,7 @@ def number(tensor: torch.Tensor, on_host: bool = False) -> int:
         tensor: any shape, dtype, device and layout.
         on_host: copy it to the CPU first, so that nothing is computed on its device.
     """
-    if is_fake(tensor):
+    if dense.is_fake(tensor):
         return 0
     device = torch.device("cpu") if on_host else tensor.device
     out = torch.empty((), dtype=torch.int64, device=device)
@@ -100,7 +100,7 @@ def wait_for(tensors: list[torch.Tensor]) -> None:
     Raises:
         RuntimeError: a CUDA graph is being captured, which waiting would break.
     """
-    real = [each for each in tensors if not is_fake(each)]
+    real = [each for each in tensors if not dense.is_fake(each)]
     devices = {each.device for each in real if each.device.type == "cuda"}
     if devices and is_capturing():
         raise RuntimeError("a CUDA graph is being captured")
@@ -125,8 +125,8 @@ def compute(tensor: torch.Tensor, out: torch.Tensor, offset: int = 0) -> None:
 
     Where `out` is on the CPU and the tensor is not, the tensor is copied there.
     """
-    tensor, start = _whole(tensor)
-    parts = _parts(tensor)
+    tensor, start = dense.local(tensor)
+    parts = dense.parts(tensor)
     # The sizes of a nested tensor are on the CPU, wherever its contents are.
     parts = [part if part.device == out.device else moved(part, out.device) for part in parts]
     if len(parts) == 1:
@@ -184,111 +184,6 @@ def _padded(content: torch.Tensor, before: int) -> torch.Tensor:
     words = torch.zeros((before + size + 7) // 8, dtype=torch.int64, device=content.device)
     words.view(torch.uint8)[before : before + size].copy_(content)
     return words
-
-
-def is_fake(tensor: torch.Tensor) -> bool:
-    """True for a tensor without contents."""
-    return has_no_contents(type(tensor), tensor.device)
-
-
-def has_no_contents(kind: type, device: torch.device) -> bool:
-    """True where tensors of a class and device have no contents.
-
-    Those of a lazy module's parameters come with its first batch (torch/nn/parameter.py).
-    """
-    fake: Any = sys.modules.get("torch._subclasses.fake_tensor")
-    return (
-        device.type == "meta"
-        or issubclass(kind, torch.nn.parameter.UninitializedTensorMixin)
-        or (fake is not None and issubclass(kind, fake.FakeTensor))
-    )
-
-
-def is_freed(tensor: torch.Tensor) -> bool:
-    """True for a strided tensor whose memory has been given back: to read there would crash.
-
-    FSDP gives that of gathered parameters back (torch/distributed/fsdp/_flat_param.py).
-    """
-    return not tensor.untyped_storage().nbytes()
-
-
-def shape_of(tensor: torch.Tensor) -> "tuple[int | None, ...] | None":
-    """The shape, with None for a dimension without one size; None where there is no shape.
-
-    A nested tensor has no size where its parts differ, and a lazy module's parameter no shape.
-    """
-    try:
-        return tuple(size if type(size) is int else None for size in tensor.shape)
-    except RuntimeError:
-        return None
-
-
-def _whole(tensor: torch.Tensor) -> tuple[torch.Tensor, int]:
-    """What this process holds of a tensor, and the place of its first element in the tensor."""
-    if type(tensor) in (torch.Tensor, torch.nn.Parameter) or not hasattr(tensor, "to_local"):
-        return tensor, 0
-    distributed: Any = tensor
-    return distributed.to_local(), _offset(distributed)
-
-
-def _offset(tensor: Any) -> int:
-    """The place of the local piece of a DTensor that is cut along its first dimension."""
-    from torch.distributed.tensor import Shard
-    from torch.distributed.tensor._utils import compute_local_shape_and_global_offset
-
-    if tuple(tensor.placements) != (Shard(0),):
-        return 0
-    _, offsets = compute_local_shape_and_global_offset(
-        tensor.shape, tensor.device_mesh, tensor.placements
-    )
-    return int(offsets[0] * tensor.shape[1:].numel())
-
-
-def _parts(tensor: torch.Tensor) -> list[torch.Tensor]:
-    """The dense one-dimensional tensors that hold a tensor's contents."""
-    held: list[torch.Tensor]
-    if type(tensor) not in (torch.Tensor, torch.nn.Parameter) and hasattr(
-        tensor, "__tensor_flatten__"
-    ):
-        held = [getattr(tensor, name) for name in tensor.__tensor_flatten__()[0]]
-    elif tensor.layout == torch.sparse_coo:
-        held = [tensor._indices(), tensor._values()]
-    elif tensor.layout in (torch.sparse_csr, torch.sparse_bsr):
-        held = [tensor.crow_indices(), tensor.col_indices(), tensor.values()]
-    elif tensor.layout in (torch.sparse_csc, torch.sparse_bsc):
-        held = [tensor.ccol_indices(), tensor.row_indices(), tensor.values()]
-    elif tensor.layout != torch.strided:
-        held = [tensor.to_dense()]
-    elif tensor.is_nested:
-        held = [tensor._nested_tensor_size(), *tensor.unbind()]
-    elif tensor.is_quantized:
-        held = [tensor.int_repr(), *_quantization(tensor)]
-    elif tensor._is_zerotensor():
-        held = [tensor.clone()]  # forward-mode differentiation's zeros, which are not in memory
-    elif is_freed(tensor):
-        return [torch.empty(0, dtype=torch.uint8, device=tensor.device)]
-    else:
-        return [_flat(tensor)]
-    return [part for each in held for part in _parts(each)]
-
-
-def _flat(tensor: torch.Tensor) -> torch.Tensor:
-    """The elements of a strided tensor, side by side in memory."""
-    flat = tensor.resolve_conj().resolve_neg().contiguous().view(-1)
-    # With up to one element a tensor counts as contiguous whatever its stride is, 0 where it was
-    # expanded, and keeps that stride: as bytes there is no view of it.
-    return flat if flat.stride(0) == 1 else flat.as_strided(flat.shape, (1,))
-
-
-def _quantization(tensor: torch.Tensor) -> list[torch.Tensor]:
-    """What the integers of a quantized tensor are multiplied with and counted from."""
-    if tensor.qscheme() in (torch.per_tensor_affine, torch.per_tensor_symmetric):
-        values = {torch.float64: tensor.q_scale(), torch.int64: tensor.q_zero_point()}
-        return [
-            torch.full((1,), value, dtype=dtype, device=tensor.device)
-            for dtype, value in values.items()
-        ]
-    return [tensor.q_per_channel_scales(), tensor.q_per_channel_zero_points()]
 
 
 def _sum(content: torch.Tensor, out: torch.Tensor, offset: int) -> None:

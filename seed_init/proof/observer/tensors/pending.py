@@ -14,6 +14,9 @@ from seed_init.proof.observer import core
 from seed_init.proof.observer.tensors.fingerprints import MASK
 from seed_init.proof.observer.tensors.vectors import Held, Vector
 
+BATCH = 16
+"""Steps that are kept on a device, at 8 bytes per tensor and step."""
+
 
 class Loss:
     """The root of a backward pass: its value, or for more than one number its fingerprint."""
@@ -62,14 +65,9 @@ class Event:
 
 
 class Pending:
-    """The events of this process, in order.
+    """The events of this process, in order. What is on a device is copied after `BATCH` steps."""
 
-    Args:
-        batch: steps after which what is on a device is copied.
-    """
-
-    def __init__(self, batch: int) -> None:
-        self.batch = batch
+    def __init__(self) -> None:
         self.steps = 0
         self.waiting: list[Event] = []
         self.copies: deque[Copy] = deque()
@@ -82,7 +80,7 @@ class Pending:
             return
         self.waiting.append(event)
         self.steps += "call" in fields
-        if self.steps >= self.batch:
+        if self.steps >= BATCH:
             self._copy()
             while self.copies and self.copies[0].is_done():
                 self.copies.popleft().write()

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from seed_init.proof.observer import core
-from seed_init.proof.observer.tensors import fingerprints
+from seed_init.proof.observer.tensors import dense, fingerprints
 from seed_init.proof.trace import journal
 
 NONE = 1
@@ -98,7 +98,7 @@ class Layout:
             description = descriptions[group.places[0]]
             if description is not None:
                 kind, _, _, device, _ = description
-                if not fingerprints.has_no_contents(kind, device):
+                if not dense.has_no_contents(kind, device):
                     self.devices.setdefault(device, []).append(group)
 
     def vector(self, tensors: "list[torch.Tensor | None]") -> Vector:

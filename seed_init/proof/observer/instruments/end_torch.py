@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The half of the instrument `end` that needs torch: the digests of the final parameters."""
+
+import os
+import sys
+import weakref
+from hashlib import sha256
+from typing import Any
+
+from seed_init.proof.observer import core
+from seed_init.proof.observer.tensors import dense, optimizers
+from seed_init.proof.observer.tensors.fingerprints import (
+    number,
+    undisturbed,
+    wait_for,
+)
+
+MOST = 4 << 30
+"""Bytes of parameters that are hashed; of more, their fingerprints, which need no copy."""
+
+_final: list[dict[str, Any]] = []
+
+
+def install() -> None:
+    """Be told of every optimizer that is made."""
+    os.register_at_fork(after_in_child=_final.clear)
+    optimizers.watch(core.guarded(_made))
+
+
+def _made(optimizer: Any) -> None:
+    # Its own list of groups, which it holds anyway and which those added later join: so what is
+    # in them lives no longer than it would.
+    weakref.finalize(
+        optimizer,
+        core.guarded(undisturbed(_gone)),
+        os.getpid(),
+        optimizers.number(optimizer),
+        optimizer.param_groups,
+    )
+
+
+def _gone(pid: int, number: int, groups: list[Any]) -> None:
+    if os.getpid() != pid:
+        return  # a worker's copy of it
+    parameters = [each for group in groups for each in group["params"]]
+    wait_for(parameters)
+    size = sum(each.numel() * each.element_size() for each in parameters if not dense.is_fake(each))
+    digest = sha256_of if size <= MOST else _fingerprint
+    digests = []
+    for each in parameters:
+        try:
+            digests.append(digest(each))
+        except Exception as error:
+            core.report_unreadable(each, error)
+            digests.append("")
+    _final.append({"optimizer": number, "digests": digests})
+
+
+def sha256_of(tensor: Any) -> str:
+    content = sha256(f"{tensor.dtype} {dense.shape_of(tensor)}".encode())
+    if not dense.is_fake(tensor):
+        for part in dense.parts(dense.local(tensor)[0]):
+            dense.hash_bytes(content, part)
+    return content.hexdigest()
+
+
+def _fingerprint(tensor: Any) -> str:
+    return "" if dense.is_fake(tensor) else f"{number(tensor):016x}"
+
+
+def final() -> list[dict[str, Any]]:
+    """Return the digests of the parameters of each optimizer that is gone, in order of creation."""
+    return sorted(_final, key=lambda each: each["optimizer"])
+
+
+def is_compiled() -> bool:
+    """Return whether torch.compile has compiled something (torch/_dynamo/utils.py, counters)."""
+    dynamo: Any = sys.modules.get("torch._dynamo.utils")
+    return bool(dynamo is not None and dynamo.counters["stats"].get("unique_graphs"))

@@ -1,0 +1,177 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The half of the instrument `facts` that needs torch.
+
+Numbers of threads wait for the end, because asking for them sets them (aten/src/ATen/
+ParallelOpenMP.cpp, lazy_init_num_threads), and the libraries with them. Nothing starts a device: a
+program may choose its devices after the import of torch, or leave them to its children.
+`torch.__config__.show()`, which has these versions as well, counts the devices
+(aten/src/ATen/cuda/detail/CUDAHooks.cpp, showConfig), and with that the driver is started. From
+PyTorch 2.10 on the version of cuDNN does so too.
+"""
+
+import sys
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import torch
+
+from seed_init.hook import determinism
+from seed_init.libraries import torch_flags
+from seed_init.proof.observer import core
+from seed_init.proof.observer.instruments import facts
+
+_PRECISIONS = (
+    ("generic", "all"),
+    *(("cuda", operator) for operator in ("all", "matmul", "conv", "rnn")),
+    *(("mkldnn", operator) for operator in ("all", "matmul", "conv", "rnn")),
+)
+"""Backends and operators of the newer flags of the precision (torch/backends/__init__.py)."""
+
+
+def install() -> None:
+    """Write the facts of torch, and wait for the start of CUDA."""
+    core.journal.write(
+        "facts",
+        moment="torch",
+        path=facts.path(),
+        environment=facts.environment(),
+        torch=_versions(),
+        flags=flags(),
+    )
+    # Called when the program starts CUDA, also in a forked child; at once where it has.
+    torch.cuda._lazy_call(core.guarded(_cuda_is_there))
+
+
+def at_end() -> dict[str, Any]:
+    """Return what is known of torch at the end: flags, threads, libraries, distributed."""
+    return {
+        "flags": flags(),
+        "threads": _threads(),
+        "libraries": _libraries(),
+        "distributed": _distributed(),
+    }
+
+
+def flags() -> dict[str, Any]:
+    """Every switch by which torch chooses algorithms or precision: those of the contract and more.
+
+    Each is asked for by itself: no build of torch has all of them, and those of the precision
+    raise where a program has used the newer ones beside them.
+    """
+    backends = torch.backends
+    matmul = backends.cuda.matmul
+    more: dict[str, Callable[[], Any]] = {
+        "float32_matmul_precision": torch.get_float32_matmul_precision,
+        "allow_fp16_reduced_precision_reduction": lambda: (
+            matmul.allow_fp16_reduced_precision_reduction
+        ),
+        "allow_bf16_reduced_precision_reduction": lambda: (
+            matmul.allow_bf16_reduced_precision_reduction
+        ),
+        "cudnn_enabled": lambda: backends.cudnn.enabled,
+        "flash_sdp": lambda: backends.cuda.flash_sdp_enabled(),
+        "mem_efficient_sdp": lambda: backends.cuda.mem_efficient_sdp_enabled(),
+        "math_sdp": lambda: backends.cuda.math_sdp_enabled(),
+        "cudnn_sdp": lambda: backends.cuda.cudnn_sdp_enabled(),
+        "mkldnn_enabled": lambda: backends.mkldnn.enabled,
+        "mkldnn_deterministic": lambda: backends.mkldnn.deterministic,
+        "default_dtype": lambda: str(torch.get_default_dtype()).removeprefix("torch."),
+    }
+    for backend, operator in _PRECISIONS:
+        more[f"fp32_precision_{backend}_{operator}"] = partial(
+            lambda *of: torch._C._get_fp32_precision_getter(*of), backend, operator
+        )
+    found: dict[str, Any] = torch_flags.now()
+    for name, question in more.items():
+        try:
+            found[name] = question()
+        except AttributeError:
+            continue  # a build without it
+        except Exception:
+            found[name] = determinism.UNKNOWN
+    return found
+
+
+def _cuda_is_there() -> None:
+    core.journal.write(
+        "facts",
+        moment="cuda",
+        libraries={"cudnn": _asked(torch.backends.cudnn.version), "nccl": _asked(_nccl)},
+        devices=_devices(),
+    )
+
+
+def _versions() -> dict[str, Any]:
+    return {
+        "version": torch.__version__,
+        "git_commit": torch.version.git_version,
+        "cuda": torch.version.cuda,
+        "hip": getattr(torch.version, "hip", None),
+        "cpu_capability": _asked(lambda: torch.backends.cpu.get_cpu_capability()),
+    }
+
+
+def _nccl() -> str | None:
+    if not torch.version.cuda:
+        return None
+    version = torch.cuda.nccl.version()
+    return ".".join(map(str, version)) if isinstance(version, tuple) else str(version)
+
+
+def _libraries() -> dict[str, str | None]:
+    """The versions of the libraries that torch computes with on a CPU."""
+    info = _asked(torch.__config__.parallel_info) or ""
+    return {
+        "mkl": _version_in(info, "Math Kernel Library Version ", "Intel(R) MKL "),
+        "onednn": _version_in(info, "MKL-DNN ", "oneDNN "),
+        "openmp": _version_in(info, "OpenMP "),
+    }
+
+
+def _version_in(info: str, *marks: str) -> str | None:
+    """The word after one of some marks in the text of `torch.__config__.parallel_info()`."""
+    for mark in marks:
+        _, found, rest = info.partition(mark)
+        words = rest.split()
+        if found and words:
+            return words[0].strip(",()").partition("-")[0]
+    return None
+
+
+def _asked(question: "Callable[[], Any]") -> Any:
+    """An answer that some builds of torch do not have."""
+    try:
+        return question()
+    except Exception:
+        return None
+
+
+def _threads() -> dict[str, int]:
+    return {"intraop": torch.get_num_threads(), "interop": torch.get_num_interop_threads()}
+
+
+def _devices() -> list[dict[str, Any]]:
+    """The GPUs that this process sees. CUDA must have started, or be about to have."""
+    found = []
+    for index in range(torch.cuda.device_count()):
+        properties = torch.cuda.get_device_properties(index)
+        found.append(
+            {
+                "name": properties.name,
+                "uuid": str(getattr(properties, "uuid", "")) or None,
+                "capability": f"{properties.major}.{properties.minor}",
+                "memory": properties.total_memory,
+                "processors": properties.multi_processor_count,
+            }
+        )
+    return found
+
+
+def _distributed() -> str | None:
+    """The backend of torch.distributed, where a group is there still."""
+    distributed = sys.modules.get("torch.distributed")
+    if distributed is None or not _asked(distributed.is_initialized):
+        return None
+    backend: str | None = _asked(distributed.get_backend)
+    return backend
