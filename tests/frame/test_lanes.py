@@ -52,7 +52,8 @@ class Kept:
 kept = Kept()
 pytest.main(["-q", "--collect-only", "-p", "no:cacheprovider", *sys.argv[1:]], plugins=[kept])
 chosen = {"all": [item.name for item in kept.items]}
-for lane, number in itertools.product(("fast", "test"), range(lanes.CASES * max(lanes.PERIODS.values()))):
+numbers = range(lanes.CASES * max(lanes.PERIODS.values()))
+for lane, number in itertools.product(("fast", "test"), numbers):
     left_out, _ = lanes.split(kept.items, lane, number)
     chosen[f"{lane} {number}"] = [item.name for item in kept.items if item not in left_out]
 print(json.dumps(chosen))
