@@ -207,7 +207,7 @@ def test_progress_cannot_steer_a_terminal(monkeypatch: pytest.MonkeyPatch) -> No
     stream.isatty = lambda: True  # type: ignore[method-assign]
     monkeypatch.setattr(sys, "stderr", stream)
     monkeypatch.setattr(
-        progress.shutil, "get_terminal_size", lambda: argparse.Namespace(columns=999)
+        progress.shutil, "get_terminal_size", lambda *_, **__: argparse.Namespace(columns=999)
     )
     with progress.Line() as line:
         line(EVIL)
