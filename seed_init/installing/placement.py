@@ -124,7 +124,7 @@ VIRTUAL = Trigger("posix, sys", f"({_ASKED})", f"import {STARTUP}")
 PIP = Trigger(
     "posix, sys",
     f"({_ASKED})",
-    "import seed_init.hook.startup; seed_init.hook.startup.start()",
+    "import seed_init; seed_init._start()",
     unless="getattr(error, 'name', '') == 'seed_init' or ",
 )
 # Only PYTHONPATH can put a foreign sitecustomize before the one in the stdlib directory.
