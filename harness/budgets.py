@@ -28,7 +28,7 @@ BUDGETS = {
     "tests/image": Budget(0, 480, 1500),
     "tests/local": Budget(15, 60, 150),
     "tests/nullcuda": Budget(0, 100, 400),
-    "tests/packaging": Budget(15, 60, 100),
+    "tests/distribution": Budget(15, 60, 100),
     "tests/peers": Budget(10, 40, 100),
     "tests/programs": Budget(0, 130, 800),
     "tests/proof": Budget(60, 500, 2200),

@@ -58,7 +58,7 @@ PERIODS = {
     "tests/image": 4,
     "tests/local": 2,
     "tests/nullcuda": 3,
-    "tests/packaging": 2,
+    "tests/distribution": 2,
     "tests/proof": 4,
 }
 """Of how many commits one runs a dear test of a folder; every commit for those not here."""
