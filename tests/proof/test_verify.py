@@ -424,7 +424,7 @@ def test_what_one_run_did_not_see_is_no_difference_and_what_could_not_be_read_is
     assert result.verdict == "unproven", result.difference
     reading, lost = result.failures
     assert reading.what.startswith("reading a MaskedTensor (torch.float32, torch.strided, cpu)")
-    assert "(fingerprints.py, line " in reading.what
+    assert "(dense.py, line " in reading.what
     assert reading.runs == ["run 1", "run 3"]
     assert lost.runs == ["run 3"]
     assert result.compared["steps"] == 3
