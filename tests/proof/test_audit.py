@@ -11,7 +11,7 @@ import pytest
 
 from harness.processes import Completed, run
 from seed_init.libraries import uncovered
-from seed_init.proof.observer.audit import held, nondeterministic, operators
+from seed_init.proof.observer.audit import held_generators, nondeterministic, operators
 from seed_init.proof.trace import journal
 
 PROGRAMS = Path(__file__).parent / "programs"
@@ -232,31 +232,31 @@ BITS = (np.random.MT19937, np.random.PCG64, np.random.PCG64DXSM, np.random.Philo
 @pytest.mark.parametrize("kind", BITS)
 def test_a_generator_is_drawn_from_or_seeded(kind: type[np.random.BitGenerator]) -> None:
     generator = np.random.Generator(kind(1))
-    read = held.reader(generator)
+    read = held_generators.reader(generator)
     assert read is not None
     before = read()
-    assert not held.is_drawn(before, read())
+    assert not held_generators.is_drawn(before, read())
     generator.integers(2, dtype=np.uint32)
-    assert held.is_drawn(before, read())
+    assert held_generators.is_drawn(before, read())
     generator.random(100_000)
-    assert held.is_drawn(before, read())
+    assert held_generators.is_drawn(before, read())
     generator.bit_generator.state = kind(2).state
-    assert not held.is_drawn(before, read())
+    assert not held_generators.is_drawn(before, read())
     generator.bit_generator.state = kind(1).jumped().state
-    assert not held.is_drawn(before, read())
+    assert not held_generators.is_drawn(before, read())
 
 
 def test_the_generator_of_random_is_drawn_from_or_seeded() -> None:
     generator = random.Random(1)
-    read = held.reader(generator)
+    read = held_generators.reader(generator)
     assert read is not None
     before = read()
     generator.random()
-    assert held.is_drawn(before, read())
+    assert held_generators.is_drawn(before, read())
     generator.randbytes(10_000_000)
-    assert held.is_drawn(before, read())
+    assert held_generators.is_drawn(before, read())
     generator.seed(2)
-    assert not held.is_drawn(before, read())
+    assert not held_generators.is_drawn(before, read())
 
 
 def test_even_increments_of_pcg_do_not_keep_us_looking() -> None:
@@ -264,7 +264,7 @@ def test_even_increments_of_pcg_do_not_keep_us_looking() -> None:
     before = bits.state
     numbers = {**before["state"], "inc": 2}
     later = {**before, "state": {**numbers, "state": numbers["state"] ^ 1}}
-    assert not held.is_drawn({**before, "state": numbers}, later)
+    assert not held_generators.is_drawn({**before, "state": numbers}, later)
 
 
 @pytest.mark.torch

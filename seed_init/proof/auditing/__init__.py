@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Findings of the audit, collected from the journals of a run: `seed-init audit`."""
+"""This package collects the findings of the audit from the journals of a run."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Workers that draw from generators in the same state, told from what each held."""
+"""This module finds workers that draw from generators in the same state."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -15,7 +15,7 @@ UNKNOWN = {"file": "?", "line": 0, "function": "", "text": ""}
 
 
 def find(processes: "Sequence[Process]") -> "Iterator[tuple[Process, Event]]":
-    """The findings of DataLoaders (`_of_loaders`) and of other children (`_of_children`).
+    """Yield the findings of DataLoaders (`_of_loaders`) and of other children (`_of_children`).
 
     Args:
         processes: of a run.
@@ -28,7 +28,7 @@ def find(processes: "Sequence[Process]") -> "Iterator[tuple[Process, Event]]":
 
 
 def _of_children(processes: "Sequence[Process]") -> "Iterator[tuple[Process, Event]]":
-    """A finding for each generator that siblings have drawn from, beginning in one state.
+    """Yield a finding for each generator that siblings have drawn from, beginning in one state.
 
     Siblings have one parent. After an initializer they have one pool as well: two pools, one after
     the other, may be seeded alike on purpose.
@@ -50,7 +50,7 @@ def _of_children(processes: "Sequence[Process]") -> "Iterator[tuple[Process, Eve
 
 
 def _by_line(name: str, alike: "list[tuple[Process, Event]]") -> "Iterator[tuple[Process, Event]]":
-    """A finding for each line that has started some of the siblings."""
+    """Yield a finding for each line that has started some of the siblings."""
     packages = ", ".join(sorted({event["package"] for _, event in alike}))
     detail = f"the same state in {len(alike)} children of {packages}"
     counted = set()
@@ -65,10 +65,10 @@ def _by_line(name: str, alike: "list[tuple[Process, Event]]") -> "Iterator[tuple
 
 
 def _of_loaders(processes: "Sequence[Process]") -> "Iterator[tuple[Process, Event]]":
-    """A finding for each generator that several workers of one loader hold in one state.
+    """Yield a finding for each generator that several workers of one loader hold in one state.
 
-    Only where at least one of them drew from it: a generator that has served when the dataset was
-    made does no harm. It is counted once for each start of the workers.
+    At least one worker must have drawn from the generator: a generator that has served when the
+    dataset was made does no harm. A finding counts once for each start of the workers.
     """
     loaders: dict[tuple[int, ...], list[tuple[Process, Event]]] = defaultdict(list)
     drawn: set[tuple[Any, ...]] = set()
@@ -89,7 +89,7 @@ def _of_loaders(processes: "Sequence[Process]") -> "Iterator[tuple[Process, Even
 def _alike(
     name: str, workers: "list[tuple[Process, Event]]"
 ) -> "Iterator[list[tuple[Process, Event]]]":
-    """The workers that hold a generator in the same state, in groups of two and more."""
+    """Return the workers that hold a generator in the same state, in groups of two and more."""
     groups: dict[str, list[tuple[Process, Event]]] = defaultdict(list)
     for process, event in workers:
         if name in event["states"]:
@@ -106,7 +106,7 @@ def _finding(name: str, alike: "list[tuple[Process, Event]]", place: Event) -> E
 def _place(
     name: str, alike: "list[tuple[Process, Event]]", processes: "Sequence[Process]"
 ) -> Event:
-    """Where the generator is put into the dataset; else where the loader is iterated over."""
+    """Return where the dataset gets the generator; else where the loader is iterated over."""
     places = [event["places"].get(name) for _, event in alike]
     parent, base_seed, _ = alike[0][1]["loader"]
     places += [

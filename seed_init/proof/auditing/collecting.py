@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What an audit found: the events of all processes of one run, merged into a list."""
+"""This module merges the findings of all processes of an audited run into a list."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -44,7 +44,7 @@ REMEDIES = {
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing at one place, in all processes of a run.
+    """A thing that was found at a source line, in all processes of a run.
 
     Attributes:
         kind: one of `KINDS`.
@@ -83,7 +83,7 @@ class Finding:
         return cls(**{**known, **texts, "line": known.get("line") or 0, "ranks": ranks})
 
     def to_json(self) -> dict[str, Any]:
-        """As JSON has it."""
+        """Return the finding as JSON has it."""
         return {**asdict(self), "ranks": list(self.ranks)}
 
 
@@ -96,7 +96,7 @@ class _Merged:
 
 
 def collect(processes: "Sequence[Process]") -> list[Finding]:
-    """The findings of a run, over all its processes and ranks, by kind, file and line.
+    """Return the findings of a run, over all its processes and ranks, by kind, file and line.
 
     Args:
         processes: as `journal.read` gives them.
@@ -140,7 +140,7 @@ def _key(event: dict[str, Any]) -> tuple[Any, ...]:
 
 
 def covered(processes: "Sequence[Process]") -> list[str]:
-    """The imported libraries with generators of their own that follow SEED, by name.
+    """Return the names of imported libraries whose own generators follow SEED.
 
     Args:
         processes: as `journal.read` gives them.
@@ -150,7 +150,7 @@ def covered(processes: "Sequence[Process]") -> list[str]:
 
 
 def indirect(processes: "Sequence[Process]") -> dict[str, str]:
-    """Library that SEED does not reach -> the library that imported it; no finding by itself.
+    """Return library that SEED does not reach -> the library that imported it, which is no finding.
 
     Args:
         processes: as `journal.read` gives them.
@@ -160,7 +160,7 @@ def indirect(processes: "Sequence[Process]") -> dict[str, str]:
 
 
 def not_seen(processes: "Sequence[Process]") -> list[str]:
-    """What the audit could not watch, one line each, without repetition.
+    """Return what the audit could not watch, one line each, without repetition.
 
     Args:
         processes: as `journal.read` gives them.
@@ -170,7 +170,7 @@ def not_seen(processes: "Sequence[Process]") -> list[str]:
 
 
 def relative(findings: "Sequence[Finding]", place: Path) -> list[Finding]:
-    """The findings with the paths of files below a directory as they are seen from there.
+    """Return the findings, with paths below a directory as they are seen from there.
 
     Args:
         findings: of a run.

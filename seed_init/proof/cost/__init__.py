@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What determinism costs a program: `seed-init cost`.
+"""This package measures what determinism costs a program: `seed-init cost`.
 
 choices    what is measured: each level, and each switch alone
 measuring  runs the program with each of them, in turn

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is measured: each level of DETERMINISM, and each switch by itself.
+"""This module lists what is measured: each level of DETERMINISM, and each switch by itself.
 
 A flag of `startup.FLAGS` has its rows without a line here; `_CHOSEN` is for those that do
 something only on top of another level, and for what is no flag.
@@ -40,12 +40,12 @@ class Choice:
 
     @property
     def flags(self) -> dict[str, str]:
-        """The flags that hold with it, where the program changes none."""
+        """Return the flags that hold with this choice, where the program changes none."""
         level = LEVELS[self.variables["DETERMINISM"]]
         return {**DEFAULTS, **level, **{n: v for n, v in self.variables.items() if n in FLAGS}}
 
     def environment(self, given: Mapping[str, str]) -> dict[str, str]:
-        """The environment of a run: the user's, with this choice in place of the user's own.
+        """Return the environment of a run: the user's, with this choice in place of the user's own.
 
         Args:
             given: the user's.

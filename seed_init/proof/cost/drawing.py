@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The picture of a judgement, as SVG: a line for each choice, with its spread, against `off`.
+"""This module draws a judgement as SVG: each choice, with its spread, against `off`.
 
 Written here and not by a plotting library: the command runs where there is none. Colours follow a
 dark page; what was not identical has another shape, too.
@@ -58,7 +58,7 @@ NOTE = "time a step, as a multiple of that under off; line: smallest to largest 
 
 
 def picture(result: Judgement) -> str:
-    """Draw it.
+    """Draw a judgement.
 
     Args:
         result: with a row of `off`.
@@ -120,7 +120,7 @@ def chart(title: str, subtitle: str, note: str, lines: Sequence[Line]) -> str:
 
 
 def _text(value: str) -> str:
-    """Text as XML, which has no control characters."""
+    """Return text as XML, which has no control characters."""
     return escape(one_line(value), quote=True)
 
 
@@ -145,7 +145,7 @@ def _span(lines: Sequence[Line]) -> tuple[float, float]:
 
 
 def _ticks(low: float, high: float) -> list[float]:
-    """Multiples of a round step between two values, with 1 among them."""
+    """Return multiples of a round step between two values, with 1 among them."""
     step = next(
         (step for step in (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10) if high - low < 8 * step),
         100.0,

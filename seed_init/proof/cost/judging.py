@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the measurements say: figures of each choice, and one sentence of advice."""
+"""This module judges measurements: it gives the figures of each choice, and advice."""
 
 import statistics
 from collections.abc import Iterator, Sequence
@@ -97,7 +97,7 @@ class Growth:
 
 @dataclass(frozen=True)
 class Judgement:
-    """What is shown.
+    """What the measurements say, and what is shown of them.
 
     Attributes:
         measurements: that it is of.
@@ -114,11 +114,11 @@ class Judgement:
     recommendation: str
 
     def row(self, name: str) -> Row | None:
-        """The row of a choice; None where it was not run."""
+        """Return the row of a choice; None where the choice was not run."""
         return next((row for row in self.rows if row.choice.name == name), None)
 
     def to_json(self) -> dict[str, Any]:
-        """What `seed-init cost --json` prints."""
+        """Return what `seed-init cost --json` prints."""
         measured = self.measurements
         request = measured.request
         found = {
@@ -177,7 +177,7 @@ def measure(measurer: Measurer) -> Judgement:
 
 
 def judge(measured: Measurements) -> Judgement:
-    """The figures of all choices, and the advice.
+    """Return the figures of all choices, and the advice.
 
     Args:
         measured: by `Measurer.measure`, with or without profiles.
@@ -190,7 +190,7 @@ def judge(measured: Measurements) -> Judgement:
 
 
 def _time(sample: Sample, whole_run: bool) -> float | None:
-    """What a run counts with: its median step."""
+    """Return the time that a run counts with: its median step."""
     if whole_run:
         return None if sample.failed else sample.whole
     return statistics.median(sample.seconds) if sample.seconds else None
@@ -219,7 +219,7 @@ def _row(
 
 
 def _ratios(measured: Measured, reference: Measured, whole_run: bool) -> Iterator[float]:
-    """Of each round in which both were timed; of `off` itself, 1."""
+    """Yield the ratio to `off` in each round in which both were timed; for `off` itself, 1."""
     of_round: dict[int, list[float]] = {}
     for sample in (*reference.samples, *reference.again):
         time = _time(sample, whole_run)
@@ -233,7 +233,7 @@ def _ratios(measured: Measured, reference: Measured, whole_run: bool) -> Iterato
 
 
 def _noise(reference: Measured, whole_run: bool) -> float | None:
-    """The median over rounds of by how much the two runs under `off` differ."""
+    """Return by how much the two runs under `off` differ: the median over rounds."""
     second = {one.round: _time(one, whole_run) for one in reference.again}
     found = []
     for sample in reference.samples:
@@ -271,7 +271,7 @@ def _problem(samples: Sequence[Sample], measured: Measurements, whole_run: bool)
 
 
 def growths(measured: Measurements) -> list[Growth]:
-    """The operators that take longer under `warn`, the largest difference first.
+    """Return the operators that take longer under `warn`, the largest difference first.
 
     Args:
         measured: with profiles of both; without, none are found.
@@ -294,13 +294,13 @@ def growths(measured: Measurements) -> list[Growth]:
 
 
 def _profiled_steps(operators: dict[str, dict[str, float]]) -> float:
-    """How many steps a profile has: the calls of the optimizer's own range in it."""
+    """Return how many steps a profile has: the calls of the optimizer's own range in it."""
     own = [one["calls"] for name, one in operators.items() if name.startswith("Optimizer.step#")]
     return max(own, default=1) or 1
 
 
 def is_visible(row: "Row | None", noise: float | None) -> bool:
-    """Whether a choice is slower or faster than `off` by more than the noise."""
+    """Return whether a choice is slower or faster than `off` by more than the noise."""
     if row is None or row.ratio is None or row.ratios is None:
         return False
     low, high = row.ratios
@@ -309,14 +309,14 @@ def is_visible(row: "Row | None", noise: float | None) -> bool:
 
 
 def is_worth_a_look(judgement: Judgement) -> bool:
-    """Whether `warn` costs so much that the operators behind it should be looked for."""
+    """Return whether `warn` costs so much that its operators should be looked for."""
     row, noise = judgement.row("warn"), judgement.noise
     costs = row is not None and row.ratio is not None and row.ratio > 1 + WORTH_A_LOOK
     return costs and is_visible(row, noise) and not judgement.whole_run
 
 
 def percent(fraction: float) -> str:
-    """A fraction as a reader has it: "2 %", "0.7 %"."""
+    """Return a fraction as a reader has it: "2 %", "0.7 %"."""
     value = abs(fraction) * 100
     return (
         f"{value:.0f} %" if value >= 9.5 else f"{value:.2g} %" if value >= 1 else f"{value:.1f} %"
@@ -393,7 +393,7 @@ def _invisible(warn: Row, noise: float) -> str:
 
 
 def _cheapest(rows: Sequence[Row], noise: float | None) -> Row | None:
-    """A choice whose runs are identical and that is visibly faster than `warn`.
+    """Return a choice whose runs are identical and that is visibly faster than `warn`.
 
     None where those of `off` are as well: then nothing was seen that would have to be bought.
     """
@@ -411,7 +411,7 @@ def _cheapest(rows: Sequence[Row], noise: float | None) -> Row | None:
 
 
 def _culprit(rows: Sequence[Row], measured: Measurements) -> list[str]:
-    """Which switch costs most, and which operators."""
+    """Say which switch costs most, and which operators."""
     by_name = {row.choice.name: row for row in rows}
     switches = [row for row in rows if row.choice.over == REFERENCE and row.ratio is not None]
     parts = []

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Run a program with each choice of the determinism variables, in turn, and keep the figures.
+"""This module runs a program with each choice of the determinism variables, and keeps figures.
 
 A round runs every choice once, in random order, and `off` twice: what the two of them differ by is
 the noise. A machine that becomes slower meanwhile is slower for all. Every run is a fresh process
@@ -125,7 +125,7 @@ class CannotMeasure(Exception):
 
 
 class Measurer:
-    """Runs one command with all choices. Use as a context manager.
+    """A runner of one command with all choices. Use it as a context manager.
 
     Args:
         request: what to measure.
@@ -181,7 +181,7 @@ class Measurer:
         return self.result
 
     def _look(self) -> bool:
-        """One run under `off` and one under `warn` that are not timed; whether CUDA is used."""
+        """Make an untimed run under `off` and one under `warn`; return whether CUDA is used."""
         self._planned = 2 + (len(self.request.choices) + 1) * self.request.repeats
         uses_cuda = False
         for name in (REFERENCE, "warn"):
@@ -299,7 +299,7 @@ class Measurer:
 
 
 def _timing(processes: list[Process]) -> "dict[str, Any] | None":
-    """What `timing` wrote: of the rank 0 or the process that made most steps."""
+    """Return what `timing` wrote in the process that made most steps; of several, in rank 0."""
     events = [
         (event["calls"], -(process.rank or 0), -number, event)
         for number, process in enumerate(processes)
@@ -329,7 +329,7 @@ def _sample(number: int, run: runner.Run, processes: list[Process]) -> Sample:
 
 
 def _digests(processes: list[Process]) -> str:
-    """The digests of all processes that trained, ranks in order."""
+    """Return the digests of all processes that trained, ranks in order."""
     found = [
         (process.rank or 0, event["digest"])
         for process in processes
@@ -340,7 +340,7 @@ def _digests(processes: list[Process]) -> str:
 
 
 def _failure(run: runner.Run, timing: "dict[str, Any] | None") -> str | None:
-    """Why a run failed; None where it did not, or had made its steps before."""
+    """Return why a run failed; None where it succeeded, or had made its steps before."""
     planned = journal.read_plan(run.trace)
     enough = planned["warmup"] + planned["steps"]
     if run.status == 0 or (timing is not None and timing["calls"] >= enough):
@@ -358,7 +358,7 @@ def _failure(run: runner.Run, timing: "dict[str, Any] | None") -> str | None:
 
 
 def _raised(run: runner.Run) -> str | None:
-    """The operator in PyTorch's error, of the strict level."""
+    """Return the operator that PyTorch's error of the strict level names; None without error."""
     for line in run.last_errors(200):
         before, found, _ = line.partition(ALERT)
         if found:

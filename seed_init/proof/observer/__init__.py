@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""This package runs inside an observed process: it starts the instruments that the plan names.
+"""This package runs inside an observed process: the plan names the instruments.
 
 The start-up file loads `lifecycle` only where SEED_INIT_TRACE or SEED_INIT_RECORD asks for it.
 Nothing here may change what the program computes: the observer draws from no generator, adds no

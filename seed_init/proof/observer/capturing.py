@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whether a CUDA graph is being captured, when nothing may be computed or asked of the device."""
+"""This module tells whether a CUDA graph is captured: then nothing may use the device."""
 
 import sys
 from typing import Any
 
 
 def is_capturing() -> bool:
-    """True while a CUDA graph is captured: what we compute would become a part of it.
+    """Return True while a CUDA graph is captured in this thread's stream.
 
-    To wait for the device, as a copy to the host does, breaks the capture.
+    What we compute then would become a part of the graph. To wait for the device, as a copy to the
+    host does, breaks the capture.
     """
     torch: Any = sys.modules.get("torch")
     cuda: Any = getattr(torch, "cuda", None)

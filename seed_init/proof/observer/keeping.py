@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""In a forked child: never free what belongs to the parent's CUDA.
+"""This module keeps a forked child from freeing what belongs to the parent's CUDA.
 
-CUDA does not survive a fork. To free pinned memory, an event or a graph calls it, and an error in
-a destructor of C++ ends the process: DataLoader workers would die of what we hold of the parent's
-copies (aten/src/ATen/cuda/CachingHostAllocator.cpp, free).
+CUDA does not survive a fork. To free pinned memory, an event or a graph calls CUDA, and an error
+in a destructor of C++ ends the process: DataLoader workers would die of what we hold of the
+parent's copies (aten/src/ATen/cuda/CachingHostAllocator.cpp, free).
 """
 
 import ctypes

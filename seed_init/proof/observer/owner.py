@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The process that SEED_INIT_RECORD is for: the first of a run, which writes the record at its end.
+"""This module makes the first process of a run the owner of its record (SEED_INIT_RECORD).
 
-Its children and theirs write to the same parts (`recording`). Assembled when it exits, and when
-SIGTERM ends it; after a SIGKILL the parts are left, which `seed-init compare` and `report` read.
+All processes of the run write to the same parts (`record_parts`). The owner assembles the record
+when it exits, and when SIGTERM ends it. After a SIGKILL the parts are left, which `seed-init
+compare` and `report` read.
 """
 
 import os
@@ -20,7 +21,7 @@ from seed_init.proof.trace import data_files, journal, record_parts, records
 
 
 class Owner:
-    """The record of this run, from its first process's side.
+    """The process that owns the record of its run, and writes it at its end.
 
     Args:
         record: the file that is wanted.
@@ -71,7 +72,7 @@ class Owner:
 
 
 def is_elsewhere() -> bool:
-    """True where another process makes the record of this run."""
+    """Return True where another process makes the record of this run."""
     recorder = os.environ.get(record_parts.RECORDER)
     return recorder is not None and recorder != str(os.getpid())
 
@@ -110,7 +111,7 @@ def begin(wanted: str, trace: str | None) -> Owner:
 
 
 def _named(record: Path) -> Path:
-    """The file of this rank, where ranks are started one by one and all have the same variable."""
+    """Return the file of this rank: ranks that are started one by one have the same variable."""
     rank = state.rank()
     if rank is None or rank[1] == "1":
         return record
@@ -125,15 +126,15 @@ def _prepared(trace: Path) -> Path:
 
 
 def _is_ours(parts: Path, record: Path) -> bool:
-    """True for a directory that `record_parts.parts_of` made."""
+    """Return True for a directory that `record_parts.parts_of` made."""
     return parts.suffix == ".parts" and parts.parent == record.parent
 
 
 def at_sigterm(finish: "Callable[[int], None]") -> None:
-    """Call a function when SIGTERM is about to end this process, and let it end it then.
+    """Call a function when SIGTERM is about to end this process, and then let SIGTERM end it.
 
-    Only where the program would just die of it: a handler of the program's own decides by itself,
-    and takes ours away when it is set.
+    This holds only where SIGTERM would end the program: a handler of the program's own decides by
+    itself, and replaces ours when it is set.
 
     Args:
         finish: called with the signal's number.

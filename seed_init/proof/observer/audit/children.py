@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What generators each child of multiprocessing holds, and which of them it draws from.
+"""This module writes which generators each child of multiprocessing holds and draws from.
 
 The children of every copy of multiprocessing (`hook.copies`), by each start method; those of
 a DataLoader are `workers`' part. Looked at are the generators of libraries, those in the arguments
@@ -22,7 +22,7 @@ from weakref import WeakKeyDictionary
 
 from seed_init.hook import callers, copies
 from seed_init.proof.observer import core, user_code
-from seed_init.proof.observer.audit import held, places
+from seed_init.proof.observer.audit import held_generators, sources
 
 ATTRIBUTE = "_seed_init_audit"
 """Of a process object: what its parent tells the child. A fork server has it by pickle only."""
@@ -62,7 +62,7 @@ def _watch(name: str) -> None:
     begin, bootstrap = base.start, base._bootstrap
 
     def start(self: Any) -> Any:
-        _tell(self, callers.above())
+        _tell_child(self, callers.above())
         return begin(self)
 
     def _bootstrap(self: Any, *arguments: Any, **keywords: Any) -> Any:
@@ -70,39 +70,39 @@ def _watch(name: str) -> None:
         try:
             return bootstrap(self, *arguments, **keywords)
         finally:
-            _look()
+            _write_drawn()
 
     base.start, base._bootstrap = start, _bootstrap
 
 
 @core.guarded
-def _tell(process: Any, frame: Any) -> None:
-    """In the parent: tell the child who has started it, and where."""
+def _tell_child(process: Any, frame: Any) -> None:
+    """In the parent, tell the child which process has started the child, and where."""
     user = user_code.user_frame(frame)
-    place = None if user is None else places.describe(places.spot(user))
+    source = None if user is None else sources.describe(sources.spot(user))
     pool, queue = None, _queue(process)
     if queue is not None:
         # A thread of the pool's starts a worker in the place of one that has ended.
-        pool, place = _pools.setdefault(queue, (next(_numbers), place))
-    setattr(process, ATTRIBUTE, {"parent": os.getpid(), "place": place, "pool": pool})
+        pool, source = _pools.setdefault(queue, (next(_numbers), source))
+    setattr(process, ATTRIBUTE, {"parent": os.getpid(), "place": source, "pool": pool})
 
 
 @core.guarded
 def _begin(process: Any, package: str) -> None:
-    """In the child, before its target: see what it holds."""
+    """In the child, before the target runs, write which generators the process holds."""
     global _child
     _child = None
-    told = vars(process).pop(ATTRIBUTE, None)
-    if told is not None and getattr(process._target, "__module__", None) != LOADER:
-        _child = _Child(process, {**told, "package": package})
+    from_parent = vars(process).pop(ATTRIBUTE, None)
+    if from_parent is not None and getattr(process._target, "__module__", None) != LOADER:
+        _child = _Child(process, {**from_parent, "package": package})
         _child.see()
         _tell_before_sending(package)
 
 
 @core.guarded
-def _look() -> None:
+def _write_drawn() -> None:
     if _child is not None and _child.pid == os.getpid():
-        _child.look()
+        _child.write_drawn()
 
 
 def _tell_before_sending(package: str) -> None:
@@ -114,30 +114,30 @@ def _tell_before_sending(package: str) -> None:
     send = kind._send_bytes
 
     def _send_bytes(self: Any, *arguments: Any, **keywords: Any) -> Any:
-        _look()
+        _write_drawn()
         return send(self, *arguments, **keywords)
 
     kind._send_bytes = _send_bytes
 
 
 class _Child:
-    """This process, as a child.
+    """This process is a child of multiprocessing, and has these generators.
 
     Args:
         process: its object.
-        told: by its parent, and the package.
+        from_parent: what its parent has told it, and the package.
     """
 
-    def __init__(self, process: Any, told: "dict[str, Any]") -> None:
+    def __init__(self, process: Any, from_parent: "dict[str, Any]") -> None:
         self.pid = os.getpid()
-        self._told = told
+        self._from_parent = from_parent
         self._roots = dict(_roots(process))
         self._scopes = [vars(sys.modules["__main__"])]
         self._add_scope(_unwrapped(process)[0])
         self._initialized = False
-        self._left: dict[str, tuple[held.Reader, Any]] = {}
+        self._left: dict[str, tuple[held_generators.Reader, Any]] = {}
         self._drawn: set[str] = set()
-        if told["pool"] is not None:
+        if from_parent["pool"] is not None:
             self._follow_initializer(process)
 
     def _follow_initializer(self, process: Any) -> None:
@@ -168,7 +168,7 @@ class _Child:
 
     @core.guarded
     def _see_again(self) -> None:
-        self.look()
+        self.write_drawn()
         self._initialized = True
         self.see()
 
@@ -181,21 +181,21 @@ class _Child:
             if name not in self._left or self._left[name][1] != one[1]
         }
         self._left.update(new)
-        states = {name: held.digest(state) for name, (_, state) in new.items()}
-        self._write("child", **self._told, initialized=self._initialized, states=states)
+        states = {name: held_generators.digest(state) for name, (_, state) in new.items()}
+        self._write("child", **self._from_parent, initialized=self._initialized, states=states)
 
-    def _held(self) -> "Iterator[tuple[str, held.Reader]]":
-        yield from held.of_libraries()
-        seen = held.ids_of_libraries()
+    def _held(self) -> "Iterator[tuple[str, held_generators.Reader]]":
+        yield from held_generators.of_libraries()
+        seen = held_generators.ids_of_libraries()
         for root, one in self._roots.items():
-            for name, _, read in held.below(root, one, seen):
+            for name, _, read in held_generators.below(root, one, seen):
                 yield name, read
         for variables in self._scopes:
             # The main module of a spawned child (multiprocessing/spawn.py).
             module = str(variables.get("__name__")).replace("__mp_main__", "__main__")
-            yield from held.of_globals(module, variables, seen)
+            yield from held_generators.of_globals(module, variables, seen)
 
-    def look(self) -> None:
+    def write_drawn(self) -> None:
         """Write which generators were drawn from, each once."""
         drawn = {}
         for name, (read, before) in list(self._left.items()):
@@ -203,8 +203,8 @@ class _Child:
             if state == before or self._left.pop(name, None) is None:
                 continue
             # Otherwise it was seeded: what comes of it is no longer of the state at the start.
-            if held.is_drawn(before, state):
-                drawn[name] = held.digest(before)
+            if held_generators.is_drawn(before, state):
+                drawn[name] = held_generators.digest(before)
         if drawn:
             self._drawn.update(drawn)
             self._write("child_drawn", states=drawn)
@@ -216,7 +216,7 @@ class _Child:
 
 
 def _unwrapped(process: Any) -> "tuple[Any, tuple[Any, ...], dict[str, Any]]":
-    """The target of a process and what that is called with, without functools.partial."""
+    """Return the target of a process and its arguments, without functools.partial."""
     target, arguments, keywords = process._target, process._args, process._kwargs
     while type(target) is partial:
         arguments, keywords = (*target.args, *arguments), {**target.keywords, **keywords}
@@ -225,7 +225,7 @@ def _unwrapped(process: Any) -> "tuple[Any, tuple[Any, ...], dict[str, Any]]":
 
 
 def _roots(process: Any) -> "Iterator[tuple[str, Any]]":
-    """Name and value of what generators are looked for below."""
+    """Yield name and value of each object below which generators are looked for."""
     target, arguments, keywords = _unwrapped(process)
     names = _parameters(target)
     for number, value in enumerate(arguments):
@@ -240,7 +240,7 @@ def _roots(process: Any) -> "Iterator[tuple[str, Any]]":
 
 
 def _parameters(target: Any) -> "tuple[str, ...]":
-    """The names of a function's positional parameters; none of an object that is called."""
+    """Return the names of a function's positional parameters; () for an object that is called."""
     code = getattr(target, "__code__", None)
     if code is None:
         return ()
@@ -248,7 +248,7 @@ def _parameters(target: Any) -> "tuple[str, ...]":
 
 
 def _queue(process: Any) -> Any:
-    """What tells a pool from another one, in the process object of its worker; None elsewhere."""
+    """Return the queue that only this worker's pool has; None for a process of no pool."""
     target = process._target
     code = getattr(target, "__code__", None)
     queue = getattr(target, "inq", None)  # billiard's worker is an object that is called
@@ -263,7 +263,7 @@ def _queue(process: Any) -> Any:
 
 
 def _initializer(process: Any) -> "tuple[Any, Any]":
-    """Where a pool's worker has its initializer: a list or dictionary, and the key there."""
+    """Return where a pool's worker has its initializer: a list or dictionary, and the key there."""
     target = process._target
     if hasattr(target, "inq"):
         return vars(target), "initializer"

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Count findings by place, and write them so that a process which is killed loses few.
+"""This module counts findings by source line, and writes the counts.
 
-A place is written when something is found there first, then whenever its count has doubled, and at
-the end; whoever reads takes the last count. `os._exit` ends forked workers, past every exit
-function, so it is one of the ends.
+A count is written when something is found at a line first, then whenever the count has doubled, and
+at the end, so that a process which is killed loses few. A reader takes the last count of a line.
+`os._exit` ends forked workers, past every exit function, so `os._exit` is one of the ends.
 """
 
 import os
@@ -13,8 +13,8 @@ from typing import Any
 
 from seed_init.hook import callers
 from seed_init.proof.observer import callbacks, core
-from seed_init.proof.observer.audit import places
-from seed_init.proof.observer.audit.places import Spot
+from seed_init.proof.observer.audit import sources
+from seed_init.proof.observer.audit.sources import Spot
 
 PLACES_MAX = 5000
 """Places that are noted; a program that generates its code could have any number."""
@@ -23,7 +23,7 @@ Key = tuple[str, str, str, str, int]
 
 
 class _Entry:
-    """One finding of this process."""
+    """A finding of this process, and how often it was found."""
 
     __slots__ = ("_numbers", "count", "fields", "written")
 
@@ -49,7 +49,7 @@ _entries: dict[Key, _Entry] = {}
 
 
 def start() -> None:
-    """Have the counts written at every end that Python sees, and a forked child count anew."""
+    """Write the counts at every end that Python sees, and let a forked child count anew."""
     os.register_at_fork(after_in_child=_entries.clear)
     callbacks.at_end(flush)
     leave: Callable[[int], Any] = os._exit
@@ -64,7 +64,7 @@ def start() -> None:
 
 @core.guarded
 def note(kind: str, what: str, spot: Spot, detail: str = "") -> None:
-    """Count one more of a finding.
+    """Count a finding once more.
 
     Args:
         kind: of finding.
@@ -77,7 +77,7 @@ def note(kind: str, what: str, spot: Spot, detail: str = "") -> None:
     if entry is None:
         if len(_entries) >= PLACES_MAX:
             return
-        fields = {"kind": kind, "what": what, "detail": detail, **places.describe(spot)}
+        fields = {"kind": kind, "what": what, "detail": detail, **sources.describe(spot)}
         entry = _entries.setdefault(key, _Entry(fields))
     entry.add()
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Determinism flags that are changed after the hook has set them."""
+"""This module finds determinism flags that are changed after the hook has set them."""
 
 import sys
 from collections.abc import Callable
@@ -8,7 +8,7 @@ from typing import Any
 
 from seed_init.hook import callers, determinism, state
 from seed_init.proof.observer import callbacks, core
-from seed_init.proof.observer.audit import findings, places, replacing
+from seed_init.proof.observer.audit import findings, replacing, sources
 
 SETTERS = {
     "_set_cudnn_benchmark": "torch.backends.cudnn.benchmark",
@@ -107,14 +107,14 @@ def _noting_precision(
 
 
 def _precision(backend: str, operator: str) -> str:
-    """The flag as the user knows it."""
+    """Return the name of the flag as the user knows it."""
     module = {"generic": "", "cuda": "cudnn." if operator != "matmul" else "cuda."}
     part = "" if operator == "all" else f"{operator}."
     return f"torch.backends.{module.get(backend, f'{backend}.')}{part}fp32_precision"
 
 
 def _read(getter: "Callable[[], Any]") -> Any:
-    """The flag's value. Those of the precision raise beside the newer ones (torch 2.9 on)."""
+    """Return the flag's value. A former flag of the precision may raise (torch 2.9 on)."""
     try:
         return getter()
     except Exception:
@@ -123,10 +123,10 @@ def _read(getter: "Callable[[], Any]") -> Any:
 
 @core.guarded
 def _changed(flag: str, now: object, frame: FrameType | None) -> None:
-    user, library = places.behind(frame, "torch", "contextlib")
+    user, library = sources.behind(frame, "torch", "contextlib")
     if user is not None:
         detail = f"by {library}" if library else ""
-        findings.note("flag", f"{flag} = {now}", places.spot(user), detail)
+        findings.note("flag", f"{flag} = {now}", sources.spot(user), detail)
 
 
 class _Noting(dict[str, str]):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Generators that are made without a seed, and explicit seeding that overrides SEED."""
+"""This module finds generators made without a seed, and seeding that overrides SEED."""
 
 import ast
 import sys
@@ -8,14 +8,14 @@ from typing import Any
 
 from seed_init.hook import callers, reseeding, seeding, startup, state, unseeded
 from seed_init.proof.observer import callbacks, core
-from seed_init.proof.observer.audit import findings, places, replacing
+from seed_init.proof.observer.audit import findings, replacing, sources
 
 FROM_SEED = "derived from SEED"
 FROM_SYSTEM = "from the operating system"
 
 
 def start() -> None:
-    """See everything that asks `unseeded` for entropy and tells `reseeding` of a seed.
+    """Watch what asks `unseeded` for entropy, and what tells `reseeding` of a seed.
 
     With SEED=off nobody is asked: the libraries are watched only where there is a seed. Their
     stand-ins then do what the original does.
@@ -54,7 +54,7 @@ def _unseeded(what: str, frame: "FrameType | None", derived: bool) -> None:
     module = callers.module_of(frame)
     if module in unseeded.LEFT_ALONE or module in unseeded.COPYING:
         return
-    user, library = places.behind(frame)
+    user, library = sources.behind(frame)
     if user is None or (frame is not None and _is_seeded_next(frame)):
         return
     if library:
@@ -65,14 +65,14 @@ def _unseeded(what: str, frame: "FrameType | None", derived: bool) -> None:
             return
         what = f"{what} in {library}"
     else:
-        what = f"{places.callee(user, what.removesuffix('()'))}()"
+        what = f"{sources.callee(user, what.removesuffix('()'))}()"
     detail = FROM_SEED if derived else FROM_SYSTEM
-    findings.note("unseeded", what, places.spot(user), detail)
+    findings.note("unseeded", what, sources.spot(user), detail)
 
 
 def _is_seeded_next(frame: FrameType) -> bool:
     """True for `RandomState(3)`: it is made without a seed first (numpy/random/mtrand.pyx)."""
-    call = places.node(places.spot(frame))
+    call = sources.node(sources.spot(frame))
     if not isinstance(call, ast.Call) or not ast.unparse(call.func).endswith("RandomState"):
         return False
     given = [*call.args, *(one.value for one in call.keywords if one.arg == "seed")]
@@ -91,10 +91,10 @@ def _is_none(given: ast.expr, frame: FrameType) -> bool:
 
 @core.guarded
 def _reseeded(function: str, frame: "FrameType | None") -> None:
-    user, library = places.behind(frame)
+    user, library = sources.behind(frame)
     if user is not None:
         detail = f"called by {library}" if library else ""
-        findings.note("reseeding", function, places.spot(user), detail)
+        findings.note("reseeding", function, sources.spot(user), detail)
 
 
 def _watch_generator() -> None:
@@ -105,8 +105,10 @@ def _watch_generator() -> None:
         @callers.like(original)
         def seed(self: Any) -> int:
             frame = callers.above()
-            if frame is not None and places.is_user(frame):
-                findings.note("unseeded", "torch.Generator.seed()", places.spot(frame), FROM_SYSTEM)
+            if frame is not None and sources.is_user(frame):
+                findings.note(
+                    "unseeded", "torch.Generator.seed()", sources.spot(frame), FROM_SYSTEM
+                )
             value: int = original(self)
             return value
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Imported libraries with generators of their own, and whether these follow SEED."""
+"""This module finds imported libraries with generators of their own, and which follow SEED."""
 
 import sys
 from importlib.machinery import PathFinder
@@ -8,11 +8,11 @@ from typing import Any
 from seed_init.hook import callers, seeding, startup, state
 from seed_init.libraries import uncovered
 from seed_init.proof.observer import callbacks, core, user_code
-from seed_init.proof.observer.audit import findings, places
+from seed_init.proof.observer.audit import findings, sources
 
 
 def start() -> None:
-    """See which of them are imported, and by whom."""
+    """Watch which of these libraries are imported, and by which code."""
     for name in startup.LIBRARIES:
         if name not in seeding.PROMISED:
             callbacks.after_import(name, _covered(name))
@@ -31,7 +31,7 @@ def _covered(name: str) -> Any:
 
 
 class _Finder:
-    """Finds nothing, but sees what is looked for."""
+    """A finder that finds nothing, but sees which modules are looked for."""
 
     def __init__(self) -> None:
         self.waiting = uncovered.REMEDIES.keys() - startup.LIBRARIES.keys()
@@ -49,9 +49,9 @@ def _note(name: str, path: Any, frame: Any) -> None:
     # Not installed, or a module of the program's own.
     if spec is None or (spec.origin is not None and user_code.is_user_file(spec.origin)):
         return
-    user, library = places.behind(frame)
+    user, library = sources.behind(frame)
     if user is not None and not library:
-        findings.note("library", name, places.spot(user), uncovered.REMEDIES[name])
+        findings.note("library", name, sources.spot(user), uncovered.REMEDIES[name])
     else:
         # Nobody knows whether the user has it draw: transformers imports tokenizers anyway.
         core.journal.write("uncovered", library=name, by=library.partition(".")[0])

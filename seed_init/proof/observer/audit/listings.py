@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Directory listings by user code whose order is used: it is that of the file system.
+"""This module finds directory listings whose order, the file system's, user code depends on.
 
 Python tells audit hooks of each listing (the table of audit events in its documentation), however
 the function was imported. Such a hook stays until the process ends.
@@ -10,7 +10,7 @@ from types import FrameType
 
 from seed_init.hook import callers
 from seed_init.proof.observer import core
-from seed_init.proof.observer.audit import findings, ordering, places
+from seed_init.proof.observer.audit import findings, ordering, sources
 
 EVENTS = {
     "os.listdir": "os.listdir",
@@ -34,11 +34,11 @@ RAISED_BY = {
 }
 """Event -> modules of Python whose frames are between the event and the user's code."""
 
-_free: dict[places.Spot, bool] = {}
+_free: dict[sources.Spot, bool] = {}
 
 
 def start() -> None:
-    """Listen to the events."""
+    """Add the audit hook that hears of each listing."""
 
     def heard(event: str, arguments: object) -> None:
         # None when the interpreter takes its modules apart.
@@ -55,9 +55,9 @@ def _listed(event: str, frame: "FrameType | None") -> None:
         what, between = "Path.iterdir", ("pathlib",)
     while frame is not None and callers.module_of(frame).partition(".")[0] in between:
         frame = frame.f_back
-    if frame is None or not places.is_user(frame):
+    if frame is None or not sources.is_user(frame):
         return
-    spot = places.spot(frame)
+    spot = sources.spot(frame)
     if spot not in _free:
         _free[spot] = ordering.is_free(spot, walks=what.endswith("walk"))
     if not _free[spot]:

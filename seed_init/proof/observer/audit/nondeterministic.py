@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which operators of PyTorch 2.6.0 need not give the same bits twice, where and when.
+"""This table says which operators of PyTorch 2.6.0 need not give the same bits twice.
 
 From the documentation of torch.use_deterministic_algorithms, and from at::Context's
 alertNotDeterministic; what holds on a CPU, from the kernels: they accumulate float32 with atomic
@@ -22,7 +22,7 @@ Arguments = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Rule:
-    """When an operator is nondeterministic.
+    """A condition under which an operator is nondeterministic.
 
     Attributes:
         device: "cpu", "cuda", or "" for every one.
@@ -53,7 +53,7 @@ def _is_parallel(elements: int) -> bool:
 
 
 def _indexed(arguments: Arguments) -> "tuple[list[Any], int]":
-    """The indices that are no masks, and how many elements they pick."""
+    """Return the indices, without masks, and how many elements the indices pick."""
     here = arguments["self"]
     indices = [one for one in arguments["indices"] if one is not None]
     if any(one.dtype in (_torch().bool, _torch().uint8) for one in indices):
@@ -115,7 +115,7 @@ def _is_floating(arguments: Arguments) -> bool:
 
 
 def _scans_the_whole(arguments: Arguments) -> bool:
-    """Whether a scan is one of floating-point numbers along the only dimension that a tensor has.
+    """Return whether a scan is of floating-point numbers along a tensor's only dimension.
 
     That one is cub's, whose blocks add up what those before them have in the order in which they
     come to it; rows and columns beside each other are scanned by a block each
@@ -130,7 +130,7 @@ def _scans_the_whole(arguments: Arguments) -> bool:
 
 
 def _windows_overlap(arguments: Arguments) -> bool:
-    """Whether the windows of an adaptive pooling of three dimensions have elements in common."""
+    """Return whether the windows of a three-dimensional adaptive pooling share elements."""
     inputs, outputs = arguments["self"].shape[-3:], arguments["grad_output"].shape[-3:]
     return any(one % other for one, other in zip(inputs, outputs))
 
@@ -265,7 +265,7 @@ FORWARD = (
 
 
 def rule_for(name: str, arguments: Arguments, device: str) -> "Rule | None":
-    """The rule that makes this call of an operator nondeterministic; None where none does.
+    """Return the rule that makes this call of an operator nondeterministic; None for no rule.
 
     Args:
         name: of the operator, without its overload.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Nondeterministic operators that are used: those of the table, and what PyTorch warns of.
+"""This module finds nondeterministic operators: those of the table, and what PyTorch warns of.
 
 The operators of the table get a function at a dispatch key that PyTorch keeps for tests and that
 every other operator falls through. A TorchDispatchMode would see every operator, but some of
@@ -19,8 +19,8 @@ from typing import Any
 
 from seed_init.hook import callers
 from seed_init.proof.observer import callbacks, core, user_code
-from seed_init.proof.observer.audit import findings, nondeterministic, places, replacing
-from seed_init.proof.observer.audit.places import Spot
+from seed_init.proof.observer.audit import findings, nondeterministic, replacing, sources
+from seed_init.proof.observer.audit.sources import Spot
 
 KEY = "TESTING_ONLY_GenericMode"
 """The dispatch key (c10/core/DispatchKey.h). Above autograd: the graph is made as without us."""
@@ -122,7 +122,7 @@ def _keep(frame: FrameType | None) -> None:
     user = _user_frame(frame)
     if user is None:
         return
-    _forwards[torch.autograd._get_sequence_nr()] = places.spot(user)
+    _forwards[torch.autograd._get_sequence_nr()] = sources.spot(user)
     if len(_forwards) > FORWARDS_MAX:
         _forwards.popitem(last=False)
 
@@ -172,13 +172,13 @@ def _check(name: str, arguments: "dict[str, Any]", frame: FrameType | None) -> N
 
 
 def _attention_is_deterministic() -> bool:
-    """True where the hook has it deterministic under `warn`."""
+    """Return True where the hook makes attention deterministic under `warn`."""
     ours = sys.modules.get("seed_init.libraries.torch_attention")
     return ours is not None and ours.has_started
 
 
 def remedy(rule: "nondeterministic.Rule") -> str:
-    """When the operator of a rule is deterministic, in a few words."""
+    """Say in a few words when the operator of a rule is deterministic."""
     if rule.only_strict:
         return BY_LEVEL
     return WITH if rule.alternative else WITHOUT
@@ -193,17 +193,17 @@ def _device(arguments: "dict[str, Any]") -> str | None:
 
 
 def _place(node: Any, frame: "FrameType | None") -> "Spot | None":
-    """The user's line: in a backward, that of the forward if it is known."""
+    """Return where the user's code is: in a backward, the line of the forward if it is known."""
     forward = _forwards.get(node._sequence_nr()) if node is not None else None
     user = _user_frame(frame) if forward is None else None
-    return places.spot(user) if user is not None else forward
+    return sources.spot(user) if user is not None else forward
 
 
 def _user_frame(frame: "FrameType | None") -> "FrameType | None":
-    """The user's frame behind one.
+    """Return the innermost frame of user code, from a frame on.
 
-    Behind none there is that of the backward pass which is under way, if it is but one: the
-    engine's thread for a device runs no code of Python's (torch/csrc/autograd/engine.cpp).
+    The engine's thread for a device runs no code of Python's (torch/csrc/autograd/engine.cpp). So
+    where there is no frame, the only backward pass that is under way gives its frame.
     """
     if frame is None:
         waiting = [one for one in sys._current_frames().values() if _runs_backward(one)]
@@ -213,16 +213,17 @@ def _user_frame(frame: "FrameType | None") -> "FrameType | None":
 
 
 def _runs_backward(frame: FrameType) -> bool:
-    """Whether a thread's innermost frame is the one that calls autograd's engine."""
+    """Return whether a thread's innermost frame is the one that calls autograd's engine."""
     return callers.module_of(frame) in ("torch.autograd", "torch.autograd.graph")
 
 
 class _Listener:
-    """A warnings filter's message: sees every warning, and lets them go their way.
+    """The message of a warnings filter, which sees every warning and holds back none.
 
-    Python asks the filters only for what it has not shown yet from that line. So what concerns us
-    is issued again from here, with a registry of ours in the place of the module's, and ignored
-    where it came from: each call is seen, and each line shown as often as without us.
+    Python asks the filters only for a warning that was not shown yet from that line. So a warning
+    of a nondeterministic operator is issued again from here, with a registry of ours in place of
+    the module's, and ignored at its origin. Each call is seen, and each line is shown as often as
+    without us.
     """
 
     def __init__(self) -> None:
@@ -255,4 +256,4 @@ def _warned(name: str, frame: FrameType) -> None:
             return
     user = user_code.user_frame(frame)
     if user is not None:
-        findings.note("operator", name, places.spot(user), WITHOUT)
+        findings.note("operator", name, sources.spot(user), WITHOUT)

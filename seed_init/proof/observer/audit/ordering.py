@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whether the order of a list that a line of source makes can matter, told from its syntax.
+"""This module tells from the source whether the order of a listing can matter.
 
-Where that is not certain, it can. So no finding means that the list is sorted, counted, searched
-or thrown away in the same function.
+Where the source leaves a doubt, the order can matter. So where there is no finding, the list is
+sorted, counted, searched or thrown away in the same function.
 """
 
 import ast
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from seed_init.proof.observer.audit import places
+from seed_init.proof.observer.audit import sources
 
 FREE = frozenset(
     {"sorted", "natsorted", "set", "frozenset", "Counter", "len", "bool"}
@@ -26,14 +26,14 @@ Known = frozenset[tuple[ast.AST, str]]
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 
 
-def is_free(spot: places.Spot, walks: bool = False) -> bool:
-    """True where the order of what is listed at a spot certainly does not matter.
+def is_free(spot: sources.Spot, walks: bool = False) -> bool:
+    """Return True where the order of what is listed at a spot certainly does not matter.
 
     Args:
         spot: where a directory is listed, or a generator asked that lists one.
         walks: whether it is os.walk, whose items hold lists.
     """
-    found = places.node(spot)
+    found = sources.node(spot)
     if found is None:
         return False
     return _walk_is_free(found) if walks else _node_is_free(found)
@@ -158,7 +158,7 @@ def _name_is_free(name: ast.Name, known: Known = frozenset()) -> bool:
 
 
 def _uses(name: ast.Name) -> "Iterator[ast.Name]":
-    """Where the variable is read in its function."""
+    """Yield each place in its function where the variable is read."""
     for one in ast.walk(_scope(name)):
         # Also further up, where the next round of a loop may read it.
         if isinstance(one, ast.Name) and one.id == name.id and isinstance(one.ctx, ast.Load):
@@ -166,7 +166,7 @@ def _uses(name: ast.Name) -> "Iterator[ast.Name]":
 
 
 def _scope(node: Any) -> ast.AST:
-    """The function, class or module that a node belongs to."""
+    """Return the function, class or module that a node belongs to."""
     while not isinstance(node, (*FUNCTIONS, ast.ClassDef, ast.Module)):
         node = node.parent
     scope: ast.AST = node
@@ -174,7 +174,7 @@ def _scope(node: Any) -> ast.AST:
 
 
 def _is_sorted(name: ast.Name) -> bool:
-    """True for `name.sort()` as a statement, on the way to which nothing can pass it by."""
+    """Return True for `name.sort()`, which sorts the list in place."""
     attribute: Any = name.parent  # type: ignore[attr-defined]
     call: Any = getattr(attribute, "parent", None)
     return (
@@ -186,9 +186,9 @@ def _is_sorted(name: ast.Name) -> bool:
 
 
 def _walk_is_free(node: ast.AST) -> bool:
-    """For `for top, directories, files in os.walk(...)`: both lists are sorted or not used.
+    """Return True where a loop over os.walk() sorts both lists, or does not use the files.
 
-    The directories have to be sorted in place, since that is what the next ones are found by.
+    The directories have to be sorted in place, since os.walk() visits them in their order.
     """
     loop: Any = getattr(node, "parent", None)
     while isinstance(loop, ast.Call) and _name(loop.func) in PASSING | {"sorted"}:
@@ -205,7 +205,7 @@ def _walk_is_free(node: ast.AST) -> bool:
 
 
 def _is_assigned(loop: ast.For, name: str) -> bool:
-    """True for `directories[:] = sorted(...)` in the loop."""
+    """Return True for `directories[:] = sorted(...)` in the loop."""
     return any(
         isinstance(one, ast.Assign)
         and isinstance(one.targets[0], ast.Subscript)
@@ -217,7 +217,7 @@ def _is_assigned(loop: ast.For, name: str) -> bool:
 
 
 def _name(node: ast.AST) -> str:
-    """The last part of a dotted name."""
+    """Return the last part of a dotted name."""
     if isinstance(node, ast.Attribute):
         return node.attr
     return node.id if isinstance(node, ast.Name) else ""

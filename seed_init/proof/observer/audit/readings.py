@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Clocks and entropy that user code reads. What libraries read for themselves is left out.
+"""This module finds the clocks and the entropy that user code reads, and not libraries' own.
 
 The functions are replaced, not watched by sys.setprofile: a profile function costs every call of
 the program, and one that the user sets would end ours.
@@ -14,7 +14,7 @@ from typing import Any
 
 from seed_init.hook import callers
 from seed_init.proof.observer import callbacks, core, user_code
-from seed_init.proof.observer.audit import findings, places, replacing
+from seed_init.proof.observer.audit import findings, replacing, sources
 
 CLOCKS = (
     "time",
@@ -69,7 +69,7 @@ def _clock(what: str, position: "int | None") -> "Callable[..., Any]":
             if frame is not None and is_user_file(frame.f_code.co_filename) and not _in_date:
                 given = arguments[position:] if position is not None else ()
                 if not given or given[0] is None:
-                    findings.note("clock", what, places.spot(frame))
+                    findings.note("clock", what, sources.spot(frame))
             return original(*arguments, **keywords)
 
         return clock
@@ -96,10 +96,10 @@ def _read(what: str, frame: "FrameType | None") -> None:
         module = callers.module_of(frame)
         what = "random.SystemRandom" if module == "random" else f"{module}.{frame.f_code.co_name}"
         frame = frame.f_back
-    if frame is not None and places.is_user(frame):
+    if frame is not None and sources.is_user(frame):
         if what == "random.SystemRandom":
-            what = places.callee(frame, what)  # secrets.choice is a method of one
-        findings.note("entropy", what, places.spot(frame))
+            what = sources.callee(frame, what)  # secrets.choice is a method of one
+        findings.note("entropy", what, sources.spot(frame))
 
 
 def _watch_random() -> None:
@@ -124,8 +124,8 @@ def _date(what: str) -> "Callable[[Any], Any]":
         def read(cls: type, *arguments: Any, **keywords: Any) -> Any:
             global _in_date
             frame = callers.above()
-            if frame is not None and places.is_user(frame):
-                findings.note("clock", what, places.spot(frame))
+            if frame is not None and sources.is_user(frame):
+                findings.note("clock", what, sources.spot(frame))
             before, _in_date = _in_date, True
             try:
                 return original.__get__(None, cls)(*arguments, **keywords)

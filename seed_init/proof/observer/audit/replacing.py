@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Put a function in the place of another one, also where a type of C has it."""
+"""This module puts a function in the place of another one, also in a type of C."""
 
 import gc
 import sys
@@ -13,7 +13,7 @@ Function = Callable[..., Any]
 
 
 def function(owner: Any, name: str, make: "Callable[[Function], Function]") -> None:
-    """Replace an attribute that is a function. Nothing where there is no such attribute.
+    """Replace an attribute that is a function; where there is no such attribute, do nothing.
 
     Args:
         owner: a module.
@@ -26,7 +26,7 @@ def function(owner: Any, name: str, make: "Callable[[Function], Function]") -> N
 
 
 def unbound(make: "Callable[[Function], Function]") -> "Callable[[Function], Function]":
-    """Have what takes the place of a function of C stay what it is in a class, as that does.
+    """Make a stand-in for a function of C that, like the function, is no method in a class.
 
     `logging.Formatter.converter` is time.localtime (Lib/logging/__init__.py): a function of
     Python's would be called there with the formatter as its first argument.
@@ -70,7 +70,7 @@ def in_type(kind: type, name: str, value: Any) -> Any:
 
 
 def after_import(name: str, call: "Callable[[], None]") -> None:
-    """Call a function when a module has been imported, at once where it is already.
+    """Call a function when a module has been imported; at once where the module is there already.
 
     For modules that are no library of `startup.LIBRARIES`, which `callbacks.after_import` serves.
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What generators each DataLoader worker holds when it starts, and which of them it draws from.
+"""This module writes which generators each DataLoader worker holds, and which it draws from.
 
-A state that two workers share is a clone, if it is drawn from: their "random" samples repeat. Who
-reads the trace compares (`auditing.collecting`). A worker has done all that changes states
+A state that two workers share and draw from is a clone: their "random" samples repeat. The reader
+of the trace compares the states (`auditing.clones`). A worker has done all that changes states
 (PyTorch's seeding, ours, the user's worker_init_fn) when it makes its fetcher
 (torch/utils/data/_utils/worker.py, _worker_loop).
 """
@@ -16,8 +16,7 @@ from typing import Any
 
 from seed_init.hook import callers
 from seed_init.proof.observer import callbacks, core, user_code
-from seed_init.proof.observer.audit import held as generators
-from seed_init.proof.observer.audit import places
+from seed_init.proof.observer.audit import held_generators, sources
 
 _numbers = count()
 
@@ -50,11 +49,11 @@ def _watch() -> None:
 
 @core.guarded
 def _made(iterator: Any, frame: Any) -> None:
-    """Tell where the workers were started, which a spawned one has no frame of."""
+    """Write where the workers were started: a spawned worker has no frame of that line."""
     user = user_code.user_frame(frame)
     if user is not None:
-        place = places.describe(places.spot(user))
-        core.journal.write("loader", base_seed=iterator._base_seed, place=place)
+        source = sources.describe(sources.spot(user))
+        core.journal.write("loader", base_seed=iterator._base_seed, place=source)
 
 
 @core.guarded
@@ -62,9 +61,9 @@ def _started(fetcher: Any, dataset: Any) -> None:
     information = sys.modules["torch.utils.data"].get_worker_info()
     if information is None:
         return  # the loader has no workers
-    held = {name: _digest_of(read) for name, read in generators.of_libraries()}
+    held = {name: _digest_of(read) for name, read in held_generators.of_libraries()}
     owners: dict[str, tuple[type, str]] = {}
-    for name, owner, read in generators.below("dataset", dataset):
+    for name, owner, read in held_generators.below("dataset", dataset):
         held[name], owners[name] = _digest_of(read), owner
     states = {name: digest() for name, digest in held.items()}
     loader = [os.getppid(), information.seed - information.id, next(_numbers)]
@@ -79,8 +78,8 @@ def _started(fetcher: Any, dataset: Any) -> None:
     _watch_draws(fetcher, loader, information.id, held, states)
 
 
-def _digest_of(read: generators.Reader) -> "Callable[[], str]":
-    return lambda: generators.digest(read())
+def _digest_of(read: held_generators.Reader) -> "Callable[[], str]":
+    return lambda: held_generators.digest(read())
 
 
 def _watch_draws(
@@ -90,17 +89,17 @@ def _watch_draws(
     held: "dict[str, Callable[[], str]]",
     before: "dict[str, str]",
 ) -> None:
-    """Tell, after each batch, which generators were drawn from for the first time."""
+    """Write, after each batch, which generators were drawn from for the first time."""
     fetch, left = fetcher.fetch, dict(held)
 
     def fetching(*arguments: Any) -> Any:
         try:
             return fetch(*arguments)
         finally:
-            look()
+            write_drawn()
 
     @core.guarded
-    def look() -> None:
+    def write_drawn() -> None:
         drawn = [name for name, digest in left.items() if digest() != before[name]]
         if drawn:
             core.journal.write("drawn", loader=loader, worker=worker, generators=drawn)
@@ -113,26 +112,26 @@ def _watch_draws(
 
 
 def _assigned(owner: type, attribute: str) -> "dict[str, Any] | None":
-    """Where the user's class sets an attribute; None where that is not to be found."""
+    """Return where the user's class sets an attribute; None where the line is not found."""
     for kind in owner.__mro__:
         file = _file(kind)
-        tree = places.tree(file) if user_code.is_user_file(file) else None
+        tree = sources.tree(file) if user_code.is_user_file(file) else None
         for node in ast.walk(tree) if tree is not None else ():
             if isinstance(node, ast.ClassDef) and node.name == kind.__name__:
                 for one in ast.walk(node):
                     if _sets(one, attribute):
                         line: int = one.lineno  # type: ignore[attr-defined]
                         return {
-                            "file": places.shown_file(file),
+                            "file": sources.shown_file(file),
                             "line": line,
                             "function": _function(one),
-                            "text": places.text(file, line),
+                            "text": sources.text(file, line),
                         }
     return None
 
 
 def _file(kind: type) -> str:
-    """The file that has the code of a class: the module's would not do for a notebook's cell."""
+    """Return the file of a class's code, which in a notebook's cell is not the module's file."""
     for value in vars(kind).values():
         if isinstance(value, type(_file)):
             return value.__code__.co_filename

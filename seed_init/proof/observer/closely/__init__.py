@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The closer look at one step: batches, draws, modules and operators."""
+"""This package has the parts of the closer look at one step, and their common state."""

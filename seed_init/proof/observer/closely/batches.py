@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a DataLoader hands out, in the window."""
+"""This module writes what a DataLoader hands out while the window is open."""
 
 from typing import Any
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which lines of user code draw from a global generator, in the window.
+"""This module writes which lines of user code draw from a global generator.
 
-After each line of user code the generators are compared with where they stood before it: so a
-draw is seen whatever function made it, also in compiled code.
+While the window is open, the positions of the generators before and after each line of user code
+are compared. So each draw is seen, whichever function made it, also in compiled code.
 """
 
 import sys
@@ -45,7 +45,7 @@ def _begin() -> None:
 def _end() -> None:
     if sys.gettrace() is _call:
         sys.settrace(None)
-        _look()
+        _write_draws()
 
 
 def _call(frame: Any, event: str, argument: Any) -> Any:
@@ -63,7 +63,7 @@ def _line(frame: Any, event: str, argument: Any) -> Any:
         return None
     core.here.observing = True
     try:
-        _look()
+        _write_draws()
         # What runs after a return is the rest of the caller's line.
         _remember(user_code.user_frame(frame.f_back) if event == "return" else frame)
     except Exception as error:
@@ -79,7 +79,7 @@ def _remember(frame: Any) -> None:
     _last = user_code.source(frame)
 
 
-def _look() -> None:
+def _write_draws() -> None:
     global _before, _seen
     _seen += 1
     if _seen > MOST:

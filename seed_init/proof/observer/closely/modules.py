@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which module runs, and what goes into and comes out of it, in the window."""
+"""This module writes which module of torch.nn runs in the window, its inputs and its outputs."""
 
 import weakref
 from typing import Any
@@ -41,20 +41,20 @@ def install() -> None:
 
 @core.guarded
 def before(module: Any, arguments: Any) -> None:
-    """A module begins."""
+    """Write the inputs of a module that begins."""
     stack.append(name_of(module))
     state.write("module", name=stack[-1], phase="input", digest=digest(arguments))
 
 
 @core.guarded
 def after(module: Any, arguments: Any, *rest: Any) -> None:
-    """A module has ended.
+    """Write the outputs of a module that has ended.
 
     Args:
-        module: it.
-        arguments: those without a name.
-        rest: those with one, which no hook sees before it, and the output; where it failed, only
-            None (torch/nn/modules/module.py, _call_impl).
+        module: the module.
+        arguments: its positional arguments.
+        rest: its keyword arguments, which no hook before the call gets, and the output; only None
+            where the module failed (torch/nn/modules/module.py, _call_impl).
     """
     if stack:
         fields = {"digest": digest(rest[-1]), "keywords": digest(rest[:-1])}
@@ -62,15 +62,15 @@ def after(module: Any, arguments: Any, *rest: Any) -> None:
 
 
 def name_of(module: Any) -> str:
-    """The qualified name of a module; its class for one that is in no other and has no name."""
+    """Return the qualified name of a module; its class's name where no other module has it."""
     known = _names.get(id(module))
     if known is None or known[1]() is not module:
-        _look()
+        _find_names()
         known = _names.get(id(module))
     return known[0] if known is not None else type(module).__name__
 
 
-def _look() -> None:
+def _find_names() -> None:
     roots = names._roots()
     for root in roots:
         prefix = f"{type(root).__name__}." if len(roots) > 1 else ""

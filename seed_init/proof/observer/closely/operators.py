@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every operator that PyTorch dispatches, with the fingerprints of what it gets and gives.
+"""This module writes every operator that PyTorch dispatches, with its operands and results.
 
-The first one in two runs that got equal operands and gave unequal results is the one to look at.
-Operands are looked at before it runs, because it may change them. Memory that no operator has
-written yet (torch.empty) is no operand: its contents are left over from something else. What a
-collective gives is not there yet when it returns.
+The operator to look at is the first that got equal operands in two runs and gave unequal results.
+Operands are read before the operator runs, because it may change them. Memory that no operator has
+written yet (torch.empty) is no operand: its contents are left over from something else. The result
+of a collective is not there yet when the collective returns.
 """
 
 from hashlib import blake2b
@@ -80,7 +80,7 @@ class _Seeing(TorchDispatchMode):  # type: ignore[misc]
 
     @core.guarded
     def before(self, operator: Any, arguments: Any, keywords: Any) -> dict[str, Any]:
-        """What is known of an operator before it runs."""
+        """Return what is known of an operator before it runs."""
         operands = [self._shown(value) for value in arguments]
         operands += [f"{key}={self._shown(value)}" for key, value in keywords.items()]
         if torch.Tag.nondeterministic_seeded in operator.tags and not is_capturing():
@@ -98,18 +98,20 @@ class _Seeing(TorchDispatchMode):  # type: ignore[misc]
         """Write an operator that has run."""
         name = operator._schema.name
         if name.rpartition("::")[2] in UNINITIALISED:
-            self.unwritten |= {_storage(each) for each in _flat(result) if _is_dense(each)}
+            self.unwritten |= _storages(result)
             results = "uninitialised"
         elif operator.namespace in ("c10d", "_c10d_functional"):
             results = "under way"
         else:
             self.unwritten -= self._written(operator, arguments, keywords)
+            # A new storage may have the address of one that was freed before anybody wrote it.
+            self.unwritten -= _storages(result) - _storages([arguments, keywords])
             changed = [arguments, keywords] if operator._schema.is_mutable else []
             results = self._digest([result, changed])
         state.write("operator", name=name, results=results, **(before or {}))
 
     def _context(self) -> dict[str, Any]:
-        """Where in the program an operator runs: line, module, and in a backward pass its node."""
+        """Return where an operator runs: line, module, and in a backward pass the node."""
         inner = callers.above(1)
         node: Any = torch._C._current_autograd_node()
         context = user_code.source(user_code.user_frame(inner))
@@ -133,16 +135,16 @@ class _Seeing(TorchDispatchMode):  # type: ignore[misc]
         return context
 
     def _written(self, operator: Any, arguments: Any, keywords: Any) -> set[int]:
-        """The storages that an operator writes to."""
+        """Return the storages that an operator writes to."""
         written = set()
         for place, declared in enumerate(operator._schema.arguments):
             if declared.alias_info is not None and declared.alias_info.is_write:
                 value = arguments[place] if place < len(arguments) else keywords.get(declared.name)
-                written |= {_storage(each) for each in _flat(value) if _is_dense(each)}
+                written |= _storages(value)
         return written
 
     def _shown(self, value: Any) -> str:
-        """An operand: a number by its value, tensors by their fingerprint."""
+        """Return an operand as text: a number by its value, tensors by their fingerprints."""
         if isinstance(value, torch.Tensor):
             head = f"{value.dtype}{shape_of(value)}"
             if _is_dense(value) and _storage(value) in self.unwritten:
@@ -185,6 +187,11 @@ def _is_dense(value: Any) -> bool:
 
 def _storage(tensor: torch.Tensor) -> int:
     return int(tensor.untyped_storage()._cdata)
+
+
+def _storages(values: Any) -> set[int]:
+    """Return the storages of the dense tensors in values, however nested."""
+    return {_storage(each) for each in _flat(values) if _is_dense(each)}
 
 
 def _flat(value: Any) -> list[Any]:

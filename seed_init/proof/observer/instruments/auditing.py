@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The instrument `auditing`: what user code does that another run may not repeat.
+"""The instrument `auditing` finds what user code does that another run may not repeat.
 
 plan["audit"]   names of its parts; absent: all of them
 """
@@ -19,7 +19,7 @@ from seed_init.proof.observer.audit import (
 
 
 def start() -> None:
-    """Start each part. One that fails is reported, and the others go on."""
+    """Start each part. Where a part fails, the failure is reported and the other parts go on."""
     core.guarded(findings.start)()
     asked = core.plan.get("audit")
     for part in (generators, libraries, flags, operators, listings, readings, workers, children):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The half of the instrument `end` that needs torch: the digests of the final parameters."""
+"""This half of the instrument `end` needs torch: it digests the final parameters."""
 
 import os
 import sys
@@ -22,7 +22,7 @@ _final: list[dict[str, Any]] = []
 
 
 def install() -> None:
-    """Be told of every optimizer that is made."""
+    """Wait for the end of every optimizer that is made."""
     os.register_at_fork(after_in_child=_final.clear)
     optimizers.watch(core.guarded(_made))
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What only the process itself knows: its Python, torch's versions and flags, seeds, threads.
+"""The instrument `facts` writes what only the process itself knows: versions, flags, seeds.
 
 Four events, {"event": "facts", "moment": ...}:
 
@@ -84,14 +84,14 @@ def _end() -> None:
 
 
 def _seeds() -> dict[str, Any]:
-    """What seeded this process: see `seed_init.status`."""
+    """Return what seeded this process: see `seed_init.status`."""
     report = status.status()
     kept = ("seed", "restart", "path", "seeded", "unseeded", "reseeded", "not_covered")
     return {name: report[name] for name in kept}
 
 
 def _modules() -> list[str]:
-    """The files of the user's own modules that were imported."""
+    """Return the files of the user's own modules that were imported."""
     found = [getattr(module, "__file__", None) for module in _modules_of_others()]
     if _script:
         found.append(_script)  # Python takes __main__.__file__ away before it exits

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The half of the instrument `facts` that needs torch.
+"""This half of the instrument `facts` needs torch: it writes torch's versions and flags.
 
 Numbers of threads wait for the end, because asking for them sets them (aten/src/ATen/
 ParallelOpenMP.cpp, lazy_init_num_threads), and the libraries with them. Nothing starts a device: a
@@ -54,10 +54,10 @@ def at_end() -> dict[str, Any]:
 
 
 def flags() -> dict[str, Any]:
-    """Every switch by which torch chooses algorithms or precision: those of the contract and more.
+    """Return every switch by which torch chooses algorithms or precision, also beyond the contract.
 
-    Each is asked for by itself: no build of torch has all of them, and those of the precision
-    raise where a program has used the newer ones beside them.
+    Each switch is asked for by itself: no build of torch has all of them, and the former switches
+    of the precision raise where a program has used the newer ones.
     """
     backends = torch.backends
     matmul = backends.cuda.matmul
@@ -120,7 +120,7 @@ def _nccl() -> str | None:
 
 
 def _libraries() -> dict[str, str | None]:
-    """The versions of the libraries that torch computes with on a CPU."""
+    """Return the versions of the libraries that torch computes with on a CPU."""
     info = _asked(torch.__config__.parallel_info) or ""
     return {
         "mkl": _version_in(info, "Math Kernel Library Version ", "Intel(R) MKL "),
@@ -130,7 +130,7 @@ def _libraries() -> dict[str, str | None]:
 
 
 def _version_in(info: str, *marks: str) -> str | None:
-    """The word after one of some marks in the text of `torch.__config__.parallel_info()`."""
+    """Return the word after one of some marks in the text of `torch.__config__.parallel_info()`."""
     for mark in marks:
         _, found, rest = info.partition(mark)
         words = rest.split()
@@ -140,7 +140,7 @@ def _version_in(info: str, *marks: str) -> str | None:
 
 
 def _asked(question: "Callable[[], Any]") -> Any:
-    """An answer that some builds of torch do not have."""
+    """Return the answer to a question; None where this build of torch has no answer."""
     try:
         return question()
     except Exception:
@@ -152,7 +152,7 @@ def _threads() -> dict[str, int]:
 
 
 def _devices() -> list[dict[str, Any]]:
-    """The GPUs that this process sees. CUDA must have started, or be about to have."""
+    """Return the GPUs that this process sees. CUDA must have started, or be about to have."""
     found = []
     for index in range(torch.cuda.device_count()):
         properties = torch.cuda.get_device_properties(index)
@@ -169,7 +169,7 @@ def _devices() -> list[dict[str, Any]]:
 
 
 def _distributed() -> str | None:
-    """The backend of torch.distributed, where a group is there still."""
+    """Return the backend of torch.distributed; None where there is no group any more."""
     distributed = sys.modules.get("torch.distributed")
     if distributed is None or not _asked(distributed.is_initialized):
         return None

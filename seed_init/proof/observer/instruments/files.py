@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which files the program reads and writes: data, not Python's own files or libraries.
+"""The instrument `files` writes which data files the program reads and writes.
 
 By an audit hook, which sees what is opened through Python; what a native library opens by itself
 (OpenCV, HDF5, safetensors) it does not see. Only paths are noted here, because to read a file twice

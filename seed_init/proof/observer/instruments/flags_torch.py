@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The half of the instrument `flags` that needs torch."""
+"""This half of the instrument `flags` needs torch: it reads torch's flags."""
 
 from typing import Any
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Instrument: let this process see another order of directories, another time or other addresses.
+"""The instrument `perturbing` changes the order of directories, the time of day or addresses.
 
     plan["layout"]    a key: the holes in Python's heap, and so where its objects will lie
     plan["listing"]   a key: os.listdir and os.scandir, hence os.walk, glob and pathlib, give the

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The half of the instrument `profiling` that needs torch: it runs torch.profiler."""
+"""This half of the instrument `profiling` needs torch: it runs torch.profiler."""
 
 import os
 from typing import Any

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every seed that code gives to a generator, with the line of the user's code behind it.
+"""The instrument `seeds` writes every seed that code gives to a generator, and the user's line.
 
 Events, in the order in which they come:
 
@@ -19,7 +19,7 @@ from typing import Any
 
 from seed_init.hook import callers, seeding
 from seed_init.proof.observer import callbacks, core, user_code
-from seed_init.proof.observer.audit import places, replacing
+from seed_init.proof.observer.audit import replacing, sources
 from seed_init.proof.observer.tensors import digests
 
 MOST = 10_000
@@ -40,7 +40,7 @@ def start() -> None:
 
 
 def _watch_random() -> None:
-    """`random.Random(x)`, `random.seed(x)` and subclasses: all end in one method."""
+    """Watch `random.Random(x)`, `random.seed(x)` and subclasses, which all end in one method."""
     random: Any = sys.modules["random"]
     # First the hook's own stand-in, which does nothing where it finds another one.
     dict(seeding.imported_libraries())["random"].watch()
@@ -59,7 +59,7 @@ def _watch_random() -> None:
 
 
 def _watch_numpy() -> None:
-    """All that is made from a SeedSequence, and the seeds of `RandomState` and `np.random.seed`.
+    """Watch what is made from a SeedSequence, and the seeds of `RandomState` and `np.random.seed`.
 
     A SeedSequence, which `default_rng` and every bit generator make of a seed, takes its entropy
     apart by a function of its module (numpy/random/bit_generator.pyx, get_assembled_entropy).
@@ -100,7 +100,7 @@ def _watch_numpy() -> None:
 
 
 def _watch_torch() -> None:
-    """`Generator.manual_seed`, where `torch.manual_seed` and its kin end; `Generator.seed()`."""
+    """Watch `Generator.manual_seed`, where `torch.manual_seed` ends, and `Generator.seed()`."""
     torch: Any = sys.modules["torch"]
 
     def given(original: Any) -> Any:
@@ -135,14 +135,14 @@ def _write(generator: str, given: Any, frame: Any) -> None:
     global _written
     if _is_the_hooks(frame):
         return
-    user, _ = places.behind(frame, generator)
+    user, _ = sources.behind(frame, generator)
     if user is None:
         return
     _written += 1
     core.journal.write(
         "seed",
         generator=generator,
-        name=places.callee(user, f"{generator}'s seed"),
+        name=sources.callee(user, f"{generator}'s seed"),
         given=_shown(given),
         digest=digests.digest(given),
         **user_code.source(user),
@@ -150,7 +150,7 @@ def _write(generator: str, given: Any, frame: Any) -> None:
 
 
 def _is_the_hooks(frame: Any) -> bool:
-    """True where the hook seeds by itself, and not only stands in for a function."""
+    """Return True where the hook seeds by itself, and does not only stand in for a function."""
     while frame is not None:
         module = callers.module_of(frame)
         between = module.startswith("seed_init.libraries.") or module == "seed_init.hook.reseeding"
@@ -163,7 +163,7 @@ def _is_the_hooks(frame: Any) -> bool:
 
 
 def _shown(given: Any) -> str:
-    """A seed as a person reads it; not by a `__repr__` of the user's own."""
+    """Return a seed as a person reads it, without a `__repr__` of the user's own."""
     if isinstance(given, int):
         return int.__repr__(given) if abs(given) < 2**200 else "a number beyond 200 bits"
     if hasattr(given, "tolist"):

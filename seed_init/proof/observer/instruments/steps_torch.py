@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The half of the instrument `steps` that needs torch: what is written of each training step.
+"""This half of the instrument `steps` needs torch: it writes each training step.
 
 Before the step of an optimizer, the gradients are read; after the step, the parameters, the
 buffers, the losses and the positions of the generators. Under torch.compile the hooks return at
@@ -86,7 +86,7 @@ def _watch_backward(seen: Any) -> None:
 
 
 class Table:
-    """What was written last about an optimizer's parameters or gradients.
+    """What the trace last said of an optimizer's parameters or gradients.
 
     Attributes:
         names: of the tensors.
@@ -101,7 +101,7 @@ class Table:
 
 
 class Followed:
-    """One optimizer: its number, its calls, and the tables of its tensors.
+    """An optimizer that is followed: its number, its calls, and the tables of its tensors.
 
     Attributes:
         number: in order of creation.
@@ -144,7 +144,7 @@ class Steps:
         self.begin()
 
     def before(self, optimizer: Any, arguments: Any, keywords: Any) -> None:
-        """Before a step: the gradients, and before the first one the parameters."""
+        """Read the gradients before a step, and before the first step the parameters."""
         if is_capturing():
             return
         followed, parameters = self._follow(optimizer)
@@ -156,7 +156,7 @@ class Steps:
         followed.gradients = None if has_closure else self._gradients(followed, parameters)
 
     def after(self, optimizer: Any, arguments: Any, keywords: Any) -> None:
-        """After a step: the parameters, and where a closure computed them the gradients."""
+        """Read the parameters after a step, and the gradients where a closure computed them."""
         if is_capturing():
             return
         followed, parameters = self._follow(optimizer)
@@ -178,7 +178,7 @@ class Steps:
         )
 
     def backward(self, tensors: Any) -> None:
-        """The roots of a backward pass: the losses."""
+        """Keep the losses: the roots of a backward pass."""
         if is_capturing():
             return
         losses = self.losses.setdefault(threading.get_ident(), [])
@@ -194,7 +194,7 @@ class Steps:
                     losses.append(loss)
 
     def _losses(self) -> list[Loss]:
-        """The losses since the last step: of this thread, or of all where it has had none.
+        """Return the losses of this thread since the last step; if there are none, of all threads.
 
         A step within a backward pass on a device runs in a thread of autograd's.
         """
@@ -253,7 +253,7 @@ class Steps:
 
 
 def _has_closure(arguments: Any, keywords: Any) -> bool:
-    """Whether step() was given a closure."""
+    """Return whether step() was given a closure."""
     # The optimizer itself is the first argument (torch/optim/optimizer.py, profile_hook_step).
     return any(callable(each) for each in (*arguments[1:], keywords.get("closure")))
 
@@ -267,7 +267,7 @@ def _unnamed(groups: Any) -> list[str]:
 
 
 def _loss(root: torch.Tensor) -> Loss | None:
-    """What is kept of a root; None for one without contents."""
+    """Return what is kept of a root; None for a root without contents."""
     if dense.is_fake(root):
         return None
     is_dense = root.layout == torch.strided and not root.is_nested

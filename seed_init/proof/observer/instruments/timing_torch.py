@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The half of the instrument `timing` that needs torch: it reads the clocks after each step."""
+"""This half of the instrument `timing` needs torch: it reads the clocks after each step."""
 
 import os
 import time
@@ -37,7 +37,7 @@ def _leave_to_parent() -> None:
 
 
 class Mark(NamedTuple):
-    """The end of a step: on the clock of this process, and on that of the device."""
+    """The end of a step, on the clock of this process and on the clock of the device."""
 
     wall: float
     event: Any  # torch.cuda.Event; None where the parameters are not on CUDA
@@ -71,7 +71,7 @@ class Series:
             self.digest = _digest_of(groups)
 
     def last_digest(self) -> str:
-        """Of its parameters as they are now, or were when it went."""
+        """Return the digest of the optimizer's parameters, as they are now or were when it went."""
         optimizer = self.optimizer()
         return self.digest if optimizer is None else _digest_of(optimizer.param_groups)
 
@@ -84,7 +84,7 @@ class Series:
         self.marks.append(Mark(time.perf_counter(), event))
 
     def seconds(self) -> list[float]:
-        """How long each step took. The device must have come to the last mark."""
+        """Return the seconds of each step. The device must have come to the last mark."""
         pairs = zip(self.marks, self.marks[1:])
         if self.is_cuda:
             return [one.event.elapsed_time(two.event) / 1e3 for one, two in pairs]
@@ -96,7 +96,7 @@ _finished = False
 
 
 def all_series() -> list[Series]:
-    """Of every optimizer that has made a step."""
+    """Return the steps of every optimizer that has made a step."""
     return list(_series.values())
 
 
@@ -139,7 +139,7 @@ def _end_workers() -> None:
 
 
 def finish() -> None:
-    """Write what was seen; called again, nothing."""
+    """Write what was seen; when called again, do nothing."""
     global _finished
     if _finished:
         return
@@ -162,7 +162,7 @@ def finish() -> None:
 
 
 def _memory() -> dict[str, int | None]:
-    """Bytes at most: of this process, and of each CUDA device together, by torch's allocator."""
+    """Return the most bytes that this process, and torch's allocator on CUDA devices, had."""
     cuda = torch.cuda
     devices = range(cuda.device_count()) if cuda.is_initialized() else ()
     return {
@@ -173,9 +173,9 @@ def _memory() -> dict[str, int | None]:
 
 
 def _resident() -> int | None:
-    """The most memory that this program had, which is not getrusage's ru_maxrss.
+    """Return the most bytes that this program had.
 
-    That one survives execve, so that it may be the starter's (kernel/exec.c, exec_mmap).
+    getrusage's ru_maxrss survives execve: it may be the starter's (kernel/exec.c, exec_mmap).
     """
     try:
         with open("/proc/self/status") as status:  # noqa: PTH123
@@ -206,7 +206,7 @@ def _machine() -> dict[str, Any]:
 
 
 def _digest() -> str:
-    """Of every parameter that an optimizer has, and of where the generators stand."""
+    """Return the digest of every optimizer's parameters and of the generators' positions."""
     parameters = [series.last_digest() for series in _series.values()]
     return _short(repr((parameters, sorted(generators.positions().items()))).encode())
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The half of the instrument `window` that needs torch: it counts the optimizer's calls."""
+"""This half of the instrument `window` needs torch: it counts the optimizer's calls."""
 
 from typing import Any
 

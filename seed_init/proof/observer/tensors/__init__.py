@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tensors as numbers: fingerprints, their names, and the optimizers that own them."""
+"""This package turns tensors into numbers, and finds their names and their optimizers."""

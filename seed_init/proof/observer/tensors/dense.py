@@ -14,14 +14,14 @@ import torch
 
 
 def is_fake(tensor: torch.Tensor) -> bool:
-    """True for a tensor without contents."""
+    """Return True for a tensor without contents."""
     return has_no_contents(type(tensor), tensor.device)
 
 
 def has_no_contents(kind: type, device: torch.device) -> bool:
-    """True where tensors of a class and device have no contents.
+    """Return True where tensors of a class and device have no contents.
 
-    Those of a lazy module's parameters come with its first batch (torch/nn/parameter.py).
+    A lazy module's parameters get contents with its first batch (torch/nn/parameter.py).
     """
     fake: Any = sys.modules.get("torch._subclasses.fake_tensor")
     return (
@@ -32,15 +32,15 @@ def has_no_contents(kind: type, device: torch.device) -> bool:
 
 
 def is_freed(tensor: torch.Tensor) -> bool:
-    """True for a strided tensor whose memory has been given back: to read there would crash.
+    """Return True for a strided tensor whose memory has been given back: to read there would crash.
 
-    FSDP gives that of gathered parameters back (torch/distributed/fsdp/_flat_param.py).
+    FSDP gives the memory of gathered parameters back (torch/distributed/fsdp/_flat_param.py).
     """
     return not tensor.untyped_storage().nbytes()
 
 
 def shape_of(tensor: torch.Tensor) -> "tuple[int | None, ...] | None":
-    """The shape, with None for a dimension without one size; None where there is no shape.
+    """Return the shape, with None for a dimension without one size; None without a shape.
 
     A nested tensor has no size where its parts differ, and a lazy module's parameter no shape.
     """
@@ -51,7 +51,7 @@ def shape_of(tensor: torch.Tensor) -> "tuple[int | None, ...] | None":
 
 
 def local(tensor: torch.Tensor) -> tuple[torch.Tensor, int]:
-    """What this process holds of a tensor, and the place of its first element in the tensor."""
+    """Return this process's piece of a tensor, and the index of the piece's first element."""
     if type(tensor) in (torch.Tensor, torch.nn.Parameter) or not hasattr(tensor, "to_local"):
         return tensor, 0
     distributed: Any = tensor
@@ -59,7 +59,7 @@ def local(tensor: torch.Tensor) -> tuple[torch.Tensor, int]:
 
 
 def _offset(tensor: Any) -> int:
-    """The place of the local piece of a DTensor that is cut along its first dimension."""
+    """Return where the local piece begins in a DTensor that is cut along its first dimension."""
     from torch.distributed.tensor import Shard
     from torch.distributed.tensor._utils import compute_local_shape_and_global_offset
 
@@ -72,7 +72,7 @@ def _offset(tensor: Any) -> int:
 
 
 def parts(tensor: torch.Tensor) -> list[torch.Tensor]:
-    """The dense one-dimensional tensors that hold a tensor's contents."""
+    """Return the dense one-dimensional tensors that hold a tensor's contents."""
     inner: list[torch.Tensor]
     if type(tensor) not in (torch.Tensor, torch.nn.Parameter) and hasattr(
         tensor, "__tensor_flatten__"
@@ -100,7 +100,7 @@ def parts(tensor: torch.Tensor) -> list[torch.Tensor]:
 
 
 def _flat(tensor: torch.Tensor) -> torch.Tensor:
-    """The elements of a strided tensor, side by side in memory."""
+    """Return the elements of a strided tensor, side by side in memory."""
     flat = tensor.resolve_conj().resolve_neg().contiguous().view(-1)
     # With up to one element a tensor counts as contiguous whatever its stride is, 0 where it was
     # expanded, and keeps that stride: as bytes there is no view of it.
@@ -108,7 +108,7 @@ def _flat(tensor: torch.Tensor) -> torch.Tensor:
 
 
 def _quantization(tensor: torch.Tensor) -> list[torch.Tensor]:
-    """What the integers of a quantized tensor are multiplied with and counted from."""
+    """Return the scales and the zero points of a quantized tensor."""
     if tensor.qscheme() in (torch.per_tensor_affine, torch.per_tensor_symmetric):
         values = {torch.float64: tensor.q_scale(), torch.int64: tensor.q_zero_point()}
         return [

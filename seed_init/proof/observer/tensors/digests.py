@@ -16,7 +16,7 @@ DEPTH = 6
 
 
 def digest(value: Any) -> str:
-    """A short text for the contents of a batch: tensors, arrays, numbers, texts, nested."""
+    """Return a short text for the contents of a value: tensors, arrays, numbers, texts, nested."""
     content = blake2b(digest_size=8)
     for part in _flat(value, DEPTH):
         content.update(part)

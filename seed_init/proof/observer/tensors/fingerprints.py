@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A 64-bit number for the contents of a tensor, computed where the tensor is.
+"""This module computes a 64-bit number of a tensor's contents, where the tensor is.
 
 The bytes of the tensor, in the order of its elements, are read as words of 64 bits, the last one
 filled up with zeros. Each word x becomes x + (x >> 31), is multiplied by an odd 64-bit weight of
@@ -44,7 +44,7 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 def undisturbed(function: Function) -> Function:
-    """The function, out of reach of the program's modes, and they out of its reach.
+    """Return the function, which neither sees the program's modes nor is seen by them.
 
     Inference mode: no graph is recorded, and what is read keeps its version. No mode and no
     subclass sees what is called, nor a default device.
@@ -78,7 +78,7 @@ def fingerprint(tensor: torch.Tensor, out: torch.Tensor, offset: int = 0) -> Non
 
 @undisturbed
 def number(tensor: torch.Tensor, on_host: bool = False) -> int:
-    """The number of a tensor, 0 to 2**64 - 1; 0 for one without contents. Waits for its device.
+    """Return a tensor's number, 0 to 2**64 - 1, or 0 without contents. Waits for its device.
 
     Args:
         tensor: any shape, dtype, device and layout.
@@ -109,7 +109,7 @@ def wait_for(tensors: list[torch.Tensor]) -> None:
 
 
 def number_of_storage(storage: torch.UntypedStorage) -> int:
-    """The number of the bytes of a storage; 0 for one without contents."""
+    """Return the number of the bytes of a storage; 0 for a storage without contents."""
     if storage.device.type == "meta":
         return 0
     return number(_bytes_of(storage), on_host=True)
@@ -121,7 +121,7 @@ def _bytes_of(storage: torch.UntypedStorage) -> torch.Tensor:
 
 
 def compute(tensor: torch.Tensor, out: torch.Tensor, offset: int = 0) -> None:
-    """As `fingerprint`, for callers that are `undisturbed` themselves.
+    """Compute a tensor's number as `fingerprint` does, for a caller that is `undisturbed` itself.
 
     Where `out` is on the CPU and the tensor is not, the tensor is copied there.
     """
@@ -140,7 +140,7 @@ def compute(tensor: torch.Tensor, out: torch.Tensor, offset: int = 0) -> None:
 
 
 def moved(tensor: torch.Tensor, device: torch.device) -> torch.Tensor:
-    """A copy on another device, in a queue where that is possible: from the CPU to CUDA."""
+    """Return a copy on another device, which is queued where it goes from the CPU to CUDA."""
     if device.type != "cuda" or tensor.device.type != "cpu":
         return tensor.to(device)
     # From other memory than such as is pinned the copy would wait.
@@ -179,7 +179,7 @@ class Joined:
 
 
 def _padded(content: torch.Tensor, before: int) -> torch.Tensor:
-    """Bytes as words, with zeros before and after."""
+    """Return bytes as words, with zeros before and after."""
     size = content.numel()
     words = torch.zeros((before + size + 7) // 8, dtype=torch.int64, device=content.device)
     words.view(torch.uint8)[before : before + size].copy_(content)
@@ -187,7 +187,7 @@ def _padded(content: torch.Tensor, before: int) -> torch.Tensor:
 
 
 def _sum(content: torch.Tensor, out: torch.Tensor, offset: int) -> None:
-    """The number of some bytes, `offset` bytes after the beginning."""
+    """Compute the number of some bytes that begin at `offset` in the whole."""
     before, size, device = offset % 8, content.numel(), content.device
     if not size:
         out.zero_()
@@ -228,7 +228,7 @@ def _sum(content: torch.Tensor, out: torch.Tensor, offset: int) -> None:
 
 
 def _sum_in_pieces(content: torch.Tensor, out: torch.Tensor, offset: int) -> None:
-    """As `_sum`, for bytes that are not whole words: copied, a piece at a time."""
+    """Compute the number of bytes that are not whole words, by a copy of a piece at a time."""
     # Up to a boundary of words first, so that only the ends are filled up.
     starts = [0, *range(8 * CHUNK - offset % 8, content.numel(), 8 * CHUNK), content.numel()]
     numbers = torch.empty(len(starts) - 1, dtype=torch.int64, device=content.device)
@@ -238,7 +238,7 @@ def _sum_in_pieces(content: torch.Tensor, out: torch.Tensor, offset: int) -> Non
 
 
 def _cuts(place: int, count: int, rows: int) -> list[tuple[int, int]]:
-    """Where to cut words: at the chunks' boundaries, some whole chunks together."""
+    """Return where to cut words: at the chunks' boundaries, some whole chunks together."""
     cuts, begin = [], 0
     while begin < count:
         left = CHUNK - (place + begin) % CHUNK
@@ -259,7 +259,7 @@ _spare: list[torch.Tensor] = []
 
 
 def _take(device: torch.device, count: int) -> torch.Tensor:
-    """Room for products, nobody else's: another thread, or a finalizer, may be at it as well."""
+    """Return room for products that no other thread and no finalizer uses meanwhile."""
     if device.type != "cpu":
         return torch.empty(count, dtype=torch.int64, device=device)
     try:
@@ -275,7 +275,7 @@ def _give(scratch: torch.Tensor) -> None:
 
 
 def _weights(device: torch.device) -> torch.Tensor:
-    """The weights of the places in a chunk."""
+    """Return the weights of the words in a chunk."""
     return _weights_on(device, CHUNK, stream(device))
 
 
@@ -286,7 +286,7 @@ def _weights_on(device: torch.device, count: int, stream: Any) -> torch.Tensor:
 
 
 def _factors(count: int, device: torch.device) -> torch.Tensor:
-    """The factor of each chunk; 1 for the first one, so that small tensors need none."""
+    """Return the factor of each chunk; the first is 1, so that small tensors need none."""
     return _factors_on(device, 1 << max(10, (count - 1).bit_length()), stream(device))
 
 
@@ -302,12 +302,12 @@ os.register_at_fork(after_in_child=lambda: keeping.for_ever((_weights_on, _facto
 
 
 def stream(device: torch.device) -> Any:
-    """Where the work for a device is queued now; None where there is but one queue."""
+    """Return the stream where work for a device is queued now; None where there is but one."""
     return torch.cuda.current_stream(device) if device.type == "cuda" else None
 
 
 def _odd(start: int, count: int, device: torch.device) -> torch.Tensor:
-    """Odd numbers of 64 bits: SplitMix64 of start, start + 1, ... (https://prng.di.unimi.it/)."""
+    """Return odd numbers: SplitMix64 of start, start + 1, ... (https://prng.di.unimi.it/)."""
     z = torch.arange(1, count + 1, dtype=torch.int64, device=device) + start
     z = z * _signed(0x9E3779B97F4A7C15)
     z = (z ^ _shifted(z, 30)) * _signed(0xBF58476D1CE4E5B9)
@@ -320,5 +320,5 @@ def _signed(value: int) -> int:
 
 
 def _shifted(value: torch.Tensor, bits: int) -> torch.Tensor:
-    """Right, without the sign: torch's >> keeps it."""
+    """Shift right without the sign, which torch's >> keeps."""
     return (value >> bits) & (2 ** (64 - bits) - 1)

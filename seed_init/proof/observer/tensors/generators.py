@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where each generator stands: a short text by generator, equal where the position is."""
+"""This module tells where each generator stands, as texts that are equal where positions are."""
 
 import sys
 from hashlib import blake2b
@@ -7,7 +7,7 @@ from typing import Any
 
 
 def positions() -> dict[str, str]:
-    """The position of each global generator whose library is imported.
+    """Return the position of each global generator whose library is imported.
 
     Returns:
         "random", "numpy", "torch", "cuda:0" and so on to a text. CUDA's is seed and offset, which
@@ -36,7 +36,7 @@ _numpy: tuple[Any, int, bytes, str] | None = None  # bit generator, address, mem
 
 
 def _of_global_numpy(module: Any) -> str:
-    """As `of_numpy`, by a look at the memory first: get_state copies number by number.
+    """Return what `of_numpy` would, but compare the memory first: get_state copies slowly.
 
     What the memory of a Mersenne Twister does not show is the second number of a pair that
     `normal` has drawn and kept. So where one is kept the short way is not taken; where none is,
@@ -60,14 +60,14 @@ def _of_global_numpy(module: Any) -> str:
 
 
 def _memory(address: int) -> bytes:
-    """The state of a Mersenne Twister: 624 numbers and a place (numpy/random/src/mt19937)."""
+    """Return a Mersenne Twister's state: 624 numbers and an index (numpy/random/src/mt19937)."""
     import ctypes
 
     return ctypes.string_at(address, 2500)
 
 
 def of_numpy(state: Any) -> str:
-    """The position of a NumPy generator whose bit generator has this `state`."""
+    """Return the position of a NumPy generator whose bit generator has this `state`."""
     if isinstance(state, dict):
         return _short(repr([(key, of_numpy(value)) for key, value in state.items()]).encode())
     return _short(state.tobytes()) if hasattr(state, "tobytes") else repr(state)

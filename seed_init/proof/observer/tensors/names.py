@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The names of parameters and buffers, as the program's own modules have them."""
+"""This module finds the names of parameters and buffers among the program's own modules."""
 
 import gc
 import weakref
@@ -37,7 +37,7 @@ class Root:
                 self.buffers.append((full, weakref.ref(inner), name))
 
     def has(self, parameter: torch.Tensor) -> bool:
-        """Whether it is a parameter of this module."""
+        """Return whether a tensor is a parameter of this module."""
         reference = self.parameters.get(id(parameter))
         return reference is not None and reference() is parameter
 
@@ -54,10 +54,11 @@ class Names:
         self._roots: list[Root] = []
 
     def of(self, parameters: list[torch.Tensor]) -> list[str | None]:
-        """The qualified name of each parameter; None where no module has it.
+        """Return the qualified name of each parameter; None where no module has the parameter.
 
-        Those of one model have the names that its named_parameters() gives. Where they belong to
-        several models, the class of each comes first, with a number where that is shared.
+        Parameters of one model have the names that its named_parameters() gives. Where parameters
+        belong to several models, the name begins with the class of the model, and with a number
+        where several models have that class.
         """
         owners = self._owners(parameters)
         prefixes = _prefixes([owner for owner in owners if owner is not None])
@@ -67,7 +68,7 @@ class Names:
         ]
 
     def buffers(self, parameters: list[torch.Tensor]) -> list[Buffer]:
-        """The buffers of the models that have these parameters."""
+        """Return the buffers of the models that have these parameters."""
         owners = [owner for owner in self._owners(parameters) if owner is not None]
         prefixes = _prefixes(owners)
         return [
@@ -77,7 +78,7 @@ class Names:
         ]
 
     def _owners(self, parameters: list[torch.Tensor]) -> list[Root | None]:
-        """The model of each parameter; where several have it, the one that has most of them."""
+        """Return the model of each parameter; of several, the model with most of the parameters."""
         if not all(any(root.has(each) for root in self._roots) for each in parameters):
             self._roots = [Root(module) for module in _roots()]
         counts = {id(root): sum(map(root.has, parameters)) for root in self._roots}
@@ -90,7 +91,7 @@ class Names:
 
 
 def plain(name: str, root: torch.nn.Module | None = None) -> str:
-    """A name without what wrappers put into it."""
+    """Return a name without what wrappers put into it."""
     for wrapper in WRAPPERS:
         name = name.replace(wrapper, "")
     while isinstance(root, torch.nn.Module) and name.startswith("module."):
@@ -103,7 +104,7 @@ def plain(name: str, root: torch.nn.Module | None = None) -> str:
 
 
 def _roots() -> list[torch.nn.Module]:
-    """The modules that no other one contains and that have parameters."""
+    """Return the modules that have parameters and that no other module contains."""
     classes: dict[type, bool] = {}
     modules: list[Any] = []
     for each in gc.get_objects():
@@ -123,7 +124,7 @@ def _roots() -> list[torch.nn.Module]:
 
 
 def _prefixes(owners: list[Root]) -> dict[int, str]:
-    """A prefix by root, in the order of their first parameters; none for a single one."""
+    """Return a prefix by root, in the order of their first parameters; "" for a single root."""
     roots = list({id(owner): owner for owner in owners}.values())
     if len(roots) == 1:
         return {id(roots[0]): ""}

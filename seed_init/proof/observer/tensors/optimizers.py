@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The optimizers of this process, numbered in the order in which they were made."""
+"""This module numbers the optimizers of this process in the order in which they were made."""
 
 import weakref
 from collections.abc import Callable
@@ -23,12 +23,12 @@ class ByIdentity(Generic[Value]):
         self._kept: dict[int, tuple[weakref.ref[Any], Value]] = {}
 
     def get(self, key: Any) -> "Value | None":
-        """The value of an object; None where it has none."""
+        """Return the value of an object; None where the object has none."""
         kept = self._kept.get(id(key))
         return kept[1] if kept is not None and kept[0]() is key else None
 
     def values(self) -> list[Value]:
-        """Those of all objects that live."""
+        """Return the values of all objects that live."""
         return [value for _, value in self._kept.values()]
 
     def set(self, key: Any, value: Value) -> None:
@@ -51,7 +51,7 @@ _watched = False
 
 
 def number(optimizer: torch.optim.Optimizer) -> int:
-    """The number of an optimizer; one that came past `watch`, from a pickle, gets the next."""
+    """Return the number of an optimizer; an unpickled optimizer gets the next number here."""
     global _count
     found = _numbers.get(optimizer)
     if found is None:
@@ -62,7 +62,7 @@ def number(optimizer: torch.optim.Optimizer) -> int:
 
 
 def parameters(optimizer: torch.optim.Optimizer) -> list[torch.Tensor]:
-    """The parameters of an optimizer, in order."""
+    """Return the parameters of an optimizer, in order."""
     return [each for group in optimizer.param_groups for each in group["params"]]
 
 
@@ -70,7 +70,7 @@ def watch(made: "Callable[[torch.optim.Optimizer], None] | None" = None) -> None
     """Number optimizers when they are made, from now on.
 
     Args:
-        made: called with each one.
+        made: called with each new optimizer.
     """
     global _watched
     if made is not None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Events whose numbers may still be on a device: they are written when these have been copied.
+"""This module keeps events until their numbers have been copied from a device.
 
 Nothing here waits, except at the end.
 """
@@ -12,7 +12,7 @@ import torch
 
 from seed_init.proof.observer import core
 from seed_init.proof.observer.tensors.fingerprints import MASK
-from seed_init.proof.observer.tensors.vectors import Held, Vector
+from seed_init.proof.observer.tensors.vectors import OnDevice, Vector
 
 BATCH = 16
 """Steps that are kept on a device, at 8 bytes per tensor and step."""
@@ -21,17 +21,17 @@ BATCH = 16
 class Loss:
     """The root of a backward pass: its value, or for more than one number its fingerprint."""
 
-    __slots__ = ("held", "is_value")
+    __slots__ = ("is_value", "on_device")
 
     def __init__(self, tensor: torch.Tensor, is_value: bool) -> None:
-        self.held = Held(tensor)
+        self.on_device = OnDevice(tensor)
         self.is_value = is_value
 
     def encoded(self) -> list[Any]:
-        """[value, 16 hexadecimal digits of its bits as a double], or [None, fingerprint]."""
+        """Return [value, 16 hexadecimal digits of its bits as a double], or [None, fingerprint]."""
         if not self.is_value:
-            return [None, f"{int(self.held.tensor) & MASK:016x}"]
-        value = float(self.held.tensor)
+            return [None, f"{int(self.on_device.tensor) & MASK:016x}"]
+        value = float(self.on_device.tensor)
         finite = value - value == 0
         return [value if finite else str(value), struct.pack(">d", value).hex()]
 
@@ -48,13 +48,13 @@ class Event:
         self.losses = losses
         self.vectors = vectors
 
-    def held(self) -> list[Held]:
-        """What may be on a device."""
-        held = [piece for vector in self.vectors.values() for _, piece in vector.pieces]
-        return held + [loss.held for loss in self.losses]
+    def on_device(self) -> list[OnDevice]:
+        """Return what may be on a device."""
+        pieces = [piece for vector in self.vectors.values() for _, piece in vector.pieces]
+        return pieces + [loss.on_device for loss in self.losses]
 
     def write(self) -> None:
-        """Write it. All must be on the CPU."""
+        """Write the event. All numbers must be on the CPU."""
         fields = dict(self.fields)
         kind = fields.pop("event")
         for name, vector in self.vectors.items():
@@ -75,7 +75,7 @@ class Pending:
     def add(self, fields: dict[str, Any], *, loss: Any = (), **vectors: Vector) -> None:
         """Write an event, at once where all is on the CPU; else it waits for its batch."""
         event = Event(fields, list(loss), vectors)
-        if not self.waiting and not self.copies and not any(map(is_elsewhere, event.held())):
+        if not self.waiting and not self.copies and not any(map(is_elsewhere, event.on_device())):
             event.write()
             return
         self.waiting.append(event)
@@ -99,9 +99,9 @@ class Pending:
             self.copies.append(Copy(events))
 
 
-def is_elsewhere(held: Held) -> bool:
-    """True where a tensor has to be copied before it can be read without waiting."""
-    device: str = held.tensor.device.type
+def is_elsewhere(numbers: OnDevice) -> bool:
+    """Return True where a tensor has to be copied before it can be read without waiting."""
+    device: str = numbers.tensor.device.type
     return device != "cpu"
 
 
@@ -115,10 +115,12 @@ class Copy:
     def __init__(self, events: list[Event]) -> None:
         self.events = events
         self.copied: list[Any] = []
-        alike: dict[Any, list[Held]] = {}
-        for held in (held for event in events for held in event.held() if is_elsewhere(held)):
-            key = held.tensor.device, held.tensor.dtype, held.stream
-            alike.setdefault(key, []).append(held)
+        alike: dict[Any, list[OnDevice]] = {}
+        for numbers in (
+            numbers for event in events for numbers in event.on_device() if is_elsewhere(numbers)
+        ):
+            key = numbers.tensor.device, numbers.tensor.dtype, numbers.stream
+            alike.setdefault(key, []).append(numbers)
         for (_, _, stream), these in alike.items():
             if stream is None:
                 self._start(these, False)
@@ -129,23 +131,23 @@ class Copy:
                     event.record(stream)
                 self.copied.append(event)
 
-    def _start(self, these: list[Held], pinned: bool) -> None:
+    def _start(self, these: list[OnDevice], pinned: bool) -> None:
         # One transfer for all: each costs as much as it carries.
-        flat = torch.cat([held.tensor.view(-1) for held in these])
+        flat = torch.cat([numbers.tensor.view(-1) for numbers in these])
         host = torch.empty(flat.shape, dtype=flat.dtype, device="cpu", pin_memory=pinned)
         host.copy_(flat, non_blocking=pinned)
         start = 0
-        for held in these:
-            count = held.tensor.numel()
-            held.tensor = host[start : start + count].view(held.tensor.shape)
+        for numbers in these:
+            count = numbers.tensor.numel()
+            numbers.tensor = host[start : start + count].view(numbers.tensor.shape)
             start += count
 
     def is_done(self) -> bool:
-        """Whether all has arrived."""
+        """Return whether all numbers have arrived."""
         return all(event.query() for event in self.copied)
 
     def wait(self) -> None:
-        """Wait until all has arrived."""
+        """Wait until all numbers have arrived."""
         for event in self.copied:
             event.synchronize()
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The fingerprints of a list of tensors, which stay on their devices until they are asked for."""
+"""This module computes the fingerprints of a list of tensors on the tensors' devices."""
 
 import struct
 from base64 import b64encode
@@ -26,7 +26,7 @@ Description = tuple[Any, ...] | None
 
 
 def describe(tensors: "list[torch.Tensor | None]") -> list[Description]:
-    """A description of each tensor; two lists that are equal have equal layouts."""
+    """Return a description of each tensor; two lists that are equal have equal layouts."""
     try:
         return [
             None if each is None else (type(each), each.shape, each.dtype, each.device, each.layout)
@@ -45,13 +45,13 @@ def _description(tensor: torch.Tensor) -> Description:
 
 
 def sizes(description: Description) -> "list[int | None] | None":
-    """The sizes in a description, with None for a dimension without one size."""
+    """Return the sizes in a description, with None for a dimension without one size."""
     if description is None or description[1] is None:
         return None
     return [size if type(size) is int else None for size in description[1]]
 
 
-class Held:
+class OnDevice:
     """A tensor that may be on a device, and the stream that it is computed on there."""
 
     __slots__ = ("stream", "tensor")
@@ -69,15 +69,15 @@ class Vector:
         pieces: for each device the places in the list, and the numbers of these.
     """
 
-    def __init__(self, length: int, pieces: list[tuple[list[int], Held]]) -> None:
+    def __init__(self, length: int, pieces: list[tuple[list[int], OnDevice]]) -> None:
         self.length = length
         self.pieces = pieces
 
     def encoded(self) -> str:
-        """Base64 of one little-endian int64 by tensor. The pieces must be on the CPU."""
+        """Return Base64 of one little-endian int64 by tensor. The pieces must be on the CPU."""
         values = [NONE] * self.length
-        for places, held in self.pieces:
-            for place, value in zip(places, held.tensor.tolist()):
+        for places, numbers in self.pieces:
+            for place, value in zip(places, numbers.tensor.tolist()):
                 values[place] = value
         return b64encode(struct.pack(f"<{self.length}q", *values)).decode()
 
@@ -112,7 +112,7 @@ class Layout:
                 end = start + len(group.places)
                 group.compute(tensors, out[start:end])
                 start = end
-            pieces.append((here, Held(out)))
+            pieces.append((here, OnDevice(out)))
         return Vector(self.length, pieces)
 
 
@@ -152,7 +152,7 @@ class Group:
 
 
 def _joined(descriptions: list[Description]) -> list[Group]:
-    """The groups of small tensors."""
+    """Return the groups of small tensors."""
     groups: dict[Any, Group] = {}
     full: list[Group] = []
     for place, description in enumerate(descriptions):
@@ -171,7 +171,7 @@ def _joined(descriptions: list[Description]) -> list[Group]:
 
 
 def _is_small(description: Any) -> bool:
-    """Whether a tensor of this description can be computed together with others."""
+    """Return whether a tensor of this description can be computed together with others."""
     kind, shape, dtype, device, layout = description
     if kind not in (torch.Tensor, torch.nn.Parameter) or shape is None:
         return False

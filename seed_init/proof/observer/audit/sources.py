@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Places in the user's code: file, line, function, source text, and the syntax tree there."""
+"""This module finds the user's source line, its text and its syntax tree behind a frame."""
 
 import ast
 import linecache
@@ -20,25 +20,25 @@ Spot = tuple[CodeType, int, int]
 _START = Path.cwd()
 """The file names of code are relative to it where a program was started by a relative path."""
 
-_sources: dict[str, list[str]] = {}
+_lines: dict[str, list[str]] = {}
 _trees: "dict[str, ast.Module | None]" = {}
 
 
 def spot(frame: FrameType) -> Spot:
-    """Where a frame is now."""
+    """Return where a frame is now."""
     return frame.f_code, frame.f_lineno or frame.f_code.co_firstlineno, frame.f_lasti
 
 
 def is_user(frame: "FrameType | None") -> bool:
-    """True for a frame of the user's own code."""
+    """Return True for a frame of the user's own code."""
     return frame is not None and user_code.is_user_file(frame.f_code.co_filename)
 
 
 def behind(frame: "FrameType | None", *passed: str) -> "tuple[FrameType | None, str]":
-    """The user's frame that something was called from, and the library between the two.
+    """Return the user's frame behind a call, and the library between the two.
 
     Args:
-        frame: who called.
+        frame: the frame that called.
         passed: packages that do not count as between.
 
     Returns:
@@ -57,7 +57,7 @@ def behind(frame: "FrameType | None", *passed: str) -> "tuple[FrameType | None, 
 
 
 def describe(spot: Spot) -> dict[str, Any]:
-    """The fields file, line, function and text of a finding."""
+    """Return the fields file, line, function and text of a finding."""
     code, line, _ = spot
     return {
         "file": shown_file(code.co_filename),
@@ -68,7 +68,7 @@ def describe(spot: Spot) -> dict[str, Any]:
 
 
 def shown_file(name: str) -> str:
-    """A file as findings name it: its absolute path, or the notebook's cell."""
+    """Return the name of a file in findings: its absolute path, or the notebook's cell."""
     cell = _cell(name)
     if cell is not None:
         return cell
@@ -76,7 +76,7 @@ def shown_file(name: str) -> str:
 
 
 def _cell(name: str) -> str | None:
-    """`Cell In[3]` for the file of a notebook's cell (IPython/core/compilerop.py)."""
+    """Return `Cell In[3]` for the file of a notebook's cell (IPython/core/compilerop.py)."""
     ipython: Any = sys.modules.get("IPython")
     shell = ipython.get_ipython() if ipython is not None else None
     number = getattr(getattr(shell, "compile", None), "_filename_map", {}).get(name)
@@ -84,16 +84,16 @@ def _cell(name: str) -> str | None:
 
 
 def text(name: str, line: int) -> str:
-    """A line of source without its indentation; "" where there is no source."""
-    lines = source(name)
-    return lines[line - 1].strip() if 0 < line <= len(lines) else ""
+    """Return a line of source without its indentation; "" where there is no source."""
+    found = lines(name)
+    return found[line - 1].strip() if 0 < line <= len(found) else ""
 
 
-def source(name: str) -> list[str]:
-    """The lines of a file of code."""
-    if name not in _sources:
-        _sources[name] = _read(name)
-    return _sources[name]
+def lines(name: str) -> list[str]:
+    """Return the lines of a file of code."""
+    if name not in _lines:
+        _lines[name] = _read(name)
+    return _lines[name]
 
 
 def _read(name: str) -> list[str]:
@@ -101,14 +101,14 @@ def _read(name: str) -> list[str]:
     if name in linecache.cache:
         return linecache.getlines(name)
     try:
-        with tokenize.open(str(_START / name)) as lines:
-            return lines.readlines()
+        with tokenize.open(str(_START / name)) as file:
+            return file.readlines()
     except (OSError, SyntaxError, UnicodeDecodeError):
         return []
 
 
 def tree(name: str) -> "ast.Module | None":
-    """The syntax tree of a file of code, each node with its `parent`; None without source."""
+    """Return the syntax tree of a file, whose nodes have a `parent`; None without source."""
     if name not in _trees:
         _trees[name] = _parse(name)
     return _trees[name]
@@ -116,7 +116,7 @@ def tree(name: str) -> "ast.Module | None":
 
 def _parse(name: str) -> "ast.Module | None":
     try:
-        module = ast.parse("".join(source(name)))
+        module = ast.parse("".join(lines(name)))
     except (SyntaxError, ValueError, RecursionError):
         return None
     for node in ast.walk(module):
@@ -126,7 +126,7 @@ def _parse(name: str) -> "ast.Module | None":
 
 
 def node(spot: Spot) -> "ast.expr | None":
-    """The expression that the instruction of a spot belongs to; None where that is not known."""
+    """Return the expression at the instruction of a spot; None where it is not known."""
     code, line, offset = spot
     module = tree(code.co_filename)
     if module is None:
@@ -153,7 +153,7 @@ def _position(code: CodeType, offset: int) -> "tuple[int | None, ...] | None":
 
 
 def callee(frame: FrameType, default: str) -> str:
-    """What is called at a frame's instruction, as the user wrote it: `np.random.default_rng`.
+    """Return what a frame's instruction calls, as the user wrote it: `np.random.default_rng`.
 
     Args:
         frame: a user's.

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The generators that a process holds, their states, and whether a state comes of another by draws.
+"""This module finds the generators that a process holds, and compares their states.
 
-No code of the user's is run, and nothing is drawn from a generator of theirs.
+No code of the user's is run, and nothing is drawn from the user's generators.
 """
 
 import hashlib
@@ -35,7 +35,7 @@ MULTIPLIERS = {
 
 
 def of_libraries() -> "Iterator[tuple[str, Reader]]":
-    """The generators that the functions of imported libraries draw from: name, and its reader."""
+    """Yield name and reader of each generator that imported libraries' functions use."""
     for name, generator in _of_libraries():
         read = reader(generator)
         if read is not None:
@@ -53,14 +53,14 @@ def _of_libraries() -> "Iterator[tuple[str, Any]]":
 
 
 def ids_of_libraries() -> "set[int]":
-    """The ids of the generators of libraries: what `below` and `of_globals` can begin with."""
+    """Return the ids of the libraries' generators: what `below` and `of_globals` can begin with."""
     return {id(generator) for _, generator in _of_libraries()}
 
 
 def below(
     root: str, held_by: Any, seen: "set[int] | None" = None
 ) -> "Iterator[tuple[str, tuple[type, str], Reader]]":
-    """The generators that an object holds: name, (class, attribute), and its reader.
+    """Yield name, (class, attribute) and reader of each generator that an object holds.
 
     Args:
         root: what to call the object.
@@ -86,7 +86,7 @@ def below(
 def of_globals(
     module: str, variables: "dict[str, Any]", seen: "set[int]"
 ) -> "Iterator[tuple[str, Reader]]":
-    """The generators that are global variables.
+    """Yield name and reader of each generator that is a global variable.
 
     Args:
         module: what to call the module.
@@ -101,7 +101,7 @@ def of_globals(
 
 
 def _inner(one: Any) -> "Iterator[tuple[str, Any]]":
-    """What an object holds, without running any code of its own."""
+    """Yield name and value of what an object holds, without running code of the object."""
     kind = type(one)
     if kind is dict:
         for key, value in list(one.items()):
@@ -119,13 +119,13 @@ def _inner(one: Any) -> "Iterator[tuple[str, Any]]":
 
 
 def _class(module: str, name: str) -> "tuple[type, ...]":
-    """A class in a tuple, for issubclass; none where its module is not imported to its end."""
+    """Return a class in a tuple, for issubclass; () where its module is not imported to its end."""
     found = getattr(sys.modules.get(module), name, None)
     return () if found is None else (found,)
 
 
 def reader(one: Any) -> "Reader | None":
-    """What reads the state of a generator; None for what is none, or on another device."""
+    """Return what reads a generator's state; None for another object, or on another device."""
     # Not issubclass, which runs code of the classes: the program may have classes of any kind.
     kinds = {id(base) for base in type(one).__mro__}
 
@@ -147,19 +147,19 @@ def reader(one: Any) -> "Reader | None":
 
 
 def _plain(state: Any) -> Any:
-    """A state of NumPy's as what its repr shows in full."""
+    """Return a state of NumPy's as an object whose repr shows all of the state."""
     if isinstance(state, dict):
         return {key: _plain(value) for key, value in state.items()}
     return state.tolist() if hasattr(state, "tolist") else state
 
 
 def digest(state: Any) -> str:
-    """A short text that only this state has."""
+    """Return a short text that only this state has."""
     return hashlib.sha256(repr(state).encode()).hexdigest()[:16]
 
 
 def is_drawn(before: Any, after: Any) -> bool:
-    """Whether a generator came from one state to the other by draws, and was not seeded between.
+    """Return whether only draws, and no seeding, led a generator from one state to the other.
 
     Args:
         before: its state, as a reader gives it.
@@ -192,7 +192,7 @@ def is_drawn(before: Any, after: Any) -> bool:
 
 
 def _follows(before: "tuple[int, ...]", after: "tuple[int, ...]") -> bool:
-    """Whether one state of a Mersenne Twister comes soon after another one.
+    """Return whether one state of a Mersenne Twister comes soon after another one.
 
     The numbers that come next after the later state are looked for among those after the other.
     """
@@ -211,7 +211,7 @@ def _follows(before: "tuple[int, ...]", after: "tuple[int, ...]") -> bool:
 
 
 def _steps(before: int, after: int, multiplier: int, increment: int) -> int:
-    """How many steps a linear congruential generator with 128 bits makes between two states.
+    """Return the steps that a linear congruential generator of 128 bits makes between two states.
 
     Bit by bit: a step that is made 2**k times over changes no bit below bit k.
     """
