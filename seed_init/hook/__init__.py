@@ -16,6 +16,7 @@ from itertools import count
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import ModuleType
     from typing import Any
 
@@ -348,6 +349,24 @@ def _is_child_by(module: "Any") -> bool:
     # Only the main process has no parent. A spawned child is one before it knows its own.
     parent = getattr(process, "_parent_pid", None)
     return parent is not None or getattr(process, "_inheriting", False)
+
+
+def like(original: "Callable[..., Any]") -> "Callable[[Callable[..., Any]], Callable[..., Any]]":
+    """A decorator: look like `original` to help(), inspect and pickle.
+
+    By hand, because functools.wraps would load functools in every process.
+    """
+
+    def dress(function: "Callable[..., Any]") -> "Callable[..., Any]":
+        for name in ("__module__", "__name__", "__qualname__", "__doc__"):
+            if hasattr(original, name):
+                setattr(function, name, getattr(original, name))
+        function.__wrapped__ = original  # type: ignore[attr-defined]
+        # torch.compile would trace into us and stop at sys._getframe with a warning.
+        function._torchdynamo_disable = True  # type: ignore[attr-defined]
+        return function
+
+    return dress
 
 
 def say(line: str) -> None:

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who called one of the functions that we stand in for, and how to stand in for one."""
+"""Who called one of the functions that we stand in for. `like` dresses such a stand-in."""
 
 import sys
 
+from seed_init.hook import like as like
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from types import FrameType
-    from typing import Any
 
 # Between the caller and us there may be: `Random.__init__`, our own modules, and the wrapper
 # that torch.compile puts around torch.manual_seed (torch/_dynamo/__init__.py).
@@ -79,21 +79,3 @@ def during_import(frame: "FrameType | None") -> bool:
 def source(frame: "FrameType | None") -> str:
     """File and line, as `train.py:12`."""
     return f"{frame.f_code.co_filename}:{frame.f_lineno}" if frame is not None else "?"
-
-
-def like(original: "Callable[..., Any]") -> "Callable[[Callable[..., Any]], Callable[..., Any]]":
-    """A decorator: look like `original` to help(), inspect and pickle.
-
-    By hand, because functools.wraps would load functools in every process.
-    """
-
-    def dress(function: "Callable[..., Any]") -> "Callable[..., Any]":
-        for name in ("__module__", "__name__", "__qualname__", "__doc__"):
-            if hasattr(original, name):
-                setattr(function, name, getattr(original, name))
-        function.__wrapped__ = original  # type: ignore[attr-defined]
-        # torch.compile would trace into us and stop at sys._getframe with a warning.
-        function._torchdynamo_disable = True  # type: ignore[attr-defined]
-        return function
-
-    return dress

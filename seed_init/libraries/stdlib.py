@@ -4,7 +4,7 @@
 import random
 from _weakref import ref
 
-from seed_init.hook import callers
+from seed_init.hook import like
 from seed_init.libraries import Library
 
 TYPE_CHECKING = False
@@ -82,7 +82,7 @@ class Stdlib(Library):
         if random.Random.seed is not _seed:
             return
 
-        @callers.like(_seed)
+        @like(_seed)
         def seed(self: random.Random, a: "Any" = None, version: int = 2) -> None:
             if a is not None:
                 used = None
@@ -92,7 +92,8 @@ class Stdlib(Library):
                 else:
                     _made.pop(id(self), None)
                 return _seed(self, a if used is None else used, version)
-            frame, unseeded = callers.caller(), _part("unseeded")
+            callers, unseeded = _part("callers"), _part("unseeded")
+            frame = callers.caller()
             if self is _global and unseeded.is_fork_of_copy(frame):
                 return None
             what = "random.seed()" if self is _global else "random.Random()"
@@ -109,12 +110,14 @@ class Stdlib(Library):
                     _remember(self, original[1])
             return None
 
-        @callers.like(_setstate)
+        @like(_setstate)
         def setstate(self: random.Random, state: "Any") -> None:
             _setstate(self, state)
             # From now on it is somebody else's, but for a copy.
-            if _made and callers.module_of(callers.caller()) != "copy":
-                _made.pop(id(self), None)
+            if _made:
+                callers = _part("callers")
+                if callers.module_of(callers.caller()) != "copy":
+                    _made.pop(id(self), None)
 
         random.Random.seed = seed  # type: ignore[method-assign]
         random.Random.setstate = setstate  # type: ignore[method-assign]

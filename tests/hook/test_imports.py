@@ -253,7 +253,7 @@ with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit):
 
 ON_THE_WAY_TO_RANDOM = {
     *("seed_init", "seed_init.hook", "seed_init.hook.startup", "seed_init.hook.importing"),
-    *("seed_init.hook.seeding", "seed_init.hook.settings", "seed_init.hook.callers"),
+    *("seed_init.hook.seeding", "seed_init.hook.settings"),
     *("seed_init.hook.children", "seed_init.hook.streams"),
     *("seed_init.libraries", "seed_init.libraries.stdlib"),
 }
