@@ -52,13 +52,13 @@ NOT_FAST = (*DEAR, "gpu")
 PERIODS = {
     "benchmarks/tests/cost": 4,
     "benchmarks/tests/micro": 4,
+    "tests/distribution": 2,
+    "tests/docs": 4,
     "tests/gpu": 4,
     "tests/hook": 4,
-    "tests/docs": 4,
     "tests/image": 4,
     "tests/local": 2,
     "tests/nullcuda": 3,
-    "tests/distribution": 2,
     "tests/proof": 4,
 }
 """Of how many commits one runs a dear test of a folder; every commit for those not here."""

@@ -102,6 +102,7 @@ class TestCopiesOfMultiprocessing:
         assert len(told) == 1 + 5 * len(COPIES)
         assert_all_differ([one["drawn"] for one in told.values()])
 
+    @pytest.mark.slow
     def test_the_start_method_does_not_matter(self, python: Path, kept: Path) -> None:
         fork, spawn, forkserver = (
             {name: one["drawn"][MADE_THERE] for name, one in copies(python, kept, method).items()}

@@ -82,6 +82,7 @@ class TestInProcesses:
         both = [*workers_of(seven, name)[:2], *workers_of(eight, name)[:2]]
         assert distinct(both) == 4
 
+    @pytest.mark.slow
     def test_children_have_streams_of_their_own(
         self, processes: "dict[str, Runs]", name: str
     ) -> None:

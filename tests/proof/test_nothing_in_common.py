@@ -89,6 +89,7 @@ def test_compare_and_report_never_call_equal_what_nobody_looked_at(
         assert word == ("failed" if "failed shell" in (a, b) else wanted)
 
 
+@pytest.mark.slow
 def test_what_is_missing_is_said(python: Path, of: dict[str, str]) -> None:
     none = as_json(python, "compare", of["shell"], of["shell, too"])
     empty = {"processes": 0, "steps": 0, "final_weights": 0, "generators": []}

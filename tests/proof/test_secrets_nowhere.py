@@ -71,6 +71,7 @@ def folder(python: Path, kept: Path) -> Path:
     return Path(once(kept, made, str(python), str(kept / "secrets")))
 
 
+@pytest.mark.slow
 def test_a_secret_of_a_command_line_is_in_nothing_that_is_written_or_printed(folder: Path) -> None:
     files = [file for file in folder.rglob("*") if file.is_file() and file.suffix != ".py"]
     leaks = []

@@ -321,6 +321,7 @@ def test_names_alone_of_a_process_that_was_killed_are_no_evidence(
     assert "how a process that trained has ended" in found["not_compared"][0]
 
 
+@pytest.mark.slow
 def test_a_notebook_is_executed_and_its_output_compared(python: Path, tmp_path: Path) -> None:
     notebook = tmp_path / "noise.ipynb"
     path = f"{with_jupyter(python, tmp_path / 'bin')}:/usr/bin:/bin"
