@@ -399,7 +399,10 @@ def guarded(module: str, function: str, *arguments: object) -> None:
     try:
         # Around every fork: an import statement, even of what is loaded, touches a lot of memory,
         # and parent and child have to copy what they touch.
-        loaded = sys.modules.get("seed_init." + module) or _load(module)
+        loaded = sys.modules.get("seed_init." + module)
+        # While another thread imports the module, an import statement waits for that thread.
+        if loaded is None or getattr(loaded.__spec__, "_initializing", False):
+            loaded = _load(module)
         getattr(loaded, function)(*arguments)
     except BaseException as error:
         part("hook.interruptions").end_or_finish(error, module, function, arguments)

@@ -537,6 +537,29 @@ def test_workers_of_forked_children_get_distinct_streams(python: Path) -> None:
     assert len(set(fork)) == 3
 
 
+def test_a_fork_waits_for_a_thread_that_loads_what_the_fork_needs(python: Path) -> None:
+    """A module that is being loaded is in `sys.modules`, without its functions."""
+    code = """
+import os, sys, threading, time
+from importlib.machinery import SourceFileLoader as Loader
+run, loading = Loader.exec_module, threading.Event()
+def slowly(self, module):
+    if module.__name__ == "seed_init.hook.children":
+        loading.set()
+        time.sleep(0.5)
+    run(self, module)
+Loader.exec_module = slowly
+threading.Thread(target=__import__, args=("random",)).start()
+loading.wait(20)
+child = os.fork()
+if child == 0:
+    os._exit(3)
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+    done = run(python, "-c", code, env={"SEED": "7"})
+    assert (done.stdout, done.stderr, done.returncode) == ("3\n", "", 0)
+
+
 @pytest.mark.torch
 @pytest.mark.parametrize("library", ["numpy", "torch"])
 @pytest.mark.parametrize("how", ["bare", "pool", "subprocess"])
