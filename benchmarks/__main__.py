@@ -6,6 +6,7 @@ import sys
 from benchmarks import (
     alerts,
     cells,
+    commands,
     digits,
     divergence,
     forks,
@@ -24,6 +25,7 @@ PARTS = {
     "startup": startup.main,
     "imports": imports.main,
     "forks": forks.main,
+    "commands": commands.main,
     "cells": cells.main,
     "image": image.main,
     "trace": trace.main,

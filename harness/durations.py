@@ -116,5 +116,5 @@ class Told:
         for line in table(rows):
             terminalreporter.write_line(line)
         if any(row.is_over for row in rows):
-            what = "fails `make test-all`" if self.lane == "all" else "would fail `make test-all`"
-            terminalreporter.write_line(f"over budget {what}; harness/budgets.py has the budgets")
+            fails = "which fails" if self.lane == "all" else "which fails `make test-all` alone"
+            terminalreporter.write_line(f"over budget (harness/budgets.py), {fails}")

@@ -7,12 +7,20 @@ import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import pytest
 
 waited = 0.0
 """Seconds that the present test has waited for what another one was making."""
+
+
+def wait_for(lock: TextIO) -> None:
+    """Take the lock of an open file; the time until it is free is none of the test's."""
+    global waited
+    began = time.monotonic()
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    waited += time.monotonic() - began
 
 
 def once(kept: Path, make: Callable[..., Any], *arguments: Any) -> Any:
@@ -25,13 +33,10 @@ def once(kept: Path, make: Callable[..., Any], *arguments: Any) -> Any:
         make: gives something that JSON can hold.
         arguments: told apart by their repr.
     """
-    global waited
     key = repr((make.__module__, make.__qualname__, arguments))
     file = kept / f"{hashlib.sha256(key.encode()).hexdigest()}.json"
     with file.with_suffix(".lock").open("w") as lock:
-        began = time.monotonic()
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        waited += time.monotonic() - began
+        wait_for(lock)
         if not file.exists():
             try:
                 result = {"made": make(*arguments)}

@@ -23,5 +23,23 @@ def __getattr__(name: str) -> object:
     raise AttributeError(f"module 'seed_init' has no attribute {name!r}")
 
 
+def _start() -> None:
+    """Start the hook, for the .pth line of an environment into which pip has put the package.
+
+    Not by `import seed_init.hook.startup`, which would load the state of the hook at every start.
+    """
+    import sys
+    from _frozen_importlib import module_from_spec
+    from _frozen_importlib_external import spec_from_file_location
+
+    name = "seed_init.hook.startup"
+    if name not in sys.modules:
+        spec = spec_from_file_location(name, f"{__path__[0]}/hook/startup.py")
+        assert spec is not None and spec.loader is not None
+        sys.modules[name] = module_from_spec(spec)
+        spec.loader.exec_module(sys.modules[name])
+    sys.modules[name].start()
+
+
 def __dir__() -> list[str]:
     return [*globals(), *__all__]

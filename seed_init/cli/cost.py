@@ -10,6 +10,7 @@ from seed_init.cli import arguments, output, printing
 from seed_init.cli.errors import LOST, CommandError
 from seed_init.cli.tables import table
 from seed_init.hook.determinism import UNKNOWN
+from seed_init.proof.auditing.collecting import Finding
 from seed_init.proof.cost import drawing, judging, measuring
 from seed_init.proof.cost.choices import CHOICES, REFERENCE
 from seed_init.proof.cost.judging import Judgement, Row, percent
@@ -149,10 +150,10 @@ def as_lines(result: Judgement) -> list[str]:
 
 def _headline(result: Judgement) -> str:
     request, seed = result.measurements.request, result.measurements.seed
-    told = f"SEED={seed}" if seed else "SEED is not set"
+    seeded = f"SEED={seed}" if seed else "SEED is not set"
     command = " ".join(words_without_secrets(request.command))
     return (
-        f"{command} ({told}): {request.steps} steps after {request.warmup} of "
+        f"{command} ({seeded}): {request.steps} steps after {request.warmup} of "
         f"warm-up, {request.repeats} runs of each, in turn"
     )
 
@@ -212,14 +213,14 @@ def _remarks(result: Judgement) -> list[str]:
     measured = result.measurements
     problems = _grouped({row.choice.name: row.problem for row in result.rows if row.problem})
     lines = [f"{', '.join(names)}: {problem}" for problem, names in problems.items()]
-    for one in measured.operators.get("warn", []):
-        lines.append(f"warns: {one.what} at {one.file}:{one.line} ({one.detail})")
-    warned = {(one.what, one.file, one.line) for one in measured.operators.get("warn", [])}
-    for one in measured.operators.get(REFERENCE, []):
-        if (one.what, one.file, one.line) not in warned:
-            lines.append(
-                f"nondeterministic under off: {one.what} at {one.file}:{one.line} ({one.detail})"
-            )
+    under_warn, under_off = (measured.operators.get(name, []) for name in ("warn", REFERENCE))
+    lines += [f"warns: {_operator(finding)}" for finding in under_warn]
+    warned = {(finding.what, finding.file, finding.line) for finding in under_warn}
+    lines += [
+        f"nondeterministic under off: {_operator(finding)}"
+        for finding in under_off
+        if (finding.what, finding.file, finding.line) not in warned
+    ]
     left_out = _grouped(measured.left_out)
     lines += [f"not run: {', '.join(names)} ({why})" for why, names in left_out.items()]
     if measured.machine["gpus"]:
@@ -227,26 +228,30 @@ def _remarks(result: Judgement) -> list[str]:
     return lines + _changed(result) + measured.notes
 
 
+def _operator(finding: Finding) -> str:
+    return f"{finding.what} at {finding.file}:{finding.line} ({finding.detail})"
+
+
 def _grouped(reasons: Mapping[str, str]) -> dict[str, list[str]]:
-    """Reason -> the names that have it."""
-    found: dict[str, list[str]] = {}
+    """Return reason -> the names that have this reason."""
+    grouped: dict[str, list[str]] = {}
     for name, why in reasons.items():
-        found.setdefault(why, []).append(name)
-    return found
+        grouped.setdefault(why, []).append(name)
+    return grouped
 
 
 def _changed(result: Judgement) -> list[str]:
-    """Flags that the program sets itself, so that a choice is not what its name says."""
-    found: dict[str, Any] = {}
-    for name, each in result.measurements.measured.items():
-        for sample in each.samples:
-            for flag, value in each.choice.flags.items():
+    """Say which flags the program sets itself, so that a choice is not what its name says."""
+    remarks: dict[str, Any] = {}
+    for name, measured in result.measurements.measured.items():
+        for sample in measured.samples:
+            for flag, value in measured.choice.flags.items():
                 now = sample.flags.get(flag)
                 if now == UNKNOWN:
-                    found.setdefault(f"torch does not tell {flag} at the end", []).append(name)
+                    remarks.setdefault(f"torch does not tell {flag} at the end", []).append(name)
                 elif now is not None and now != value:
-                    found.setdefault(f"the program itself sets {flag}={now}", []).append(name)
+                    remarks.setdefault(f"the program itself sets {flag}={now}", []).append(name)
     return [
         f"{what}, whatever {', '.join(dict.fromkeys(names))} asks for"
-        for what, names in found.items()
+        for what, names in remarks.items()
     ]

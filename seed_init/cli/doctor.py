@@ -2,9 +2,9 @@
 """`seed-init doctor` checks that this environment is what its tag says, and that a GPU is usable.
 
 Every check is a function that returns a `Finding`. Torch is asked first, in a process of its own
-that starts the driver and multiplies on each device (`seed_init.cli.gpu`): a driver that hangs or
-crashes is a finding. Only where torch can use no device is the cause looked for, in the order in
-which a GPU reaches a program, so that the first failure is the cause and not a consequence.
+that starts the driver and multiplies on each device (`seed_init.cli.gpu`), so a driver that hangs
+or crashes is a finding. If torch can use no device, the cause is looked for in the order in which a
+GPU reaches a program, so that the first failure is the cause and not a consequence.
 """
 
 import argparse
@@ -21,23 +21,23 @@ from seed_init.cli.tables import table
 from seed_init.hook import state, status
 
 IMAGE_FACTS = Path("/usr/local/share/seed_init/image.json")
-"""Written when the image is built: what its tag promises."""
+"""The file, written when the image is built, that says what the image's tag promises."""
 
 SHM = Path("/dev/shm")
 SHM_LEAST = 1 << 30
-"""DataLoader workers pass batches through /dev/shm; Docker's default is 64 MiB."""
+"""How many bytes /dev/shm should have: DataLoader workers pass batches through it."""
 
 OK, NOTE, FAIL = "ok", "note", "FAIL"
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What one check found.
+    """The result of one check.
 
     Attributes:
         check: the name of the check.
         result: OK, NOTE (worth knowing, nothing is broken) or FAIL.
-        detail: what was found and, unless OK, what to do.
+        detail: what was found and, if the result is not OK, what to do.
     """
 
     check: str
@@ -56,18 +56,18 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print what the checks found; 1 if one failed."""
-    found = findings(gpu_wanted=not options.cpu)
-    failed = any(finding.result == FAIL for finding in found)
+    """Print what the checks found, and return 1 if one failed."""
+    results = findings(gpu_wanted=not options.cpu)
+    failed = any(finding.result == FAIL for finding in results)
     if options.json:
-        printing.json_object({"ok": not failed, "findings": [asdict(f) for f in found]})
+        printing.json_object({"ok": not failed, "findings": [asdict(f) for f in results]})
     else:
-        printing.lines(table([(f.result, f.check, f.detail) for f in found]))
+        printing.lines(table([(f.result, f.check, f.detail) for f in results]))
     return int(failed)
 
 
 def findings(gpu_wanted: bool) -> list[Finding]:
-    """Run every check.
+    """Run every check, and return the findings.
 
     Args:
         gpu_wanted: whether the absence of a usable GPU is a failure or a note.
@@ -81,7 +81,7 @@ def findings(gpu_wanted: bool) -> list[Finding]:
 
 
 def image_facts() -> dict[str, str] | None:
-    """What the image's tag promises; None outside an image of ours."""
+    """Return what the image's tag promises; None outside an image of this project."""
     try:
         facts: dict[str, str] = json.loads(IMAGE_FACTS.read_text())
         return facts
@@ -92,7 +92,7 @@ def image_facts() -> dict[str, str] | None:
 
 
 def check_hook() -> Finding:
-    """Did the hook run in this Python, and can it keep its promise?"""
+    """Check that the hook has run in this Python and covers everything."""
     lines = status.not_covered(state.settings)
     if lines:
         failed = status.hook_state(state.settings) == "not active"
@@ -101,7 +101,7 @@ def check_hook() -> Finding:
 
 
 def check_versions(facts: dict[str, str] | None, answer: Answer) -> list[Finding]:
-    """Are torch, CUDA and cuDNN those of the tag?"""
+    """Check that torch, CUDA and cuDNN are those of the tag."""
     if facts is None:
         note = Finding("versions", NOTE, "this is not a seed-init image; nothing to compare with")
         return [note, *_broken_torch(answer)]
@@ -136,21 +136,21 @@ def check_versions(facts: dict[str, str] | None, answer: Answer) -> list[Finding
 
 
 def _broken_torch(answer: Answer) -> list[Finding]:
-    """A torch that is there but cannot be imported; a Python without one is nothing to report."""
+    """Report a torch that is installed and cannot be imported; a Python without torch is fine."""
     if answer.build is not None or not answer.error or "No module named 'torch'" in answer.error:
         return []
     return [Finding("torch", FAIL, f"cannot be imported ({answer.error}); install it again")]
 
 
 def check_gpu(answer: Answer) -> Finding:
-    """Can torch use every device that it sees and, if it sees none, what is in the way?"""
+    """Check that torch can use every device that it sees; if it sees none, find the cause."""
     usable, detail, worth_a_look = judging.judge(answer)
     result = (NOTE if worth_a_look else OK) if usable else FAIL
     return Finding("gpu", result, detail)
 
 
 def check_shm() -> Finding:
-    """Is there room for DataLoader workers?"""
+    """Check that /dev/shm has room for DataLoader workers."""
     if not SHM.is_dir():
         return Finding("shm", FAIL, "/dev/shm is missing; DataLoader workers need it")
     size = shutil.disk_usage(SHM).total
@@ -166,7 +166,7 @@ def check_shm() -> Finding:
 
 
 def check_entrypoint(facts: dict[str, str] | None) -> Finding:
-    """Did the entrypoint run before this process?"""
+    """Check that the entrypoint ran before this process."""
     if facts is None:
         return Finding("entrypoint", NOTE, "this is not a seed-init image")
     if os.environ.get("SEED_INIT_ENTRYPOINT"):

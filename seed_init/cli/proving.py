@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The proof behind `seed-init status --check`: numbers of a fresh Python against the recipe's."""
+"""Prove the settings for `seed-init status --check`: does a fresh Python draw the right numbers?"""
 
 import json
 import os
@@ -30,25 +30,25 @@ if find_spec("torch"):
         found["flags"] = {name: flag["now"] for name, flag in seed_init.status()["flags"].items()}
 print(json.dumps(found))
 """
-"""Prints a number of each library and torch's flags; with a seed as argument, seeded by hand."""
+"""Prints a number of each library and torch's flags; seeds by hand if a seed is the argument."""
 
 
 class NotProven(Exception):
-    """A fresh Python does not do what the settings say. Its text is one line for the user."""
+    """A fresh Python does not do what the settings say. The text is one line for the user."""
 
 
 def prove(state: dict[str, Any]) -> str:
-    """Start a Python as user programs are started, and compare.
+    """Start a Python as user programs are started, and compare its numbers with seeding by hand.
 
     Args:
-        state: as `seed_init.status` returns it, of a process whose hook is active.
+        state: what `seed_init.status` returns in a process whose hook is active.
 
     Returns:
         What was compared, in one line.
 
     Raises:
-        NotProven: a number or a flag is not as it should be, or Python did not start; or
-            nothing was asked for that could be compared.
+        NotProven: a number or a flag is wrong, Python did not start, or the settings ask for
+            nothing that could be compared.
     """
     seed = state["seed"]
     asked = {row["name"]: row["origin"] for row in state["settings"]}
@@ -84,7 +84,7 @@ def prove(state: dict[str, Any]) -> str:
 
 def _run(*words: str, **variables: str) -> dict[str, Any]:
     if os.geteuid() == 0:
-        # The working directory may be somebody else's; root runs no json.py out of it.
+        # The working directory may be another user's: root must not import a json.py from there.
         variables["PYTHONSAFEPATH"] = "1"
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM, *words],

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from seed_init.cli import output, printing
 from seed_init.cli.errors import CommandError
-from seed_init.proof.reporting import page, view
+from seed_init.proof.reporting import page
+from seed_init.proof.reporting.view.report import report
 from seed_init.proof.trace import records
 
 DEFAULT = Path("report.html")
@@ -52,13 +53,13 @@ def run(options: argparse.Namespace) -> int:
         _check_target(target, options.records, options.force)
     _check_records(options.records)
     try:
-        report = view.report(options.records)
+        made = report(options.records)
     except records.NotARecord as error:
         raise CommandError(*error.args) from None
     if options.json:
-        return output.tell(printing.as_json(report.as_json()), 0)
-    _write(target, page.render(report), options.force)
-    return output.tell(printing.as_text([f"{target}: {report.verdict.word}"]), 0)
+        return output.tell(printing.as_json(made.as_json()), 0)
+    _write(target, page.render(made), options.force)
+    return output.tell(printing.as_text([f"{target}: {made.verdict.word}"]), 0)
 
 
 def _check_target(target: Path, given: Sequence[Path], force: bool) -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`seed-init set-default`: change the defaults file as the contract allows, and not otherwise."""
+"""`seed-init set-default` changes the defaults file, but only as the contract allows."""
 
 import argparse
 import os
@@ -15,7 +15,7 @@ from seed_init.system import writing
 from seed_init.system.terminal import one_line
 
 Change = tuple[str, str, str]
-"""A name, its old and its new value; "" where it has none."""
+"""A name, the old value and the new value of that name; "" stands for no value."""
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -87,11 +87,11 @@ def run(options: argparse.Namespace) -> int:
 
 
 def defaults_file() -> Path:
-    """The defaults file that this Python reads, or would read if it were there."""
+    """Return the defaults file that this Python reads, or would read if the file were there."""
     own, shared = Path(sys.prefix + startup.DEFAULTS), Path(startup.DEFAULTS)
     if os.access(own, os.F_OK):
         return own
-    # A virtual environment is its user's, and what is set for it is not meant for the machine.
+    # What somebody sets for a virtual environment is not meant for the whole machine.
     is_virtual = sys.prefix != sys.base_prefix
     return own if is_virtual and not os.access(shared, os.F_OK) else shared
 
@@ -137,7 +137,7 @@ def changed(
 
 
 def accepted(name: str, value: str) -> str:
-    """The value as the contract writes it; "" takes a variable out.
+    """Return the value as the contract writes it; "" takes a variable out.
 
     Raises:
         Refusal: the contract has no such variable in a defaults file, or not this value.
@@ -150,20 +150,20 @@ def accepted(name: str, value: str) -> str:
     if name not in startup.ACCEPTED:
         names = refusals.listed(tuple(startup.ACCEPTED))
         raise refusals.Refusal(f"{refusals.shown(name)} is not accepted as a name; use {names}")
-    if "\n" in value:  # it would be two lines
+    if "\n" in value:  # the file would get two lines
         raise refusals.not_accepted(name, value, ("a value of one line",))
     return startup.accept(name, value) if value else ""
 
 
 def read(path: Path) -> list[str]:
-    """The lines of a defaults file; none where there is no file.
+    """Return the lines of a defaults file; no lines if there is no file.
 
     Raises:
-        Refusal: it cannot be read, as for every Python.
+        Refusal: the file cannot be read, so that every Python is refused.
     """
     try:
-        # What is no file may never end, and must not be replaced by one: /dev/null is mounted
-        # over files to hide them.
+        # A device or a pipe may never end, and must not be replaced by a file: people mount
+        # /dev/null over a file to hide it.
         if path.exists() and not stat.S_ISREG(path.stat().st_mode) and not path.is_dir():
             raise OSError(0, "Not a regular file")
         text = path.read_bytes()
@@ -178,13 +178,13 @@ def read(path: Path) -> list[str]:
 
 
 def setting(path: Path, number: int, line: str, wanted: dict[str, str]) -> tuple[str, str]:
-    """Name and value of a line, ("", "") for a comment: as `startup.read_defaults` takes it.
+    """Return name and value of a line as `startup.read_defaults` reads it; ("", "") for a comment.
 
     Args:
         path: the file.
         number: the line's number, from 1.
-        line: its text, stripped.
-        wanted: the names that get another value, so that theirs need not be accepted now.
+        line: the text of the line, stripped.
+        wanted: the names that get another value. Their present values need not be accepted.
 
     Raises:
         Refusal: the line is not in the contract.
@@ -198,12 +198,15 @@ def setting(path: Path, number: int, line: str, wanted: dict[str, str]) -> tuple
 
 
 def replaced(lines: list[str], wanted: dict[str, str], last: dict[str, int]) -> list[str]:
-    """The lines with each name where it was last, which is the one that holds, or at the end.
+    """Return the lines with the new value of each name.
+
+    If several lines have a name, the last one holds: only that line stays. If no line has a name,
+    a line is added at the end.
 
     Args:
         lines: the lines of the file.
         wanted: name to new value; "" takes the name out.
-        last: name to the index of its last line, of the names that have one.
+        last: name to the index of the last line with that name.
     """
     result = []
     for index, line in enumerate(lines):
@@ -211,7 +214,7 @@ def replaced(lines: list[str], wanted: dict[str, str], last: dict[str, int]) -> 
         if name not in last:
             result.append(line)
         elif last[name] == index and wanted[name]:
-            # Indentation, and the \r of an editor on Windows, stay.
+            # The indentation stays, and so does the \r of an editor on Windows.
             result.append(line.replace(line.strip(), f"{name}={wanted[name]}", 1))
     return result + [
         f"{name}={value}" for name, value in wanted.items() if value and name not in last
@@ -223,20 +226,20 @@ def text_of(lines: list[str]) -> str:
 
 
 def write(path: Path, text: str) -> None:
-    """Put the text into the file, whole or not at all; with its mode and owner, if it is there.
+    """Write the text into the file, as a whole or not at all. Mode and owner of the file stay.
 
     Raises:
-        OSError: it cannot be done; the file is as it was.
+        OSError: the file cannot be written, and is unchanged.
     """
-    # A link that leads to the file stays one.
+    # The target of a link is replaced, so that the link stays a link.
     target = Path(os.path.realpath(path))
     make_folder(target.parent)
-    # Whatever the umask: a user who cannot read the file is refused every Python.
+    # The umask must not count: if a user cannot read the file, every Python of theirs is refused.
     writing.replace(target, os.fsencode(text), mode=placement.READABLE_FILE, durable=True)
 
 
 def make_folder(folder: Path) -> None:
-    """Make a folder, and those above it, that every user can search, whatever the umask."""
+    """Make a folder and its parents so that every user can search them, whatever the umask."""
     if not folder.is_dir():
         make_folder(folder.parent)
         folder.mkdir()
@@ -244,7 +247,7 @@ def make_folder(folder: Path) -> None:
 
 
 def cannot_write(path: Path, error: OSError) -> str:
-    """One line for a file that cannot be written, with what to do about it."""
+    """Return one line for a file that cannot be written, with advice."""
     line = f"cannot write {path}: {error.strerror}"
     if isinstance(error, PermissionError):
         line += "; do it as root (USER root in a Dockerfile)"

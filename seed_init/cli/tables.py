@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Plain tables for a terminal, a log file or a pipe."""
+"""Lay out plain tables for a terminal, a log file or a pipe."""
 
 from collections.abc import Sequence
 
@@ -7,15 +7,15 @@ from seed_init.system.terminal import one_line
 
 
 def table(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Lay out rows in columns, two spaces apart, the last one as long as it likes.
+    """Lay out rows in columns, two spaces apart; the last column has no limit.
 
     Args:
         rows: rows of equal length.
 
     Returns:
-        The lines, without their ends; none for no rows.
+        The lines, without their ends; no lines if there are no rows.
     """
-    # Before it is measured: what is escaped is longer.
+    # Cells are escaped before they are measured, because an escaped text is longer.
     shown = [[one_line(cell) for cell in row] for row in rows]
     widths = [max(len(cell) for cell in column) for column in zip(*shown)]
     return [

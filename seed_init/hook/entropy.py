@@ -65,4 +65,4 @@ def _redirect(code: "CodeType") -> "CodeType":
     """
     if "random" not in code.co_names:
         return code
-    return code.replace(co_names=tuple(NAME if one == "random" else one for one in code.co_names))
+    return code.replace(co_names=tuple(NAME if n == "random" else n for n in code.co_names))

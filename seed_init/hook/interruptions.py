@@ -58,7 +58,7 @@ def _deliver(thread: int, number: int) -> None:
 
 def signal_behind(error: BaseException) -> int | None:
     """The signal whose handler raised `error`; None if none did."""
-    handlers = {_code(_signal.getsignal(one)): one for one in _signal.valid_signals()}
+    handlers = {_code(_signal.getsignal(number)): number for number in _signal.valid_signals()}
     frames: TracebackType | None = error.__traceback__
     while frames is not None:
         if frames.tb_frame.f_code in handlers:

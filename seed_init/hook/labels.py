@@ -61,7 +61,7 @@ def of_thread(name: str, *numbers: int | None) -> str:
     if BY_PROCESS in name:
         name = re.sub(rf"-{os.getpid()}(?=-\d+$)", f"-{CHANGING}", name)
     numbers = (os.getpid(), os.getppid(), *numbers)
-    own = {str(one) for one in numbers if one is not None and one >= FIRST_NUMBER}
+    own = {str(each) for each in numbers if each is not None and each >= FIRST_NUMBER}
     name = re.sub(_FORMS, CHANGING, name, flags=re.IGNORECASE)
     name = re.sub(_PORT, _without_ephemeral, name)
     return re.sub(r"\d+", lambda found: CHANGING if found[0] in own else found[0], name)

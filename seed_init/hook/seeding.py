@@ -51,6 +51,9 @@ def imported(name: str) -> None:
         return
     if (name, library) not in _imported:
         _imported.append((name, library))
+    # Now and not at the first fork: another thread, or a signal's handler, may fork while the
+    # module is loaded, and would find half of it.
+    startup.part("hook.children")
     if name == "random":
         _follow_random()
     if seed is not None:

@@ -354,12 +354,12 @@ def _export_workspace() -> None:
     elif ("SEED" in values or "DETERMINISM" in values) and needs_workspace(
         values, values.get("DETERMINISM", "warn")
     ):
-        put, held = posix.putenv, posix.environ
-        names = held.get(b"SEED_INIT_EXPORTED", b"") + b",CUBLAS_WORKSPACE_CONFIG"
+        put, raw = posix.putenv, posix.environ
+        names = raw.get(b"SEED_INIT_EXPORTED", b"") + b",CUBLAS_WORKSPACE_CONFIG"
         # As os.environ does, which would encode them.
         put(b"CUBLAS_WORKSPACE_CONFIG", b":4096:8")
         put(b"SEED_INIT_EXPORTED", names)
-        held[b"CUBLAS_WORKSPACE_CONFIG"], held[b"SEED_INIT_EXPORTED"] = b":4096:8", names
+        raw[b"CUBLAS_WORKSPACE_CONFIG"], raw[b"SEED_INIT_EXPORTED"] = b":4096:8", names
 
 
 def needs_workspace(values: "dict[str, str]", level: "str | None") -> bool:

@@ -1,17 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """Generators that user code makes without a seed: from SEED instead of the operating system.
 
-Each gets the stream of its number: it is the n-th of its library that its module makes in its
-thread of its process. By module, and apart from what is made during an import, because many make
-some when they are imported (scipy.stats does): these must not shift the user's, least of all in a
-notebook, where an import happens once and a cell runs twice.
+The stream of such a generator is keyed by process, thread, library, module and n, where n counts
+the generators that were made before under the same key. What is made during an import counts by
+itself, because many modules make generators when they are imported (scipy.stats does): these must
+not shift the user's, least of all in a notebook, where an import happens once and a cell runs
+twice.
 Threads count for themselves, so that no thread's generators depend on how far another one is. A
 thread goes by its name, which `threading` gives in the order in which threads are constructed,
-less what changes from run to run (`labels`); of several with one name each is numbered when it
-makes its first generator.
+less what changes from run to run (`labels`). If several threads have one name, each is numbered
+when it makes its first generator.
 
-A generator that was made before a worker came into being would be repeated in every worker that
-holds it. `adopt` gives it a stream of its own there.
+If a generator was made before a worker came into being, every worker that holds the generator would
+repeat it. `adopt` gives each of them a stream of its own.
 """
 
 import sys

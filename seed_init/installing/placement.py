@@ -10,6 +10,7 @@ From Python 3.18 on a .pth file runs no code (PEP 829, https://peps.python.org/p
 .pth line gets a .start file beside it, which names a function of a module that is installed, too.
 """
 
+import ast
 import importlib.util
 import marshal
 import os
@@ -18,10 +19,14 @@ import sys
 import sysconfig
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import CodeType
 
 from seed_init.system import writing
 
 PACKAGE = Path(__file__).parents[1]
+LOADED_BY_MOST = ("hook", "libraries")
+"""The rooms of the package that most processes load something of."""
+
 KEPT = "_seed_init_kept_sitecustomize"
 MARKER = "INSTALLED_BY_SEED_INIT"
 
@@ -119,7 +124,7 @@ VIRTUAL = Trigger("posix, sys", f"({_ASKED})", f"import {STARTUP}")
 PIP = Trigger(
     "posix, sys",
     f"({_ASKED})",
-    "import seed_init.hook.startup; seed_init.hook.startup.start()",
+    "import seed_init; seed_init._start()",
     unless="getattr(error, 'name', '') == 'seed_init' or ",
 )
 # Only PYTHONPATH can put a foreign sitecustomize before the one in the stdlib directory.
@@ -342,7 +347,8 @@ def _install_package(placement: Placement, source: Path, report: Report) -> None
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     for file in sorted(target.rglob("*.py")):
-        _compile(file, file.read_text(encoding="utf-8"))
+        optimize = 2 if file.parent.name in LOADED_BY_MOST else 0
+        _compile(file, file.read_text(encoding="utf-8"), optimize=optimize)
     for path in target.rglob("__pycache__"):
         path.chmod(READABLE_DIRECTORY)
     report.say(f"installed {target}")
@@ -484,13 +490,12 @@ def _compile(path: Path, text: str, startup: str = "", optimize: int = 0) -> Non
         text: its source.
         startup: the text of startup.py. The code of that file is put in place of the constant
             `STARTUP_PLACE`, so that a start reads one file and unpacks the code only if needed.
-        optimize: 2 for the files that every process loads: nobody reads their docstrings, which
-            are half of what there is to load.
+        optimize: 2 for the files that most processes load: nobody reads their docstrings and
+            annotations, which are half of what there is to load.
     """
-    code = compile(text, str(path), "exec", dont_inherit=True, optimize=optimize)
+    code = _code(path, text, optimize)
     if startup:
-        beside = str(path.with_name(f"{STARTUP}.py"))
-        carried = compile(startup, beside, "exec", dont_inherit=True, optimize=optimize)
+        carried = _code(path.with_name(f"{STARTUP}.py"), startup, optimize)
         constants = [
             marshal.dumps(carried) if value == STARTUP_PLACE else value for value in code.co_consts
         ]
@@ -500,6 +505,43 @@ def _compile(path: Path, text: str, startup: str = "", optimize: int = 0) -> Non
     compiled = _compiled(path)
     compiled.parent.mkdir(exist_ok=True)
     _replace(compiled, content)
+
+
+def _code(path: Path, text: str, optimize: int) -> CodeType:
+    tree = ast.parse(text, str(path))
+    if optimize:
+        tree = ast.fix_missing_locations(_WithoutAnnotations().visit(tree))
+    # From a tree, `compile` returns what it promises to type checkers: any object.
+    code: CodeType = compile(tree, str(path), "exec", dont_inherit=True, optimize=optimize)
+    return code
+
+
+class _WithoutAnnotations(ast.NodeTransformer):
+    """Takes the annotations of functions and of a module's names out of the code.
+
+    Those in the body of a class stay, where a dataclass would read them.
+    """
+
+    def visit_FunctionDef(self, function: ast.FunctionDef) -> ast.FunctionDef:
+        self.generic_visit(function)
+        function.returns = None
+        return function
+
+    def visit_arg(self, argument: ast.arg) -> ast.arg:
+        argument.annotation = None
+        return argument
+
+    def visit_Module(self, module: ast.Module) -> ast.Module:
+        self.generic_visit(module)
+        module.body = [each for each in map(self._plain, module.body) if each is not None]
+        return module
+
+    def _plain(self, statement: ast.stmt) -> ast.stmt | None:
+        if not isinstance(statement, ast.AnnAssign):
+            return statement
+        if statement.value is None:
+            return None
+        return ast.copy_location(ast.Assign([statement.target], statement.value), statement)
 
 
 def _replace(path: Path, content: str | bytes) -> None:

@@ -60,7 +60,7 @@ class DGL(Library):
         for name in list(modules):
             if name == "dgl.random" or name.startswith("dgl.sampling."):
                 here = vars(modules[name])
-                for function in [one for one in here if one.startswith("_CAPI_")]:
+                for function in [key for key in here if key.startswith("_CAPI_")]:
                     if here[function] is not give:
                         here[function] = _seeding(here[function])
         _give = give

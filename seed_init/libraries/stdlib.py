@@ -127,7 +127,7 @@ class Stdlib(Library):
         if len(_made) > STATES_MAX:
             return {}
         alive = [(made(), value) for made, value in list(_made.values())]
-        return {_state(one): value for one, value in alive if one is not None}
+        return {_state(each): value for each, value in alive if each is not None}
 
     def recognise_pickled(self, notes: "dict[int, int] | None") -> None:
         """In a spawned worker: find the generators that came along from its parent.

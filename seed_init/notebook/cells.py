@@ -44,7 +44,7 @@ def begin(cells: Cells, info: Any) -> None:
         cells: of the shell.
         info: of the cell that is about to run.
     """
-    if not any(one is info for _, one in cells.running):
+    if not any(running is info for _, running in cells.running):
         cells.running.append((get_ident(), info))
     if len(cells.running) > 1:
         return
@@ -67,14 +67,16 @@ def end(cells: Cells, result: Any) -> None:
     info = result.info if result is not None else None
     if info is not None and (not info.raw_cell or info.raw_cell.isspace()):
         return  # an empty cell ends without having begun (IPython, run_cell_async)
-    here = [one for thread, one in cells.running if thread == get_ident()]
+    here = [running for thread, running in cells.running if thread == get_ident()]
     # After an exception from outside the cell, IPython makes another info for the same cell.
-    first = next((number for number, one in enumerate(here) if one is info), len(here) - 1)
+    first = next((number for number, running in enumerate(here) if running is info), len(here) - 1)
     ended = here[max(first, 0) :]
-    while cells.aside and any(cells.aside[-1][0] is one for one in ended):
+    while cells.aside and any(cells.aside[-1][0] is each for each in ended):
         cells.aside[-1][1].resume()
         cells.aside.pop()
-    cells.running = [entry for entry in cells.running if not any(entry[1] is one for one in ended)]
+    cells.running = [
+        entry for entry in cells.running if not any(entry[1] is each for each in ended)
+    ]
 
 
 def end_all(cells: Cells) -> None:

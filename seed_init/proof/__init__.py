@@ -51,7 +51,7 @@ def verify(
     Raises:
         ValueError: fewer than 2 runs.
         seed_init.proof.running.commands.CannotStart: there is no such command.
-        seed_init.proof.comparing.output_lines.BadPattern: an expression that is none.
+        seed_init.proof.comparing.output_lines.BadPattern: an expression is not valid.
     """
     if runs < 2:
         raise ValueError(f"runs={runs!r} compares nothing; give 2 or more")

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Text of others on a terminal: a record, a file's name or a module's cannot steer it."""
+"""Show text of others on a terminal, so that a record or a file's name cannot steer it."""
 
 
 def one_line(text: str) -> str:
-    """The text as one line, in which what does not print is shown as Python would write it.
+    """Return a text as one line, with characters that do not print written as Python writes them.
 
-    That is control characters (`\\x1b`, `\\n`), those that turn the direction of writing around
-    (`\\u202e`), and bytes of no text (`\\udcff`); see `str.isprintable`.
+    These are control characters (`\\x1b`, `\\n`), characters that reverse the direction of writing
+    (`\\u202e`), and bytes that are no text (`\\udcff`); see `str.isprintable`.
     """
     if text.isprintable():
         return text

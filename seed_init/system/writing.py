@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Files that are there as a whole or not at all, and never in the place of somebody else's.
+"""Write files that are there as a whole or not at all, and never over somebody else's.
 
-Everything that seed_init writes under a name of its own or of the user's goes through here. The
-text is written to a file beside the target, whose random name nobody can have prepared, opened so
-that it is new and no link; then that file takes the target's name at once. Observed processes write
-their plan and their record like this as well, so nothing heavy is imported.
+Everything that seed_init writes goes through here. The text is written to a file beside the target.
+That file has a random name, which nobody can have prepared, and is opened so that it is new and no
+link. Then it takes the target's name in one step. Observed processes write their plan and their
+record in this way as well, so this module imports nothing heavy.
 """
 
 import errno
@@ -18,39 +18,40 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 NAME_MOST = 255
-"""Bytes of a file's name (limits.h, NAME_MAX)."""
+"""How many bytes a file's name has at most (limits.h, NAME_MAX)."""
 
 
 def replace(
     path: Path, content: "str | bytes", *, mode: int | None = None, durable: bool = False
 ) -> None:
-    """Write a file, over the one that is there.
+    """Write a file, and replace the file that is there.
 
-    A link is replaced and what it leads to left alone. A device or a pipe, which may have a link's
-    name (/dev/stdout), is written to.
+    If `path` is a link, the link is replaced, and the file that it leads to stays. If `path` is a
+    device or a pipe, or a link to one (/dev/stdout), the content is written into it.
 
     Args:
         path: the file; its directory must exist.
-        content: text goes out as UTF-8, surrogates as escapes.
-        mode: of a new file, whatever the umask; None for what the umask leaves. A file that is
+        content: the content; a text is encoded as UTF-8, with surrogates as escapes.
+        mode: the mode of a new file, whatever the umask; if None, the umask decides. A file that is
             there keeps its mode and its owner.
-        durable: wait until the disk has it, so that it survives a failure of the machine.
+        durable: whether to wait until the disk has the file, which then survives a failure of the
+            machine.
 
     Raises:
-        OSError: it cannot be written; what was at `path` is as it was.
+        OSError: the file cannot be written; what was at `path` is unchanged.
     """
     if is_stream(path):
         _into_stream(path, content)
         return
-    found = _status(path)
-    keep = found if found is not None and stat.S_ISREG(found.st_mode) else None
+    present = _status(path)
+    keep = present if present is not None and stat.S_ISREG(present.st_mode) else None
     _beside(path, content, keep, mode, durable, os.replace)
 
 
 def create(
     path: Path, content: "str | bytes", *, mode: int | None = None, durable: bool = False
 ) -> None:
-    """Write a file where there is none.
+    """Write a new file.
 
     Args:
         path: as in `replace`.
@@ -59,11 +60,11 @@ def create(
         durable: as in `replace`.
 
     Raises:
-        FileExistsError: something is there, and be it a link that leads nowhere.
-        OSError: it cannot be written, and is not there.
+        FileExistsError: something is there, even if it is a link that leads nowhere.
+        OSError: the file cannot be written, and none is there.
     """
     if _status(path) is not None:
-        # Now, and not only when all is written.
+        # The user hears of it now, and not only after everything is written.
         raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
     _beside(path, content, None, mode, durable, _take_name)
 
@@ -76,14 +77,14 @@ def _status(path: Path) -> "os.stat_result | None":
 
 
 def is_stream(path: Path) -> bool:
-    """True for what is no file that could be replaced: a device, a pipe, one's own descriptor."""
+    """Return whether a path is written into and never replaced: a device, a pipe, a descriptor."""
     try:
         mode = path.stat().st_mode
     except OSError:
         return False
-    # /dev/stdout may lead to a file, and must stay what it is.
-    place = os.path.realpath(path.parent)
-    if place == "/dev" or place.startswith("/proc/"):
+    # /dev/stdout may lead to a file, and must stay a link to it.
+    folder = os.path.realpath(path.parent)
+    if folder == "/dev" or folder.startswith("/proc/"):
         return not stat.S_ISDIR(mode)
     return stat.S_ISCHR(mode) or stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)
 
@@ -106,9 +107,9 @@ def _beside(
     durable: bool,
     move: "Callable[[Path, Path], None]",
 ) -> None:
-    """Write a file beside the target, and give it the target's name."""
+    """Write a file beside the target, and move that file to the target's name."""
     fresh = _fresh_name(path)
-    # Nobody else may read what goes to a file of a mode that is not known yet.
+    # While the file does not have its final mode, nobody else may read it.
     narrow = keep is not None or mode is not None
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     try:
@@ -143,27 +144,27 @@ def _fresh_name(path: Path) -> Path:
 
 
 def _give(handle: int, keep: "os.stat_result") -> None:
-    """Owner, group and permissions of the file that will be replaced."""
+    """Give a new file the owner, group and permissions of the file that it will replace."""
     mine, mode = os.fstat(handle), keep.st_mode & 0o777
     if (mine.st_uid, mine.st_gid) != (keep.st_uid, keep.st_gid):
         try:
             os.fchown(handle, keep.st_uid, keep.st_gid)
         except PermissionError:
             if mine.st_uid != keep.st_uid:
-                raise  # somebody else's file
-            mode &= 0o707  # what its group may do, ours need not be allowed
+                raise  # another user owns the file
+            mode &= 0o707  # our group must not get the permissions of the other group
     os.fchmod(handle, mode)
 
 
 def _take_name(fresh: Path, path: Path) -> None:
-    """Rename, but never over something."""
+    """Rename a file, but never over something that is there."""
     try:
-        # Unlike a rename it fails where another process was faster.
+        # Unlike a rename, a link fails if another process has made the target meanwhile.
         os.link(fresh, path, follow_symlinks=False)
     except FileExistsError:
         raise
     except OSError:
-        # A file system without hard links. The name is taken by an empty file of our own first.
+        # This file system has no hard links, so an empty file of our own takes the name first.
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
         os.close(os.open(path, flags, 0o600))
         try:
@@ -176,7 +177,7 @@ def _take_name(fresh: Path, path: Path) -> None:
 
 
 def _sync_directory(directory: Path) -> None:
-    """A name survives a failure of the machine when its directory is written."""
+    """Write a directory to the disk: only then do new names survive a failure of the machine."""
     with suppress(OSError):  # some file systems cannot
         handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from harness import lanes
+from harness.budgets import BUDGETS
 from harness.processes import REPOSITORY
 
 CONFTEST = 'pytest_plugins = ("harness.lanes", "harness.durations")\n'
@@ -42,6 +43,7 @@ COLLECT = """
 import itertools, json, sys
 import pytest
 from harness import lanes
+from harness.budgets import BUDGETS
 
 class Kept:
     def pytest_collection_finish(self, session):
@@ -50,7 +52,8 @@ class Kept:
 kept = Kept()
 pytest.main(["-q", "--collect-only", "-p", "no:cacheprovider", *sys.argv[1:]], plugins=[kept])
 chosen = {"all": [item.name for item in kept.items]}
-for lane, number in itertools.product(("fast", "test"), range(lanes.CASES * 3)):
+numbers = range(lanes.CASES * max(lanes.PERIODS.values()))
+for lane, number in itertools.product(("fast", "test"), numbers):
     left_out, _ = lanes.split(kept.items, lane, number)
     chosen[f"{lane} {number}"] = [item.name for item in kept.items if item not in left_out]
 print(json.dumps(chosen))
@@ -254,3 +257,12 @@ def test_over_budget_fails_the_lane_all_alone(project: Project, lane: str, statu
     assert done.returncode == status
     assert re.search(r"^room +1 +0 +none  over$", done.stdout, re.M)
     assert "room/test_x.py::test_x" in done.stdout.partition("slowest")[2]
+
+
+def test_every_folder_of_tests_has_a_budget_and_no_other() -> None:
+    files = git(REPOSITORY, "ls-files", "-co", "--exclude-standard", "*/test_*.py").splitlines()
+    folders = {file.rpartition("/")[0] for file in files if (REPOSITORY / file).exists()}
+    # Programs and examples may be tests themselves, which a test of ours runs.
+    ours = {folder for folder in folders if re.match(r"(benchmarks/)?tests/[a-z]+$", folder)}
+    assert ours == set(BUDGETS)
+    assert set(lanes.PERIODS) <= ours

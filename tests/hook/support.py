@@ -2,32 +2,7 @@
 
 from pathlib import Path
 
-from harness.interpreters import stdlib_of
-from harness.processes import (
-    REPOSITORY,
-    Completed,
-    answer,
-    environment_of,
-    output,
-    run,
-)
-from harness.sharing import once
-
-# Where the tests took them from before; harness/ is their place.
-__all__ = [
-    "PROGRAMS",
-    "REPOSITORY",
-    "Completed",
-    "answer",
-    "environment_of",
-    "once",
-    "output",
-    "program",
-    "run",
-    "site_packages_of",
-    "stdlib_of",
-    "write_defaults",
-]
+from harness.processes import output
 
 PROGRAMS = Path(__file__).parent / "programs"
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from harness.processes import Completed, output, run
+from seed_init.cli import SUBCOMMANDS
 
 
 def command(python: Path, *words: str, **env: str) -> Completed:
@@ -113,6 +114,28 @@ print(finding.result, finding.detail)
     assert output(python, "-c", code, env={"PYTHONPATH": str(tmp_path)}) == (
         f"FAIL cannot be imported ({error}); the tag says 2.6.0"
     )
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["--help", "--version", "status", "install --help", "uninstall --help", "doctor --help"],
+)
+def test_a_command_that_proves_nothing_loads_nothing_of_the_proof(python: Path, words: str) -> None:
+    """Every image build runs `install`, and every user `status`: both have to start quickly."""
+    code = f"""
+import contextlib, io, sys
+from seed_init.cli import main
+with contextlib.suppress(SystemExit), contextlib.redirect_stdout(io.StringIO()):
+    main({words.split()})
+print([name for name in sys.modules if name.startswith(("seed_init.proof", "seed_init.notebook"))])
+"""
+    assert output(python, "-c", code, env={"SEED": "7"}) == "[]"
+
+
+def test_the_help_names_every_subcommand(python: Path) -> None:
+    shown = command(python, "--help").stdout
+    for name in SUBCOMMANDS:
+        assert f"\n    {name}" in shown
 
 
 def test_a_closed_pipe_is_no_error(python: Path) -> None:

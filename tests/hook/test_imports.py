@@ -30,7 +30,7 @@ MAY_IMPORT = {
     "proof.observer": {"hook", "libraries", "proof.redaction", "proof.trace", "system"},
     "proof.auditing": {"proof.trace"},
     "proof.comparing": {"proof.redaction", "proof.trace", "system"},
-    "proof.running": {"proof.redaction", "proof.trace", "system"},
+    "proof.running": {"hook", "proof.redaction", "proof.trace", "system"},
     "proof.verifying": {
         "hook",
         "proof.comparing",
@@ -254,6 +254,7 @@ with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit):
 ON_THE_WAY_TO_RANDOM = {
     *("seed_init", "seed_init.hook", "seed_init.hook.startup", "seed_init.hook.importing"),
     *("seed_init.hook.seeding", "seed_init.hook.settings", "seed_init.hook.callers"),
+    *("seed_init.hook.children", "seed_init.hook.streams"),
     *("seed_init.libraries", "seed_init.libraries.stdlib"),
 }
 

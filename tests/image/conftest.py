@@ -1,6 +1,5 @@
 """Fixtures of the container tests: an engine, a base, the images, a project for Compose."""
 
-import fcntl
 import json
 import os
 from collections.abc import Callable, Iterator
@@ -10,6 +9,7 @@ import pytest
 from building import Base, Images, build_images_of, missing_engine, obtain_base
 from containers import DRAWS, Containers, Project, copy_checkout, unique
 
+from harness import sharing
 from harness.sharing import once
 from harness.waiting import free_port
 
@@ -47,7 +47,7 @@ def all_cores(kept: Path) -> Iterator[None]:
     """One training at a time: OpenMP's threads spin while they wait, and two jobs that each have
     as many threads as there are cores take ten times as long as one after the other."""
     with (kept / "cores.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        sharing.wait_for(lock)
         yield
 
 

@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 from seed_init.proof.comparing import comparison
 from seed_init.proof.comparing.difference import Difference
-from seed_init.proof.reporting import model, view
+from seed_init.proof.reporting import model
+from seed_init.proof.reporting.view.report import report
 from seed_init.proof.running import conditions
 from seed_init.proof.running.runner import Run
 from seed_init.proof.trace import journal
@@ -59,7 +60,7 @@ def by_compare(a: Path, b: Path) -> Answer | None:
 
 def by_report(a: Path, b: Path) -> Answer | None:
     """What the page shows; its strips and its verdict must agree with the first difference."""
-    made = view.report([a, b])
+    made = report([a, b])
     if not made.differences:
         assert made.verdict.word in (model.IDENTICAL, model.ONE_RUN, model.UNPROVEN)
         assert all(strip.first is None for strip in made.strips)

@@ -385,10 +385,11 @@ def read_by_all(a: Path, b: Path) -> str:
     """Everything that reads records, of two of them. Raises what it raises."""
     from seed_init.cli import compare
     from seed_init.proof.comparing import comparison
-    from seed_init.proof.reporting import page, view
+    from seed_init.proof.reporting import page
+    from seed_init.proof.reporting.view.report import report
 
     found = comparison.compare(a, b)
     text = "".join(compare.as_lines(found)) + json.dumps(found.to_json())
-    made = view.report([a, b])
+    made = report([a, b])
     text += page.render(made) + json.dumps(made.as_json(), allow_nan=False)
-    return text + json.dumps(view.report([b]).as_json())
+    return text + json.dumps(report([b]).as_json())

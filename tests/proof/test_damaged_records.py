@@ -14,7 +14,7 @@ import jsonschema
 import pytest
 
 from seed_init.proof.comparing import comparison
-from seed_init.proof.reporting import view
+from seed_init.proof.reporting.view.report import report
 from seed_init.proof.trace import records, schemas, validation
 
 from . import damage
@@ -92,7 +92,7 @@ def is_refused(whole: Path, damaged: Path) -> bool:
         assert "\n" not in str(error)
         assert str(damaged) in str(error)
         with pytest.raises(records.NotARecord):
-            view.report([damaged])
+            report([damaged])
         return True
     damage.read_by_all(whole, damaged)
     return False
@@ -235,7 +235,7 @@ def test_values_that_differ_are_never_shown_as_equal(
         file.write_text(json.dumps(damage.put(copy.deepcopy(whole), path, value)))
     [explained] = comparison.compare(*files).explanations
     assert explained.first.encode(errors="backslashreplace") != explained.second.encode()
-    [differing] = [fact for fact in view.report(files).environment if fact.differs]
+    [differing] = [fact for fact in report(files).environment if fact.differs]
     assert shown in (None, differing.values)
 
 

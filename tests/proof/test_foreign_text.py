@@ -20,7 +20,8 @@ from seed_init.hook import refusals
 from seed_init.proof.auditing import collecting
 from seed_init.proof.comparing.difference import Difference, Source
 from seed_init.proof.cost import drawing, judging
-from seed_init.proof.reporting import page, view
+from seed_init.proof.reporting import page
+from seed_init.proof.reporting.view.report import report
 from seed_init.proof.running import progress
 from seed_init.proof.trace import packing, records
 from seed_init.proof.trace.journal import Process
@@ -206,7 +207,7 @@ def test_progress_cannot_steer_a_terminal(monkeypatch: pytest.MonkeyPatch) -> No
     stream.isatty = lambda: True  # type: ignore[method-assign]
     monkeypatch.setattr(sys, "stderr", stream)
     monkeypatch.setattr(
-        progress.shutil, "get_terminal_size", lambda: argparse.Namespace(columns=999)
+        progress.shutil, "get_terminal_size", lambda *_, **__: argparse.Namespace(columns=999)
     )
     with progress.Line() as line:
         line(EVIL)
@@ -238,7 +239,7 @@ class Elements(HTMLParser):
 
 def test_a_page_of_foreign_records_has_their_markup_as_text(foreign: list[Path]) -> None:
     for files in (foreign, foreign[:1]):
-        content = page.render(view.report(files))
+        content = page.render(report(files))
         found = Elements(content)
         assert found.shown.count("<script>x</script>") > 20
         assert not found.names & {"script", "img"}

@@ -79,6 +79,7 @@ def test_the_pairs_that_once_had_several_answers_have_the_right_one(
     assert answer("one", "again") is None
 
 
+@pytest.mark.slow
 def test_records_without_a_step_have_one_answer_too(python: Path, kept: Path) -> None:
     of = test_nothing_in_common.records_of(python, kept)
     # The report puts a run that failed first.

@@ -132,6 +132,21 @@ def test_a_signal_from_a_process_reaches_the_command_once(python: Path, tmp_path
         assert status == 41, errors
 
 
+@pytest.mark.parametrize("subcommand", ["record", "audit"])
+def test_a_starter_that_ignores_the_end_of_children_does_not_make_it_wait_for_ever(
+    python: Path, tmp_path: Path, subcommand: str
+) -> None:
+    """The kernel sends no SIGCHLD where it is ignored, and a program inherits what is ignored."""
+    ignoring = (
+        "import os, signal, sys; signal.signal(signal.SIGCHLD, signal.SIG_IGN);"
+        "os.execv(sys.executable, [sys.executable, *sys.argv[1:]])"
+    )
+    words = ("-m", "seed_init", subcommand, "-o", tmp_path / "result", "--", "true")
+    done = run(python, "-c", ignoring, *words)
+    assert done.returncode == (2 if subcommand == "audit" else 0), done.stderr
+    assert (tmp_path / "result").exists()
+
+
 def test_a_command_that_cannot_run_ends_as_in_a_shell_without_a_record(
     python: Path, tmp_path: Path
 ) -> None:

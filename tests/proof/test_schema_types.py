@@ -117,3 +117,26 @@ def test_the_schema_requires_what_an_object_is_made_of_and_nothing_else(
         else:
             make(without)
     assert set(schema["required"]) <= event.keys()
+
+
+def test_a_result_that_a_record_has_is_read_back_as_it_was_written() -> None:
+    written = damage.verdict()
+    read = Verification.from_json(written)
+    assert read.to_json() == written
+    assert read.difference is not None and read.difference.source is not None
+    assert read.difference.first_observed == written["difference"]["first_observed"]
+    finding = Finding("clock", "time.time", "", "train.py", 3, "main", "t = time()", 2, 1, (0, 1))
+    assert Finding.from_json(json.loads(json.dumps(finding.to_json()))) == finding
+
+
+def test_what_the_schema_does_not_require_need_not_be_there_and_a_later_field_does_no_harm() -> (
+    None
+):
+    read = Verification.from_json({"verdict": "failed", "runs": [{"name": "run 1"}], "new": 1})
+    assert (read.verdict, read.runs) == ("failed", [VerifiedRun("run 1")])
+    difference = {"first_observed": "first observed: x", "source": {"file": "a.py", "line": 3}}
+    found = Difference.from_json(difference)
+    assert (str(found.source), found.step, found.trail) == ("a.py:3", None, [])
+    assert found.first_observed == "first observed: x"
+    finding = Finding.from_json({"kind": "clock", "what": "time.time", "line": None, "file": None})
+    assert (finding.line, finding.file, finding.count) == (0, "", 1)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Run the probe in a process of its own, and take what it printed for an answer."""
+"""Run the probe in a process of its own, and read the answer from what the probe printed."""
 
 import json
 import os
@@ -23,11 +23,11 @@ class Device:
     """A device that torch sees.
 
     Attributes:
-        index: of torch.
-        name: of the device.
-        capability: of an NVIDIA device.
-        architecture: of an AMD device, such as "gfx90a:sramecc+:xnack-".
-        error: what a product on it ended with; None where that was well.
+        index: the number of the device in torch.
+        name: the name of the device.
+        capability: the compute capability of an NVIDIA device; None for another one.
+        architecture: the name for an AMD device, such as "gfx90a:sramecc+:xnack-"; None otherwise.
+        error: the error of a product on the device; None if the product was computed.
     """
 
     index: int
@@ -39,18 +39,18 @@ class Device:
 
 @dataclass(frozen=True)
 class Answer:
-    """What torch says of its devices.
+    """What torch says about its devices.
 
     Attributes:
         library: whether libcuda.so.1 can be loaded.
-        driver: the CUDA version of NVIDIA's driver, 1000 * major + 10 * minor; 0 where unknown.
-        build: version, cuda, hip, xpu, mps and cudnn of torch; None where it cannot be imported.
-        error: why torch cannot be imported, or why its devices do not start; None where unknown.
-        kind: the type of the devices that torch can use; None where there are none.
-        count: how many.
+        driver: the CUDA version of NVIDIA's driver, 1000 * major + 10 * minor; 0 if unknown.
+        build: version, cuda, hip, xpu, mps and cudnn of torch; None if it cannot be imported.
+        error: why torch cannot be imported, or why its devices do not start; None if unknown.
+        kind: the type of the devices that torch can use; None if there are none.
+        count: how many devices torch can use.
         archs: the architectures that this torch has code for.
-        devices: those that were tried.
-        broken: how the process that asked ended before its time, and at what; None where it did
+        devices: the devices that were tried.
+        broken: how the process that asked ended too early, and at which stage; None if it did
             not.
     """
 
@@ -68,14 +68,14 @@ class Answer:
 def ask(limit: float = LIMIT) -> Answer:
     """Ask the torch of this Python for its devices, in another process.
 
-    The process starts CUDA (or what torch has in its place) and ends.
+    That process starts CUDA, or what this build of torch has instead, and ends.
 
     Args:
-        limit: seconds after which it is given up.
+        limit: seconds after which nobody waits for the answer any longer.
     """
-    # Without the hook: this process is part of no run, and its flags change no answer.
+    # The hook is off: the process is part of no run, and no flag changes the answer.
     environment = {**os.environ, "SEED_INIT": "0"}
-    # -S, -I and so on: the same packages as in this process.
+    # With the same flags, such as -S and -I, the process finds the same packages as this one.
     flags: list[str] = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]
     with subprocess.Popen(
         [sys.executable, *flags, str(PROBE)],
@@ -98,9 +98,9 @@ def ask(limit: float = LIMIT) -> Answer:
 
 
 def _give_up(process: "subprocess.Popen[str]") -> str:
-    """Kill a process that does not answer; what it printed until then.
+    """Kill a process that does not answer, and return what it printed until then.
 
-    A process that hangs within a system call of the driver outlives its SIGKILL: nobody waits.
+    A process that hangs in a system call of the driver outlives SIGKILL, so nobody waits for it.
     """
     process.kill()
     try:
@@ -112,7 +112,7 @@ def _give_up(process: "subprocess.Popen[str]") -> str:
 
 
 def _violent(status: int, said: str) -> str | None:
-    """How a process ended that did not end well, with the last line that it said."""
+    """Return how a process failed, with the last line of its stderr; None if it did not fail."""
     if status == 0:
         return None
     last = f" ({said.strip().splitlines()[-1]})" if said.strip() else ""
@@ -132,42 +132,27 @@ STAGES = {
     "cudnn": "while the driver started",
     "usable": "while it asked for the devices",
 }
-"""What the probe told last -> what it was at when it ended."""
+"""The last thing that the probe told -> what the probe was doing when it ended."""
 
 
 def understood(text: str, ended: str | None) -> Answer:
-    """Take the probe's lines for an answer.
+    """Return the answer in the lines of the probe.
 
     Args:
-        text: what it printed.
-        ended: how its process ended before its time; None where it did not.
+        text: what the probe printed.
+        ended: how the probe's process ended too early; None if it did not.
     """
-    told: dict[str, Any] = {}
-    found: list[dict[str, Any]] = []
-    stage = ""
-    for line in text.splitlines():
-        try:
-            one = json.loads(line)
-            stage = one["what"]
-        except (ValueError, TypeError, KeyError):
-            continue  # a library that prints
-        if stage == "device":
-            found.append({**one, "error": None})
-        elif stage == "tried":
-            found[-1]["error"] = one["error"]
-        else:
-            told[stage] = one
+    events, devices, stage = _events(text)
     if ended:
         if stage == "device":
-            found[-1]["error"] = ended
-        at = STAGES.get(stage, "during a product on a device")
-        ended = f"{ended}, {at}"
-    driver = told.get("driver", {})
-    build = told.get("torch")
+            devices[-1]["error"] = ended
+        ended = f"{ended}, {STAGES.get(stage, 'during a product on a device')}"
+    driver = events.get("driver", {})
+    build = events.get("torch")
     if build is not None:
-        build = {**build, "cudnn": told.get("cudnn", {}).get("version")}
-    usable = told.get("usable", {})
-    error = told.get("no torch", told.get("none", {})).get("error")
+        build = {**build, "cudnn": events.get("cudnn", {}).get("version")}
+    usable = events.get("usable", {})
+    error = events.get("no torch", events.get("none", {})).get("error")
     return Answer(
         library=driver.get("library", False),
         driver=driver.get("version") or _found_version(error),
@@ -176,24 +161,45 @@ def understood(text: str, ended: str | None) -> Answer:
         kind=usable.get("kind"),
         count=usable.get("count", 0),
         archs=tuple(usable.get("archs", ())),
-        devices=tuple(
-            Device(
-                one["index"],
-                one["name"],
-                tuple(one["capability"]) if one["capability"] else None,
-                one["architecture"],
-                one["error"],
-            )
-            for one in found
-        ),
+        devices=tuple(map(_device, devices)),
         broken=ended,
     )
 
 
-def _found_version(error: str | None) -> int:
-    """The driver's version in PyTorch's own words for one that is too old.
+def _events(text: str) -> tuple[dict[str, Any], list[dict[str, Any]], str]:
+    """Return the lines of the probe by their names, the devices, and the name of the last line."""
+    events: dict[str, Any] = {}
+    devices: list[dict[str, Any]] = []
+    stage = ""
+    for line in text.splitlines():
+        try:
+            event = json.loads(line)
+            stage = event["what"]
+        except (ValueError, TypeError, KeyError):
+            continue  # a library has printed this line
+        if stage == "device":
+            devices.append({**event, "error": None})
+        elif stage == "tried":
+            devices[-1]["error"] = event["error"]
+        else:
+            events[stage] = event
+    return events, devices, stage
 
-    They are in torch/csrc/cuda/Module.cpp and c10/cuda/CUDAFunctions.cpp.
+
+def _device(event: Mapping[str, Any]) -> Device:
+    return Device(
+        event["index"],
+        event["name"],
+        tuple(event["capability"]) if event["capability"] else None,
+        event["architecture"],
+        event["error"],
+    )
+
+
+def _found_version(error: str | None) -> int:
+    """Return the driver's version in PyTorch's message about a driver that is too old; else 0.
+
+    The message is in torch/csrc/cuda/Module.cpp and c10/cuda/CUDAFunctions.cpp.
     """
     found = re.search(r"driver on your system is too old \(found version (\d+)\)", error or "")
     return int(found[1]) if found else 0

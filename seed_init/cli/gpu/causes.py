@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Why torch can use no device: the first thing in the way, in the order in which one gets to torch.
+"""Find out why torch can use no device: the first obstacle on a GPU's way to torch is the cause.
 
-The directories are looked at below a root, so that another machine's can be shown to the functions.
+The directories of the system are looked at below a root, so that a test can show other machines.
 """
 
 import os
@@ -15,7 +15,7 @@ from seed_init.cli.gpu import capabilities
 from seed_init.cli.gpu.asking import Answer
 
 NVIDIA, AMD = "0x10de", "0x1002"
-"""Vendors on the PCI bus (https://pci-ids.ucw.cz)."""
+"""The numbers of two vendors on the PCI bus (https://pci-ids.ucw.cz)."""
 
 ROOT = Path("/")
 
@@ -24,7 +24,7 @@ HIDING = {
     "hip": ("HIP_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES", "CUDA_VISIBLE_DEVICES"),
     "xpu": ("ZE_AFFINITY_MASK", "ONEAPI_DEVICE_SELECTOR"),
 }
-"""What a build is for -> variables that choose among the devices."""
+"""Kind of a build -> the variables that choose among the devices."""
 
 KNOWN = (
     (
@@ -43,16 +43,16 @@ KNOWN = (
     ),
     (r"no CUDA-capable device", "see nvidia-smi"),
 )
-"""A pattern of what CUDA says -> what to do (the numbers are those of cudaError_t)."""
+"""A pattern of CUDA's message -> what to do. The numbers are those of cudaError_t."""
 
 
 def of(answer: Answer, environment: Mapping[str, str] = os.environ, root: Path = ROOT) -> str:
-    """Why torch can use no device, and what to do, in one line.
+    """Return why torch can use no device, and what to do, in one line.
 
     Args:
-        answer: that of the probe; its `kind` is None.
-        environment: of this process.
-        root: of the file system.
+        answer: the answer of the probe, whose `kind` is None.
+        environment: the environment of this process.
+        root: the root of the file system.
     """
     build = answer.build or {}
     if build.get("hip"):
@@ -100,7 +100,7 @@ def _nvidia(answer: Answer, environment: Mapping[str, str], root: Path) -> str:
 
 
 def _not_started(answer: Answer, root: Path) -> str:
-    """CUDA does not start although device, driver library and torch are there."""
+    """Return why CUDA does not start although device, driver library and torch are there."""
     error = answer.error
     if error is None:
         return "CUDA starts but shows no device; see nvidia-smi"
@@ -118,7 +118,7 @@ def _known(error: str) -> str:
 
 
 def driver_too_old(driver: int, cuda: str) -> str:
-    """The two versions, and what to install."""
+    """Return the two versions, and what to install."""
     return (
         f"the driver is too old: it is for CUDA {capabilities.cuda_of(driver)}, this torch for "
         f"CUDA {cuda}; install a driver on the host ({capabilities.wanted_driver(cuda)}), or a "
@@ -127,7 +127,7 @@ def driver_too_old(driver: int, cuda: str) -> str:
 
 
 def _amd(answer: Answer, environment: Mapping[str, str], root: Path) -> str:
-    """ROCm's way: the kernel's driver, its device files and their groups, the variables.
+    """Return the first obstacle of ROCm: kernel driver, device files, their groups, variables.
 
     https://rocm.docs.amd.com/projects/install-on-linux/en/latest/how-to/docker.html
     """
@@ -149,7 +149,7 @@ def _amd(answer: Answer, environment: Mapping[str, str], root: Path) -> str:
 
 
 def _intel(answer: Answer, environment: Mapping[str, str], root: Path) -> str:
-    """Intel's way: a render node, its group, the variables, Level Zero."""
+    """Return the first obstacle of an Intel GPU: render node, group, variables, Level Zero."""
     renderers = _renderers(root)
     if not renderers and not (root / "dev/dxg").exists():
         return (
@@ -184,12 +184,12 @@ def _words(answer: Answer, name: str, advice: str) -> str:
 def _named(answer: Answer) -> str:
     build = answer.build or {}
     kinds = (("cuda", "CUDA"), ("hip", "ROCm"), ("xpu", "XPU"))
-    found = [f"{name} {build[key]}" for key, name in kinds if build.get(key)]
-    return f"torch {build.get('version')} (built for {found[0] if found else 'the CPU'})"
+    built_for = [f"{name} {build[key]}" for key, name in kinds if build.get(key)]
+    return f"torch {build.get('version')} (built for {built_for[0] if built_for else 'the CPU'})"
 
 
 def _hidden(kind: str, environment: Mapping[str, str]) -> str | None:
-    """The variable that hides every device or names one that is not there."""
+    """Return a variable that hides every device, or names a device that is not there."""
     for name in HIDING[kind]:
         value = environment.get(name)
         if value is None:
@@ -206,7 +206,7 @@ def _hidden(kind: str, environment: Mapping[str, str]) -> str | None:
 
 
 def _closed(files: Sequence[Path], options: str) -> str | None:
-    """The first device file that this user may not open, or that there is none to draw with."""
+    """Return the first device file that this user may not open, or that no render node is there."""
     for file in files:
         if not os.access(file, os.R_OK | os.W_OK):
             group = file.stat().st_gid
@@ -225,16 +225,16 @@ def _renderers(root: Path) -> list[Path]:
 
 
 def _displays(root: Path, vendor: str) -> bool:
-    """True where the PCI bus shows a vendor's display controller or accelerator.
+    """Return whether the PCI bus shows a display controller or accelerator of a vendor.
 
     Class 03xxxx is a display controller, 12xxxx a processing accelerator, which AMD's are.
     """
     for device in (root / "sys/bus/pci/devices").glob("*"):
         try:
-            found = (device / "vendor").read_text().strip()
+            made_by = (device / "vendor").read_text().strip()
             kind = (device / "class").read_text().strip()
         except OSError:
             continue
-        if found == vendor and kind.startswith(("0x03", "0x12")):
+        if made_by == vendor and kind.startswith(("0x03", "0x12")):
             return True
     return False

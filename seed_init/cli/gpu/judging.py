@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the answer of the probe means, in one line."""
+"""Say in one line what the answer of the probe means."""
 
 import os
 import re
@@ -25,21 +25,21 @@ KNOWN = (
         "the device or its driver is broken: see dmesg on the host, then restart it",
     ),
 )
-"""A pattern of the error of a product -> what it means and what to do."""
+"""A pattern of a product's error -> what the error means and what to do."""
 
 NO_CODE = re.compile(r"no kernel image|invalid device function|not compatible")
 
 
 def judge(answer: Answer, environment: Mapping[str, str] = os.environ) -> tuple[bool, str, bool]:
-    """Say what there is.
+    """Say which devices there are, or why there are none.
 
     Args:
-        answer: that of the probe.
-        environment: of this process.
+        answer: the answer of the probe.
+        environment: the environment of this process.
 
     Returns:
-        Whether torch can use every device that it sees; what there is or what is in the way; and
-        whether that is worth a look although nothing is broken.
+        Whether torch can use every device that it sees; the devices, or the obstacle; and whether
+        the user should look at something although nothing is broken.
     """
     if answer.kind is None:
         if answer.broken:
@@ -58,13 +58,13 @@ def judge(answer: Answer, environment: Mapping[str, str] = os.environ) -> tuple[
             parts.append(answer.broken)
         if untried:
             parts.append(f"{untried} more not tried")
-        return False, "; ".join([*parts, *(f"{one}: ok" for one in good)]), False
+        return False, "; ".join([*parts, *(f"{device}: ok" for device in good)]), False
     missing = _unseen(answer, environment)
     return True, "; ".join([", ".join(good), *missing]), bool(missing)
 
 
 def name(device: Device) -> str:
-    """Number, name, and what CUDA or ROCm calls its kind."""
+    """Return number and name of a device, and what CUDA or ROCm calls this kind of device."""
     if device.architecture:
         return f"{device.index}: {device.name} ({device.architecture.partition(':')[0]})"
     if device.capability:
@@ -73,7 +73,7 @@ def name(device: Device) -> str:
 
 
 def trouble(device: Device, answer: Answer) -> str | None:
-    """Why a device cannot be used, and what to do; None where it can."""
+    """Return why a device cannot be used, and what to do; None if it can be used."""
     if _no_code(device, answer):
         return no_code(device, answer)
     if device.error is None:
@@ -86,17 +86,18 @@ def _no_code(device: Device, answer: Answer) -> bool:
     if device.error and NO_CODE.search(device.error):
         return True
     if device.architecture:
-        # ROCm: code for exactly this one, or for a family (gfx11-generic), of which trying tells.
+        # ROCm has code for exactly one architecture, or for a family (gfx11-generic). Whether a
+        # device belongs to a family, only a trial tells.
         own = device.architecture.partition(":")[0]
-        plain = {each.partition(":")[0] for each in answer.archs}
-        return bool(plain) and own not in plain and not any("generic" in one for one in plain)
+        plain = {arch.partition(":")[0] for arch in answer.archs}
+        return bool(plain) and own not in plain and not any("generic" in arch for arch in plain)
     if device.capability is None:
         return False
     return capabilities.runs(device.capability, answer.archs) is False
 
 
 def no_code(device: Device, answer: Answer) -> str:
-    """That a build has no code for a device: which it has, and what to do."""
+    """Say that a build has no code for a device, for which devices it has code, and what to do."""
     build = answer.build or {}
     made = f"ROCm {build['hip']}" if device.architecture else f"CUDA {build.get('cuda')}"
     age = ""
@@ -112,13 +113,13 @@ def no_code(device: Device, answer: Answer) -> str:
 
 
 def _unseen(answer: Answer, environment: Mapping[str, str]) -> list[str]:
-    """That CUDA_VISIBLE_DEVICES names more devices than torch sees.
+    """Say if CUDA_VISIBLE_DEVICES names more devices than torch sees.
 
     CUDA takes the list up to the first name that it does not know (CUDA C++ Programming Guide,
     "CUDA Environment Variables"); -1 ends it on purpose.
     """
     value = environment.get("CUDA_VISIBLE_DEVICES", "")
-    names = [one.strip() for one in value.split(",")]
+    names = [name.strip() for name in value.split(",")]
     wanted = names[: names.index("-1")] if "-1" in names else names
     if answer.kind != "cuda" or not value or len(wanted) <= answer.count:
         return []

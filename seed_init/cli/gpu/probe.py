@@ -3,8 +3,8 @@
 
     python probe.py
 
-A driver can hang, and a library can crash: that must not take the process that asks with it. Each
-line of JSON is printed as soon as it is known, so that the last one says how far the program came.
+A driver can hang, and a library can crash, and neither may end the process that asks. Each line of
+JSON is printed at once, so that the last line says how far the program came.
 """
 
 import contextlib
@@ -17,7 +17,7 @@ from typing import Any
 
 
 def main() -> None:
-    """Print what there is: the driver, torch, its devices, and what each product came to."""
+    """Print the driver, torch, its devices, and the result of a product on each device."""
     here = str(Path(__file__).parent)
     # The modules beside this file are no modules of the user's torch.
     sys.path[:] = [path for path in sys.path if path != here]
@@ -127,13 +127,13 @@ def architectures(module: Any) -> list[str]:
 def device(torch: Any, module: Any, index: int) -> dict[str, Any]:
     """Name, compute capability (NVIDIA) and architecture (AMD) of a device."""
     try:
-        found = module.get_device_properties(index)
+        properties = module.get_device_properties(index)
     except Exception:  # Apple's GPU has no properties; those of a broken one cannot be read
         return {"name": "GPU", "capability": None, "architecture": None}
     # A build for CUDA puts the name into gcnArchName (torch/csrc/cuda/Module.cpp).
-    architecture = found.gcnArchName if torch.version.hip else None
-    capability = [found.major, found.minor] if torch.version.cuda else None
-    return {"name": found.name, "capability": capability, "architecture": architecture}
+    architecture = properties.gcnArchName if torch.version.hip else None
+    capability = [properties.major, properties.minor] if torch.version.cuda else None
+    return {"name": properties.name, "capability": capability, "architecture": architecture}
 
 
 def product(torch: Any, device: str) -> str | None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which process, and which step of it, of one run belongs to which of another run.
+"""This module says which process and which step of two runs belong together.
 
 `verify`, `compare` and `report` all ask here, so that they look at the same pairs.
 """

@@ -103,7 +103,8 @@ class Difference:
         known = {name: content[name] for name in cls.__dataclass_fields__ if name in content}
         source = content.get("source")
         known["source"] = None if source is None else Source.from_json(source)
-        return cls(**{"level": "", "text": "", **known})
+        text = content.get("first_observed", "").partition(": ")[2]
+        return cls(**{"level": "", "text": text, **known})
 
     def to_json(self) -> dict[str, Any]:
         """As in the result of `verify`."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which facts of two environments could explain that the bits of runs differ, likeliest first.
+"""Facts of two environments that could explain different bits are named, likeliest first.
 
 Evidence for the order and the reasons: what changes trained bits by itself (seed, settings, code,
 versions of kernels, hardware that chooses other kernels, numbers of threads) comes before what may
@@ -82,7 +82,7 @@ def _unlike(what: str, values: Sequence[Any], why: str) -> Iterator[Explanation]
     """A difference of two values, both of which are known."""
     first, second = values
     if first is not None and second is not None and not _equal(first, second):
-        yield _told(what, first, second, why)
+        yield _explained(what, first, second, why)
 
 
 def _equal(first: Any, second: Any) -> bool:
@@ -90,7 +90,9 @@ def _equal(first: Any, second: Any) -> bool:
     return json.dumps(first, sort_keys=True) == json.dumps(second, sort_keys=True)
 
 
-def _told(what: str, first: Any, second: Any, why: str, short: int | None = None) -> Explanation:
+def _explained(
+    what: str, first: Any, second: Any, why: str, short: int | None = None
+) -> Explanation:
     """A difference of two values that does not show the same for both.
 
     Args:
@@ -145,7 +147,7 @@ def _by_name(
     for name in differ[:MOST]:
         label = f"{what} {name}".strip()
         if name in first and name in second:
-            yield _told(label, first[name], second[name], why, short)
+            yield _explained(label, first[name], second[name], why, short)
         else:
             # Null is a value too: of a variable that the program took away.
             shown = [_shown(table[name]) if name in table else _NOT_SET for table in tables]
@@ -252,7 +254,7 @@ def _look_at_changes_of_code(first: Environment, second: Environment) -> Iterato
     one, other = (_dirt(each.content["code"]) for each in (first, second))
     if None not in (one, other) and one != other:
         why = "code that no commit has"
-        yield _told("uncommitted changes", one, other, why, len("diff ") + SHORT)
+        yield _explained("uncommitted changes", one, other, why, len("diff ") + SHORT)
 
 
 def _dirt(code: dict[str, Any]) -> str | None:

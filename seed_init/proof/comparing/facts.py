@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The environment of a run, as facts with a section and a name: what `compare` and `report` tell.
+"""A run's environment is read as facts, each with a section and a name, for compare and report.
 
 What is different in each run by nature (process numbers, times, scratch directories) is no fact.
 """

@@ -16,7 +16,7 @@ WIDTH = 200
 
 
 class BadPattern(Exception):
-    """A regular expression that is none. The text is one line for the user."""
+    """A text is not a valid regular expression. The message is one line for the user."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ def compare(
             ranks that write into one pipe.
 
     Raises:
-        BadPattern: an expression that is none.
+        BadPattern: an expression is not valid.
     """
     left_out = [0, 0]
     expressions = patterns(ignore)

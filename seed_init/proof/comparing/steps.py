@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What differs between two runs, step by step, and what of it comes first."""
+"""Two runs are compared step by step, and what differs first is named."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -230,7 +230,7 @@ def _tensors(
     numbers = _unequal_numbers(one, other, group)
     names = tuple(_member(one.names, number, group) for number in numbers)
     if names:
-        text = _told(level, names, counts[0] if group == 1 else None) + when
+        text = _sentence(level, names, counts[0] if group == 1 else None) + when
         alone = group == 1 or len(one.names[numbers[0] * group :][:group]) == 1
         tensor = names[0] if alone else None
         yield Unequal(level, text, names, counts[0], tensor, exact=exact, when=when)
@@ -258,7 +258,7 @@ def _member(names: Sequence[str], number: int, group: int) -> str:
     return members[0] if len(members) == 1 else f"one of {members[0]} to {members[-1]}"
 
 
-def _told(level: str, names: Sequence[str], count: int | None) -> str:
+def _sentence(level: str, names: Sequence[str], count: int | None) -> str:
     if len(names) == 1:
         return f"the {level} {names[0]} differs"
     of = "" if count is None else f"of {count - 1} "

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Values of two records as a person reads them, of which no two look alike that differ."""
+"""Values of records become text here, and no two that differ look alike."""
 
 import json
 import unicodedata

@@ -219,7 +219,7 @@ def _array(content: IO[bytes]) -> str:
     """Type, shape and values of an array in NumPy's format (numpy/lib/format.py).
 
     Raises:
-        ValueError: it is none.
+        ValueError: the content is not such an array.
     """
     start = content.read(8)
     if start[:6] != b"\x93NUMPY":

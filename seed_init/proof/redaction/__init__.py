@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Secrets, and text that could steer a terminal, are kept out of what is written."""
+"""This room keeps secrets and personal names out of everything that is written or printed."""

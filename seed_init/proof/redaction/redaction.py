@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What may be written down of a run: the variables that matter, and words without secrets.
+"""Decide what of a run may be written down: the variables that matter, and words without secrets.
 
-Variables go by an allow-list: a secret has any name, what decides bits has a known one. Command
-lines have no such list, so there what looks like a secret is replaced, rather too often than too
-rarely: a record is made to be handed on.
+Variables are recorded by an allow-list, because a secret may have any name, while the variables
+that decide bits are known. Command lines have no such list. There, everything that looks like a
+secret is replaced, rather too often than too rarely: a record is made to be handed on.
 """
 
 import os
@@ -68,7 +68,7 @@ NAMES = frozenset(
         "PMI_SIZE",
     }
 )
-"""Variables whose value is recorded: those of the contract, and those known to decide bits."""
+"""Variables whose value is recorded: those of the contract, and those that can change results."""
 
 PREFIXES = (
     "ATEN_",
@@ -89,13 +89,13 @@ PREFIXES = (
 """Families of variables that choose algorithms, instruction sets and numbers of threads."""
 
 NOT_RECORDED = frozenset({"NCCL_HOSTID", "TORCHINDUCTOR_CACHE_DIR"})
-"""Of these families, those whose values name a machine or a user."""
+"""Variables of these families that are not recorded: their values name a machine or a user."""
 
 _EMAIL = re.compile(r"(?<![\w.+-])[\w.+-]{1,64}@[\w-]+(?:\.[\w-]+)*\.[A-Za-z]{2,}")
 
 
 def variables(environment: Mapping[str, str]) -> dict[str, str]:
-    """The variables of an environment that are recorded, with their values."""
+    """Return the variables of an environment that are recorded, with their values."""
     return {
         name: text(environment[name])
         for name in sorted(environment)
@@ -106,12 +106,12 @@ def variables(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def text(given: str) -> str:
-    """A text without secrets, mail addresses, and the names of this user and this machine."""
+    """Return a text without secrets, mail addresses, and names of this user and this machine."""
     return without_names(without_secrets(given))
 
 
 def without_names(given: str) -> str:
-    """A text without mail addresses, and the names of this user and this machine."""
+    """Return a text without mail addresses, and names of this user and this machine."""
     shown = _EMAIL.sub("<email>", given)
     for pattern, instead in _own_names():
         shown = pattern.sub(instead, shown)
@@ -119,17 +119,17 @@ def without_names(given: str) -> str:
 
 
 def words(argv: Iterable[str]) -> list[str]:
-    """A command line without secrets, mail addresses, and the names of this user and this machine.
+    """Return a command line without secrets, mail addresses, and names of user and machine.
 
     Args:
-        argv: its words.
+        argv: the words of the command line.
     """
     return [without_names(word) for word in words_without_secrets(argv)]
 
 
 @cache
 def _own_names() -> "list[tuple[re.Pattern[str], str]]":
-    """What stands for this user's home and this machine's name, and what is written instead."""
+    """Patterns of this user's home and this machine's name, and what is written instead."""
     home = os.path.expanduser("~").rstrip("/")  # noqa: PTH111  pathlib raises for no home
     names = []
     if home.startswith("/"):
@@ -137,27 +137,28 @@ def _own_names() -> "list[tuple[re.Pattern[str], str]]":
         user = home.rpartition("/")[2]
         names.append((re.compile(rf"(?<=/home/){re.escape(user)}(?![\w.-])"), "<user>"))
     host = os.uname().nodename
-    # A short name would be found in words that have nothing to do with it.
+    # A short name of a machine would be found in words that do not mean the machine.
     if len(host) > 3 and not host.startswith("localhost"):
         names.append((re.compile(rf"(?<![\w.-]){re.escape(host)}(?![\w-])"), "<host>"))
     return names
 
 
 def deep(value: Any, names: bool = True) -> Any:
-    """What JSON can hold, with every text in it as `text` gives it. Keys stay.
+    """Return a value with every text in it redacted by `text`. Keys stay.
 
-    Lists of words under the names `argv` and `command` are command lines (`words`).
+    A list of words under the key `argv` or `command` is redacted as a command line (`words`).
 
     Args:
-        value: anything.
-        names: False: leave out secrets alone, for what is not made to be handed on.
+        value: a value that JSON can hold.
+        names: whether the names of user and machine are left out as well; False for output that is
+            not made to be handed on.
     """
     if isinstance(value, str):
         return text(value) if names else without_secrets(value)
     if isinstance(value, (list, tuple)):
-        return [deep(each, names) for each in value]
+        return [deep(item, names) for item in value]
     if isinstance(value, dict):
-        return {key: _entry(key, each, names) for key, each in value.items()}
+        return {key: _entry(key, item, names) for key, item in value.items()}
     return value
 
 
@@ -169,10 +170,10 @@ def _entry(key: Any, value: Any, names: bool) -> Any:
 
 
 def record(content: Mapping[str, Any]) -> dict[str, Any]:
-    """A record without secrets, whoever has written it: an older version left some in.
+    """Return the content of a record without secrets, because older versions left some in.
 
     Args:
-        content: of the record; its steps, which are packed, and its packages stay as they are.
+        content: the record; the packed steps and the packages in it stay as they are.
     """
     plain = ("trace", "packages")
     return {
@@ -182,7 +183,7 @@ def record(content: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def repository(url: str) -> str:
-    """A git remote's URL without user and password, in both of git's notations."""
+    """Return the URL of a git remote without user and password, in either notation of git."""
     shown = without_secrets(url).replace(f"://{REDACTED}@", "://")
     if "://" not in shown:
         shown = re.sub(r"^[^/]*@(?=[^/]+:)", "", shown)  # user@host:path

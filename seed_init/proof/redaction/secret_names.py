@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which names are a secret's: of an option, a variable, a header, a parameter, a key of JSON.
+"""Tell which names are those of secrets: of options, variables, headers, parameters, JSON keys.
 
 Names are glued together (`PGPASSWORD`, `hftoken`, `secretkey`), so most marks are looked for within
-words. What machine learning calls a token or a key is told by the words beside (`max_tokens`,
-`eos_token`, `sort_key`); a name that is not known to be harmless is a secret's.
+words. In machine learning, token and key also mean other things. The words beside tell these names
+(`max_tokens`, `eos_token`, `sort_key`). A name that is not known to be harmless is a secret's.
 """
 
 import re
@@ -14,7 +14,7 @@ from itertools import pairwise
 _PARTS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|[0-9]+")
 _LETTERS = re.compile(r"[a-z]+")
 
-# Whatever else is in the name.
+# A name with one of these is a secret's, whatever else is in the name.
 _WITHIN = re.compile(
     r"passw|passphrase|passcode|passkey|pwd|pw$|secret(?!ar)|credential|bearer|authorization|connstr"
     r"|mnemonic|webhook|oauth"
@@ -86,7 +86,7 @@ _ISSUERS = frozenset(
         *("vault", "wandb"),
     }
 )
-"""With one of these a token is a secret, whatever else is beside."""
+"""If one of these words is in its name, a token is a secret, whatever other words are there."""
 
 _HARMLESS_KEY = frozenset(
     {
@@ -123,22 +123,22 @@ _HARMLESS_AUTH = frozenset(
 _HARMLESS_SIGNATURE = frozenset({"def", "defs", "function", "name", "columns", "type"})
 
 _LONGEST = 200
-"""Characters of a name, from its end, that are looked at."""
+"""How many characters of a name are looked at, from the name's end."""
 
 NOTHING = frozenset({"", "true", "false", "none", "null", "yes", "no", "on", "off"})
-"""Values that are no secret, whatever has them."""
+"""Values that are no secret, whatever the name is."""
 
 _NUMBER = re.compile(r"[-+]?[\d_,]{0,20}\.?\d{1,20}(?:e[-+]?\d{1,4})?[kKmMbBgGtT%]?", re.ASCII)
 _RANDOM = re.compile(r"(?=\D*\d)(?=[^A-Za-z]*[A-Za-z])[\w+/=.~-]{6,}", re.ASCII)
 
 
 def is_secret(name: str, value: str | None = None) -> bool:
-    """True where a variable, an option or a key has the name of a secret.
+    """Return whether a variable, an option or a key is a secret.
 
     Args:
-        name: with or without its dashes.
-        value: what it has, where that is known: a number of tokens is none, and what looks random
-            is a secret under a name that is only known to be harmless by a word beside.
+        name: the name, with or without dashes before it.
+        value: the value, if it is known. A number of tokens is no secret. A value that looks random
+            is a secret if only a word beside makes the name harmless.
     """
     if value is not None and value.strip("'\"").lower() in NOTHING:
         return False
@@ -153,20 +153,21 @@ def is_secret(name: str, value: str | None = None) -> bool:
 
 
 def looks_random(value: str) -> bool:
-    """True for letters and digits without white space that are no number."""
+    """Return whether a value is of letters and digits, without white space, and no number."""
     value = value.strip("'\"")
     return _RANDOM.fullmatch(value) is not None and _NUMBER.fullmatch(value) is None
 
 
 def is_variable(name: str) -> bool:
-    """True for `key`, `pass` and `session` alone, which texts have for other things as well."""
+    """Return whether a name is `key`, `pass` or `session` alone: texts have other uses of these."""
     return _kind(name) == "variable"
 
 
 def is_certain(name: str) -> bool:
-    """True for `password`, and for names of several words that end so: `aws_secret_access_key`.
+    """Return whether a name is `password`, or of several words with such an end.
 
-    Such a word has its value behind it even where it is no option: `git config user.password x`.
+    An example is `aws_secret_access_key`. The value follows such a word even if the word is no
+    option: `git config user.password x`.
     """
     parts = _parts(name) or [""]
     ends = ("key", "token", "password", "passwd", "secret", "passphrase", "bearer")
@@ -180,15 +181,15 @@ def _parts(name: str) -> list[str]:
 
 @lru_cache(maxsize=4096)
 def _kind(name: str) -> str:
-    """What kind of a name it is.
+    """Return the kind of a name.
 
     "secret"; "number", a secret's unless its value is one; "directory", unless its value is one;
     "variable", see `is_variable`; "harmless", a secret's where its value looks random; or "".
     """
     name = name[-_LONGEST:]
     parts = _parts(name)
-    # Split at capitals, and not: tOKEN.
-    words = [*parts, *(each for each in _LETTERS.findall(name.lower()) if each not in parts)]
+    # Words are split at capitals, and as a whole as well, because of names such as tOKEN.
+    words = [*parts, *(word for word in _LETTERS.findall(name.lower()) if word not in parts)]
     if any(_WITHIN.search(word) or word in _WHOLE for word in words):
         return "directory" if name in ("PWD", "OLDPWD") else "secret"
     if any(pair in _PAIRS or _is_key_of(*pair) for pair in pairwise(parts)):
@@ -207,7 +208,7 @@ def _is_key_of(first: str, second: str) -> bool:
 
 
 def _weak(word: str, parts: Sequence[str]) -> str:
-    """What a word makes of a name that has it, as `_kind` says."""
+    """Return the kind that one word gives to the name; the kinds are those of `_kind`."""
     others = [part for part in parts if part != word]
     if parts in (["session"], ["pass"]):
         return "variable"

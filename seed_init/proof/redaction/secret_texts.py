@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Texts without secrets: what follows the name of one, and what has the form of one.
+"""Take secrets out of texts: what follows a secret's name, and what has the form of a secret.
 
-Where the name of a secret is found, all that follows is left out, to the end of the text: no rule
-knows where a password ends.
+If the name of a secret is found, everything after it is left out, to the end of the text, because
+no rule knows where a password ends.
 """
 
 import re
@@ -13,9 +13,9 @@ from seed_init.proof.redaction.secret_names import is_secret
 
 REDACTED = "<redacted>"
 
-# What services make their secrets recognisable by. Names of the kinds: detect-secrets' plugins, and
-# the services' own documentation. A digit is asked for where the beginning is a word, too.
-# Bounded, because it is tried at each place of a text.
+# The beginnings by which services make their secrets recognisable. They are from detect-secrets'
+# plugins and the services' own documentation. If the beginning is also a common word, a digit is
+# asked for. Repetitions are bounded, because the pattern is tried at each position of a text.
 _LONG = r"(?=[A-Za-z_.-]{0,200}\d)[\w.-]{16,}"
 _KNOWN = re.compile(
     r"(?<![A-Za-z0-9])(?:"
@@ -57,14 +57,14 @@ _SEPARATOR = re.compile(
 )
 # os.environ.setdefault("HF_TOKEN", "x"): of a variable's name only, as lists have names as well.
 _ARGUMENT = re.compile(r"(?<=[A-Z0-9_])\\?['\"]\s*,\s*(?=\\?[rbuf]?\\?['\"])")
-# Data of those has paths with an @ in them, and no user.
+# URLs with these schemes have no user, and may have an @ in their paths.
 _STORES = frozenset({"s3", "s3a", "gs", "gcs", "az", "hf", "file", "hdfs", "dbfs", "docker", "oci"})
 _SCHEME = re.compile(r"([A-Za-z][\w+.-]{0,40})://")
 _WHOLE_URL = re.compile(r"(?:-{0,2}[\w.-]{1,60}=)?['\"]?[A-Za-z][\w+.-]{0,40}://")
 _LOCAL = re.compile(r"(?:localhost|\d+(?:\.\d+){3})(?::\d+)?")
 _MOST_URLS = 20
 _RUN = re.compile(r"\S+")
-# user:password@host, and what has two of the sign; bounded, because it is looked for everywhere.
+# user:password@host, and words with two @. Bounded, because it is tried at each position of a text.
 _PAIR = re.compile(
     r"(?<![\w/:@.+-])[A-Za-z_][\w.+-]{0,60}"
     r"(?::(?!//)\S{0,500}@(?=[\w-]+(?:\.[\w-]+)+|localhost|[\w-]+:\d)|@\S{0,500}@)(?!sha256:)"
@@ -75,11 +75,12 @@ _PASSWORD_ALONE = frozenset({"password", "passwd", "passphrase"})
 
 
 def without_secrets(given: str, is_word: bool = False) -> str:
-    """A text in which all that follows the name of a secret is replaced, and what looks like one.
+    """Return a text without what follows the name of a secret, and without what looks like one.
 
     Args:
-        given: a message, a line of code or output, a word of a command line.
-        is_word: it is such a word, in which `key` and `session` are names of secrets as well.
+        given: a message, a line of code or output, or a word of a command line.
+        is_word: whether the text is a word of a command line, in which `key` and `session` are
+            names of secrets as well.
     """
     shown = _without_named(given, is_word)
     shown = _KNOWN.sub(REDACTED, shown)
@@ -89,7 +90,7 @@ def without_secrets(given: str, is_word: bool = False) -> str:
 
 
 def _without_named(given: str, is_word: bool) -> str:
-    """The text up to where a secret begins that is named, and then the mark of what is left out."""
+    """Return the text up to the first secret that has a name, and then the mark REDACTED."""
     found = _PRIVATE_KEY.search(given)
     if found is not None:
         return f"{_without_named(given[: found.start()], is_word)}{REDACTED}"
@@ -104,7 +105,7 @@ def _without_named(given: str, is_word: bool) -> str:
 
 
 def _value_of(given: str, name: "re.Match[str]", is_word: bool) -> int | None:
-    """Where the value begins of a name that is a secret's; None where it is none, or has none."""
+    """Return where the value of a secret's name begins; None if there is no secret or no value."""
     is_option = name[0].startswith("-")
     found = _SEPARATOR.match(given, name.end())
     if found is None and name[0].isupper():
@@ -118,14 +119,14 @@ def _value_of(given: str, name: "re.Match[str]", is_word: bool) -> int | None:
     if name[0].endswith("login") and found[0].lstrip().startswith("("):
         return found.end()
     if secret_names.is_variable(name[0]) and not (is_word or is_option):
-        is_one = given[found.end()] in "'\"" or secret_names.looks_random(value)
+        hidden = given[found.end()] in "'\"" or secret_names.looks_random(value)
     else:
-        is_one = is_secret(name[0], value)
-    return found.end() if is_one else None
+        hidden = is_secret(name[0], value)
+    return found.end() if hidden else None
 
 
 def _without_user(given: str) -> str:
-    """A text without users and passwords of URLs, and of `user:password@host`."""
+    """Return a text without the users and passwords of URLs and of `user:password@host`."""
     if "@" not in given:
         return given
     # A word that is a URL is one to its end: a password may have blanks in it.
@@ -137,9 +138,12 @@ def _without_user(given: str) -> str:
 
 
 def _without_user_of(run: str) -> str:
-    """What has no blanks, or is a URL, without the user of the first URL in it that has one.
+    """Return a text without the user of the first URL in it that has one.
 
-    A password may have any sign in it, so all goes up to the last `@`.
+    A password may have any sign in it, so everything up to the last `@` is left out.
+
+    Args:
+        run: a text without blanks, or a URL.
     """
     at = run.rfind("@")
     for found in islice(_SCHEME.finditer(run, 0, max(at, 0)), _MOST_URLS):
@@ -149,7 +153,7 @@ def _without_user_of(run: str) -> str:
 
 
 def _is_user(scheme: str, before: str, after: str) -> bool:
-    """Whether what is between `scheme://` and an `@` is a user, with or without a password."""
+    """Return whether the text between `scheme://` and an `@` is a user, and perhaps a password."""
     host, slash, _ = before.partition("/")
     if not slash:
         return True

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Command lines without secrets: in their words, and as the words behind an option."""
+"""Take secrets out of command lines: out of single words, and the words behind an option."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -18,14 +18,14 @@ _SHORT_OPTIONS = {
     **dict.fromkeys(("smbclient", "lftp"), "Uu"),
     **dict.fromkeys(("zip", "unzip", "sqlcmd", "bcp", "ipmitool"), "P"),
 }
-"""Program -> the options of one letter that it takes a secret with."""
+"""Program -> the one-letter options whose value is a secret."""
 
 _GLUED_OPTIONS = dict.fromkeys(("mysql", "mysqldump", "mysqladmin", "mariadb", "7z", "7za"), "p")
-"""As above, where the secret is only ever in the same word."""
+"""Program -> such an option, if the value is only ever in the same word as the option."""
 
 _USER_OPTIONS = frozenset({"-u", "-U", "--user", "--userpwd", "--proxy-user"})
 _OF_A_VARIABLE = frozenset({"-e", "--env", "-u", "-m", "--module", "export", "unset", "printenv"})
-"""What is behind these is the name of a variable or a module, and the value is not behind that."""
+"""Behind these words stands the name of a variable or a module, which no value follows."""
 
 _NAMED = re.compile(r"['\"]?(-{0,2}|[–—]|/|\+)(\w[\w.-]*)['\"]?([=:]?)['\"]?")
 _LONG_OPTION = re.compile(r"--[a-z][a-z0-9_-]{2,}(?:=.*)?", re.DOTALL)
@@ -36,21 +36,22 @@ _USER_AND_PASSWORD = re.compile(r"\A((?:--[a-z-]+=)?[^\s:]+):(?!\d+\Z)(?!//).+",
 _SHELL_WORD = re.compile(
     r"\s+|(?:<redacted>|[^\s'\"\\;&|()<>]|\\.|'[^']*'|\"(?:[^\"\\]|\\.)*\")+|[;&|()<>]", re.DOTALL
 )
-# What is substituted, a document, and a sign that stands alone: words are not what they seem.
+# With a substitution, a here-document or an assignment with blanks, words are not what they seem.
 _NOT_BY_WORDS = re.compile(r"`|\$\(|<<|\s:?=\s")
 
 _SHOWN, _ONE_HIDDEN, _ALL_HIDDEN, _MORE_HIDDEN = range(4)
-"""What becomes of the next word: shown; hidden, and no other; hidden, and those behind as well that
-are neither options nor `name=value` nor files; hidden if it is like that."""
+"""What happens to the next word. _SHOWN: it is shown. _ONE_HIDDEN: it alone is hidden. _ALL_HIDDEN:
+it is hidden, and so are the words behind it that are no option, no `name=value` and no file.
+_MORE_HIDDEN: it is hidden if it is such a word."""
 
 
 class _CommandLine:
-    """The words of a command line as they are shown."""
+    """Iterates over the words of a command line as they are shown."""
 
     def __init__(self, argv: Iterable[str]) -> None:
         self.words = list(argv)
         self.is_shell = False
-        self.short = ""  # letters of options with a secret, of the programs so far
+        self.short = ""  # letters of the options with a secret, of all programs so far
         self.glued = ""
 
     def __iter__(self) -> Iterator[str]:
@@ -77,7 +78,7 @@ class _CommandLine:
             self.short += "p"
 
     def _following(self, before: str, word: str, behind: str | None) -> int:
-        """What a word says of the next one."""
+        """Return what a word says about the next word."""
         if behind is None:
             return _SHOWN
         if len(word) == 2 and word[0] == "-" and word[1] in self.short:
@@ -116,7 +117,7 @@ def _is_hidden(word: str, state: int) -> bool:
 
 
 def _script(given: str) -> str:
-    """A shell's command, word by word; where it is none that can be split, as one text."""
+    """Return a shell's command without secrets: by words, or as one text."""
     pieces = _SHELL_WORD.findall(given)
     if "".join(pieces) != given or _NOT_BY_WORDS.search(given):
         return without_secrets(given, is_word=True)
@@ -125,9 +126,9 @@ def _script(given: str) -> str:
 
 
 def words_without_secrets(argv: Iterable[str]) -> list[str]:
-    """A command line without secrets: neither in its words nor as words behind an option.
+    """Return a command line without secrets, in its words and as words behind an option.
 
     Args:
-        argv: its words.
+        argv: the words of the command line.
     """
     return list(_CommandLine(argv))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The user's text on a page: harmless, and with nothing in it that does not show."""
+"""The user's text becomes harmless HTML here, in which everything shows."""
 
 from html import escape
 

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Runs of the user's command: under which conditions, where, and how they end."""
+"""This room runs the user's command: under which conditions, where, and to which end."""

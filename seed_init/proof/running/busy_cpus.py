@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Busy processes beside a run, one per CPU."""
+"""Keep every CPU busy beside a run, with one process each."""
 
 import os
 import subprocess
@@ -8,8 +8,9 @@ from types import TracebackType
 
 from seed_init.proof.running import signals
 
-# It looks for its parent, because a parent that was killed can end nobody. The kernel's own
-# signal for that (PR_SET_PDEATHSIG) is bound to the thread that started it, not to the process.
+# A busy process looks for its parent, because a parent that was killed can end nobody. The kernel's
+# own signal (PR_SET_PDEATHSIG) comes at the end of the thread that started the process, which may
+# be earlier than the end of the parent.
 _BUSY = """
 import os, sys
 parent = int(sys.argv[1])
@@ -23,7 +24,7 @@ class Load:
     """A context in which every CPU that this process may use has a busy process.
 
     Attributes:
-        processes: they.
+        processes: the busy processes.
     """
 
     def __init__(self) -> None:
@@ -61,13 +62,13 @@ def _start() -> "subprocess.Popen[bytes]":
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
-        # Out of reach of the terminal's Ctrl-C, which would end it before the run.
+        # Out of reach of the terminal's Ctrl-C, which would end the load before the run.
         start_new_session=True,
     )
 
 
 def cpus() -> int:
-    """How many CPUs this process may use."""
+    """Return how many CPUs this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

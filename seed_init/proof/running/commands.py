@@ -125,16 +125,16 @@ def _notebook(
 def _find(word: str, environment: Mapping[str, str], cwd: Path) -> str:
     shown = _shown(word)
     if "/" in word:
-        found = cwd / word
-        if found.is_dir():
+        program = cwd / word
+        if program.is_dir():
             raise CannotStart(f"{shown} is a directory; give a program, or python -m for a package")
-        if not found.exists():
+        if not program.exists():
             raise CannotStart(f"{shown}: there is no such file in {cwd}; give an existing program")
-        if not os.access(found, os.X_OK):
+        if not os.access(program, os.X_OK):
             raise CannotStart(
                 f"{shown} is not executable; put its interpreter before it, or chmod +x it"
             )
-        return str(found)
+        return str(program)
     path = environment.get("PATH", os.defpath)
     for entry in path.split(os.pathsep):
         # A relative entry is relative to where the run begins.

@@ -73,8 +73,8 @@ def run(
         OSError: there is no such program, or it cannot be executed.
         ValueError: a word has a null character.
     """
-    # If SIGCHLD is ignored, as a shell's `trap '' CHLD` leaves it to its children, the kernel
-    # tells nobody of the command's end.
+    # If SIGCHLD is ignored, which a program inherits from its starter, the kernel tells nobody of
+    # the command's end.
     if signal.getsignal(signal.SIGCHLD) == signal.SIG_IGN:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     before = signal.pthread_sigmask(signal.SIG_BLOCK, WATCHED)

@@ -1,19 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Run as a file: put the address layout right, start the user's command, and stay its keeper.
+"""Set the address layout, start the user's command, and stay as its keeper. This runs as a file:
 
-    python -I -S launching.py REPORT ENDED LAYOUT LOCALE PROGRAM WORD...
+    python -I -S launcher.py REPORT ENDED LAYOUT LOCALE PROGRAM WORD...
 
-REPORT is the descriptor of a pipe. Its reader gets one line of what became of the layout, and a
-second one, an errno, only where PROGRAM could not be started. ENDED is that of another: one line,
-PROGRAM's exit status, or -n where signal n ended it. LAYOUT is `fixed`, `random` or `any`. LOCALE
-is `1` where LC_CTYPE was set before Python came and may have set it (PEP 538).
+REPORT is the descriptor of a pipe. The reader of that pipe gets one line that names the layout. If
+PROGRAM could not be started, the reader gets a second line, the errno. ENDED is the descriptor of
+another pipe, whose reader gets one line: the exit status of PROGRAM, or -n if signal n ended it.
+LAYOUT is `fixed`, `random` or `any`. LOCALE is `1` if LC_CTYPE was set before Python started, which
+may set it as well (PEP 538).
 
-The keeper is what processes are handed to whose parents have ended, as otherwise to process 1 (man
-2 PR_SET_CHILD_SUBREAPER): so all that the command has started is found below the keeper, whatever
-session or environment it has taken. The keeper ends when none of them is left. When its own starter
-is killed, it ends them.
+If the parent of a process ends, the kernel hands that process to the keeper, as otherwise to
+process 1 (man 2 PR_SET_CHILD_SUBREAPER). So everything that the command has started is found below
+the keeper, whatever session or environment it has taken. The keeper ends when none of these
+processes is left. If the starter of the keeper is killed, the keeper ends them.
 
-A program between the two because Popen's preexec_fn is not safe with threads.
+The keeper is a program of its own because Popen's preexec_fn is not safe with threads.
 """
 
 import os
@@ -30,17 +31,17 @@ PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
 """linux/prctl.h."""
 
 POLITE = 10.0
-"""Seconds between SIGTERM and SIGKILL for what is left when the starter was killed."""
+"""Seconds between SIGTERM and SIGKILL for processes that are left when the starter was killed."""
 
 
 def main(report: int, ended: int, layout: str, locale: str, words: list[str]) -> "NoReturn":
-    """Start the program and keep it.
+    """Start the program and stay as its keeper.
 
     Args:
-        report: a descriptor.
-        ended: another one.
-        layout: what is wanted.
-        locale: as above.
+        report: the descriptor REPORT.
+        ended: the descriptor ENDED.
+        layout: the layout that is wanted.
+        locale: LOCALE.
         words: the path of the program, and its arguments with its own name first.
     """
     os.set_inheritable(report, False)
@@ -58,18 +59,18 @@ def main(report: int, ended: int, layout: str, locale: str, words: list[str]) ->
 
 
 def become(report: int, locale: str, words: list[str], keeper: int) -> "NoReturn":
-    """Become the program: in a session of its own, with the signals that were ours to begin with.
+    """Become the program, in a session of its own and with the signal actions Python was given.
 
     Args:
-        report: gets an errno where that fails.
-        locale: as above.
-        words: as above.
-        keeper: our parent.
+        report: the descriptor that gets an errno if this fails.
+        locale: LOCALE.
+        words: the path of the program, and its arguments with its own name first.
+        keeper: the process that started this one.
     """
     os.setsid()
     end_with_parent()
     if os.getppid() != keeper:
-        os._exit(127)  # it was killed before we were bound to it
+        os._exit(127)  # the keeper was killed before its end could end this process
     environment = dict(os.environ)
     if locale != "1":
         environment.pop("LC_CTYPE", None)
@@ -82,21 +83,21 @@ def become(report: int, locale: str, words: list[str], keeper: int) -> "NoReturn
 
 
 def keep(child: int, ended: int) -> "NoReturn":
-    """Tell how the program ended, and wait for everything that it has left behind.
+    """Report how the program ended, and wait for everything that it has left behind.
 
     Args:
-        child: the program.
-        ended: the descriptor that is told.
+        child: the process of the program.
+        ended: the descriptor ENDED.
     """
     import signal
 
-    def told(number: int, frame: object) -> None:
+    def terminated(number: int, frame: object) -> None:
         raise SystemExit
 
-    signal.signal(signal.SIGTERM, told)
+    signal.signal(signal.SIGTERM, terminated)
     nothing = os.open(os.devnull, os.O_RDWR)
     for standard in range(3):
-        os.dup2(nothing, standard)  # else its pipes would not end with it
+        os.dup2(nothing, standard)  # otherwise the pipes of the program would not end with it
     try:
         while True:
             pid, status = os.wait()
@@ -112,7 +113,7 @@ def keep(child: int, ended: int) -> "NoReturn":
 
 
 def end_all() -> None:
-    """End everything below this process: politely at first."""
+    """End every process below this one: by SIGTERM first, and later by SIGKILL."""
     import signal
     import time
 
@@ -134,11 +135,11 @@ def end_all() -> None:
         if time.monotonic() > until:
             number = signal.SIGKILL
         if time.monotonic() > until + POLITE:
-            return  # in the kernel, or somebody else's
+            return  # they wait for the kernel, or are another user's
 
 
 def descendants(ancestor: int) -> list[int]:
-    """The living processes below one, as /proc has them at this moment."""
+    """Return the living processes below a process, as /proc shows them at this moment."""
     children: dict[int, list[int]] = {}
     dead = set()
     for entry in os.listdir("/proc"):  # noqa: PTH208
@@ -152,19 +153,19 @@ def descendants(ancestor: int) -> list[int]:
             children.setdefault(int(parent), []).append(int(entry))
             if state in (b"Z", b"X"):
                 dead.add(int(entry))
-    found, left = [], [ancestor]
+    living, left = [], [ancestor]
     while left:
         below = children.get(left.pop(), [])
         left += below
-        found += [pid for pid in below if pid not in dead]
-    return found
+        living += [pid for pid in below if pid not in dead]
+    return living
 
 
 def set_layout(layout: str) -> str:
-    """Switch the randomisation of addresses off or on for what is executed from here.
+    """Switch the randomisation of addresses off or on for every program that is executed from here.
 
     Returns:
-        `fixed` or `random`: what holds from now on.
+        The layout that holds from now on: `fixed` or `random`.
     """
     try:
         import ctypes
@@ -173,7 +174,7 @@ def set_layout(layout: str) -> str:
         now = call(0xFFFFFFFF)
         if now != -1 and layout != "any":
             wanted = (now | ADDR_NO_RANDOMIZE) if layout == "fixed" else now & ~ADDR_NO_RANDOMIZE
-            # Containers commonly forbid it (Docker's default seccomp profile does).
+            # Containers commonly forbid this call (Docker's default seccomp profile does).
             call(wanted)
             now = call(0xFFFFFFFF)
         return "fixed" if now != -1 and now & ADDR_NO_RANDOMIZE else "random"
@@ -182,9 +183,10 @@ def set_layout(layout: str) -> str:
 
 
 def end_with_parent() -> None:
-    """Get SIGTERM when the thread that started this process is gone: killed, it ends nothing.
+    """Ask the kernel for SIGTERM at the end of the thread that started this process.
 
-    A program that is executed keeps this, what it starts does not have it (man 2 PR_SET_PDEATHSIG).
+    A starter that is killed cannot send a signal itself. A program that this process executes keeps
+    the setting; a process that this one starts does not have it (man 2 PR_SET_PDEATHSIG).
     """
     import signal
 
@@ -192,7 +194,7 @@ def end_with_parent() -> None:
 
 
 def prctl(option: int, value: int) -> None:
-    """Change something of this process, where the kernel lets us: it is only a comfort."""
+    """Change a setting of this process. If the kernel refuses, go on: the runs work without it."""
     try:
         import ctypes
 
@@ -202,7 +204,7 @@ def prctl(option: int, value: int) -> None:
 
 
 def _restore_signals() -> None:
-    """Undo what Python did to them at its start: what is ignored stays ignored in a new program."""
+    """Undo what Python did to signals at its start: a new program inherits what is ignored."""
     import signal
 
     for name in ("SIGPIPE", "SIGXFZ", "SIGXFSZ"):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the cells of an executed notebook have put out, as text that compares."""
+"""Turn the outputs of an executed notebook's cells into text that can be compared."""
 
 import hashlib
 import json
@@ -9,18 +9,18 @@ from pathlib import Path
 from typing import Any
 
 _ADDRESS = re.compile(r" at 0x[0-9a-f]+>")
-"""What plotting cells end with: "[<matplotlib.lines.Line2D at 0x7f3c5c1e>]"."""
+"""The address in a result such as "[<matplotlib.lines.Line2D at 0x7f3c5c1e>]"."""
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
-"""Holds nothing but the random name of a widget."""
+"""The kind of data that has nothing but the random name of a widget."""
 
 
 def outputs(notebook: Path) -> str:
-    """The outputs of a notebook's cells.
+    """Return the outputs of a notebook's cells as one text.
 
-    Texts as they are but for addresses of objects in the plain text of a result; images and other
-    data by their hash. What goes to stderr, execution counts and identifiers are left out, as is
-    a widget, whose content the file does not have.
+    Texts stay as they are, except for the addresses of objects in the plain text of a result.
+    Images and other data are replaced by their hash. Left out are stderr, execution counts,
+    identifiers, and widgets, whose content the file does not have.
 
     Args:
         notebook: an executed notebook, of nbformat 4.
@@ -37,7 +37,7 @@ def outputs(notebook: Path) -> str:
 
 
 def _parts(output: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """Kind and text of each thing in an output."""
+    """Yield the kind and the text of each part of an output."""
     kind = output["output_type"]
     if kind == "stream":
         if output["name"] != "stderr":
@@ -58,5 +58,5 @@ def _parts(output: dict[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _joined(text: Any) -> str:
-    """nbformat allows a text to be a list of lines."""
+    """Return a text, which nbformat may hold as a list of lines, as one text."""
     return text if isinstance(text, str) else "".join(map(str, text))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One line on a terminal that says what is being done; nothing where stderr is no terminal."""
+"""Show on one line of a terminal what is being done; show nothing if stderr is no terminal."""
 
 import shutil
 import sys
@@ -14,7 +14,7 @@ MARKS = "|/-\\"
 
 
 class Line:
-    """A line of progress. Use as a context manager: it is gone when it is left."""
+    """A line of progress, as a context manager: the line disappears at the end of the block."""
 
     def __init__(self) -> None:
         self.shown = sys.stderr is not None and sys.stderr.isatty()
@@ -39,7 +39,7 @@ class Line:
         sys.stderr.flush()
 
     def clear(self) -> None:
-        """Take the line away."""
+        """Remove the line."""
         if self.shown and self._turn:
             sys.stderr.write("\r\x1b[2K")
             sys.stderr.flush()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Signals that end the command while it runs the user's: end that first, and clean up."""
+"""If a signal ends `seed-init`, end the user's command first, and clean up."""
 
 import contextlib
 import signal
@@ -12,10 +12,10 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Ended(SystemExit):
-    """A signal asked this process to end; uncaught, it exits as shells show it.
+    """A signal asked this process to end. If nobody catches this, the status is that of shells.
 
     Attributes:
-        signal: its number.
+        signal: the number of the signal.
     """
 
     def __init__(self, number: int) -> None:
@@ -28,16 +28,16 @@ _asked: int | None = None
 
 _active = False
 _held = 0
-"""How many blocks of the main thread must not be left halfway."""
+"""How many blocks of `held` the main thread is in: none of them may be left halfway."""
 
 
 @contextlib.contextmanager
 def ending_on_signals() -> Iterator[None]:
     """Within this block SIGINT, SIGTERM and SIGHUP raise `Ended` in the main thread.
 
-    Runs in other threads end as well. SIGINT raises KeyboardInterrupt where it would have done so
-    before. A signal that is ignored (nohup) stays ignored. Does nothing in another thread, which
-    cannot handle signals, and within another such block.
+    Runs in other threads end as well. If SIGINT raised KeyboardInterrupt before, it still does. A
+    signal that is ignored (nohup) stays ignored. In a thread that is not the main one, which cannot
+    handle signals, and within another such block, this block does nothing.
     """
     global _active, _asked
     if _active or threading.current_thread() is not threading.main_thread():
@@ -48,7 +48,7 @@ def ending_on_signals() -> Iterator[None]:
 
     def came(number: int, frame: FrameType | None) -> None:
         global _asked
-        if _asked is None:  # a second one must not stop the cleaning up
+        if _asked is None:  # a second signal must not stop the cleaning up
             _asked = number
             if not _held:
                 _raise(number, keyboard)
@@ -61,14 +61,14 @@ def ending_on_signals() -> Iterator[None]:
         yield
     finally:
         for number, handler in before.items():
-            # None: set by something that is not Python, and cannot be put back.
+            # None: something that is not Python has set this handler, and Python cannot restore it.
             signal.signal(number, signal.SIG_DFL if handler is None else handler)
         _active, _asked = False, None
 
 
 @contextlib.contextmanager
 def held() -> Iterator[None]:
-    """Within this block no signal interrupts the main thread: it does when the block has ended."""
+    """Within this block no signal interrupts the main thread: it waits for the block's end."""
     global _held
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -84,7 +84,7 @@ def held() -> Iterator[None]:
 
 
 def check() -> None:
-    """Raise `Ended` where a signal came: for the threads that no signal interrupts."""
+    """Raise `Ended` if a signal came. Threads that no signal interrupts ask by this function."""
     if _asked is not None:
         raise Ended(_asked)
 

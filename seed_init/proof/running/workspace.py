@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Empty directories below the temporary one; what killed commands leave there is cleared away.
+"""Make empty directories below the temporary directory, and clear away those of killed commands.
 
-Their names begin with `seed-init-` and the number of their user. Whoever uses one holds its lock,
-which the kernel takes away when that process is gone, however it ended and whatever container it
-was in: so the next command can tell what nobody uses any more, and clears it away.
+The names begin with `seed-init-` and the number of the user. The process that uses a directory
+holds a lock on it. The kernel releases that lock when the process is gone, however it ended and
+whatever container it was in. So the next command can tell which directories nobody uses any more.
 """
 
 import contextlib
@@ -23,10 +23,10 @@ YOUNG = 60
 """Seconds in which a directory may have been made and not yet locked."""
 
 _NAME = re.compile(r"seed-init-\d+-(?:\d{1,3}|[a-z]+-[a-z0-9_]{8})")
-"""Of the directories that are made here: the user may have others that begin so."""
+"""The names that are made here: the user may have other directories that begin so."""
 
 MOST = 1000
-"""How many runs may go on at once below one directory."""
+"""How many runs may go on at once below one temporary directory."""
 
 TRIES = 10
 """How often a new directory may be cleared away by another command before it is locked."""
@@ -34,14 +34,14 @@ TRIES = 10
 
 @contextlib.contextmanager
 def directory() -> Iterator[Path]:
-    """An empty directory of one's own below the temporary directory, removed afterwards.
+    """Make an empty directory for one run, and remove it afterwards.
 
-    The first free one of a list of names: one run after the other gets the same name, runs at
-    the same time get one each. The name is short, because the path of a socket in it has at most
-    107 bytes (man 7 unix).
+    The name is the first free one of a list. So runs that follow each other get the same name, and
+    runs at the same time get different names. The name is short, because the path of a socket in
+    that directory has at most 107 bytes (man 7 unix).
 
     Raises:
-        OSError: none can be made.
+        OSError: no directory can be made.
     """
     base = Path(tempfile.gettempdir()).absolute()
     for number in range(MOST):
@@ -57,15 +57,15 @@ def directory() -> Iterator[Path]:
 
 @contextlib.contextmanager
 def results(purpose: str) -> Iterator[Path]:
-    """An empty directory for what a command's runs leave behind, removed afterwards.
+    """Make an empty directory for what a command's runs leave behind, and remove it afterwards.
 
-    Those that commands of this user which were killed have left are removed first.
+    The directories that killed commands of this user have left are removed first.
 
     Args:
-        purpose: a word for its name.
+        purpose: a word for the directory's name.
 
     Raises:
-        OSError: none can be made.
+        OSError: no directory can be made.
     """
     clear()
     for _ in range(TRIES):
@@ -73,7 +73,7 @@ def results(purpose: str) -> Iterator[Path]:
         handle = _take(path)
         if handle is not None:
             break
-        # Another one has just cleared it, or nobody can lock it.
+        # Another command has just cleared this directory away, or nobody can lock it.
         with contextlib.suppress(OSError):
             path.rmdir()
     else:
@@ -95,7 +95,7 @@ def clear() -> None:
 
 
 def _unusable(base: Path, why: str = "") -> OSError:
-    """What to say where directories cannot be locked (flock), or are open to others (vfat)."""
+    """The error if directories cannot be locked (flock), or are open to other users (vfat)."""
     return OSError(
         f"no directory of one's own in {base}: {why + ' ' if why else ''}its file system has no "
         "locks or no permissions; set TMPDIR to another one"
@@ -117,10 +117,10 @@ def _used(path: Path, handle: int) -> Iterator[None]:
 
 
 def _take(path: Path) -> int | None:
-    """Make the directory and lock it, or take one over that a killed run has left.
+    """Make a directory and lock it, or take over a directory that a killed run has left.
 
     Returns:
-        The descriptor that holds the lock; None where somebody else has it.
+        The descriptor that holds the lock; None if another process holds it.
     """
     with contextlib.suppress(FileExistsError):
         path.mkdir(0o700)
@@ -135,10 +135,10 @@ def _take(path: Path) -> int | None:
 
 
 def _lock(path: Path) -> int | None:
-    """Lock a directory that is there, ours alone, and nobody's now.
+    """Lock a directory if it is this user's alone, and no process uses it.
 
     Returns:
-        The descriptor that holds the lock; None for any other.
+        The descriptor that holds the lock; None for any other directory.
     """
     try:
         handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
@@ -147,7 +147,7 @@ def _lock(path: Path) -> int | None:
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         mine, named = os.fstat(handle), path.lstat()
-        # Removed and made again between the two lines above, or never ours.
+        # It may have been removed and made again between open() and flock(), or never been ours.
         usable = os.path.samestat(mine, named) and mine.st_uid == os.getuid()
         if usable and stat.S_IMODE(mine.st_mode) & 0o077 == 0:
             return handle

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Fingerprints of many tensors in a few bits: what a record keeps of them.
+"""This module makes few bits of many fingerprints, for a record to keep.
 
 A journal has 64 bits of each tensor. A record has one sum for all tensors of a kind, which shows
 any difference, and 16 bits for each tensor or for each group of neighbours, which show where it is.

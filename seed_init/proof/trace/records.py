@@ -123,7 +123,7 @@ def load(path: Path) -> dict[str, Any]:
     """The sections of a record: `read` says of what.
 
     Raises:
-        NotARecord: it is none that can be read.
+        NotARecord: the file or directory is not a record that can be read.
     """
     return read(path).content
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The sections of a run record, each made from what the processes of the run have written."""
+"""Each section of a run record is made here of what the processes of the run have written."""
 
 import json
 from collections.abc import Callable

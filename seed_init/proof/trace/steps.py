@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a process trained, as objects: where each optimizer starts, each step, and the end.
+"""These objects say what a process trained: where optimizers start, each step, and the end.
 
 A journal and a record have two encodings of them (`packing`). `training_of` and `end_of` are the
 only way from either to the objects here, so that nobody else needs to know which one was read.

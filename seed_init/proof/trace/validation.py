@@ -228,7 +228,7 @@ def event(given: Any) -> dict[str, Any]:
         The event.
 
     Raises:
-        Invalid: it is none, or one of a known kind that does not have what this kind has.
+        Invalid: it is not an event, or an event of this kind must have what this one lacks.
     """
     _by_schema(schemas.check("trace-1"), given)
     kind = given["event"]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which change between two runs broke their equality: as few things changed as possible."""
+"""More runs find which change broke the equality of two runs."""
 
 from dataclasses import dataclass
 
@@ -28,7 +28,8 @@ class Attributed:
         first: one of them.
         second: the other one.
         difference: what was first observed to differ between the two.
-        broke: the perturbation without which runs are equal; None where it is none.
+        broke: the perturbation without which runs are equal; None where no perturbation
+            is to blame.
     """
 
     first: Outcome

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a verification has looked at, what it could not look at, and what failed."""
+"""This module counts what a verification looked at, and names what it could not see."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path

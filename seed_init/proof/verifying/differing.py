@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where two runs of a verification differ: in their steps, exit status, output or files."""
+"""Two runs of a verification are compared: their steps, exit status, output and files."""
 
 from pathlib import Path
 

@@ -66,7 +66,7 @@ def locate(coarse: Difference, seen: list[list[Process]], rerun: Rerun) -> Diffe
         found = _first(looks)
         if found is None:
             if seed is None:
-                trail.append(_told_equal(len(looks), coarse, operators))
+                trail.append(_seen_equal(len(looks), coarse, operators))
             continue
         again, fine = found
         if coarse.step is None and again is not None and again.step is not None:
@@ -96,7 +96,7 @@ MOST_NAMED = 12
 """Compiled packages that are named."""
 
 
-def _told_equal(count: int, coarse: Difference, operators: bool) -> str:
+def _seen_equal(count: int, coarse: Difference, operators: bool) -> str:
     if coarse.step is not None:
         return f"{count} reruns of that step were equal to each other"
     looked = ["seeds", "draws", *(["operators"] if operators else [])]
@@ -162,7 +162,7 @@ def _merged(
         # It arose outside of every step, so no step is named.
         fine.step = None
     if coarse.level == "trace":
-        # That one of them goes on is what differs; the line only shows where.
+        # The real difference is that one run makes more steps. The source line is only a hint.
         fine.level, fine.text = "trace", f"{coarse.text}; {fine.text}"
     for name in ("tensor", "generator", "values"):
         if getattr(fine, name) is None:

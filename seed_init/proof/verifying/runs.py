@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The runs of one verification: makes them, and keeps what each of them left."""
+"""This module makes the runs of a verification, and keeps what each of them left."""
 
 import time
 from collections.abc import Callable
@@ -59,7 +59,7 @@ class Outcome:
     ended: float
     closer: bool
 
-    def told(self) -> VerifiedRun:
+    def summary(self) -> VerifiedRun:
         """What the result of the verification has of it."""
         condition = self.run.condition
         return VerifiedRun(

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The result of a verification: what a record keeps of it, and what is read back from there."""
+"""The result of a verification is plain data, which a record keeps and readers get back."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field

@@ -150,7 +150,7 @@ def _how_failed(run: runner.Run) -> str:
 
 def _cover(made: Verification, runs: Runs) -> None:
     """Add what was looked at. Runs are not called identical where that is not enough."""
-    made.runs = [outcome.told() for outcome in runs.made]
+    made.runs = [outcome.summary() for outcome in runs.made]
     made.failures = coverage.failures_of(runs.made)
     made.compared = coverage.compared(runs)
     made.not_compared = coverage.not_compared(runs)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the audits of the runs have found."""
+"""The findings of all audits are listed here, run by run."""
 
 from collections.abc import Iterator, Sequence
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A record beside the first one of a report: where they part, and what of each step differs."""
+"""A record is compared with the first one of a report: where they part, and each step."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -197,7 +197,7 @@ def difference_view(comparison: Comparison, rows: Sequence[Row]) -> DifferenceVi
         tuple(where),
         (
             f"All {call:,} steps before are equal." if call else "It is the first step.",
-            *(_told(comparison, series, call, part) for part in parts),
+            *(_sentence(comparison, series, call, part) for part in parts),
         ),
         values=_values(comparison, parts[0].exact),
     )
@@ -227,7 +227,7 @@ def _values(comparison: Comparison, exact: tuple[str, str] | None) -> tuple[tupl
     return (comparison.base.name, exact[0]), (comparison.other.name, exact[1])
 
 
-def _told(comparison: Comparison, series: Series, call: int, unequal: Unequal) -> str:
+def _sentence(comparison: Comparison, series: Series, call: int, unequal: Unequal) -> str:
     """One thing that differs at a step, as a sentence."""
     if unequal.level == "loss":
         return f"The loss differs, by {_distance(comparison, series, call)}."

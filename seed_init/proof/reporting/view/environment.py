@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The environments of all records, side by side."""
+"""The environments of all records are put side by side here."""
 
 from collections.abc import Iterator, Sequence
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The losses of each optimizer, and how far the other records are from the first one."""
+"""Charts show the losses of each optimizer, and how far records are from the first one."""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the verification found that a record was a run of."""
+"""A record may hold a verification's result: this module shows it."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any

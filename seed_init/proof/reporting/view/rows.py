@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The records of a report, read, and their processes and optimizers side by side."""
+"""Records are read for a report, and their processes and optimizers are put side by side."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is worth knowing first of each record: command, seed, commit, time."""
+"""Each record is introduced by its command, seed, commit and time."""
 
 import shlex
 from collections.abc import Mapping

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The verdict on records that are compared, and on one record alone."""
+"""The verdict on several records, or on one record alone, is put into words here."""
 
 from collections.abc import Iterator, Sequence
 

@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The parts of a report are put together here.
+
+Several records are compared with the first one, step by step. A single record shows the verdict
+that it holds, if it was made by a verification.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from seed_init.proof.reporting.model import DifferenceView, Report, Strip, Verdict
+from seed_init.proof.reporting.view import (
+    audit,
+    comparison,
+    environment,
+    losses,
+    own,
+    rows,
+    runs,
+    verdict,
+)
+from seed_init.proof.reporting.view.comparison import Comparison
+from seed_init.proof.reporting.view.rows import Loaded, Row, Series
+
+
+def report(files: Sequence[Path]) -> Report:
+    """What the page about some records shows.
+
+    Args:
+        files: at least one record.
+
+    Raises:
+        records.NotARecord: one of them is none; the text is one line for the user.
+    """
+    loaded = rows.load(files)
+    beside = rows.rows_of(loaded)
+    series = rows.series_of(beside)
+    numbers = range(1, len(loaded))
+    comparisons = [comparison.compared(loaded, number, beside, series) for number in numbers]
+    return Report(
+        verdict=_verdict(loaded, beside, comparisons),
+        runs=tuple(map(runs.run, loaded)),
+        environment=tuple(environment.environment(loaded, beside)),
+        charts=tuple(losses.charts(loaded, series, comparisons)),
+        strips=tuple(_strips(loaded, series, comparisons)),
+        differences=tuple(_differences(loaded, beside, comparisons)),
+        findings=tuple(audit.findings(loaded)),
+        audited=any(map(audit.was_audited, loaded)),
+        own_verdicts=tuple(_own_verdicts(loaded) if comparisons else ()),
+    )
+
+
+def _verdict(
+    loaded: Sequence[Loaded], beside: Sequence[Row], comparisons: Sequence[Comparison]
+) -> Verdict:
+    if comparisons:
+        return verdict.of_several(loaded, beside, comparisons)
+    found = loaded[0].own
+    return verdict.of_one(loaded[0]) if found is None else own.verdict(found)
+
+
+def _strips(
+    loaded: Sequence[Loaded], series: Sequence[Series], comparisons: Sequence[Comparison]
+) -> list[Strip]:
+    if not comparisons:
+        return list(own.strips(loaded[0].own, series))
+    several = len(comparisons) > 1
+    return [strip for each in comparisons for strip in comparison.strips(each, several)]
+
+
+def _differences(
+    loaded: Sequence[Loaded], beside: Sequence[Row], comparisons: Sequence[Comparison]
+) -> list[DifferenceView]:
+    # A verification has looked closer than two records can be compared.
+    found = own.differences(loaded[0].own) if _is_one_verification(loaded) else []
+    views = (comparison.difference_view(each, beside) for each in comparisons)
+    return found or [view for view in views if view is not None]
+
+
+def _is_one_verification(loaded: Sequence[Loaded]) -> bool:
+    """Whether all records are of runs of one verification, or of none where there is one record."""
+    return all(each.own == loaded[0].own for each in loaded) and loaded[0].own is not None
+
+
+def _own_verdicts(loaded: Sequence[Loaded]) -> list[tuple[str, Verdict]]:
+    """The verdict that each record has already, by its name."""
+    if _is_one_verification(loaded) and loaded[0].own is not None:
+        return [("All records", own.verdict(loaded[0].own))]
+    return [(each.name, own.verdict(each.own)) for each in loaded if each.own is not None]
