@@ -50,9 +50,7 @@ def test_only_a_half_that_is_loaded_after_torch_imports_torch_at_its_top() -> No
         assert not re.search(r"^(import|from) torch\b", file.read_text(), re.MULTILINE), file
 
 
-def test_a_half_that_cannot_be_loaded_is_reported_once(
-    written: "list[str]", capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_a_half_that_cannot_be_loaded_is_reported_once(written: "list[str]") -> None:
     path = "seed_init.proof.observer.instruments.missing_torch.install"
     callbacks.after_import("torch", path)
     assert written == []
@@ -61,7 +59,6 @@ def test_a_half_that_cannot_be_loaded_is_reported_once(
             call()
     [line] = written
     assert line.startswith(f"{path} failed with ModuleNotFoundError: ")
-    assert capfd.readouterr().err.count("observing is incomplete: ") == 1
 
 
 def test_a_function_of_a_half_that_was_never_loaded_is_not_called_at_the_end(
