@@ -49,7 +49,9 @@ def test_every_arm_is_run_once_a_round_and_off_twice(found: dict[str, Any]) -> N
     }
     assert {len(run["step_seconds"]) for runs in samples.values() for run in runs} == {3}
     assert found["said"][0] == "lstm: run 1 of 7 (a look under off)"
-    assert len(found["said"]) == 7 and "(recipe, round 1)" in " ".join(found["said"])
+    # Where a cost stands out, on a busy machine by chance, the profiler looks as well.
+    rounds = [line for line in found["said"] if ", round 1)" in line]
+    assert len(rounds) == 5 and "(recipe, round 1)" in " ".join(rounds)
 
 
 @pytest.mark.torch
