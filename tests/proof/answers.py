@@ -9,7 +9,7 @@ from seed_init.proof.comparing import comparison
 from seed_init.proof.comparing.difference import Difference
 from seed_init.proof.reporting import model
 from seed_init.proof.reporting.view.report import report
-from seed_init.proof.running import conditions
+from seed_init.proof.running import conditions, workspace
 from seed_init.proof.running.runner import Run
 from seed_init.proof.trace import journal
 from seed_init.proof.verifying import differing
@@ -43,7 +43,7 @@ def of_difference(found: Difference | None) -> Answer | None:
 
 def by_verify(a: Path, b: Path, folder: Path) -> Answer | None:
     """What `verify` finds between two runs that left these traces and no output."""
-    runs = Runs(Request(("true",)), None, folder)
+    runs = Runs(Request(("true",)), None, folder, workspace.RunDirectory())
     outcomes = []
     for number, trace in enumerate((a, b), 1):
         directory = folder / f"run-{number}"

@@ -17,27 +17,27 @@ _numbers = itertools.count()
 
 
 def run(
-    place: Path,
+    folder: Path,
     *command: Path | str,
     condition: Condition | None = None,
     env: dict[str, str | None] | None = None,
     **options: Any,
 ) -> runner.Run:
-    """One run, with its own directory below `place`, which is its working directory as well.
+    """One run, with its own directory below `folder`, which is its working directory as well.
 
     Args:
-        place: a directory of the test's.
+        folder: a directory of the test's.
         command: its words; a first one that is a path to an interpreter gets what that needs.
         condition: the base condition if None.
         env: on top of a minimal environment with SEED=7.
         options: of `runner.run`.
     """
     options.setdefault("plan", {"instruments": []})
-    options.setdefault("cwd", place)
+    options.setdefault("cwd", folder)
     return runner.run(
         [str(word) for word in command],
         condition or conditions.base(),
-        place / f"run-{next(_numbers)}",
+        folder / f"run-{next(_numbers)}",
         environment=environment_of(command[0], {"SEED": "7", **(env or {})}),
         **options,
     )

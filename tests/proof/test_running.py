@@ -1,5 +1,6 @@
 """One run of the user's command: what it is started with, what it leaves, and that it ends."""
 
+import contextlib
 import errno
 import json
 import os
@@ -145,19 +146,41 @@ def test_a_python_file_is_run_by_python_unless_it_is_executable(tmp_path: Path) 
 
 
 def test_the_trace_is_in_the_runs_directory_and_was_written_to_one_path(
-    tmp_path: Path, python: Path
+    tmp_path: Path, python: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Other commands, at the same time, hold the first name before and after, and then the next."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     source = "import os; print(os.environ['SEED_INIT_TRACE'], os.environ['TMPDIR'])"
     plan = {"instruments": ["end"], "an option": 1}
-    runs = [run(tmp_path, python, "-c", source, plan=plan) for _ in range(2)]
+    runs = []
+    with workspace.RunDirectory() as held:
+        for number in range(3):
+            with contextlib.ExitStack() as others:
+                for _ in range((1, 0, 2)[number]):
+                    others.enter_context(others.enter_context(workspace.RunDirectory()).emptied())
+                runs.append(run(tmp_path, python, "-c", source, plan=plan, run_directory=held))
+    assert not list(tmp_path.glob("seed-init-*"))
     for done in runs:
         (process,) = done.processes()
         assert process.header["argv"][1:] == ["-c", source]
         assert process.of("end")
         assert json.loads((done.trace / "plan.json").read_text()) == plan
-    assert stdout(runs[0]) == stdout(runs[1])
+    assert stdout(runs[0]) == stdout(runs[1]) == stdout(runs[2])
     for path in stdout(runs[0]).decode().split():
         assert not Path(path).exists()
+
+
+@pytest.mark.parametrize("left", ["", "rm -r $TMPDIR/..", "chmod 777 $TMPDIR/..; touch $TMPDIR/x"])
+def test_each_run_finds_its_directory_empty_whatever_the_one_before_did(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, left: str
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    show = f"stat -c %a $TMPDIR/..; ls -A $TMPDIR/.. $TMPDIR; {left}"
+    with workspace.RunDirectory() as held:
+        printed = [stdout(run(tmp_path, "sh", "-c", show, run_directory=held)) for _ in range(2)]
+    assert printed[0].startswith(b"700")
+    assert printed[0] == printed[1]
+    assert not list(tmp_path.glob("seed-init-*"))
 
 
 def test_a_directory_that_a_run_has_written_is_not_written_again(tmp_path: Path) -> None:
@@ -361,7 +384,8 @@ def test_a_directory_that_a_killed_run_left_is_emptied_and_used_again(tmp_path: 
         until("their end", lambda: are_gone([leader]))
         assert left.exists()
         show = "import tempfile; from seed_init.proof.running import workspace\n"
-        show += "with workspace.directory() as own: print(own, list(own.iterdir()))"
+        show += "with workspace.RunDirectory() as held, held.emptied() as own:\n"
+        show += "    print(own, list(own.iterdir()))"
         with starting(show, tmp_path) as next_one:
             assert next_one.communicate()[0] == f"{left} []\n"
         assert not left.exists()
@@ -377,9 +401,10 @@ def test_without_locks_no_directory_is_made_and_the_reason_is_said(
 
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     monkeypatch.setattr(workspace.fcntl, "flock", not_there)
-    for directory in (lambda: workspace.results("verify"), workspace.directory):
-        with pytest.raises(OSError, match="no locks or no permissions; set TMPDIR"), directory():
-            pass
+    with workspace.RunDirectory() as held:
+        for directory in (lambda: workspace.results("verify"), held.emptied):
+            with pytest.raises(OSError, match="no locks or no permissions; set"), directory():
+                pass
 
 
 def test_what_killed_commands_have_left_is_cleared_and_nothing_else(
@@ -387,7 +412,7 @@ def test_what_killed_commands_have_left_is_cleared_and_nothing_else(
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     show = "import time\nfrom seed_init.proof.running import workspace\n"
-    show += "with workspace.results('verify') as own, workspace.directory() as run:\n"
+    show += "with workspace.results('verify') as own, workspace.RunDirectory().emptied() as run:\n"
     show += "    (own / 'kept').touch(); print(own, run, flush=True); time.sleep(600)"
     with starting(show, tmp_path) as killed, starting(show, tmp_path) as living:
         try:

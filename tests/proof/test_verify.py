@@ -1,5 +1,6 @@
 """`seed-init verify`: runs a command several times; the same, not the same, or it failed."""
 
+import contextlib
 import json
 import os
 import pty
@@ -17,7 +18,9 @@ from harness.processes import environment_of, run
 from harness.sharing import once
 from seed_init.proof import verify
 from seed_init.proof.comparing import output_lines
-from seed_init.proof.running import commands, conditions
+from seed_init.proof.running import commands, conditions, workspace
+from seed_init.proof.verifying import verifier
+from seed_init.proof.verifying.runs import Request
 
 from . import recorded
 from .verified import PROGRAMS, by_command, by_function, conditions_of, told
@@ -686,6 +689,15 @@ def test_the_function_raises_where_there_is_nothing_to_run(tmp_path: Path) -> No
         verify(["no-such-program"])
     with pytest.raises(output_lines.BadPattern):
         verify(["true"], ignore_output=["("])
+
+
+def test_the_runs_are_at_one_path_though_another_command_ends_in_between(tmp_path: Path) -> None:
+    other = contextlib.ExitStack()
+    other.enter_context(other.enter_context(workspace.RunDirectory()).emptied())
+    command = ("sh", "-c", "echo ${TMPDIR%/*}; sleep 0.6")
+    request = Request(command, runs=2, perturb=False, cwd=tmp_path)
+    result = verifier.verify(request, progress=lambda _: other.close())
+    assert result.identical, result.difference
 
 
 def test_nothing_is_left_in_the_temporary_directory(

@@ -156,6 +156,7 @@ class Measurer:
         self._planned = 0
         self._open = contextlib.ExitStack()
         self._own = self._open.enter_context(workspace.results("cost"))
+        self._run_directory = self._open.enter_context(workspace.RunDirectory())
 
     def __enter__(self) -> "Measurer":
         return self
@@ -290,6 +291,7 @@ class Measurer:
             layout="any",
             linger=LINGER,
             progress=self.progress and (lambda passed, _: self._tell(told, passed)),
+            run_directory=self._run_directory,
         )
         return run, run.processes()
 

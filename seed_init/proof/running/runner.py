@@ -116,6 +116,7 @@ def run(
     layout: str | None = None,
     linger: float = LINGER,
     progress: Callable[[float, Path], None] | None = None,
+    run_directory: workspace.RunDirectory | None = None,
 ) -> Run:
     """Run a command to its end.
 
@@ -135,6 +136,8 @@ def run(
         linger: seconds that processes have which the command left running.
         progress: called a few times a second with the seconds since the start, and the directory in
             which the trace is being written.
+        run_directory: has the temporary directory and the trace of the run, so that runs which
+            follow each other have them at the same path; one for this run alone if None.
 
     Raises:
         commands.CannotStart: there is no such command, or it cannot be executed.
@@ -147,8 +150,9 @@ def run(
     resolved = commands.resolve(command, given, cwd, directory)
     (directory / "trace").mkdir(parents=True)
     lost: list[str] = []
-    own_directory = _own_directory(condition, plan, directory / "trace", lost)
-    with signals.ending_on_signals(), own_directory as own, contextlib.ExitStack() as stack:
+    with signals.ending_on_signals(), contextlib.ExitStack() as stack:
+        held = run_directory or stack.enter_context(workspace.RunDirectory())
+        own = stack.enter_context(_prepared(held, condition, plan, directory / "trace", lost))
         if conditions.LOAD in condition.changed:
             stack.enter_context(Load())
         start = Start(
@@ -172,18 +176,23 @@ def run(
 
 
 @contextlib.contextmanager
-def _own_directory(
-    condition: Condition, plan: Mapping[str, Any], kept: Path, lost: list[str]
+def _prepared(
+    held: workspace.RunDirectory,
+    condition: Condition,
+    plan: Mapping[str, Any],
+    kept: Path,
+    lost: list[str],
 ) -> Iterator[Path]:
-    """A directory for one run, with its temporary directory and its trace, removed afterwards.
+    """Put a temporary directory and a trace into the directory of a run, and empty it afterwards.
 
     Args:
+        held: the directory.
         condition: the condition of the run.
         plan: what is observed.
         kept: a directory that the trace is moved to at the end.
         lost: gets a line if there is no trace to move.
     """
-    with workspace.directory() as own:
+    with held.emptied() as own:
         conditions.temporary_of(condition, own).mkdir()
         trace = conditions.trace_of(own)
         journal.write_plan(trace, conditions.plan_of(condition, dict(plan)))

@@ -32,27 +32,69 @@ TRIES = 10
 """How often a new directory may be cleared away by another command before it is locked."""
 
 
-@contextlib.contextmanager
-def directory() -> Iterator[Path]:
-    """Make an empty directory for one run, and remove it afterwards.
+class RunDirectory:
+    """A directory for runs that follow each other. Each of them finds it empty, at the same path.
 
-    The name is the first free one of a list. So runs that follow each other get the same name, and
-    runs at the same time get different names. The name is short, because the path of a socket in
-    that directory has at most 107 bytes (man 7 unix).
+    A command that makes several runs holds one such directory from the first run to the last. If
+    each run looked for a directory of its own, another command that starts in between could take
+    the name, and the runs of one command would see different paths.
 
-    Raises:
-        OSError: no directory can be made.
+    Runs in several threads need one each.
     """
-    base = Path(tempfile.gettempdir()).absolute()
-    for number in range(MOST):
-        path = base / f"{_prefix()}{number}"
-        handle = _take(path)
-        if handle is not None:
-            break
-    else:
+
+    def __init__(self) -> None:
+        self._path: Path | None = None
+        self._handle: int | None = None
+
+    def __enter__(self) -> "RunDirectory":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with signals.held():
+            self._give_up()
+
+    @contextlib.contextmanager
+    def emptied(self) -> Iterator[Path]:
+        """Make the directory empty for one run, and empty it again afterwards.
+
+        The name is the first free one of a list, and stays the same until this object is left. The
+        name is short, because the path of a socket in that directory has at most 107 bytes (man 7
+        unix). If a run removes the directory, the next run gets a new one.
+
+        Raises:
+            OSError: no directory can be made.
+        """
+        path = self._claimed()
+        try:
+            yield path
+        finally:
+            with signals.held(), contextlib.suppress(OSError):
+                _empty(path)
+
+    def _claimed(self) -> Path:
+        if self._path is not None and _is_at(self._handle, self._path):
+            # What cannot be emptied, as without the permission, is left, and a new name taken.
+            with contextlib.suppress(OSError):
+                self._path.chmod(0o700)
+                _empty(self._path)
+                return self._path
+        self._give_up()
+        base = Path(tempfile.gettempdir()).absolute()
+        for number in range(MOST):
+            path = base / f"{_prefix()}{number}"
+            handle = _take(path)
+            if handle is not None:
+                self._path, self._handle = path, handle
+                return path
         raise _unusable(base, f"it has {MOST} directories of runs (seed-init-*), or")
-    with _used(path, handle):
-        yield path
+
+    def _give_up(self) -> None:
+        if self._path is None or self._handle is None:
+            return
+        if _is_at(self._handle, self._path):
+            shutil.rmtree(self._path, ignore_errors=True)
+        os.close(self._handle)
+        self._path = self._handle = None
 
 
 @contextlib.contextmanager
@@ -114,6 +156,14 @@ def _used(path: Path, handle: int) -> Iterator[None]:
         with signals.held():
             shutil.rmtree(path, ignore_errors=True)
             os.close(handle)
+
+
+def _is_at(handle: int | None, path: Path) -> bool:
+    """True if a descriptor is still that of the directory at a path."""
+    try:
+        return handle is not None and os.path.samestat(os.fstat(handle), path.lstat())
+    except OSError:
+        return False
 
 
 def _take(path: Path) -> int | None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from seed_init.proof.comparing import written_files
-from seed_init.proof.running import commands, conditions, requests, runner
+from seed_init.proof.running import commands, conditions, requests, runner, workspace
 from seed_init.proof.running.conditions import Condition
 from seed_init.proof.trace import journal, record_parts, records
 from seed_init.proof.trace.journal import Process
@@ -78,13 +78,22 @@ class Runs:
     Attributes:
         request: what is to be proven.
         environment: of the runs.
-        directory: for their traces and outputs.
+        directory: for their traces and outputs, when a run is over.
+        run_directory: for the temporary directory and the trace of a run under way: all at one
+            path.
         made: every run so far, in order.
     """
 
-    def __init__(self, request: Request, progress: Progress | None, directory: Path) -> None:
+    def __init__(
+        self,
+        request: Request,
+        progress: Progress | None,
+        directory: Path,
+        run_directory: workspace.RunDirectory,
+    ) -> None:
         self.request = request
         self.directory = directory
+        self.run_directory = run_directory
         self.environment = record_parts.environment_of_runs("verify", request.environment)
         self.made: list[Outcome] = []
         self._progress = progress
@@ -124,6 +133,7 @@ class Runs:
             cwd=self._cwd,
             timeout=self.request.timeout,
             progress=self._teller(number, condition, why),
+            run_directory=self.run_directory,
         )
         ended = time.time()
         self._snapshots.append((before, written_files.snapshot(self._cwd)))

@@ -56,8 +56,8 @@ def verify(request: Request, progress: Progress | None = None) -> Verification:
         OSError: there is no place for traces.
     """
     output_lines.patterns(request.ignore_output)
-    with workspace.results("verify") as directory:
-        runs = Runs(request, progress, directory)
+    with workspace.results("verify") as directory, workspace.RunDirectory() as held:
+        runs = Runs(request, progress, directory, held)
         made = _judged(runs)
         _cover(made, runs)
         if request.records is not None:
