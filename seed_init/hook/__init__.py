@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from seed_init.hook.settings import Settings
     from seed_init.hook.streams import Path
 
+    Origin = tuple[Path, int]
+    """A path and a round: what is numbered within the streams starts from 1 in each."""
+
 RANK_VARIABLES = {
     "RANK": "WORLD_SIZE",
     "SLURM_PROCID": "SLURM_NTASKS",
@@ -73,6 +76,10 @@ class State:
         rounds: a stack of numbers. The last one is the running round, the others wait until
             `%%seeded` ends. A round begins where the streams start over. What is numbered within
             the streams (generators without a seed, `seed_init.generator()`) is numbered by round.
+        units: thread -> origin of the unit of work that the thread runs (`units`). A unit that
+            has the process to itself has moved `path` and the rounds as well.
+        named_from: where the paths of named streams go from (`units.Stream`): the unit of work,
+            if `path` is that of one or below one; None for the program.
         loader: in a DataLoader worker, its path, and the path where its streams start instead.
         any_unseeded: whether generators were made without a seed, so that a worker may have some
             to adopt. Here and not in `unseeded`, which most processes need not load.
@@ -93,11 +100,13 @@ class State:
         "interpreter",
         "is_forked",
         "loader",
+        "named_from",
         "path",
         "reseeded",
         "rounds",
         "scope",
         "settings",
+        "units",
     )
 
     settings: "Settings"
@@ -112,6 +121,8 @@ class State:
         self.scope: Path = ()
         self.rounds = [0]
         self._round_numbers = count(1)
+        self.units: dict[int, Origin] = {}
+        self.named_from: Path | None = None
         self.loader: tuple[Path, Path] | None = None
         self.copies: dict[str, ModuleType] = {}
 
@@ -159,7 +170,7 @@ class State:
             branch: the path below this process; empty for the process itself.
         """
         seed = self.job_seed()
-        return None if seed is None else _derive(seed, self.path + branch)
+        return None if seed is None else _derive(seed, self.place() + branch)
 
     def library_seed(self) -> int | None:
         """The seed of the libraries' default generators here; None where nothing is seeded.
@@ -169,6 +180,20 @@ class State:
         seed = self.job_seed()
         return None if seed is None else _derive(seed, self.stream_path())
 
+    def place(self) -> "Path":
+        """The path of this process; in a thread that runs a unit of work beside others, its own."""
+        unit = self.units.get(_thread.get_ident()) if self.units else None
+        return self.path if unit is None else unit[0]
+
+    def origin(self) -> "Origin":
+        """Where this thread's streams start, and in which round."""
+        unit = self.units.get(_thread.get_ident()) if self.units else None
+        return (self.stream_path(), self.rounds[-1]) if unit is None else unit
+
+    def is_running(self, number: int) -> bool:
+        """Whether a round has not ended, though it may wait."""
+        return number in self.rounds or any(unit[1] == number for unit in self.units.values())
+
     def stream_path(self) -> "Path":
         """The path where the streams of this process start: in a DataLoader worker not its own."""
         if self.loader is not None and self.loader[0] == self.path:
@@ -177,11 +202,15 @@ class State:
 
     def begin_round(self) -> None:
         """Number what is made from now on within the streams from the start again."""
-        self.rounds[-1] = next(self._round_numbers)
+        self.rounds[-1] = self.new_round()
 
     def begin_inner_round(self) -> None:
         """Put the running round aside, and begin another one."""
-        self.rounds.append(next(self._round_numbers))
+        self.rounds.append(self.new_round())
+
+    def new_round(self) -> int:
+        """The number of a round, for one that is not on the stack."""
+        return next(self._round_numbers)
 
     # --- the process ---
 

@@ -280,6 +280,8 @@ def _take_fork() -> Fork:
     _of_parent, _next, _forking = (_next, _forking), [], []
     if starting:
         starting.clear()
+    if state.units:
+        sys.modules["seed_init.hook.units"].forget()
     return fork
 
 

@@ -18,13 +18,18 @@ def reseed(seed: int | None) -> int | None:
         The seed of this process's stream; None where nothing is seeded.
     """
     if seed is not None:
-        state.give_seed(seed)
-        children.forget_prepared()
-        _wait_for_imports()
+        take_seed(seed)
     seeding.see_to_missed()
     state.begin_round()
     seeding.reseed_libraries()
     return state.process_seed()
+
+
+def take_seed(seed: int) -> None:
+    """Put a seed in SEED's place, for what is seeded from now on."""
+    state.give_seed(seed)
+    children.forget_prepared()
+    _wait_for_imports()
 
 
 def start_over(scope: "Path") -> None:

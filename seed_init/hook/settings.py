@@ -11,6 +11,7 @@ BUILT_IN = {
     "SEED_INIT_RESEED": "honour",
     "SEED_INIT_RANKS": "same",
     "SEED_INIT_CHILDREN": "distinct",
+    "SEED_INIT_TASKS": "distinct",
     "SEED_INIT_NOTEBOOK": "kernel",
 }
 """What holds when neither the environment nor the defaults file says anything."""
@@ -39,7 +40,7 @@ class Settings:
             the contract or sets a flag; a policy is asked for by its attribute.
         origins: variable name to where that value comes from: "environment", "PATH:LINE" of
             the defaults file, "SEED=random", "DETERMINISM=level" or "built-in".
-        log, unseeded, reseed, ranks, children, notebook: the words of SEED_INIT_LOG,
+        log, unseeded, reseed, ranks, children, tasks, notebook: the words of SEED_INIT_LOG,
             SEED_INIT_UNSEEDED and so on, which have a built-in value.
         seed: the seed of this job, 0...4294967295, or None where nothing is seeded.
         determinism: the level, or None where neither SEED nor DETERMINISM was given and the
@@ -59,6 +60,7 @@ class Settings:
         "reseed",
         "restart",
         "seed",
+        "tasks",
         "unseeded",
         "values",
     )
@@ -71,6 +73,7 @@ class Settings:
     reseed: str
     ranks: str
     children: str
+    tasks: str
     notebook: str
     seed: int | None
     determinism: str | None

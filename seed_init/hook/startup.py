@@ -63,6 +63,9 @@ UNIQUE_NAMES = (
 )
 """Modules that draw names, salts and ports from `random`: they get true entropy (`entropy`)."""
 
+ENGINES: "dict[str, str]" = {}
+"""Module whose import is waited for -> the file in `engines/` that knows it (`engines`)."""
+
 COPIES = ".process"
 """How the name ends of the module by which a copy of multiprocessing is known (`copies`)."""
 
@@ -100,6 +103,7 @@ ACCEPTED: "dict[str, tuple[str, ...]]" = {
     "SEED_INIT_RESEED": ("honour", "mix"),
     "SEED_INIT_RANKS": ("same", "distinct"),
     "SEED_INIT_CHILDREN": ("distinct", "inherit"),
+    "SEED_INIT_TASKS": ("distinct", "same", "leave"),
     "SEED_INIT_RESTART": (),
     "SEED_INIT_NOTEBOOK": ("kernel", "cell"),
     "SEED_INIT_TRACE": (),
@@ -174,7 +178,8 @@ def imported(name: str) -> None:
 
 
 def call(name: str) -> None:
-    """Seed a library, watch a copy of multiprocessing, or give true entropy to who draws names.
+    """Seed a library, attach to an engine or a copy of multiprocessing, or give true entropy to who
+    draws names.
 
     This must not raise: raising would fail the user's import.
     """
@@ -182,6 +187,8 @@ def call(name: str) -> None:
         guarded("hook.entropy", "give_to", name)
     elif name in LIBRARIES:
         guarded("hook.seeding", "imported", name)
+    elif name in ENGINES:
+        guarded("engines", "imported", name)
     else:
         guarded("hook.copies", "watch", name)
 
@@ -383,7 +390,7 @@ def watch() -> None:
         ),
     )
     finder = sys.modules[__name__]
-    waiting.update(LIBRARIES, UNIQUE_NAMES)
+    waiting.update(LIBRARIES, UNIQUE_NAMES, ENGINES)
     sys.meta_path.insert(0, finder)
     for name in list(sys.modules):
         if name in waiting or name.endswith(COPIES):
