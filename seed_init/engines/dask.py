@@ -189,6 +189,22 @@ def _attach_to_worker(module: "Any") -> None:
     worker.__init__ = make_with_stream
 
 
+def _attach_to_threads(module: "Any") -> None:
+    secede, rejoin = module.secede, module.rejoin
+
+    @like(secede)
+    def secede_as_unit(*arguments: "Any", **keywords: "Any") -> "Any":
+        units.wait()
+        return secede(*arguments, **keywords)
+
+    @like(rejoin)
+    def rejoin_as_unit() -> "Any":
+        rejoin()  # waits until this thread has a place
+        units.go_on()
+
+    module.secede, module.rejoin = secede_as_unit, rejoin_as_unit
+
+
 def _told(worker: "Any", key: "Any") -> "Sender | None":
     """Who has submitted a task that a worker has; None where nobody has told that."""
     tasks = {} if worker is None else worker.state.tasks
@@ -312,6 +328,7 @@ ATTACH: "dict[str, Callable[[Any], None]]" = {
     "dask.delayed": _attach_to_delayed,
     "dask.local": _attach_to_local,
     "distributed.client": _attach_to_client,
+    "distributed.threadpoolexecutor": _attach_to_threads,
     "distributed.worker": _attach_to_worker,
 }
 

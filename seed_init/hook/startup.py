@@ -73,6 +73,7 @@ ENGINES: "dict[str, str]" = {
     "dask.delayed": "dask",
     "dask.local": "dask",
     "distributed.client": "dask",
+    "distributed.threadpoolexecutor": "dask",
     "distributed.worker": "dask",
 }
 """Module whose import is waited for -> the file in `engines/` that knows it (`engines`)."""
