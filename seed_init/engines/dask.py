@@ -165,8 +165,9 @@ def _attach_to_client(module: "Any") -> None:
 
 def _attach_to_worker(module: "Any") -> None:
     worker = module.Worker
-    run, make = module._run_task_simple, worker.__init__
+    run, call, make = module._run_task_simple, module._run_actor, worker.__init__
     _expect(run, "task", "data")
+    _expect(call, "func", "args", "kwargs", "execution_state")
     states = module.thread_state
 
     @like(run)
@@ -179,13 +180,24 @@ def _attach_to_worker(module: "Any") -> None:
         finally:
             units.end(unit)
 
+    @like(call)
+    def call_as_unit(
+        func: "Any", args: "Any", kwargs: "Any", execution_state: "Any", *others: "Any"
+    ) -> "Any":
+        worker = execution_state["worker"]
+        unit = _begin_call(worker, getattr(func, "__self__", None))
+        try:
+            return call(func, args, kwargs, execution_state, *others)
+        finally:
+            units.end(unit)
+
     @like(make)
     def make_with_stream(self: "Any", *arguments: "Any", **keywords: "Any") -> None:
         make(self, *arguments, **keywords)
         if not _is_in_a_program(self):
             startup.guarded("engines.dask", "take_worker", self.name)
 
-    module._run_task_simple = run_as_unit
+    module._run_task_simple, module._run_actor = run_as_unit, call_as_unit
     worker.__init__ = make_with_stream
 
 
@@ -211,6 +223,23 @@ def _told(worker: "Any", key: "Any") -> "Sender | None":
     annotations = getattr(tasks.get(key), "annotations", None) or {}
     told = annotations.get(ANNOTATION)
     return (told[0], tuple(told[1:])) if told else None
+
+
+_calls: "dict[Any, int]" = {}  # key of an actor -> how many of its calls have begun here
+
+
+def _begin_call(worker: "Any", actor: "Any") -> "units.Unit | None":
+    """Begin the next call of an actor: its path is below that of the actor, with a number."""
+    actors = worker.state.actors
+    for gone in [key for key in _calls if key not in actors]:
+        del _calls[gone]
+    for key, each in list(actors.items()):
+        if each is actor:
+            number = _calls[key] = _calls.get(key, 0) + 1
+            sender = _told(worker, key)
+            path = (*_path(key, sender), "call", number)
+            return _begin(path, sender, _is_in_a_program(worker))
+    return None
 
 
 def _is_in_a_program(worker: "Any") -> bool:
@@ -273,14 +302,18 @@ def _attach_to_local(module: "Any") -> None:
 
 def _has_processes(submit: "Any") -> bool:
     """Whether the tasks run in processes that are there for nothing else."""
-    pools = sys.modules.get("concurrent.futures.process")
     executor = getattr(submit, "__self__", None)
-    if pools is not None and isinstance(executor, pools.ProcessPoolExecutor):
+    if _is_of(executor, "concurrent.futures.process", "ProcessPoolExecutor"):
         return True
-    pools = sys.modules.get("multiprocessing.pool")
-    pool = getattr(executor, "pool", None)
-    is_pool = pools is not None and isinstance(pool, pools.Pool)
-    return is_pool and not isinstance(pool, pools.ThreadPool)
+    pool = getattr(executor, "pool", None)  # of multiprocessing's, in Dask's own executor
+    module = "multiprocessing.pool"
+    return _is_of(pool, module, "Pool") and not _is_of(pool, module, "ThreadPool")
+
+
+def _is_of(value: object, module: str, name: str) -> bool:
+    """Whether a value is of a class whose module need not be loaded."""
+    kind = getattr(sys.modules.get(module), name, None)
+    return kind is not None and isinstance(value, kind)
 
 
 class Batch:
