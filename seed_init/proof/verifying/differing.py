@@ -51,8 +51,8 @@ def _in_output(runs: Runs, first: Outcome, second: Outcome) -> Difference | None
     if found.first is None:
         return None
     values = [line and without_secrets(line.text) for line in found.first]
-    told = without_secrets(found.told((first.name, second.name)))
-    return Difference("output", told, values=values)
+    line = without_secrets(found.as_line((first.name, second.name)))
+    return Difference("output", line, values=values)
 
 
 def _has_ranks(processes: list[Process]) -> bool:
@@ -65,7 +65,7 @@ def _in_files(kept: Path, first: Outcome, second: Outcome) -> Difference | None:
         return None
     return Difference(
         "file",
-        found.told((first.name, second.name)),
+        found.as_line((first.name, second.name)),
         tensor=found.entry or None,
         values=list(found.values),
     )
