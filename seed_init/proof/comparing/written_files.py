@@ -271,17 +271,17 @@ def _rows(data: bytes, shape: Sequence[int], item: int) -> Iterator[bytes]:
 class _Items:
     """Items of any size, sliced as a memoryview is."""
 
-    def __init__(self, data: bytes, item: int, places: range | None = None) -> None:
+    def __init__(self, data: bytes, item: int, indices: range | None = None) -> None:
         self._data = data
         self._item = item
-        self._places = range(len(data) // item) if places is None else places
+        self._indices = range(len(data) // item) if indices is None else indices
 
-    def __getitem__(self, places: slice) -> "_Items":
-        return _Items(self._data, self._item, self._places[places])
+    def __getitem__(self, indices: slice) -> "_Items":
+        return _Items(self._data, self._item, self._indices[indices])
 
     def tobytes(self) -> bytes:
         size = self._item
-        return b"".join(self._data[index * size : (index + 1) * size] for index in self._places)
+        return b"".join(self._data[index * size : (index + 1) * size] for index in self._indices)
 
 
 _READERS: dict[str, Callable[[Path], dict[str, str]]] = {
