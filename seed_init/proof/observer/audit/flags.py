@@ -140,8 +140,8 @@ class _Noting(dict[str, str]):
         super().__init__(library.set_at)
         self._library = library
 
-    def __setitem__(self, flag: str, place: str) -> None:
-        super().__setitem__(flag, place)
+    def __setitem__(self, flag: str, source: str) -> None:
+        super().__setitem__(flag, source)
         if flag in ATTRIBUTES:
             now = self._library.now()[flag] == "1"
             _changed(ATTRIBUTES[flag], now, callers.above())
