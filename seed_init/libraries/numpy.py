@@ -31,15 +31,15 @@ _made_more = False  # whether one was made since `find_unseeded` looked
 _alive: "list[tuple[Any, tuple[int, ...], str]]" = []
 
 
-def _taken(given: "Any") -> "int | tuple[int, ...] | None":
+def _taken(seed: "Any") -> "int | tuple[int, ...] | None":
     """A seed as plain numbers; None where NumPy would not take it, and says so itself."""
     try:
-        number = operator.index(given)
+        number = operator.index(seed)
         return number if 0 <= number < 2**32 else None
     except TypeError:
         pass
     try:
-        return tuple(map(operator.index, sys.modules["numpy"].ravel(given).tolist()))
+        return tuple(map(operator.index, sys.modules["numpy"].ravel(seed).tolist()))
     except Exception:
         return None
 
@@ -178,9 +178,11 @@ class NumPy(Library):
         # By identity: a class of the user's may not be hashable, or compare in its own way.
         kinds = set(map(id, _kinds(numpy_random.BitGenerator)))
         everything = gc.get_objects()
-        found = list(compress(everything, map(kinds.__contains__, map(id, map(type, everything)))))
+        generators = list(
+            compress(everything, map(kinds.__contains__, map(id, map(type, everything))))
+        )
         shared = _shared()
-        for generator in found:
+        for generator in generators:
             label = _label(generator)
             is_own = id(generator) in known or generator is shared
             if not is_own and streams.is_derived(label[0]):

@@ -57,9 +57,9 @@ def _has_other_devices() -> bool:
 
     Their generators have ways of their own to wait for a start (torch/random.py, manual_seed).
     """
-    others: list[Any] = [torch.xpu, getattr(torch, "mtia", None)]
+    backends: list[Any] = [torch.xpu, getattr(torch, "mtia", None)]
     return torch.backends.mps.is_built() or any(
-        each._is_compiled() for each in others if hasattr(each, "_is_compiled")
+        backend._is_compiled() for backend in backends if hasattr(backend, "_is_compiled")
     )
 
 
@@ -91,10 +91,10 @@ def _explicit(name: str, original: "Callable[[Any], Any]") -> "Callable[[Any], A
     return stand_in
 
 
-def _taken(given: "Any") -> int | None:
+def _taken(seed: "Any") -> int | None:
     """A seed as torch takes it; None where it does not, and says so itself."""
     try:
-        number = int(given)
+        number = int(seed)
     except Exception:
         return None
     # Negative numbers stand for those of 64 bits (torch/random.py, manual_seed).
