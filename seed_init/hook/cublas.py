@@ -73,8 +73,8 @@ def _in_c() -> "bytes | None":
 
     getenv = ctypes.PyDLL(None).getenv
     getenv.restype, getenv.argtypes = ctypes.c_char_p, [ctypes.c_char_p]
-    found: bytes | None = getenv(NAME)
-    return found
+    value: bytes | None = getenv(NAME)
+    return value
 
 
 def _is_checked(torch: "ModuleType") -> bool:
@@ -182,13 +182,13 @@ def _environment() -> dict[bytes, bytes]:
     import ctypes
 
     entries = ctypes.POINTER(ctypes.c_char_p).in_dll(ctypes.PyDLL(None), "environ")
-    found: dict[bytes, bytes] = {}
-    for place in count():
-        entry = entries[place]
+    variables: dict[bytes, bytes] = {}
+    for index in count():
+        entry = entries[index]
         if entry is None:
             break
         name, _, value = entry.partition(b"=")
         if name:  # such an entry is no variable, and execve() of Python's refuses it
-            found.setdefault(name, value)
+            variables.setdefault(name, value)
     # One that was set since.
-    return {NAME: VALUE, **found}
+    return {NAME: VALUE, **variables}
