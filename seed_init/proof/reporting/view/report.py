@@ -72,9 +72,9 @@ def _differences(
     loaded: Sequence[Loaded], beside: Sequence[Row], comparisons: Sequence[Comparison]
 ) -> list[DifferenceView]:
     # A verification has looked closer than two records can be compared.
-    found = own.differences(loaded[0].own) if _is_one_verification(loaded) else []
+    own_differences = own.differences(loaded[0].own) if _is_one_verification(loaded) else []
     views = (comparison.difference_view(result, beside) for result in comparisons)
-    return found or [view for view in views if view is not None]
+    return own_differences or [view for view in views if view is not None]
 
 
 def _is_one_verification(loaded: Sequence[Loaded]) -> bool:
