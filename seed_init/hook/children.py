@@ -97,7 +97,7 @@ def before_fork() -> None:
 
 
 def _number(has_other_threads: bool) -> Fork:
-    """The next child, numbered; with its seed where no other thread can fork beside us."""
+    """Number the next child. If no other thread can fork meanwhile, derive its seed as well."""
     try:
         return _next.pop()
     except IndexError:
@@ -204,7 +204,7 @@ def _counter(name: str) -> "count[int] | None":
 
 
 def _is_subprocess(frame: "FrameType") -> bool:
-    """True where `subprocess` forks, which it does through Python only for a preexec_fn.
+    """Return whether `subprocess` forks, which calls Python's fork callbacks only for a preexec_fn.
 
     Such a child runs that function and becomes another program. To seed it would be wasted,
     and could hang it where another thread draws.
@@ -227,7 +227,7 @@ def after_fork_in_parent() -> None:
 
 
 def _announced() -> "tuple[int, Fork] | None":
-    """What this thread is forking, or was forked as; None for a fork in C that tells nobody."""
+    """Return the fork of this thread, as parent or as child; None for a fork in C alone."""
     thread = get_ident()
     for entry in reversed(_forking):
         if entry[0] == thread:

@@ -67,7 +67,7 @@ def asking(
 
 
 def _whole(value: "Any") -> int | None:
-    """A seed as a number of 64 bits; None where it is none, and the library says so itself."""
+    """Return a seed as a number of 64 bits; None if the library will refuse the seed itself."""
     try:
         number = operator.index(value)
     except TypeError:

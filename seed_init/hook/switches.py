@@ -234,7 +234,7 @@ def release_here() -> "tuple[int, int] | None":
 
 
 def _installed() -> "str | None":
-    """The release of the torch that an import would find; None for none.
+    """Return the release of the torch that an import would find; None if there is no torch.
 
     Not by importlib.metadata, which imports `random`: then a process that is observed would have
     drawn from a generator that its program never imported.

@@ -145,7 +145,7 @@ def _numbered(*label: str) -> streams.Path:
 
 
 def _forget_ended_rounds() -> None:
-    """A notebook may begin a round with every cell, for weeks."""
+    """Forget ended rounds: a notebook may begin a round with every cell, for weeks."""
     for origin in [origin for origin in _counts.by_origin if origin[1] not in state.rounds]:
         del _counts.by_origin[origin]
     for counts in (_threads, _count_by_library):

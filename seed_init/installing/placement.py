@@ -210,7 +210,7 @@ def here() -> Placement:
 
 
 def installed(placement: Placement) -> list[Path]:
-    """The files of the hook that are in place."""
+    """Return the files of the hook that are installed."""
     files = (placement.startup, placement.sitecustomize, placement.pth, placement.start)
     return [path for path in files if _is_ours(path)]
 
@@ -309,7 +309,7 @@ def _source(placement: Placement) -> Path:
 
 
 def _check_room(placement: Placement) -> None:
-    """Raise PlacementError where something that is not ours is in the way."""
+    """Raise PlacementError if a file or directory that is not ours is in the way."""
     own_package = placement.package.resolve() == PACKAGE.resolve()
     by_pip = placement.virtual and _importable_there(placement)
     package = placement.package
@@ -368,7 +368,7 @@ def _same_package(source: Path, target: Path) -> bool:
 
 
 def _contents(package: Path) -> dict[Path, bytes]:
-    """What a package has: its code, and the data that it reads."""
+    """Return path -> content of the files of a package: code, and the data that the code reads."""
     files = [
         path
         for path in package.rglob("*")
@@ -378,7 +378,7 @@ def _contents(package: Path) -> dict[Path, bytes]:
 
 
 def _keep_sitecustomize(placement: Placement, report: Report) -> None:
-    """Move a sitecustomize that is not ours aside; ours runs it from there."""
+    """Rename a sitecustomize that is not ours. Our sitecustomize runs the renamed file."""
     for original, kept in _foreign_sitecustomize(placement):
         original.rename(kept)
         report.say(f"kept {original} as {kept}; it still runs")
@@ -393,7 +393,7 @@ def _put_back_sitecustomize(placement: Placement, report: Report) -> None:
 
 
 def _foreign_sitecustomize(placement: Placement) -> list[tuple[Path, Path]]:
-    """What is there that ours would hide, and the name under which it is kept."""
+    """Return each file that our sitecustomize would hide, and the name under which it is kept."""
     return [
         (original, kept)
         for original, kept in _sitecustomize_forms(placement)
@@ -549,7 +549,7 @@ class _WithoutAnnotations(ast.NodeTransformer):
 
 
 def _replace(path: Path, content: str | bytes) -> None:
-    """Write a file that every user can read, also where one is that they cannot."""
+    """Write a file that every user can read, even over a file that only its owner could read."""
     writing.replace(path, content, mode=READABLE_FILE)
     path.chmod(READABLE_FILE)
 

@@ -40,7 +40,7 @@ def _entropy() -> int | None:
 
 
 def _say_once() -> None:
-    """At the first call that samples: who does not sample need not know."""
+    """Say why sampling is not seeded, at the first call that samples: nobody else need know."""
     global _said
     if not _said:
         _said = True
@@ -50,7 +50,7 @@ def _say_once() -> None:
 
 
 def _renew_lock() -> None:
-    """Another thread may have held it at the fork, for ever."""
+    """Make a new lock in a forked child: another thread may have held the old lock at the fork."""
     global _lock
     _lock = allocate_lock()
 

@@ -34,7 +34,7 @@ _parts: "dict[str, ModuleType]" = {}
 
 
 def _part(name: str) -> "Any":
-    """A module of ours that most processes which import `random` never need."""
+    """Import a module of the hook that most processes which import `random` never need."""
     if name not in _parts:
         _parts[name] = getattr(__import__(f"seed_init.hook.{name}").hook, name)
     return _parts[name]

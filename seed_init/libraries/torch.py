@@ -67,7 +67,7 @@ _latest = 0  # the seed that this process was given last by us
 
 
 def _seed_cuda() -> None:
-    """When CUDA starts, where nobody has seeded it otherwise since: give it this process's seed."""
+    """Give CUDA this process's seed when CUDA starts, unless CUDA was seeded otherwise since."""
     for generator in torch.cuda.default_generators:
         generator.manual_seed(_latest)
 
@@ -92,7 +92,7 @@ def _explicit(name: str, original: "Callable[[Any], Any]") -> "Callable[[Any], A
 
 
 def _taken(seed: "Any") -> int | None:
-    """A seed as torch takes it; None where it does not, and says so itself."""
+    """Return a seed as torch takes it; None if torch will refuse the seed with its own message."""
     try:
         number = int(seed)
     except Exception:
@@ -104,7 +104,7 @@ def _taken(seed: "Any") -> int | None:
 def _drawn(
     name: str, original: "Callable[[], Any]", seed: "Callable[[int], Any]"
 ) -> "Callable[[], Any]":
-    """A stand-in for a function that seeds from the operating system.
+    """Return a stand-in for a function that seeds from the operating system.
 
     Args:
         name: the function, as the user calls it.

@@ -86,7 +86,7 @@ def read(environment: Mapping[str, str]) -> Settings:
 
 
 def _variable(environment: Mapping[str, str], name: str) -> str:
-    """A variable without the white space around it; "" where it is unset."""
+    """Return a variable without white space at both ends; "" if the variable is unset."""
     return environment.get(name, "").strip()
 
 
@@ -107,7 +107,11 @@ def _prefix(environment: Mapping[str, str]) -> str | None:
 
 
 def _root(environment: Mapping[str, str]) -> str:
-    """Home is the volume that these two keep for a user; files elsewhere go with the container."""
+    """Return the directory that Jupyter shows.
+
+    JupyterHub and Kubeflow keep the home of a user on a volume. Files elsewhere are lost with the
+    container.
+    """
     kept_at_home = _variable(environment, "JUPYTERHUB_API_TOKEN") or _variable(
         environment, "NB_PREFIX"
     )
@@ -136,7 +140,7 @@ def is_hash(text: str) -> bool:
 
 
 def _token(environment: Mapping[str, str]) -> str | None:
-    """The token that is given; "" for an empty file of it, which is no authentication."""
+    """Return the given token; "" if the token's file is empty, which means no authentication."""
     token = _variable(environment, "JUPYTER_TOKEN")
     path = _variable(environment, "JUPYTER_TOKEN_FILE")
     if token or not path:
@@ -152,7 +156,7 @@ def _token(environment: Mapping[str, str]) -> str | None:
 
 
 def _enterable(name: str, token: str) -> str:
-    """The token, if it can be typed: Jupyter fails on bytes that are no text when it prints it."""
+    """Return the token if it is text: Jupyter fails when it prints a token with other bytes."""
     if not token.isprintable():
         # Not shown: it is a secret.
         raise Refusal(

@@ -64,7 +64,7 @@ def _seed() -> Row:
 
 
 def _stream() -> list[Row]:
-    """The seed of the streams here, where that is not SEED itself."""
+    """Return a row with the seed of the streams here, if that seed is not SEED itself."""
     seed, origin = announcing.seed_and_origin(state.settings)
     here = state.process_seed()
     if here is None or str(here) == seed:
@@ -79,7 +79,7 @@ def _stream() -> list[Row]:
 
 
 def _flags(flags: object) -> list[Row]:
-    """The torch flags, or variables of other libraries, that are not what was asked for."""
+    """Return a row for each flag or variable whose value is not the value that was asked for."""
     assert isinstance(flags, dict)
     return [
         (name, flag["now"], f"changed: {flag['origin']} gave {flag['value']}")
@@ -102,14 +102,14 @@ def _generator_rows(facts: dict[str, object]) -> list[Row]:
 
 
 def _seeded_by(notes: list[dict[str, str]]) -> list[Row]:
-    """Code that seeded by itself, the latest places only: each run of an edited cell is another."""
+    """Return rows of code that seeded by itself: the latest, since each edited cell adds a row."""
     rows = [(note["function"], note["given"], f"by {_source_of(note['place'])}") for note in notes]
     more = len(rows) - PLACES_MAX
     return [("seeded by itself", f"{more} more", "")] * (more > 0) + rows[-PLACES_MAX:]
 
 
 def _source_of(source: str) -> str:
-    """File and line; for a cell its number, not the file that IPython takes it for."""
+    """Return file and line; for a cell, the cell's number and not IPython's name of a file."""
     file, _, line = source.rpartition(":")
     shell: Any = get_ipython()
     known = shell.compile.format_code_name(file) if shell is not None else None

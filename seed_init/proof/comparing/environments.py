@@ -88,14 +88,14 @@ def _unlike(what: str, values: Sequence[Any], why: str) -> Iterator[Explanation]
 
 
 def _equal(first: Any, second: Any) -> bool:
-    """As JSON has them: 1, 1.0 and true are three values."""
+    """Return whether two values are equal in JSON, in which 1, 1.0 and true are three values."""
     return json.dumps(first, sort_keys=True) == json.dumps(second, sort_keys=True)
 
 
 def _explained(
     what: str, first: Any, second: Any, why: str, short: int | None = None
 ) -> Explanation:
-    """A difference of two values that does not show the same for both.
+    """Return an explanation of two values, whose texts are made unlike if they would be alike.
 
     Args:
         what: as in `Explanation`.
@@ -130,7 +130,7 @@ def _by_name(
     order: Sequence[str] | None = None,
     short: int | None = None,
 ) -> Iterator[Explanation]:
-    """Explanations of two tables; a name that one does not have is "not set" there.
+    """Yield explanations of two tables. A name that a table does not have is "not set" there.
 
     Args:
         what: before each name.
@@ -162,7 +162,7 @@ def _by_name(
 
 
 def _fact(section: str, name: str, label: str, why: str, otherwise: Any = None) -> Look:
-    """Looks at one fact.
+    """Return a look at one fact.
 
     Args:
         section: of the fact, as in `facts.facts_of`.
@@ -181,7 +181,7 @@ def _fact(section: str, name: str, label: str, why: str, otherwise: Any = None) 
 
 
 def _named(section: str, label: str, why: str, ahead: Sequence[str] = ()) -> Look:
-    """Looks at all facts of a section that both records have.
+    """Return a look at all facts of a section, if both records have the section.
 
     Args:
         section: as in `_fact`.
@@ -351,7 +351,7 @@ def _look_at_files(first: Environment, second: Environment) -> Iterator[Explanat
 
 
 def _digests(record: Record) -> dict[str, str | None]:
-    """Data file to its fingerprint; those below the working directory by their relative path."""
+    """Return path -> fingerprint of data files; below the working directory, the relative path."""
     below = f"{record['command']['cwd']}/"
     return {file["path"].removeprefix(below): file["sha256"] for file in record["files"]["read"]}
 

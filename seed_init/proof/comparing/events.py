@@ -60,13 +60,13 @@ def _difference(first: Event | None, second: Event | None) -> Difference:
 
 
 def _is_same_action(first: Event, second: Event) -> bool:
-    """True where both runs do the same thing at the same line."""
+    """Return whether both runs do the same thing at the same line."""
     keys = ("event", "name", "line", "function", "phase", "number", "generator")
     return all(first.get(key) == second.get(key) for key in keys)
 
 
 def _paths(first: Event | None, second: Event | None) -> Difference:
-    """The runs do not do the same thing here: what only one of them does."""
+    """Return the difference of two runs that do not do the same thing here."""
     for event in (first, second):
         if event is not None and _draws_from(event) is not None:
             text = f"a draw from {_draws_from(event)} in one run only"

@@ -66,7 +66,7 @@ def _settings(content: Content, processes: Sequence[str]) -> Facts:
 
 
 def _seeds(content: Content, processes: Sequence[str]) -> Facts:
-    """What seeded each process and what it left unseeded."""
+    """Return what seeded each process, and what each process left unseeded."""
     seeded = content["seeds"]["processes"]
     rows: Facts = {}
     for entry in seeded:

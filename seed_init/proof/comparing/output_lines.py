@@ -152,7 +152,7 @@ def _unordered(first: Iterator[Numbered], second: Iterator[Numbered]) -> tuple[i
 
 
 def _surplus(side: list[Numbered], other_side: list[Numbered]) -> Numbered | None:
-    """The first line that a side has more often than the other."""
+    """Return the first line that `side` has more often than `other_side`."""
     there = Counter(line for _, line in other_side)
     for number, line in side:
         if there[line] == 0:
@@ -188,7 +188,7 @@ def _shown(first: Numbered | None, second: Numbered | None) -> Found:
 
 
 def _at_character(lines: list[bytes], shift: int) -> int:
-    """The place where the character of UTF-8 begins that is at a place of all lines."""
+    """Return where the UTF-8 character begins that is at the position `shift` of all lines."""
     while shift and any(shift < len(line) and line[shift] & 0xC0 == 0x80 for line in lines):
         shift -= 1
     return shift
@@ -204,7 +204,7 @@ def _bytes(line: bytes) -> str:
 
 
 def _common(first: bytes, second: bytes) -> int:
-    """How many bytes two lines begin with in common."""
+    """Return how many bytes at their beginning two lines have in common."""
     for position, (here, there) in enumerate(zip(first, second)):
         if here != there:
             return position

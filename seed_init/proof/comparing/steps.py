@@ -244,7 +244,7 @@ def _tensors(
 
 
 def _unequal_numbers(first: Tensors, second: Tensors, group: int) -> list[int]:
-    """Which tensors differ, or of records, which columns of `group` tensors."""
+    """Return which tensors differ; of records, which columns of `group` tensors each differ."""
     if first.vector is not None:
         pairs = zip(first.numbers(), second.numbers())
         # What could not be read is no difference: the trace names it as a failure.
@@ -256,7 +256,7 @@ def _unequal_numbers(first: Tensors, second: Tensors, group: int) -> list[int]:
 
 
 def _member(names: Sequence[str], number: int, group: int) -> str:
-    """A tensor by its name, or what is known of a column that stands for several."""
+    """Return the name of a tensor, or the names behind a column that stands for several tensors."""
     members = names[number * group : (number + 1) * group]
     if not members:
         return f"number {number * group}"

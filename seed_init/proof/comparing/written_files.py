@@ -96,7 +96,7 @@ def unmatched(globs: Sequence[str], root: Path) -> list[str]:
 
 
 def _load_with_torch(files: list[Path], python: str) -> Digests:
-    """What torch reads in files; those that it does not read are missing."""
+    """Return the digests of the files that torch can read; other files are left out."""
     try:
         done = subprocess.run(
             # Not as a file: its directory would be searched for torch's imports. Nor with -I: the

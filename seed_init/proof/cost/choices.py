@@ -83,7 +83,7 @@ _CHOSEN = (
 
 
 def _switches_of_other_flags() -> tuple[Choice, ...]:
-    """A row for each value, but PyTorch's own, of each flag that has no row yet."""
+    """Return a choice for each value that is not the default, of each flag without a choice yet."""
     chosen = {variable for choice in _CHOSEN for variable in choice.variables}
     return tuple(
         _switch("off", flag.name, value, needs_cuda=flag.attribute.startswith("backends.cu"))

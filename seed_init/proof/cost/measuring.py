@@ -221,7 +221,7 @@ class Measurer:
             raise CannotMeasure("the command cannot be measured: it does not import torch")
 
     def _shorten(self, calls: int) -> None:
-        """Take a shorter warm-up where the program makes fewer steps than that needs."""
+        """Shorten the warm-up if the program makes too few steps for the whole warm-up."""
         request = self.request
         if 0 < calls < request.warmup + LEAST_STEPS:
             warmup = min(request.warmup, max(1, calls // 4))
@@ -303,7 +303,7 @@ class Measurer:
 
 
 def _timing(processes: list[Process]) -> "dict[str, Any] | None":
-    """Return what `timing` wrote in the process that made most steps; of several, in rank 0."""
+    """Return what `timing` wrote in the process with most steps; of equal processes, in rank 0."""
     events = [
         (event["calls"], -(process.rank or 0), -number, event)
         for number, process in enumerate(processes)

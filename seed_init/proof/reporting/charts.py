@@ -185,7 +185,7 @@ def _style(run: int) -> str:
 
 
 def _curve(curve: Curve, across: Axis, up: Axis, columns: int) -> str:
-    """Polylines of the finite stretches, and a mark at the upper edge where it is not finite."""
+    """Draw lines through the finite values, and marks at the upper edge for all other values."""
     pieces: list[str] = []
     points: list[str] = []
     last = ""
@@ -258,7 +258,7 @@ def _mark(mark: Mark | None, across: Axis) -> str:
 
 
 def _not_finite(curve: Curve) -> str:
-    """How often and from which step on a loss was no number."""
+    """Say how often, and from which step on, a loss was not finite."""
     points = [(step, value) for step, value in curve.points if not math.isfinite(value)]
     if not points:
         return ""
@@ -362,7 +362,7 @@ def _height(strip: Strip) -> int:
 
 
 def _first(strip: Strip) -> str:
-    """A pointer to the first step that is not equal."""
+    """Draw a pointer to the first step that is not equal."""
     if strip.first is None:
         return ""
     position = (strip.first + 0.5) / len(strip.steps)

@@ -92,7 +92,7 @@ _NARROW = 4  # columns that a phone has room for
 
 
 def _table(head: Sequence[str], rows: Iterable[str], style: str = "", caption: str = "") -> str:
-    """A table of HTML rows, which scrolls by itself where it has many columns.
+    """Return a table of HTML rows. If the table has many columns, the table scrolls by itself.
 
     The roles say what the elements mean already, but would not any more where the style sheet lays
     them out otherwise, for a phone.
@@ -154,7 +154,7 @@ def _runs(report: Report) -> str:
 
 
 def _values(values: Sequence[str | None]) -> list[str]:
-    """The cells of a row. Of values that are too long, a part by which they differ is shown."""
+    """Return the cells of a row. Of too long values, a part by which the values differ is shown."""
     known = {value for value in values if value is not None}
     alike = 0
     if len({value[:_LONGEST] for value in known}) < len(known):
@@ -391,7 +391,7 @@ def _facts(
 
 
 def _across(title: str, columns: int) -> str:
-    """A row that is the heading of those below it."""
+    """Return a row that is the heading of the rows below."""
     return (
         f'<tr role="row" class="section"><th role="rowheader" scope="rowgroup"'
         f' colspan="{columns}">{title}</th></tr>'

@@ -190,7 +190,7 @@ def _resolve(repository: Path, name: str) -> str | None:
 
 
 def _git(directory: Path, *words: str) -> str | None:
-    """What git answers; None where it does not.
+    """Return what git answers; None if git fails.
 
     In a container the files often belong to another user, and git refuses to look at them because
     their configuration could name programs to run. The user is running that very code anyway.

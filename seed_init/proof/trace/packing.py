@@ -152,7 +152,7 @@ def _unpack(packed: dict[str, Any], room: Room) -> list[dict[str, Any]]:
 
 
 def _others(packed: str, steps: int, room: Room) -> list[tuple[int, dict[str, Any]]]:
-    """The events that are no steps, each with the number of steps before it."""
+    """Return the events that are no steps, each with the number of steps before the event."""
     pairs = _untext(packed, room)
     before, others = 0, []
     for pair in _list(pairs):
@@ -219,7 +219,7 @@ class _Block:
 
 
 def _steps(block: dict[str, Any], room: Room) -> Iterator[dict[str, Any]]:
-    """The steps of a block, one by one; the block is checked when the first one is asked for."""
+    """Yield the steps of a block. The block is checked when the first step is asked for."""
     steps, group = block["steps"], block["group"]
     if group & (group - 1) or group > CALL_MOST:
         raise Invalid(f"{group} tensors share a column, which is no power of 2")
@@ -264,7 +264,7 @@ def _differences(numbers: list[int]) -> bytes:
 
 
 def _columns(rows: "list[array[int]]") -> dict[str, Any]:
-    """Step by step to column by column: a tensor that does not change then takes no room."""
+    """Pack rows of steps by columns: a tensor that does not change then takes no room."""
     width = len(rows[0])
     flat = array("H")
     for row in rows:
@@ -281,7 +281,7 @@ def _rows(packed: dict[str, Any], steps: int, room: Room) -> list[list[int]]:
 
 
 def _digests(texts: list[str]) -> dict[str, Any]:
-    """A column of short texts. Of 16 hex digits each half is stored; others as they are.
+    """Pack a column of texts: 16 hex digits as a number, all other texts as they are.
 
     Zero stands for "as before": a generator that nobody draws from then takes no room.
     """

@@ -282,7 +282,7 @@ _MADE = _Keywords(
 
 
 def _shown(value: Any, most: int = 40) -> str:
-    """A value in a line for the user: in ASCII, and short however large it is."""
+    """Return a value as the user sees it: in ASCII, and short however large the value is."""
     if isinstance(value, (dict, list)):
         kind = "object" if isinstance(value, dict) else "array"
         return f"an {kind} with {len(value)} entries" if value else f"an empty {kind}"

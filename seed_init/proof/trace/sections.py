@@ -91,7 +91,7 @@ def named(path: Path) -> str:
 
 
 def _main(processes: list[Process]) -> Process | None:
-    """The process that stands for the run: the first that trains, else uses torch, else is there.
+    """Return the process that stands for the run: the first that trains, else has torch, else any.
 
     Under torchrun that is a rank and not the launcher.
     """
@@ -108,13 +108,13 @@ def _main(processes: list[Process]) -> Process | None:
 
 
 def _facts(process: Process | None, moment: str) -> dict[str, Any]:
-    """What the instrument `facts` wrote at a moment; nothing where it did not."""
+    """Return what the instrument `facts` wrote at a moment; {} if it wrote nothing then."""
     events = process.of("facts") if process is not None else []
     return next((event for event in events if event["moment"] == moment), {})
 
 
 def _held(process: Process | None, moment: str, processes: list[Process]) -> dict[str, Any]:
-    """What held in a process at a moment; of a forked child its parent may have written that."""
+    """Return a process's facts at a moment; of a forked child without facts, its parent's facts."""
     by_pid = {member.header["pid"]: member for member in processes}
     for _ in processes:  # a damaged trace may have a circle
         if process is None or _facts(process, moment) or _facts(process, "start"):
@@ -238,7 +238,7 @@ def distributed(of: Traced) -> dict[str, Any] | None:
 
 
 def _is_program(process: Process) -> bool:
-    """True for a program of its own, false for a worker that it made."""
+    """Return True for a program, False for a worker that a program made."""
     return bool(_facts(process, "start").get("main"))
 
 

@@ -182,7 +182,7 @@ class Step:
 
 
 def _is_short(event: Event, kind: str) -> bool:
-    """Whether an event has columns and a sum of some tensors, as records have them."""
+    """Return whether an event has the columns and the sum of a record, not each tensor's number."""
     return isinstance(event.get(kind), list)
 
 

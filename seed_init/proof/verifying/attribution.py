@@ -77,7 +77,7 @@ def attribute(runs: Runs, parted: Parted) -> Attributed:
 
 
 def _without_hooks(runs: Runs, parted: Parted) -> Attributed:
-    """The run without training hooks is the one that differs."""
+    """Find what broke the equality if the run without training hooks is the run that differs."""
     first, second, difference = parted.first, parted.second, parted.difference
     again = runs.run(second.run.condition, why="without hooks again")
     plain = first_difference(runs, second, again)

@@ -130,7 +130,7 @@ def is_compiled(processes: list[Process]) -> bool:
 
 
 def _first(looks: list[list[Process]]) -> tuple[Difference | None, Difference | None] | None:
-    """The first pair of looks that differs: coarsely, finely; None where all are equal."""
+    """Return how the first unequal pair of looks differs: coarsely, finely; None for no pair."""
     for number, first in enumerate(looks):
         for second in looks[number + 1 :]:
             coarse = first_difference(first, second)
@@ -153,7 +153,7 @@ def _merged(
     window: Window,
     trail: list[str],
 ) -> Difference:
-    """The fine difference, with what only the coarse one knows."""
+    """Return the fine difference, with what only the coarse difference knows."""
     if again is not None and again.first_observed not in trail:
         trail.append(f"in a rerun: {again.first_observed}")
     if coarse.step is not None or window.call:

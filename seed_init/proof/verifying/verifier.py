@@ -66,7 +66,7 @@ def verify(request: Request, progress: Progress | None = None) -> Verification:
 
 
 def _judged(runs: Runs) -> Verification:
-    """The verdict, and where the runs part."""
+    """Make the runs; return the verdict, and the difference if the runs are not the same."""
     verification = Verification(IDENTICAL, runs.request.command, requests.seed_of(runs.environment))
     try:
         _prove(runs)
@@ -85,7 +85,7 @@ def _judged(runs: Runs) -> Verification:
 
 
 def _prove(runs: Runs) -> None:
-    """Make the runs that are planned.
+    """Make the planned runs.
 
     Raises:
         Parted: two of them are not the same.
@@ -108,7 +108,7 @@ def _compare(runs: Runs, first: Outcome, second: Outcome) -> None:
 
 
 def _explained(runs: Runs, attributed: Attributed) -> Difference:
-    """Where the runs part, as closely as that can be seen, and what to do about it."""
+    """Return the difference of two runs, located as finely as possible, with its remedies."""
     first, second, difference = attributed.first, attributed.second, attributed.difference
     is_in_a_step = difference.level not in ("status", "trace") or difference.step is not None
     if runs.request.locate and not attributed.is_observers and is_in_a_step:
@@ -127,7 +127,7 @@ def _explained(runs: Runs, attributed: Attributed) -> Difference:
 
 
 def _look(runs: Runs, outcome: Outcome, plan: dict[str, Any]) -> list[Process]:
-    """What the processes of a run write when it is made again, and looked at closely."""
+    """Make a run again and look closely; return what its processes wrote."""
     condition = outcome.run.condition
     look = runs.run(
         Condition(condition.name, condition.changed, True, condition.variant), plan, "a closer look"
@@ -149,7 +149,7 @@ def _failure_text(run: runner.Run) -> str:
 
 
 def _cover(verification: Verification, runs: Runs) -> None:
-    """Add what was looked at. Runs are not called identical where that is not enough."""
+    """Add what was looked at. If that is not enough, the runs are not called identical."""
     verification.runs = [outcome.summary() for outcome in runs.outcomes]
     verification.failures = coverage.failures_of(runs.outcomes)
     verification.compared = coverage.compared(runs)

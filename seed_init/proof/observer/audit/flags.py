@@ -90,7 +90,7 @@ def _noting(flag: str, getter: "Callable[[], Any]") -> "Callable[[Any], Any]":
 def _noting_precision(
     getter: "Callable[[str, str], Any]",
 ) -> "Callable[[Callable[..., Any]], Callable[..., Any]]":
-    """As `_noting`, for the one function that sets the newer flags of the precision."""
+    """Do as `_noting` for the only function that sets the newer flags of the precision."""
 
     def make(original: "Callable[..., Any]") -> "Callable[..., Any]":
         def setter(backend: str, operator: str, *arguments: Any) -> Any:

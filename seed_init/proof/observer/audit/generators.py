@@ -71,7 +71,7 @@ def _unseeded(what: str, frame: "FrameType | None", derived: bool) -> None:
 
 
 def _is_seeded_next(frame: FrameType) -> bool:
-    """True for `RandomState(3)`: it is made without a seed first (numpy/random/mtrand.pyx)."""
+    """Return True for `RandomState(3)`, made without a seed at first (numpy/random/mtrand.pyx)."""
     call = sources.node(sources.spot(frame))
     if not isinstance(call, ast.Call) or not ast.unparse(call.func).endswith("RandomState"):
         return False
@@ -80,7 +80,7 @@ def _is_seeded_next(frame: FrameType) -> bool:
 
 
 def _is_none(expression: ast.expr, frame: FrameType) -> bool:
-    """Whether a name, or an attribute of one, has the value None; no code of the user's is run."""
+    """Return whether an expression certainly has the value None. No code of the user's is run."""
     if isinstance(expression, ast.Name):
         return frame.f_locals.get(expression.id, frame.f_globals.get(expression.id, 0)) is None
     if isinstance(expression, ast.Attribute) and isinstance(expression.value, ast.Name):

@@ -109,7 +109,7 @@ def _watch_random() -> None:
 
 
 def _watch_uuid() -> None:
-    """`uuid1`, which may ask a library in C for all of it; `uuid4` asks os.urandom."""
+    """Watch `uuid1`, which may ask a library in C for everything. `uuid4` asks os.urandom."""
     replacing.function(sys.modules["uuid"], "uuid1", _entropy("uuid.uuid1"))
 
 

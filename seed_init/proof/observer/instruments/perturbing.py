@@ -111,7 +111,7 @@ def shuffle_listings(key: str) -> None:
 
 
 def reordered(items: list[Any], names: list[bytes], key: str) -> list[Any]:
-    """The items in an order of their names that the key gives.
+    """Return the items in the order that the key gives to their names.
 
     The first one is always another than before: often only the first is looked at, and a shuffle
     of few entries may leave them as they are.
@@ -216,7 +216,7 @@ def shift_clock(seconds: int) -> None:
 
 
 def _dressed(ours: Any, original: Any, module: str) -> Any:
-    """The function with the name and the text of the one that it stands for.
+    """Return a stand-in with the name and the docstring of the function that it stands for.
 
     The module is where it can be found again, so that a reference to it can be pickled.
     """

@@ -87,13 +87,13 @@ def compared(
 
 
 def _pairs(rows: Sequence[Row], number: int) -> list[tuple[Trained, Trained]]:
-    """The processes of the first record that have one of another record beside them."""
+    """Return the processes of two records that stand side by side in a row."""
     both = ((row.members[0], row.members[number]) for row in rows)
     return [(first, second) for first, second in both if first is not None and second is not None]
 
 
 def _alone(row: Row, number: int) -> Process | None:
-    """The process of a row that the first record has and the other one has not, or the reverse."""
+    """Return the process of a row that only one of the two records has; None for another row."""
     first, second = row.members[0], row.members[number]
     lone = (first or second) if first is None or second is None else None
     return None if lone is None else lone.process
@@ -106,7 +106,7 @@ def _unlike(
     candidate: Loaded,
     number: int,
 ) -> list[dict[int, Unlike]]:
-    """Of each row, optimizer -> what is not equal in its steps."""
+    """Return, for each row, optimizer -> what is not equal in the steps."""
     unlike_by_row: list[dict[int, Unlike]] = [defaultdict(Unlike) for _ in rows]
     pairs = iter(parted)
     for row, unlike in zip(rows, unlike_by_row):
@@ -204,7 +204,7 @@ def difference_view(comparison: Comparison, rows: Sequence[Row]) -> DifferenceVi
 
 
 def _index_of_series(comparison: Comparison, rows: Sequence[Row]) -> int | None:
-    """Which of the series has the difference."""
+    """Return the index of the series that has the difference; None if the series is not known."""
     difference = comparison.difference
     assert difference is not None
     # Differences number the pairs of processes, and rows begin with the first record's.
@@ -263,7 +263,7 @@ def _at_the_end(
 
 
 def _endings(comparison: Comparison, rows: Sequence[Row]) -> list[tuple[str, str, str]]:
-    """How the two end differently, as they are compared: what, and the value of each."""
+    """Return what differs at the ends of two runs: what, and the value of each run."""
     first, second = finals(rows, (0, comparison.number))
     unlike = [name for name in first if name in second and first[name] != second[name]]
     # As they are compared: weights, generators, and the exit status last.

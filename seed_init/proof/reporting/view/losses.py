@@ -39,7 +39,7 @@ def _first(comparisons: Sequence[Comparison], index: int) -> int | None:
 
 
 def _prominent(series: Sequence[Series], firsts: Sequence[int | None]) -> set[int]:
-    """Which series are in sight: ranks mostly show the same.
+    """Return which series are in sight: ranks mostly show the same.
 
     That is the first one that differs, or where none does the first one; with it all optimizers of
     its process but the first.
@@ -70,7 +70,7 @@ def _unit(series: Series) -> str:
 
 
 def _distances(curves: Sequence[Curve]) -> tuple[Curve, ...]:
-    """Curves of the distance from the first curve; those that never leave it are left out."""
+    """Return the distances from the first curve. Curves that never leave it are left out."""
     base = dict(curves[0].points)
     distances = []
     for curve in curves[1:]:

@@ -78,12 +78,12 @@ def _differences(
 
 
 def _is_one_verification(loaded: Sequence[Loaded]) -> bool:
-    """Whether all records are of runs of one verification, or of none where there is one record."""
+    """Return whether all records are of runs of one verification."""
     return all(record.own == loaded[0].own for record in loaded) and loaded[0].own is not None
 
 
 def _own_verdicts(loaded: Sequence[Loaded]) -> list[tuple[str, Verdict]]:
-    """The verdict that each record has already, by its name."""
+    """Return name -> the verdict that the record with this name already has."""
     if _is_one_verification(loaded) and loaded[0].own is not None:
         return [("All records", own.verdict(loaded[0].own))]
     return [(record.name, own.verdict(record.own)) for record in loaded if record.own is not None]

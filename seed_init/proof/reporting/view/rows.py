@@ -62,7 +62,7 @@ def _load(file: Path, name: str) -> Loaded:
 
 
 def _names(files: Sequence[Path]) -> list[str]:
-    """What the page calls the records: letters, with as much of the path as tells them apart."""
+    """Return the names of the records on the page: letters, and enough of each path to differ."""
     if len(files) == 1:
         return [files[0].name]
     parts = 1
