@@ -16,6 +16,7 @@ import sys
 import threading
 from hashlib import blake2s
 from types import FunctionType
+from weakref import WeakKeyDictionary
 
 from seed_init.engines import Engine
 from seed_init.hook import like, numbering, random_number, seeding, startup, state, units
@@ -34,11 +35,13 @@ if TYPE_CHECKING:
 ANNOTATION = "seed_init"
 """The annotation of each task that tells its sender, as (seed, *path)."""
 
-OWN_DIGITS = 20
-"""The length of a UUID's text that stays random; 15 digits and a hyphen are behind that."""
+UUID = re.compile(
+    "([0-9a-f]{8}(-?)[0-9a-f]{4}-?4[0-9a-f]{3}-?[89ab])([0-9a-f]{3}-?[0-9a-f]{12})(?![0-9a-f])"
+)
+"""A random UUID as text (RFC 9562, version 4): what stays, its hyphen, what `_numbered` replaces.
 
-UUID = re.compile("[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab]([0-9a-f]{3}-[0-9a-f]{12})")
-"""A random UUID as text (RFC 9562, version 4); the group is what `_numbered` replaces."""
+One of 64 of Dask's digests of arguments looks alike. Then the path goes by 60 bits of it.
+"""
 
 
 class _Thread(threading.local):
@@ -73,32 +76,28 @@ def _sender() -> "Sender | None":
     return None if seed is None else (seed, place)
 
 
-def _numbered(uuid: str, label: str) -> str:
-    """A UUID that has a digest of the next number of this process in it.
+def _numbered(text: str, label: str) -> str:
+    """A text in which the last UUID has a digest of the next number of this process in it.
 
     Args:
-        uuid: of version 4, as text.
+        text: a key or a UUID; one without a UUID stays as it is.
         label: what gets the number.
     """
-    if state.settings.tasks != "distinct" or state.job_seed() is None:
-        return uuid
+    found = list(UUID.finditer(text))
+    if not found or state.settings.tasks != "distinct" or state.job_seed() is None:
+        return text
+    uuid = found[-1]
     path = numbering.next_path("dask", label)
     digest = blake2s(repr(path).encode()).hexdigest()
-    return f"{uuid[:OWN_DIGITS]}{digest[:3]}-{digest[3:15]}"
-
-
-def _with_number(key: str, label: str) -> str:
-    """A key in which the last UUID has a number; the key itself where there is none."""
-    for found in reversed(list(UUID.finditer(key))):
-        return key[: found.start()] + _numbered(found[0], label) + key[found.end() :]
-    return key
+    own = f"{uuid[1]}{digest[:3]}{uuid[2]}{digest[3:15]}"
+    return text[: uuid.start()] + own + text[uuid.end() :]
 
 
 def _path(key: "Any", sender: "Sender | None") -> "Path":
     """The path of the task of a key."""
     text = key if isinstance(key, str) else repr(key)
     base = state.root() if sender is None else sender[1]
-    return (*base, "dask", UUID.sub(r"\1", text))
+    return (*base, "dask", UUID.sub(r"\3", text))
 
 
 def _begin(path: "Path", sender: "Sender | None", aside: bool) -> "units.Unit | None":
@@ -116,9 +115,24 @@ def _attach_to_delayed(module: "Any") -> None:
 
     @like(tokenize)
     def named(*arguments: "Any", **keywords: "Any") -> str:
-        return _with_number(tokenize(*arguments, **keywords), "delayed")
+        token: str = tokenize(*arguments, **keywords)
+        # A digest of the arguments, with pure=True, has no hyphen.
+        return _numbered(token, "delayed") if "-" in token else token
 
     module.tokenize = named
+
+
+def _attach_to_graphs(module: "Any") -> None:
+    graph = module.HLGExpr
+    token = graph.deterministic_token.fget
+
+    @like(token)
+    def numbered_token(self: "Any") -> "Any":
+        if not self._determ_token:
+            self._determ_token = _numbered(token(self), "graph")
+        return self._determ_token
+
+    graph.deterministic_token = property(numbered_token)
 
 
 def _attach_to_client(module: "Any") -> None:
@@ -225,17 +239,18 @@ def _told(worker: "Any", key: "Any") -> "Sender | None":
     return (told[0], tuple(told[1:])) if told else None
 
 
-_calls: "dict[Any, int]" = {}  # key of an actor -> how many of its calls have begun here
+# Worker -> key of an actor -> how many of its calls have begun there.
+_calls: "WeakKeyDictionary[Any, dict[Any, int]]" = WeakKeyDictionary()
 
 
 def _begin_call(worker: "Any", actor: "Any") -> "units.Unit | None":
     """Begin the next call of an actor: its path is below that of the actor, with a number."""
-    actors = worker.state.actors
-    for gone in [key for key in _calls if key not in actors]:
-        del _calls[gone]
+    actors, calls = worker.state.actors, _calls.setdefault(worker, {})
+    for gone in [key for key in calls if key not in actors]:
+        del calls[gone]
     for key, each in list(actors.items()):
         if each is actor:
-            number = _calls[key] = _calls.get(key, 0) + 1
+            number = calls[key] = calls.get(key, 0) + 1
             sender = _told(worker, key)
             path = (*_path(key, sender), "call", number)
             return _begin(path, sender, _is_in_a_program(worker))
@@ -358,6 +373,7 @@ def _as_if_in(module: "Any", original: "Any", function: "Any") -> "Any":
 
 
 ATTACH: "dict[str, Callable[[Any], None]]" = {
+    "dask._expr": _attach_to_graphs,
     "dask.delayed": _attach_to_delayed,
     "dask.local": _attach_to_local,
     "distributed.client": _attach_to_client,

@@ -70,6 +70,7 @@ UNIQUE_NAMES = (
 """Modules that draw names, salts and ports from `random`: they get true entropy (`entropy`)."""
 
 ENGINES: "dict[str, str]" = {
+    "dask._expr": "dask",
     "dask.delayed": "dask",
     "dask.local": "dask",
     "distributed.client": "dask",

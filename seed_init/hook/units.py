@@ -74,7 +74,7 @@ class Unit:
         state.named_from = self.path
         state.units[self.thread] = self.path, state.rounds[-1]
         children.number_anew()
-        seeding.reseed_libraries(keep)
+        seeding.reseed_for_unit(keep)
 
     def run_in_company(self) -> None:
         """Start only what is numbered by thread at the path of the unit."""
