@@ -76,6 +76,8 @@ ENGINES: "dict[str, str]" = {
     "distributed.client": "dask",
     "distributed.threadpoolexecutor": "dask",
     "distributed.worker": "dask",
+    "optuna.study._optimize": "optuna",
+    "optuna.trial._trial": "optuna",
 }
 """Module whose import is waited for -> the file in `engines/` that knows it (`engines`)."""
 
