@@ -50,6 +50,12 @@ either force the import or come too early.
 
 UNIQUE_NAMES = (
     "uuid",
+    "dask.sizeof",
+    "distributed.comm.core",
+    "distributed.protocol.compression",
+    "distributed.scheduler",
+    "distributed.utils_comm",
+    "distributed.worker",
     "email.utils",
     "email.generator",
     "IPython.core.tips",
@@ -63,7 +69,16 @@ UNIQUE_NAMES = (
 )
 """Modules that draw names, salts and ports from `random`: they get true entropy (`entropy`)."""
 
-ENGINES: "dict[str, str]" = {}
+ENGINES: "dict[str, str]" = {
+    "dask._expr": "dask",
+    "dask.delayed": "dask",
+    "dask.local": "dask",
+    "distributed.client": "dask",
+    "distributed.threadpoolexecutor": "dask",
+    "distributed.worker": "dask",
+    "optuna.study._optimize": "optuna",
+    "optuna.trial._trial": "optuna",
+}
 """Module whose import is waited for -> the file in `engines/` that knows it (`engines`)."""
 
 COPIES = ".process"
@@ -185,11 +200,11 @@ def call(name: str) -> None:
     """
     if name in UNIQUE_NAMES:
         guarded("hook.entropy", "give_to", name)
-    elif name in LIBRARIES:
+    if name in LIBRARIES:
         guarded("hook.seeding", "imported", name)
     elif name in ENGINES:
         guarded("engines", "imported", name)
-    else:
+    elif name not in UNIQUE_NAMES:
         guarded("hook.copies", "watch", name)
 
 

@@ -16,7 +16,8 @@ Three things may be around a unit:
   are put aside meanwhile.
 - Other threads, which draw from the same global generators. There only what is numbered by thread
   can follow the unit: generators that are made without a seed, and `seed_init.generator()`. The
-  global generators go on as they are.
+  global generators go on as they are. A unit that waits for others, because its thread has left
+  the place to theirs (`wait`), is put aside while one of these runs.
 """
 
 import sys
@@ -34,6 +35,8 @@ LEAVE = ("left", "unit")
 _NOTHING: frozenset[str] = frozenset()
 
 _running: "list[Unit]" = []  # of all threads, in the order of their beginnings
+_waiting: "list[Unit]" = []  # have begun, and let others run (`wait`)
+_holders: "list[Unit]" = []  # that `begin` has given the process to; the last one has it now
 
 
 class Unit:
@@ -42,9 +45,10 @@ class Unit:
     Attributes:
         path: where its streams start.
         engine: which engine's it is, for `status`.
+        has_ended: whether it only keeps the process until those end that began after it.
     """
 
-    __slots__ = ("_aside", "_former", "_taken", "engine", "path", "thread")
+    __slots__ = ("_aside", "_former", "_taken", "engine", "has_ended", "path", "thread")
 
     _taken: "tuple[Path, bool, Path | None] | None"
 
@@ -53,6 +57,7 @@ class Unit:
         self._former = state.units.get(self.thread)
         self._aside: rounds.Streams | None = None
         self._taken = None
+        self.has_ended = False
 
     def run(self, aside: bool, keep: frozenset[str] = _NOTHING) -> None:
         """Start the streams at the path of the unit.
@@ -69,17 +74,21 @@ class Unit:
         state.named_from = self.path
         state.units[self.thread] = self.path, state.rounds[-1]
         children.number_anew()
-        seeding.reseed_libraries(keep)
+        seeding.reseed_for_unit(keep)
 
     def run_in_company(self) -> None:
         """Start only what is numbered by thread at the path of the unit."""
         state.units[self.thread] = self.path, state.new_round()
 
     def end(self) -> None:
-        """Let the process be what it was. What was put aside goes on."""
+        """Let the thread be what it was."""
+        self.has_ended = True
         state.units.pop(self.thread, None)
         if self._former is not None:
             state.units[self.thread] = self._former
+
+    def give_back(self) -> None:
+        """Let the process be what it was. What was put aside goes on."""
         if self._taken is None:
             return
         path, is_random, state.named_from = self._taken
@@ -140,7 +149,9 @@ def begin(
         unit.run_in_company()
     else:
         # A signal must not leave it half done.
-        startup.guarded("hook.units", "run", unit, aside or unit.thread in state.units, keep)
+        aside = aside or unit.thread in state.units or bool(_waiting)
+        startup.guarded("hook.units", "run", unit, aside, keep)
+        _holders.append(unit)
     _running.append(unit)
     return unit
 
@@ -156,9 +167,38 @@ def end(unit: Unit | None) -> None:
     Args:
         unit: what `begin` returned.
     """
-    if unit in _running:  # else it has ended, or this is a forked child
+    if unit in _running:
         _running.remove(unit)
-        unit.end()
+    elif unit in _waiting:
+        _waiting.remove(unit)
+    else:
+        return  # it has ended, or this is a forked child
+    unit.end()
+    if unit not in _holders:
+        unit.give_back()
+    while _holders and _holders[-1].has_ended:
+        _holders.pop().give_back()
+
+
+def wait() -> None:
+    """Let units of other threads have the process, while those of this thread wait for them.
+
+    The streams are put aside while another unit has the process. `go_on` ends that; a unit may also
+    end without it.
+    """
+    _move(_running, _waiting)
+
+
+def go_on() -> None:
+    """Take up the units of this thread that wait; those of other threads have ended."""
+    _move(_waiting, _running)
+
+
+def _move(source: "list[Unit]", target: "list[Unit]") -> None:
+    thread = get_ident()
+    for unit in [each for each in source if each.thread == thread]:
+        source.remove(unit)
+        target.append(unit)
 
 
 def current() -> Unit | None:
@@ -235,6 +275,7 @@ def _named_from() -> "Path":
 def forget() -> None:
     """In a forked child: no unit of its parent's runs here."""
     global _called
-    _running.clear()
+    for units in (_running, _waiting, _holders):
+        units.clear()
     state.units.clear()
     _called = None

@@ -263,6 +263,40 @@ def test_a_forked_child_of_a_unit_is_no_unit(python: Path) -> None:
     assert told(python, code) == [["task", 1, "fork", 1], True]
 
 
+def test_a_unit_that_waits_goes_on_when_another_one_has_had_the_process(python: Path) -> None:
+    """Also if it ends before the other one, and if it never goes on."""
+    code = f"""{UNITS}
+def inner():
+    told.append(unit("task", 2))
+outer, told = units.begin("test", ("task", 1)), []
+told.append(draw())
+units.wait()
+thread = threading.Thread(target=inner); thread.start(); thread.join()
+units.go_on()
+told.append(draw())
+units.end(outer)
+told += [unit("task", 2), [state.path, len(state.rounds), len(units._holders)]]
+
+running = threading.Event(), threading.Event()
+def late():
+    one = units.begin("test", ("task", 2))
+    running[0].set(); running[1].wait()
+    told.append(draw())
+    units.end(one)
+outer = units.begin("test", ("task", 1))
+units.wait()
+thread = threading.Thread(target=late); thread.start(); running[0].wait()
+units.end(outer)
+running[1].set(); thread.join()
+told += [[state.path, len(state.rounds), len(units._holders)], unit("task", 2)]
+print(json.dumps(told))"""
+    first, inner, second, alone, end, late, late_end, last = told(python, code)
+    code = f"{UNITS}units.begin('test', ('task', 1)); print(json.dumps([draw(), draw()]))"
+    assert [first, second] == told(python, code)
+    assert inner == alone == late == last
+    assert end == late_end == [[], 1, 0]
+
+
 def test_nothing_grows_with_the_number_of_units(python: Path) -> None:
     code = f"""{UNITS}
 from seed_init.hook import numbering

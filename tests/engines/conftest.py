@@ -1,0 +1,53 @@
+"""Real engines on this machine: `make test-engines` installs them, and no other lane has them."""
+
+import os
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from harness import interpreters
+from harness.processes import REPOSITORY
+
+VENV = Path(os.environ.get("SEED_INIT_ENGINES_VENV") or REPOSITORY / ".venv-engines")
+"""Where the engines are installed. A single one may be in a virtual environment of its own."""
+
+
+def pytest_ignore_collect(config: pytest.Config) -> bool | None:
+    """Leave these tests out of the lanes of `harness.lanes`."""
+    return True if config.option.lane else None
+
+
+@pytest.fixture(scope="session")
+def engines() -> Path:
+    """The virtual environment that has the engines."""
+    if not list(VENV.glob("lib/python3*/site-packages")):
+        pytest.fail(f"no engines in {VENV}: run make test-engines", pytrace=False)
+    return VENV
+
+
+@pytest.fixture(scope="session")
+def python(prefixes: Path, kept: Path, engines: Path) -> Path:
+    """An interpreter with the hook, and with the engines beside the packages of the tests.
+
+    The commands of the engines, such as `dask`, are beside it as programs of this interpreter.
+    """
+    python = interpreters.link_copy(prefixes / "hooked/bin/python3", kept / "engines")
+    packages = interpreters.stdlib_of(python) / "site-packages/packages.pth"
+    [first] = engines.glob("lib/python3*/site-packages")
+    lines = f"{first}\n{packages.read_text()}"
+    packages.unlink()  # the other copies share the file
+    packages.write_text(lines)
+    for command in (engines / "bin").iterdir():
+        _copy_command(command, engines, python)
+    return python
+
+
+def _copy_command(command: Path, engines: Path, python: Path) -> None:
+    """Copy a command of the engines' virtual environment as one of another Python."""
+    if command.is_symlink() or (python.parent / command.name).exists():
+        return
+    copied = Path(shutil.copy(command, python.parent))
+    given = re.escape(str(engines / "bin/python").encode()) + rb"[0-9.]*"
+    copied.write_bytes(re.sub(given, str(python).encode(), copied.read_bytes()))
