@@ -63,7 +63,12 @@ UNIQUE_NAMES = (
 )
 """Modules that draw names, salts and ports from `random`: they get true entropy (`entropy`)."""
 
-ENGINES: "dict[str, str]" = {}
+ENGINES: "dict[str, str]" = {
+    "pyspark.core.context": "spark",
+    "pyspark.core.rdd": "spark",
+    "pyspark.rdd": "spark",
+    "pyspark.worker_message": "spark",
+}
 """Module whose import is waited for -> the file in `engines/` that knows it (`engines`)."""
 
 COPIES = ".process"
