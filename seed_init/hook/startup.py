@@ -64,10 +64,13 @@ UNIQUE_NAMES = (
 """Modules that draw names, salts and ports from `random`: they get true entropy (`entropy`)."""
 
 ENGINES: "dict[str, str]" = {
+    "celery.signals": "celery",
+    "gunicorn.arbiter": "gunicorn",
     "pyspark.core.context": "spark",
     "pyspark.core.rdd": "spark",
     "pyspark.rdd": "spark",
     "pyspark.worker_message": "spark",
+    "uvicorn.supervisors.multiprocess": "uvicorn",
 }
 """Module whose import is waited for -> the file in `engines/` that knows it (`engines`)."""
 
