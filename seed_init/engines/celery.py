@@ -85,7 +85,8 @@ def _before_publish(  # type: ignore[no-untyped-def]
         return
     name = str(sender)
     if _told(headers, headers["id"]) is None:
-        headers[HEADER] = _of_retry(headers) or _header(headers["id"], _next(name), seed)
+        again = _of_retry(headers, name, seed)
+        headers[HEADER] = again or _header(headers["id"], _next(name), seed)
     # (args, kwargs, {"chord": ..}) in protocol 2 (celery/app/amqp.py, as_task_v2)
     chord = body[2].get("chord") if isinstance(body, tuple) and len(body) == 3 else None
     if chord:
@@ -104,13 +105,13 @@ def _number_body(chord: "Any", seed: int) -> None:
         options["headers"] = {**headers, HEADER: _header(identity, path, seed)}
 
 
-def _of_retry(headers: "dict[str, Any]") -> "str | None":
+def _of_retry(headers: "dict[str, Any]", name: str, seed: int) -> "str | None":
     """The header of the task that runs here, where it is the one that is published again."""
     request = _request(sys.modules["celery"].current_task)
     if not headers.get("retries") or request.get("id") != headers["id"]:
         return None
-    header = request.get(HEADER)
-    return header if isinstance(header, str) else None
+    path, its_seed = _identity(request, name, headers["id"])
+    return _header(headers["id"], path, seed if its_seed is None else its_seed)
 
 
 def _next(name: str) -> "Path":
@@ -170,10 +171,15 @@ def _prerun(task_id=None, task=None, **_):  # type: ignore[no-untyped-def]
     if is_called:
         path, seed = _path_of_called(task.name, task_id, request), None
     else:
-        path, seed = _told(request, task_id) or (("celery", task.name, "id", str(task_id)), None)
+        path, seed = _identity(request, task.name, task_id)
     # A child of the prefork pool does nothing but run tasks.
     unit = units.begin("Celery", path, seed=seed, aside=is_called or state.is_main())
     _units.setdefault(get_ident(), []).append(unit)
+
+
+def _identity(request: "dict[str, Any]", name: str, identity: str) -> "tuple[Path, int | None]":
+    """Path and seed of a task that has come in a message."""
+    return _told(request, identity) or (("celery", name, "id", str(identity)), None)
 
 
 def _path_of_called(name: str, identity: str, request: "dict[str, Any]") -> "Path":

@@ -3,13 +3,16 @@
 
 Without this, a worker would go by the number of the fork that made it: which one was replaced
 first would decide what all that come later draw.
+
+Gunicorn seeds `random` in each worker from the operating system (gunicorn/util.py, `seed`), which
+would leave one library out of what SEED asks for. If nobody but the image asks for a seed, it does.
 """
 
 from _thread import get_ident
 
 from seed_init.engines import Engine
 from seed_init.engines.slots import Slots
-from seed_init.hook import callers, children, state
+from seed_init.hook import callers, children, startup, state
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,7 +28,8 @@ class Gunicorn(Engine):
     def attach(self, module: "ModuleType") -> None:
         """See `Engine.attach` (gunicorn/arbiter.py)."""
         arbiter: Any = module.Arbiter
-        spawn = arbiter.spawn_worker
+        spawn, util = arbiter.spawn_worker, module.util
+        seed = util.seed
         if not isinstance(arbiter.WORKERS, dict):
             raise LookupError("its workers are not known by their process numbers")
 
@@ -45,7 +49,17 @@ class Gunicorn(Engine):
             slots.take(pid)
             return pid
 
-        arbiter.spawn_worker = spawn_worker
+        @callers.like(seed)
+        def seed_unless_asked() -> None:
+            if state.job_seed() is None or state.inherits or not _is_asked_for():
+                seed()
+
+        arbiter.spawn_worker, util.seed = spawn_worker, seed_unless_asked
+
+
+def _is_asked_for() -> bool:
+    """Whether somebody has asked for this seed, and not only the image's defaults file."""
+    return state.reseeded is not None or startup.origins.get("SEED") == "environment"
 
 
 engine = Gunicorn()

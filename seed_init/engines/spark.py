@@ -73,7 +73,8 @@ def _number_functions(module: "Any") -> None:
 
 def _pass_settings(module: "Any") -> None:
     """Pass what this job was asked to do to the workers (pyspark/core/context.py)."""
-    _check_worker()
+    if not _knows_worker():
+        return  # which has been said: that module imports pyspark.core.rdd
     do_init = module.SparkContext._do_init
 
     @callers.like(do_init)
@@ -97,16 +98,18 @@ def _settings() -> dict[str, str]:
 
 
 def _check_worker() -> None:
-    """Raise where this release's workers are not made as `_see_tasks` knows them."""
-    from importlib.util import find_spec
+    """Raise where this release's workers are not made as `_see_tasks` knows them.
 
-    if find_spec("pyspark.worker_message") is None and _main() != "pyspark.daemon":
+    The driver says so. Its workers, which Spark starts by `python -m pyspark.daemon`, need not.
+    """
+    if not _knows_worker() and not {"pyspark.daemon", "pyspark.worker"} & set(sys.orig_argv):
         raise LookupError("it has no module pyspark.worker_message")
 
 
-def _main() -> str:
-    """The module that this program was started as."""
-    return str(getattr(getattr(sys.modules.get("__main__"), "__spec__", None), "name", ""))
+def _knows_worker() -> bool:
+    from importlib.util import find_spec
+
+    return find_spec("pyspark.worker_message") is not None
 
 
 def _trailer(path: "Path") -> bytes:
@@ -127,7 +130,8 @@ def _see_tasks(module: "Any") -> None:
     read = module.WorkerInitInfo.from_stream.__func__
     if not {"stage_id", "partition_id"} <= module.TaskContextInfo.__dataclass_fields__.keys():
         raise LookupError("a task does not tell its stage and partition")
-    if not {"task_context", "eval_type", "udf_info"} <= module.WorkerInitInfo.__dataclass_fields__.keys():
+    told = module.WorkerInitInfo.__dataclass_fields__.keys()
+    if not {"task_context", "eval_type", "udf_info"} <= told:
         raise LookupError("a task does not tell its functions")
 
     @callers.like(read)
