@@ -58,6 +58,7 @@ UNIQUE_NAMES = (
     "jupyter_server.auth.security",
     "jupyter_server.serverapp",
     "nbconvert.utils.io",
+    "pyspark.shuffle",
     "torch._inductor.codegen.wrapper",
     "zmq.sugar.socket",
 )

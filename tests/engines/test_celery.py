@@ -116,7 +116,9 @@ def test_tasks_draw_the_same_in_two_nodes_that_have_another_seed(
 def test_tasks_draw_the_same_in_the_node_itself(
     python: Path, tmp_path: Path, prefork: Told
 ) -> None:
-    assert told(python, tmp_path, "--pool=solo") == prefork
+    """But for tasks that wait, which Celery's timer runs in a thread, beside the others."""
+    solo = told(python, tmp_path, "--pool=solo", NO_CHORD="1")
+    assert solo == {**prefork, "chord": []}
 
 
 def test_threads_of_two_nodes_share_no_generator(

@@ -68,7 +68,8 @@ def test_partitions_draw_the_same_on_a_cluster_of_two(
 
 
 def test_the_seed_reaches_workers_that_have_none(python: Path, tmp_path: Path, local: Told) -> None:
-    """Also in one worker, and with the hash seed that PySpark gives where there is none."""
+    """Also in one worker, with the hash seed that PySpark gives where there is none, and where
+    Spark shuffles the directories that it spills to (pyspark/shuffle.py, _get_local_dirs)."""
     assert local["hash seeds"] == ["0"] * 4  # as in the environment of these tests
     lost = draws(python, tmp_path, "local[1, 3]", "lost", PYTHONHASHSEED=None)
     assert lost == local

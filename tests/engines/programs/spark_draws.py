@@ -1,7 +1,7 @@
 """Draw in every kind of Python function that Spark runs; print what each has drawn, as JSON.
 
 Usage: spark_draws.py MASTER DIRECTORY [lost]. With `lost`, what the driver starts does not inherit
-SEED, as on a cluster that was there before the driver.
+SEED, as on a cluster that was there before the driver, and Spark has two directories to spill to.
 """
 
 import json
@@ -96,6 +96,8 @@ def main(master, directory, *lost):
         del os.environ["SEED"]
     before = draw()
     conf = SparkConf().setMaster(master).setAll(SETTINGS.items())
+    local = [f"{directory}/local-{number}" for number in range(1 + len(lost))]
+    conf = conf.set("spark.local.dir", ",".join(local))
     sc = SparkContext(conf=conf.set("spark.sql.warehouse.dir", f"{directory}/warehouse"))
     told = {**of_rdds(sc, directory), **of_udfs(SparkSession(sc))}
     print(json.dumps({**told, "driver": [before, draw()]}))
