@@ -61,7 +61,7 @@ def _number_functions(module: "Any") -> None:
     prepare = module._prepare_for_python_RDD
 
     @callers.like(prepare)
-    def _prepare_for_python_RDD(sc, command):  # type: ignore[no-untyped-def] # noqa: N802
+    def _prepare_for_python_RDD(sc, command):  # type: ignore[no-untyped-def]
         pickled, *rest = prepare(sc, command)
         # The function of an RDD comes with a profiler and two serializers, a UDF with its type.
         if state.job_seed() is not None and isinstance(command, tuple) and len(command) == 4:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Uvicorn with several workers: each has the streams of its place, one that replaces it new ones."""
+"""Uvicorn with several workers: each has the streams of its place, a later one there new ones."""
 
 from seed_init.engines import Engine
 from seed_init.engines.slots import Slots
@@ -20,7 +20,8 @@ class Uvicorn(Engine):
         """See `Engine.attach` (uvicorn/supervisors/multiprocess.py)."""
         process: Any = module.Process
         parent_start = process.start
-        slots, started = Slots(), []
+        slots = Slots()
+        started: list[Any] = []
 
         @callers.like(parent_start)
         def start(self):  # type: ignore[no-untyped-def]

@@ -1,12 +1,11 @@
 """Partitions of Spark's stages have streams of their own, in whichever worker they run."""
 
-import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from harness.processes import answer, output, run
+from harness.processes import answer, run
 
 PROGRAM = Path(__file__).parent / "programs/spark_draws.py"
 
@@ -53,12 +52,10 @@ def test_no_two_partitions_draw_alike_and_a_retried_one_draws_the_same(local: To
     assert len(set(numbers(told))) == len(numbers(told)) > 100
 
 
-def test_the_driver_draws_what_it_draws_without_spark(python: Path, local: Told) -> None:
-    code = f"""
-import runpy, json
-draw = runpy.run_path({str(PROGRAM)!r})["draw"]
-print(json.dumps([draw(), draw()]))"""
-    assert answer(python, "-c", code, env={"SEED": "7"}) == local["driver"]
+def test_the_driver_draws_what_it_draws_without_spark(
+    python: Path, tmp_path: Path, local: Told
+) -> None:
+    assert draws(python, tmp_path, "none")["driver"] == local["driver"]
 
 
 def test_partitions_draw_the_same_on_a_cluster_of_two(

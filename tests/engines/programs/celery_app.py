@@ -1,4 +1,4 @@
-"""Tasks that draw, on a broker that is a folder: CELERY_FOLDER; and a program that publishes them."""
+"""Tasks that draw, and a program that publishes them, on a broker that is a folder."""
 
 import json
 import os
@@ -48,7 +48,9 @@ def main():
     told = [each.get(**PATIENCE) for each in [draw.delay(number) for number in range(6)]]
     again = retried.delay().get(**PATIENCE)
     follows = chain(draw.s(), draw.s(), draw.s()).apply_async()
-    body = chord([draw.s() for _ in range(3)])(collect.s()) if "NO_CHORD" not in os.environ else None
+    body = (
+        chord([draw.s() for _ in range(3)])(collect.s()) if "NO_CHORD" not in os.environ else None
+    )
     return {
         "tasks": told,
         "retried": again,
@@ -56,4 +58,3 @@ def main():
         "chord": body.get(**PATIENCE) if body else [],
         "program": [before, draws()],
     }
-
