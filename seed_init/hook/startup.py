@@ -71,6 +71,7 @@ ENGINES: "dict[str, str]" = {
     "pyspark.core.rdd": "spark",
     "pyspark.rdd": "spark",
     "pyspark.worker_message": "spark",
+    "rq.job": "rq",
     "uvicorn.supervisors.multiprocess": "uvicorn",
 }
 """Module whose import is waited for -> the file in `engines/` that knows it (`engines`)."""
