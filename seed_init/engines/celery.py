@@ -19,7 +19,7 @@ Only public signals are used: `before_task_publish`, `celeryd_init`, `task_preru
 import sys
 from _thread import get_ident
 
-from seed_init.engines import Engine
+from seed_init.engines import Engine, messages
 from seed_init.hook import children, numbering, say, seeding, startup, state, units
 
 TYPE_CHECKING = False
@@ -135,8 +135,8 @@ def _told(headers: "dict[str, Any]", identity: str) -> "tuple[Path, int] | None"
     try:
         told = loads(headers[HEADER])
         if told["id"] == identity:
-            return tuple(told["path"]), int(told["seed"])
-    except (KeyError, TypeError, ValueError):
+            return messages.path_and_seed(told)
+    except (KeyError, TypeError, ValueError, RecursionError):
         pass  # nobody has told, or what has come is not ours
     return None
 

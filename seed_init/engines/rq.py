@@ -8,7 +8,7 @@ nothing of it. A job that is tried again has the same path; one that repeats has
 A job without that field has its id for a path, which mostly is a random number.
 """
 
-from seed_init.engines import Engine
+from seed_init.engines import Engine, messages
 from seed_init.hook import callers, numbering, state, units
 
 TYPE_CHECKING = False
@@ -87,11 +87,11 @@ def _identity(job: "Any") -> "tuple[Path, int | None]":
     from json import loads
 
     path: Path = ("rq", "id", str(job.id))
-    seed = None
+    seed: int | None = None
     try:
         told = loads(vars(job)[ATTRIBUTE])
-        path, seed = tuple(told["path"]), int(told["seed"])
-    except (KeyError, TypeError, ValueError):
-        pass  # nobody has told, or what has come is not ours
+    except (KeyError, TypeError, ValueError, RecursionError):
+        told = None  # nobody has told, or what has come is not ours
+    path, seed = messages.path_and_seed(told) or (path, seed)
     left = getattr(job, "repeats_left", None)
     return (path if left is None else (*path, "left", left)), seed

@@ -2,6 +2,7 @@
 
 import itertools
 import subprocess
+import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -158,3 +159,20 @@ def test_another_seed_gives_other_numbers_and_none_gives_new_ones(
     assert len(set.union(*drawn)) == sum(map(len, drawn))
     second, first = off["retried"]
     assert second != first
+
+
+def test_a_header_that_is_not_ours_is_not_believed(python: Path) -> None:
+    code = """
+        import json
+        import seed_init.engines.celery as adapter
+        wrong = [{"path": [1.5], "seed": 7}, {"path": "ab", "seed": 7}, {"path": ["a"], "seed": -1},
+                 {"path": ["a"], "seed": 2**32}, {"path": ["a"]}, {"seed": 7}]
+        texts = [json.dumps({"id": "x", **each}) for each in wrong] + ["[]", "{", "7", None, 7]
+        told = [adapter._told({"seed_init": each}, "x") for each in texts]
+        right = json.dumps({"id": "x", "path": ["a", 1], "seed": 7})
+        others = [adapter._told({"seed_init": right}, identity) for identity in "xy"]
+        print(json.dumps([told, others]))
+    """
+    told, others = answer(python, "-c", textwrap.dedent(code), env={"SEED": "7"})
+    assert set(map(str, told)) == {"None"}
+    assert others == [[["a", 1], 7], None]
