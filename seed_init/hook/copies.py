@@ -95,6 +95,9 @@ def _is_pickled(process: "Any", package: str) -> bool:
 
 
 def _path(process: "Any", package: str) -> "Path":
+    place = getattr(process, "_seed_init_place", None)
+    if place is not None:  # a server's worker has a place of its own (`engines`)
+        return (*state.path, *place)
     number = process._identity[-1]
     if _taken == (package, state.path):
         return (*state.path, number)

@@ -64,6 +64,7 @@ UNIQUE_NAMES = (
     "jupyter_server.auth.security",
     "jupyter_server.serverapp",
     "nbconvert.utils.io",
+    "pyspark.shuffle",
     "torch._inductor.codegen.wrapper",
     "zmq.sugar.socket",
 )
@@ -78,6 +79,14 @@ ENGINES: "dict[str, str]" = {
     "distributed.worker": "dask",
     "optuna.study._optimize": "optuna",
     "optuna.trial._trial": "optuna",
+    "celery.signals": "celery",
+    "gunicorn.arbiter": "gunicorn",
+    "pyspark.core.context": "spark",
+    "pyspark.core.rdd": "spark",
+    "pyspark.rdd": "spark",
+    "pyspark.worker_message": "spark",
+    "rq.job": "rq",
+    "uvicorn.supervisors.multiprocess": "uvicorn",
 }
 """Module whose import is waited for -> the file in `engines/` that knows it (`engines`)."""
 

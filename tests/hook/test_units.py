@@ -307,3 +307,23 @@ print(json.dumps([len(state.rounds), len(state.units), len(units._running),
     len(numbering._counts.by_origin), len(numbering._count_by_label)]))"""
     sizes = told(python, code)
     assert all(size < 6 for size in sizes), sizes
+
+
+def test_a_path_that_is_told_for_a_fork_is_for_one_child(python: Path) -> None:
+    """What forks besides, in a callback of the server that starts a worker, is not like it."""
+    code = """
+        from seed_init.hook import children
+        children.starting[threading.get_ident()] = ("worker", 1)
+        told = []
+        for _ in range(2):
+            read, write = os.pipe()
+            if not os.fork():
+                os.write(write, json.dumps([state.path, draw()]).encode())
+                os._exit(0)
+            os.wait()
+            told.append(json.loads(os.read(read, 10000)))
+        print(json.dumps(told))
+    """
+    (one, first), (two, second) = told(python, code)
+    assert (one, two) == (["worker", 1], ["fork", 1])
+    assert not set(first) & set(second)
