@@ -63,7 +63,11 @@ UNIQUE_NAMES = (
 )
 """Modules that draw names, salts and ports from `random`: they get true entropy (`entropy`)."""
 
-ENGINES: "dict[str, str]" = {}
+ENGINES = {
+    "ray": "ray",
+    "ray.tune.execution.tune_controller": "ray",
+    "ray.train.v2._internal.execution.worker_group.worker": "ray",
+}
 """Module whose import is waited for -> the file in `engines/` that knows it (`engines`)."""
 
 COPIES = ".process"
