@@ -7,7 +7,6 @@ worker that does not have the hook learns to leave out what it does not know, an
 that has the hook, but was asked for nothing when it began, gets its adapter now.
 """
 
-import sys
 from types import FunctionType
 from weakref import WeakSet
 

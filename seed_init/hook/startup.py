@@ -58,6 +58,13 @@ UNIQUE_NAMES = (
     "jupyter_server.auth.security",
     "jupyter_server.serverapp",
     "nbconvert.utils.io",
+    "ray._common.retry",
+    "ray._common.utils",
+    "ray._private.event.event_logger",
+    "ray._private.event.export_event_logger",
+    "ray._private.external_storage",
+    "ray._private.gcs_pubsub",
+    "ray._private.node",
     "torch._inductor.codegen.wrapper",
     "zmq.sugar.socket",
 )
