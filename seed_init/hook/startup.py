@@ -65,6 +65,7 @@ UNIQUE_NAMES = (
     "ray._private.external_storage",
     "ray._private.gcs_pubsub",
     "ray._private.node",
+    "ray._raylet",
     "torch._inductor.codegen.wrapper",
     "zmq.sugar.socket",
 )
