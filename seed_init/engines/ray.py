@@ -111,7 +111,7 @@ def _attach(ray: "Any") -> None:
     ) -> "Any":
         if not self._is_cross_language and _is_sent(ray):
             name = self._function_name.rpartition(".")[2]
-            args = _with(args, "task", numbering.next_path("ray", "task", name))
+            args = _with(args, ray_units.TASK, numbering.next_path("ray", "task", name))
         return submit(self, args, kwargs, *rest, **options)
 
     @like(create)
@@ -143,9 +143,9 @@ def _attach(ray: "Any") -> None:
             trial = _trial(args[0]) if args and method_name == "reset" else None
             label = f"{made_by.class_name}.{method_name}"
             if trial is not None:
-                args = _with(args, "whole", trial)
+                args = _with(args, ray_units.WHOLE, trial)
             else:
-                args = _with(args, "call", numbering.next_path("ray", "call", label))
+                args = _with(args, ray_units.CALL, numbering.next_path("ray", "call", label))
         return call(self, method_name, args, kwargs, *rest, **options)
 
     signature.flatten_args = flatten_args
@@ -175,7 +175,7 @@ def _with(args: "Any", kind: str, path: "Path") -> Arguments:
 
     Args:
         args: the positional arguments, or None.
-        kind: "task", "actor", "call", or "whole" for an actor that is one unit with all its calls.
+        kind: one of those in `ray_units`.
         path: where its streams start.
     """
     if state.settings.tasks == "leave":
@@ -187,11 +187,12 @@ def _actor(cls: type, name: str, kwargs: "Any") -> "tuple[str, Path]":
     """Which kind of an actor a class makes, and the path of the next one."""
     trial = _trial((kwargs or {}).get("config"))
     if trial is not None:
-        return "whole", trial
+        return ray_units.WHOLE, trial
     original = getattr(cls, "__ray_actor_class__", cls)
     if original.__module__.startswith("ray.train."):
-        return "whole", state.place()
-    return "actor", numbering.next_path("ray", "actor", name)
+        kind = ray_units.RANKS if ray_units.has_distinct_ranks() else ray_units.WHOLE
+        return kind, state.place()
+    return ray_units.CALLED, numbering.next_path("ray", "actor", name)
 
 
 def _trial(config: "Any") -> "Path | None":

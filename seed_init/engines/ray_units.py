@@ -25,6 +25,12 @@ KEY = b"seed_init"
 
 ENGINE = "Ray"
 
+TASK, CALL = "task", "call"
+CALLED, WHOLE, RANKS = "actor", "whole", "ranks"
+"""What is sent: a task, a call of an actor, or an actor. An actor of the kind `CALLED` has a unit
+for each call; the others are one unit each: a trial, or part of a training job, whose ranks are to
+be distinct if the kind is `RANKS`."""
+
 SEEDING = {"random.": "random", "numpy.": "numpy.random", "torch.": "torch"}
 """How the function is named by which a program seeds a library -> the library (`reseeding`)."""
 
@@ -36,13 +42,13 @@ class Actor:
     """This process, where it is an actor.
 
     Attributes:
-        is_whole: whether its calls are no units of their own.
+        kind: `CALLED`, or another one if its calls are no units of their own.
         threads: those that were there before its constructor.
         seeded: how often the program had seeded each library before.
     """
 
-    def __init__(self, is_whole: bool) -> None:
-        self.is_whole = is_whole
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
         self.threads = frozenset(_threads())
         self.seeded = _seeded()
 
@@ -100,12 +106,12 @@ def attach(ray: "Any") -> None:
 
 
 def _begin(kind: str, seed: int | None, path: "Path", core: "Any") -> None:
-    if kind == "call":
+    if kind == CALL:
         _begin_call(seed, path, core)
-    elif kind == "task":
+    elif kind == TASK:
         _next(path, seed)
     else:
-        _become(path, seed, kind == "whole")
+        _become(path, seed, kind)
 
 
 def _next(path: "Path", seed: int | None, keep: frozenset[str] = frozenset()) -> None:
@@ -114,10 +120,10 @@ def _next(path: "Path", seed: int | None, keep: frozenset[str] = frozenset()) ->
     _last = units.begin(ENGINE, path, seed=seed, keep=keep)
 
 
-def _become(path: "Path", seed: int | None, is_whole: bool) -> None:
+def _become(path: "Path", seed: int | None, kind: str) -> None:
     """Be an actor from now on, or another trial's."""
     global _actor, _last
-    _actor = Actor(is_whole)
+    _actor = Actor(kind)
     _next(path, seed)
     units.stay(_last)
     _last = None
@@ -125,7 +131,7 @@ def _become(path: "Path", seed: int | None, is_whole: bool) -> None:
 
 def _begin_call(seed: int | None, path: "Path", core: "Any") -> None:
     # The calls of an asynchronous actor take turns in one thread. Its streams go on.
-    if _actor is None or _actor.is_whole or core.current_actor_is_asyncio():
+    if _actor is None or _actor.kind != CALLED or core.current_actor_is_asyncio():
         return
     if not _actor.is_shared(core):
         _next(path, seed, _actor.keep())
@@ -138,23 +144,31 @@ def _begin_call(seed: int | None, path: "Path", core: "Any") -> None:
 
 
 def attach_to_train(module: "Any") -> None:
-    """Give each worker of a training job the stream of its rank, where ranks are distinct."""
-    worker = module.RayTrainWorker
-    original = worker.init_train_context
+    """Give each worker of a training job the stream of its rank, where ranks are distinct.
+
+    Raises:
+        AttributeError: this release has other names.
+    """
+    original = module.set_train_context
 
     @like(original)
-    def init_train_context(self: "Any", *args: "Any", **kwargs: "Any") -> "Any":
-        done = original(self, *args, **kwargs)
-        if state.settings.ranks == "distinct":
+    def set_train_context(context: "Any") -> "Any":
+        done = original(context)
+        if _actor is not None and has_distinct_ranks():
             try:
-                rank = int(module.get_train_context().get_world_rank())
+                rank = int(context.get_world_rank())
             except Exception as error:
                 say(f"Ray Train does not tell the rank ({error}): its workers draw alike")
             else:
-                _become((*state.place(), "rank", rank), None, is_whole=True)
+                _become((*state.place(), "rank", rank), None, RANKS)
         return done
 
-    worker.init_train_context = init_train_context
+    module.set_train_context = set_train_context
+
+
+def has_distinct_ranks() -> bool:
+    """Whether the ranks of a training job that begins here are to be distinct."""
+    return state.settings.ranks == "distinct" or (_actor is not None and _actor.kind == RANKS)
 
 
 def _threads() -> "list[Thread]":

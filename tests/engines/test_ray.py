@@ -176,6 +176,8 @@ def test_the_ranks_of_a_training_job_are_alike_unless_they_shall_not_be(
     assert first[:2] == second[:2]
     code = "import random, numpy; print(random.random(), numpy.random.rand())"
     assert " ".join(map(str, first[:2])) == output(python, "-c", code, env={"SEED": "7"})
+    distinct = ranks(SEED_INIT_RANKS="distinct")
+    assert len({number for each in distinct for number in each}) == 8
     first, second = ranks(SEED_INIT="0")
     assert first[:2] != second[:2]
 
