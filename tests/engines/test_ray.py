@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from harness import interpreters
 from harness.processes import answer, environment_of, output, run
 
 PROGRAMS = Path(__file__).parent / "programs"
@@ -182,13 +183,22 @@ def test_the_ranks_of_a_training_job_are_alike_unless_they_shall_not_be(
     assert first[:2] != second[:2]
 
 
-def test_workers_without_the_hook_go_on(python: Path, bare: Path) -> None:
+@pytest.fixture(scope="module")
+def without_hook(python: Path, prefixes: Path, kept: Path) -> Path:
+    """An interpreter without the hook that sees what `python` sees."""
+    bare = interpreters.link_copy(prefixes / "bare/bin/python3", kept / "bare")
+    packages = interpreters.stdlib_of(bare) / "site-packages/packages.pth"
+    packages.unlink()  # the other copies share the file
+    seen = interpreters.stdlib_of(python) / "site-packages/packages.pth"
+    packages.write_text(seen.read_text())
+    return bare
+
+
+def test_workers_without_the_hook_go_on(python: Path, without_hook: Path) -> None:
     """They get no keyword that they do not know, and one line says that no seed reaches them."""
     with ExitStack() as stack:
-        address, _ = head(bare, stack)
-        env = given(PYTHONPATH="")
-        program = PROGRAMS / "ray_units.py"
-        done = run(python, program, address, env=env, timeout=300)
+        address, _ = head(without_hook, stack)
+        done = run(python, PROGRAMS / "ray_units.py", address, env=given(), timeout=300)
     assert done.returncode == 0, done.stderr
     assert "seed_init: this worker of Ray has no seeding hook" in done.stdout + done.stderr
 
