@@ -154,11 +154,16 @@ def _attach(ray: "Any") -> None:
     handle._actor_method_call = call_actor
 
 
-def attach_late() -> None:
-    """Attach in a worker that was asked for nothing when it began, by what it has loaded."""
+def arrived(held: "Any") -> None:
+    """In a worker: see to it that what is sent along is understood here, whatever SEED is.
+
+    Args:
+        held: the function or class that was loaded (`ray_exports`).
+    """
     ray = sys.modules["ray"]
     if not ray_units.is_attached(ray):
-        _attach(ray)
+        _attach(ray)  # in a worker that was asked for nothing when it began
+    ray_exports.remember(held)
 
 
 def _is_sent(ray: "Any") -> bool:

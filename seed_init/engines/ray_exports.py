@@ -35,13 +35,12 @@ class Exported:
 
 def _told(held):  # type: ignore[no-untyped-def]
     """Runs in each worker, with nothing but the standard library and Ray around it."""
+    import sys
+
     try:
-        from seed_init.engines import ray_exports
-
-        ray_exports.arrived(held)
+        __import__("seed_init.engines.ray")
+        sys.modules["seed_init.engines.ray"].arrived(held)
     except Exception:
-        import sys
-
         import ray._common.signature as signature
 
         if not hasattr(signature.recover_args, "seed_init"):
@@ -70,15 +69,8 @@ _by_value = FunctionType(
 _by_value.__module__ = "__main__"
 
 
-def arrived(held: "Any") -> None:
-    """In a worker: see to it that what is sent along is understood here.
-
-    Args:
-        held: the function or class that was loaded.
-    """
-    from seed_init.engines import ray
-
-    ray.attach_late()
+def remember(held: "Any") -> None:
+    """Remember what has come in a pickle of ours, where it is the class of actors."""
     if isinstance(held, type):
         _classes.add(held)
 
