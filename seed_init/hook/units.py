@@ -37,6 +37,7 @@ _NOTHING: frozenset[str] = frozenset()
 _running: "list[Unit]" = []  # of all threads, in the order of their beginnings
 _waiting: "list[Unit]" = []  # have begun, and let others run (`wait`)
 _holders: "list[Unit]" = []  # that `begin` has given the process to; the last one has it now
+_stays: "Unit | None" = None  # what this process is for the rest of its life (`stay`)
 
 
 class Unit:
@@ -116,6 +117,7 @@ def begin(
     *,
     seed: int | None = None,
     aside: bool = False,
+    shared: bool = False,
     keep: frozenset[str] = _NOTHING,
 ) -> Unit | None:
     """Begin a unit of work in this thread.
@@ -127,6 +129,8 @@ def begin(
             told it: that of this process holds.
         aside: whether this process does other things than units. Then its streams are put aside
             where they are this thread's alone, and not touched where they are not.
+        shared: whether the adapter knows of other threads that draw from this process's global
+            generators.
         keep: libraries whose default generators go on as they are, because the program has seeded
             them for the units to come.
 
@@ -145,7 +149,7 @@ def begin(
         else:
             rounds.take_seed(seed)
     unit = Unit(engine, path)
-    if _is_shared(aside):
+    if shared or _is_shared(aside):
         unit.run_in_company()
     else:
         # A signal must not leave it half done.
@@ -201,13 +205,30 @@ def _move(source: "list[Unit]", target: "list[Unit]") -> None:
         target.append(unit)
 
 
+def stay(unit: Unit | None) -> None:
+    """Let this process be what a unit has made of it: the constructor of an actor, for instance.
+
+    What this process runs, numbers and forks from now on is below the unit.
+
+    Args:
+        unit: what `begin` returned, without `aside`.
+    """
+    global _stays
+    if unit in _running:
+        _running.remove(unit)
+        if unit in _holders:
+            _holders.remove(unit)
+        state.units.pop(unit.thread, None)
+        _stays = unit
+
+
 def current() -> Unit | None:
     """The unit of work that this thread runs, or that the whole process is of; None for none."""
     thread = get_ident()
     for unit in reversed(_running):
         if unit.thread == thread or unit.path == state.path:
             return unit
-    return None
+    return _stays if _stays is not None and _stays.path == state.path else None
 
 
 class Stream:
@@ -274,8 +295,8 @@ def _named_from() -> "Path":
 
 def forget() -> None:
     """In a forked child: no unit of its parent's runs here."""
-    global _called
+    global _called, _stays
     for units in (_running, _waiting, _holders):
         units.clear()
     state.units.clear()
-    _called = None
+    _called = _stays = None

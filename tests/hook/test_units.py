@@ -222,6 +222,34 @@ print(json.dumps(told))"""
     assert in_thread[2:] == alone[2:]
 
 
+def test_a_process_stays_what_a_unit_has_made_of_it(python: Path) -> None:
+    """What runs, is numbered and is named in an actor is below the actor, between calls as well."""
+    code = f"""{UNITS}
+running = units.begin("test", ("actor", 1))
+first = draw()
+units.stay(running)
+told = [first, draw(), unit("call", 1)]
+with seed_init.stream("a"):
+    told.append(draw())
+told += [draw(), state.path, units.current().path, len(units._running)]
+print(json.dumps(told))"""
+    *draws, path, unit, running = told(python, code)
+    assert len({tuple(each) for each in draws}) == 5
+    assert [path, unit, running] == [["actor", 1], ["actor", 1], 0]
+    code = f"{UNITS}print(json.dumps([unit('actor', 1), unit('call', 1)]))"
+    assert told(python, code) == [draws[0], draws[2]]
+
+
+def test_an_adapter_may_know_of_other_threads(python: Path) -> None:
+    code = f"""{UNITS}
+told = [draw(), unit("task", 1, shared=True), draw()]
+print(json.dumps(told + [unit("task", 1)]))"""
+    first, shared, last, alone = told(python, code)
+    plain = told(python, "print(json.dumps([draw(), draw(), draw()]))")
+    assert [each[:2] for each in (first, shared, last)] == [each[:2] for each in plain]
+    assert shared[2:] == alone[2:]
+
+
 def test_the_submitters_seed_takes_the_place_of_the_workers(python: Path) -> None:
     code = f"{UNITS}print(json.dumps([unit('task', 1, seed=9), unit('task', 1, seed=8)]))"
     assert told(python, code) == told(python, code, seed="9")
