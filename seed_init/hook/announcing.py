@@ -3,7 +3,9 @@
 
 import os
 
-from seed_init.hook import say, settings, startup, state
+from seed_init.hook import STEP, say, settings, startup, state
+
+EXPORT = "SLURM_EXPORT_ENV"
 
 _announced = False
 
@@ -37,9 +39,9 @@ def _announce_first(name: str, here: settings.Settings) -> None:
         return
     _announced = True
     say(summary(here))
-    warning = cublas_warning(here)
-    if warning:
-        say(warning)
+    for warning in (cublas_warning(here), export_warning(here)):
+        if warning:
+            say(warning)
 
 
 def announce_again(names: list[str]) -> None:
@@ -66,6 +68,25 @@ def cublas_warning(here: settings.Settings) -> str | None:
     return f"{settings.CUBLAS}={given!a} is kept, but cuBLAS is deterministic only with {accepted}"
 
 
+def export_warning(here: settings.Settings) -> str | None:
+    """One line where srun has not passed on what the batch script exports.
+
+    What `sbatch --export` was given goes into SLURM_EXPORT_ENV, which srun takes for its own
+    `--export` (srun(1)). So a SEED that the batch script exports does not reach the tasks.
+    """
+    exported = os.environ.get(EXPORT, "")
+    words = exported.split(",")
+    if STEP not in os.environ or not exported or "ALL" in words or "SEED" in words:
+        return None
+    seed, origin = here.values.get("SEED", "none"), here.origins.get("SEED", "")
+    if origin == "environment" and not any(word.startswith("SEED=") for word in words):
+        return None
+    return (
+        f"{EXPORT}={exported!a}: srun passes no SEED of the batch script on to its tasks, and "
+        f"SEED={seed} ({origin}) holds here; use srun --export=ALL"
+    )
+
+
 def switch_warnings(here: settings.Settings) -> list[str]:
     """A line for each variable of a library beside torch that contradicts level warn."""
     if here.determinism != "warn":
@@ -86,6 +107,10 @@ def summary(here: settings.Settings) -> str:
     if here.restart and here.seed is not None and state.reseeded is None:
         parts.append(f"restart {'.'.join(map(str, here.restart[1:]))}")
     parts.append(f"DETERMINISM={here.determinism}")
+    if here.member and state.reseeded is None:
+        # Not the random number of who has no index.
+        known = here.member[:-1] if here.member[-2] == "submitit" else here.member
+        parts.append(f"{' '.join(map(str, known))} (streams of its own)")
     if state.scope:
         parts.append(f"a stream for {'each' if here.notebook == 'cell' else 'this'} cell")
     rank = state.rank()
