@@ -64,7 +64,13 @@ UNIQUE_NAMES = (
 """Modules that draw names, salts and ports from `random`: they get true entropy (`entropy`)."""
 
 ENGINES: "dict[str, str]" = {
+    "gunicorn.app.base": "replicas",
+    "optuna.samplers._lazy_random_state": "optuna",
+    "optuna.study._optimize": "optuna",
+    "optuna.trial._trial": "optuna",
     "torch.distributed.distributed_c10d": "torch_distributed",
+    "uvicorn.main": "replicas",
+    "uvicorn.server": "replicas",
 }
 """Module whose import is waited for -> the file in `engines/` that knows it (`engines`)."""
 
