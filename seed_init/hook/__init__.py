@@ -145,7 +145,7 @@ class State:
         if name == "settings":
             from seed_init.hook.settings import read
 
-            settings = read()
+            settings = read(lambda: self.rank() is not None)
             if not settings.is_off:  # SEED_INIT=0 holds as long as the environment says so
                 self.settings = settings
             return settings

@@ -7,6 +7,11 @@ from seed_init.hook import STEP, say, settings, startup, state
 
 EXPORT = "SLURM_EXPORT_ENV"
 
+LAUNCHERS = ("xargs", "make", "snakemake")
+SHELLS = ("sh", "bash", "dash", "busybox", "env", "time")
+GENERATIONS = 4
+"""How many shells there may be between a launcher and the program."""
+
 _announced = False
 
 
@@ -39,7 +44,7 @@ def _announce_first(name: str, here: settings.Settings) -> None:
         return
     _announced = True
     say(summary(here))
-    for warning in (cublas_warning(here), export_warning(here)):
+    for warning in (cublas_warning(here), export_warning(here), pool_warning(here)):
         if warning:
             say(warning)
 
@@ -79,12 +84,48 @@ def export_warning(here: settings.Settings) -> str | None:
     if STEP not in os.environ or not exported or "ALL" in words or "SEED" in words:
         return None
     seed, origin = here.values.get("SEED", "none"), here.origins.get("SEED", "")
-    if origin == "environment" and not any(word.startswith("SEED=") for word in words):
+    # In an array a script gives each job its own. Elsewhere this SEED may be meant.
+    is_given = origin == "environment" and (
+        f"SEED={seed}" not in words or "SLURM_ARRAY_TASK_ID" not in os.environ
+    )
+    if is_given:
         return None
     return (
         f"{EXPORT}={exported!a}: srun passes no SEED of the batch script on to its tasks, and "
         f"SEED={seed} ({origin}) holds here; use srun --export=ALL"
     )
+
+
+def pool_warning(here: settings.Settings) -> str | None:
+    """One line where a launcher that numbers nothing starts programs under a seed nobody gave."""
+    seed, origin = here.values.get("SEED"), here.origins.get("SEED", "")
+    if not origin.startswith("/") or here.member or state.path or state.reseeded is not None:
+        return None
+    launcher = _launcher()
+    if launcher is None:
+        return None
+    return (
+        f"{launcher}: all programs that it starts draw alike with the SEED={seed} of {origin}, "
+        "which nobody has asked for; SEED_INIT_WORKER=NAME gives each its own streams"
+    )
+
+
+def _launcher() -> str | None:
+    """The launcher that this process comes from, if it is one that does not tell who is who."""
+    process = str(os.getppid())
+    for _ in range(GENERATIONS):
+        try:
+            with open(f"/proc/{process}/stat") as file:
+                head, _, rest = file.read().rpartition(")")
+        except (OSError, ValueError):
+            return None
+        name = head.partition("(")[2]
+        if name in LAUNCHERS:
+            return name
+        if name not in SHELLS:
+            return None
+        process = rest.split()[1]
+    return None
 
 
 def switch_warnings(here: settings.Settings) -> list[str]:

@@ -7,8 +7,7 @@ matters where SEED comes from a defaults file (`of_default`).
 
 import os
 
-from seed_init.hook import random_number, startup, state, streams
-from seed_init.hook.refusals import Refusal, not_accepted
+from seed_init.hook import startup, streams
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -63,7 +62,7 @@ def accept(value: str) -> str:
     if is_number and int(number) <= startup.SEED_MAX:
         return f"{number}+array"
     words = (f"a whole number from 0 to {startup.SEED_MAX}", *startup.NUMBERS["SEED"])
-    raise not_accepted("SEED", value, words)
+    raise startup.part("hook.refusals").not_accepted("SEED", value, words)
 
 
 def replace(values: dict[str, str], origins: dict[str, str]) -> None:
@@ -78,7 +77,7 @@ def replace(values: dict[str, str], origins: dict[str, str]) -> None:
     """
     given, number = values["SEED"], index()
     if number is None:
-        raise Refusal(
+        raise startup.part("hook.refusals").Refusal(
             f"SEED={given} needs the index of an array of jobs, and there is none; start an array "
             f"({', '.join(INDICES[:-1])} and {INDICES[-1]} are read), or give SEED a number"
         )
@@ -91,11 +90,6 @@ def replace(values: dict[str, str], origins: dict[str, str]) -> None:
 def is_training() -> bool:
     """True where a launcher has started the ranks of one training, so far as it tells that."""
     return "RANK" in os.environ or "MASTER_ADDR" in os.environ
-
-
-def has_distinct_ranks() -> bool:
-    """True where this process is a rank, and nobody has asked that the ranks draw alike."""
-    return state.rank() is not None and not is_training()
 
 
 def of_default() -> "Path":
@@ -114,5 +108,5 @@ def of_default() -> "Path":
     if job is not None:
         path = (*path, "parallel", job)
     if os.environ.get(SUBMITIT) == "local" and not training:
-        path = (*path, "submitit", random_number())
+        path = (*path, "submitit", int.from_bytes(os.urandom(8), "little"))
     return path

@@ -5,6 +5,10 @@ import os
 
 from seed_init.hook import startup
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 BUILT_IN = {
     "SEED_INIT_LOG": "info",
     "SEED_INIT_UNSEEDED": "derive",
@@ -87,7 +91,11 @@ class Settings:
     member: tuple[str | int, ...]
 
     def __init__(
-        self, given: dict[str, str], given_origins: dict[str, str], is_off: bool = False
+        self,
+        given: dict[str, str],
+        given_origins: dict[str, str],
+        is_rank: "Callable[[], bool]" = bool,
+        is_off: bool = False,
     ) -> None:
         built_in = {} if is_off else BUILT_IN
         values = built_in | given
@@ -106,12 +114,13 @@ class Settings:
         if level is not None and exported and CUBLAS not in values:
             values[CUBLAS], origins[CUBLAS] = exported, f"DETERMINISM={level}"
         member: tuple[str | int, ...] = ()
-        if seed is not None and seed.isdecimal() and origins["SEED"].startswith("/"):
+        if seed is not None and seed.isdecimal() and origins.get("SEED", "").startswith("/"):
             from seed_init.hook import arrays
 
             # In the defaults file: nobody has asked for it.
             member = arrays.of_default()
-            if origins["SEED_INIT_RANKS"] == "built-in" and arrays.has_distinct_ranks():
+            is_built_in = origins["SEED_INIT_RANKS"] == "built-in"
+            if is_built_in and is_rank() and not arrays.is_training():
                 values["SEED_INIT_RANKS"] = "distinct"
                 origins["SEED_INIT_RANKS"] = f"SEED of {origins['SEED']}"
         restart = () if is_off else _restart(values, origins)
@@ -163,11 +172,14 @@ def _count(name: str) -> int | None:
     return int(text) if text.isascii() and text.isdecimal() and len(text) <= 9 else None
 
 
-def read() -> Settings:
+def read(is_rank: "Callable[[], bool]") -> Settings:
     """The settings that hold in this process.
 
     They hold with the hook and, where it is not installed, without it: code that asks for a
     seeded generator must not get an unseeded one. A value that is not accepted ends this process.
+
+    Args:
+        is_rank: tells whether a launcher has made this process a rank.
     """
     if os.environ.get("SEED_INIT", "").strip() == "0":
         return Settings({}, {}, is_off=True)
@@ -182,4 +194,4 @@ def read() -> Settings:
                 arrays.replace(values, origins)
         except Exception as error:
             startup.end(error)
-    return Settings(values, origins)
+    return Settings(values, origins, is_rank)
