@@ -193,7 +193,7 @@ def _outcome(result: Result, fail_on: Sequence[str]) -> int:
 
 
 def _tell(text: str, outcome: int, options: argparse.Namespace, cwd: Path) -> int:
-    """Write the result or print it. If it cannot be written it is printed: hours may be in it."""
+    """Write or print the result. If writing fails, print the result: a run may have taken hours."""
     if options.output is None:
         return output.tell(text, outcome)
     file = cwd / options.output

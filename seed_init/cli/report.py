@@ -53,22 +53,22 @@ def run(options: argparse.Namespace) -> int:
         _check_target(target, options.records, options.force)
     _check_records(options.records)
     try:
-        made = report(options.records)
+        contents = report(options.records)
     except records.NotARecord as error:
         raise CommandError(*error.args) from None
     if options.json:
-        return output.tell(printing.as_json(made.as_json()), 0)
-    _write(target, page.render(made), options.force)
-    return output.tell(printing.as_text([f"{target}: {made.verdict.word}"]), 0)
+        return output.tell(printing.as_json(contents.as_json()), 0)
+    _write(target, page.render(contents), options.force)
+    return output.tell(printing.as_text([f"{target}: {contents.verdict.word}"]), 0)
 
 
-def _check_target(target: Path, given: Sequence[Path], force: bool) -> None:
+def _check_target(target: Path, record_files: Sequence[Path], force: bool) -> None:
     """Refuse a target before the work of making the page.
 
     Raises:
         CommandError: something is there that must stay.
     """
-    if any(_is_same(target, record) for record in given):
+    if any(_is_same(target, record) for record in record_files):
         raise CommandError(f"{target} is one of the records; give another name with -o")
     output.check(
         target,

@@ -22,14 +22,14 @@ if TYPE_CHECKING:
     from seed_init.hook.streams import Path
 
 _threads: "dict[tuple[Origin, str], count[int]]" = {}  # with the name: to number threads
-_made: "dict[tuple[Origin, str, str], int]" = {}  # with the kind and the label's first part
+_count_by_label: "dict[tuple[Origin, str, str], int]" = {}  # with kind and first part of the label
 
 
 class _Counts(_local):
     """What this thread has numbered, by origin: as which thread, and how many under each label."""
 
     def __init__(self) -> None:
-        self.made: dict[Origin, tuple[Path, dict[tuple[str, ...], int]]] = {}
+        self.by_origin: dict[Origin, tuple[Path, dict[tuple[str, ...], int]]] = {}
 
 
 _counts = _Counts()
@@ -43,31 +43,32 @@ def next_path(kind: str, *label: str) -> "Path":
         label: what it is, at least one text; each label is numbered by itself.
     """
     origin = state.origin()
-    if origin not in _counts.made:
+    if origin not in _counts.by_origin:
         _forget_ended_rounds()
-        _counts.made[origin] = _thread(origin), {}
-    thread, made = _counts.made[origin]
+        _counts.by_origin[origin] = _thread(origin), {}
+    thread, counts = _counts.by_origin[origin]
     key = kind, *label
-    number = made[key] = made.get(key, 0) + 1
-    _made[origin, kind, label[0]] = _made.get((origin, kind, label[0]), 0) + 1
+    number = counts[key] = counts.get(key, 0) + 1
+    total = origin, kind, label[0]
+    _count_by_label[total] = _count_by_label.get(total, 0) + 1
     return (*origin[0], *thread, kind, *label, number)
 
 
-def made(kind: str) -> dict[str, int]:
+def count_by_label(kind: str) -> dict[str, int]:
     """First part of the label -> how many of a kind were numbered here, by all threads."""
     origin = state.origin()
     return {
         label: number
-        for (of, its_kind, label), number in list(_made.items())
+        for (of, its_kind, label), number in list(_count_by_label.items())
         if of == origin and its_kind == kind
     }
 
 
 def _forget_ended_rounds() -> None:
     """A notebook may begin a round with every cell, for weeks, and a worker one with every task."""
-    for origin in [each for each in _counts.made if not state.is_running(each[1])]:
-        del _counts.made[origin]
-    every: tuple[dict[Any, Any], ...] = (_threads, _made)
+    for origin in [origin for origin in _counts.by_origin if not state.is_running(origin[1])]:
+        del _counts.by_origin[origin]
+    every: tuple[dict[Any, Any], ...] = (_threads, _count_by_label)
     for counts in every:
         for key in list(counts):
             if not state.is_running(key[0][1]):
@@ -82,11 +83,11 @@ def _thread(origin: "Origin") -> "Path":
         return ()
     # Not current_thread(): it would register threads that `threading` did not start.
     threads = threading.enumerate()
-    thread = next((each for each in threads if each.ident == number), None)
+    thread = next((thread for thread in threads if thread.ident == number), None)
     name = ""
     if thread is not None:
         # It may be named after the thread that started it.
-        numbers = (getattr(thread, "native_id", None), *(each.ident for each in threads))
+        numbers = (getattr(thread, "native_id", None), *(alive.ident for alive in threads))
         name = labels.of_thread(_name_of(thread), *numbers)
     # One step each under the interpreter's lock: two threads never get one number.
     return ("thread", name, next(_threads.setdefault((origin, name), count(1))))

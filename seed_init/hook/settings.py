@@ -92,14 +92,14 @@ class Settings:
 
     def __init__(
         self,
-        given: dict[str, str],
-        given_origins: dict[str, str],
+        chosen: dict[str, str],
+        chosen_origins: dict[str, str],
         is_rank: "Callable[[], bool]" = bool,
         is_off: bool = False,
     ) -> None:
         built_in = {} if is_off else BUILT_IN
-        values = built_in | given
-        origins = dict.fromkeys(built_in, "built-in") | given_origins
+        values = built_in | chosen
+        origins = dict.fromkeys(built_in, "built-in") | chosen_origins
         seed = values.get("SEED")
         if seed is not None:
             if seed == os.environ.get(DRAWN):

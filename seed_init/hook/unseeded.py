@@ -45,9 +45,9 @@ FORKING = ("popen_fork", "forkserver")
 """Modules of a copy of multiprocessing that seed `random` in a child that they have forked."""
 
 TOLD_MAX = 1000
-"""Places that are named; a program that generates its code could have any number."""
+"""Lines of code that are named; a program that generates its code could have any number."""
 
-_told: set[str] = set()
+_said: set[str] = set()
 
 
 def entropy(library: str, what: str, frame: "FrameType | None") -> int | None:
@@ -105,14 +105,14 @@ def is_unpickled(frame: "FrameType | None") -> bool:
 
 
 def _tell_once(line: str) -> None:
-    if line not in _told and len(_told) < TOLD_MAX:
-        _told.add(line)
+    if line not in _said and len(_said) < TOLD_MAX:
+        _said.add(line)
         say(line)
 
 
-def made() -> dict[str, int]:
+def count_by_library() -> dict[str, int]:
     """Library -> how many generators of it this process has made without a seed."""
-    return numbering.made("unseeded")
+    return numbering.count_by_label("unseeded")
 
 
 def find() -> None:

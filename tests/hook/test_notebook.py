@@ -640,8 +640,8 @@ thread = threading.Thread(target=numpy.random.default_rng); thread.start(); thre
     told = one.printed(
         "seed_init.generator(); numpy.random.default_rng()\n"
         "from seed_init import api; from seed_init.hook import numbering\n"
-        "print(len(api._generators), len(numbering._made), len(numbering._threads), "
-        "len(numbering._counts.made))"
+        "print(len(api._generators), len(numbering._count_by_label), len(numbering._threads), "
+        "len(numbering._counts.by_origin))"
     )
     assert told == "1 1 0 1"
 

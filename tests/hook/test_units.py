@@ -270,6 +270,6 @@ from seed_init import api
 for number in range(50):
     unit("task", number); unit("task", number, aside=True); seed_init.stream(number); draw()
 print(json.dumps([len(state.rounds), len(state.units), len(units._running),
-    len(numbering._counts.made), len(numbering._made)]))"""
+    len(numbering._counts.by_origin), len(numbering._count_by_label)]))"""
     sizes = told(python, code)
     assert all(size < 6 for size in sizes), sizes

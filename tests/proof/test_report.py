@@ -439,8 +439,8 @@ def test_a_thinned_curve_keeps_every_peak_and_every_gap() -> None:
 )
 def test_any_finite_values_have_an_axis_with_ticks_on_it(values: tuple[float, ...]) -> None:
     axis = value_axis(values)
-    assert all(0 <= axis.place(value) <= 1 for value in values)
-    assert all(-1e-9 <= axis.place(tick) <= 1 + 1e-9 for tick in axis.ticks)
+    assert all(0 <= axis.scale(value) <= 1 for value in values)
+    assert all(-1e-9 <= axis.scale(tick) <= 1 + 1e-9 for tick in axis.ticks)
     assert len(axis.ticks) < 12
     assert charts.shown(axis.ticks[0]) if axis.ticks else True
 

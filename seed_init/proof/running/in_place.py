@@ -125,14 +125,14 @@ def run_as_a_shell(argv: Sequence[str], environment: Mapping[str, str]) -> Ended
         raise _cannot_run(argv[0], error) from None
 
 
-def _cannot_run(given: str, error: OSError | ValueError) -> CannotRun:
-    name = without_secrets(given, is_word=True)
+def _cannot_run(program: str, error: OSError | ValueError) -> CannotRun:
+    name = without_secrets(program, is_word=True)
     if not name:
         return CannotRun("there is no command ''", NOT_FOUND)
     if not isinstance(error, OSError):
         return CannotRun(f"cannot run {name!a}: {error}", NOT_EXECUTABLE)
     missing = error.errno in (errno.ENOENT, errno.ENOTDIR)
-    if missing and "/" in name and Path(given).exists():
+    if missing and "/" in name and Path(program).exists():
         # execve says the same of a script whose interpreter is not there.
         return CannotRun(f"cannot run {name!a}: its interpreter is not there", NOT_EXECUTABLE)
     if missing:
@@ -147,9 +147,9 @@ def given_environment() -> dict[str, str]:
     """
     environment = dict(os.environ)
     try:
-        given = Path("/proc/self/environ").read_bytes()
+        entries = Path("/proc/self/environ").read_bytes()
     except OSError:
         return environment
-    if not any(entry.startswith(b"LC_CTYPE=") for entry in given.split(b"\0")):
+    if not any(entry.startswith(b"LC_CTYPE=") for entry in entries.split(b"\0")):
         environment.pop("LC_CTYPE", None)
     return environment

@@ -227,7 +227,9 @@ def read_plan(directory: Path) -> dict[str, Any]:
     except FileNotFoundError:
         return dict(DEFAULT_PLAN)
     instruments = plan.get("instruments") if isinstance(plan, dict) else None
-    if not isinstance(instruments, list) or not all(isinstance(each, str) for each in instruments):
+    if not isinstance(instruments, list) or not all(
+        isinstance(instrument, str) for instrument in instruments
+    ):
         raise ValueError("its plan.json names no instruments")
     checked: dict[str, Any] = plan
     return checked

@@ -153,12 +153,12 @@ def read(path: Path, whole: bool = False) -> Record:
 def _read_file(path: Path) -> Record:
     raw, room = validation.read(path)
     content = validation.parsed(raw, room)
-    found = content.get("schema") if isinstance(content, dict) else None
-    if found != SCHEMA:
-        told = ascii(found) if isinstance(found, str) and len(found) < 80 else "another one"
+    schema = content.get("schema") if isinstance(content, dict) else None
+    if schema != SCHEMA:
+        named = ascii(schema) if isinstance(schema, str) and len(schema) < 80 else "another one"
         raise NotARecord(
             f"{sections.named(path)} is no record of this version: its schema is "
-            f"{'None' if found is None else told}, not {SCHEMA!r}"
+            f"{'None' if schema is None else named}, not {SCHEMA!r}"
         )
     _check(content)
     return Record(content, _unpacked(content, room))
@@ -243,12 +243,14 @@ def assemble(
     processes = journal.read(directory) if traced is None else traced
     if here:
         # A directory of the user's may have former runs in it.
-        processes = [each for each in processes if each.file.name not in run.get("before", ())]
+        processes = [
+            process for process in processes if process.file.name not in run.get("before", ())
+        ]
         # Not by the time of day, which may have been set meanwhile.
         seconds = time.monotonic() - run["clock"] if seconds is None and "clock" in run else seconds
     of = sections.Traced(run, processes, here)
     reader = data_files.Reader(budget if here else 0)
-    found = {
+    content = {
         "schema": SCHEMA,
         "format": FORMAT,
         "run": run.get("run"),
@@ -261,7 +263,7 @@ def assemble(
         "audit": None,
         **{name: read(of) for name, read in sections.OF_A_TRACE.items()},
     }
-    clean = redaction.deep(found)
+    clean = redaction.deep(content)
     # Packages have names that look like secrets, and what is packed was cleaned before.
     clean["packages"] = machine.packages(of.path) if here else {}
     shown = [sections.shown(process) for process in processes]
