@@ -75,16 +75,16 @@ def replace(values: dict[str, str], origins: dict[str, str]) -> None:
     Raises:
         Refusal: this process belongs to no array.
     """
-    given, number = values["SEED"], index()
+    chosen, number = values["SEED"], index()
     if number is None:
         raise startup.part("hook.refusals").Refusal(
-            f"SEED={given} needs the index of an array of jobs, and there is none; start an array "
+            f"SEED={chosen} needs the index of an array of jobs, and there is none; start an array "
             f"({', '.join(INDICES[:-1])} and {INDICES[-1]} are read), or give SEED a number"
         )
-    base = given.removesuffix("array").removesuffix("+")
+    base = chosen.removesuffix("array").removesuffix("+")
     seed = streams.derive(int(base), ("array", number)) if base else number
     values["SEED"] = os.environ["SEED"] = str(seed)
-    origins["SEED"] = f"SEED={given}, index {number}"
+    origins["SEED"] = f"SEED={chosen}, index {number}"
 
 
 def is_training() -> bool:

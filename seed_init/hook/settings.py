@@ -152,17 +152,17 @@ def _restart(values: dict[str, str], origins: dict[str, str]) -> tuple[str | int
 
     Both count where a scheduler restarts the job and torchrun its workers within each attempt.
     """
-    given, elastic = values.get("SEED_INIT_RESTART", ""), _count(ELASTIC)
-    if not given and (requeued := _count(REQUEUED)):
+    chosen, elastic = values.get("SEED_INIT_RESTART", ""), _count(ELASTIC)
+    if not chosen and (requeued := _count(REQUEUED)):
         values["SEED_INIT_RESTART"], origins["SEED_INIT_RESTART"] = str(requeued), REQUEUED
         # A requeued job, and one whose workers torchrun has restarted, must not draw alike.
         return ("restart", requeued) if elastic is None else ("restart", requeued, elastic)
-    if not given and elastic:
+    if not chosen and elastic:
         values["SEED_INIT_RESTART"], origins["SEED_INIT_RESTART"] = str(elastic), ELASTIC
         return "restart", elastic
-    if not given or given == "0":
+    if not chosen or chosen == "0":
         return ()
-    return ("restart", int(given), elastic) if elastic else ("restart", int(given))
+    return ("restart", int(chosen), elastic) if elastic else ("restart", int(chosen))
 
 
 def _count(name: str) -> int | None:

@@ -1,4 +1,4 @@
-"""Jobs of arrays and programs of pools: a seed for each, and none that nobody has asked for alike."""
+"""Jobs of arrays and programs of pools: a seed for each, and none alike that nobody asked for."""
 
 import json
 from collections.abc import Callable
