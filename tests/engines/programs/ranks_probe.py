@@ -70,9 +70,7 @@ def by_lightning() -> None:
 
     data = torch.utils.data.TensorDataset(torch.ones(8, 4))
     off = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False}
-    trainer = lightning.Trainer(
-        accelerator="cpu", devices=2, strategy="ddp", max_epochs=1, **off
-    )
+    trainer = lightning.Trainer(accelerator="cpu", devices=2, strategy="ddp", max_epochs=1, **off)
     trainer.fit(Model(), torch.utils.data.DataLoader(data, batch_size=4))
 
 
