@@ -6,6 +6,7 @@ suggest the same trials (https://github.com/optuna/optuna/issues/3790). The numb
 storage's, so that no two processes have the same one.
 """
 
+import sys
 import weakref
 
 from seed_init.engines import Engine
@@ -31,20 +32,20 @@ class Optuna(Engine):
     name = "Optuna"
 
     def attach(self, module: "ModuleType") -> None:
-        """See `Engine.attach` (the files of these names in optuna)."""
-        attach = {
-            "optuna.samplers._lazy_random_state": _follow_generators,
-            "optuna.trial._trial": _follow_trials,
-            "optuna.study._optimize": _follow_objectives,
-        }[module.__name__]
-        attach(module)
+        """See `Engine.attach` (optuna/study/_optimize.py, which optuna imports near the end)."""
+        generators = sys.modules["optuna.samplers._lazy_random_state"]
+        trials = sys.modules["optuna.trial._trial"]
+        is_known = isinstance(generators.LazyRandomState.rng, property)
+        if not is_known or not all(map(callable, (trials.Trial, vars(module)["_run_trial"]))):
+            raise TypeError("its samplers and trials are made otherwise")
+        _follow_generators(generators)
+        _follow_trials(trials)
+        _follow_objectives(module)
 
 
 def _follow_generators(module: "Any") -> None:
     lazy = module.LazyRandomState
     original = lazy.__init__
-    if not isinstance(lazy.rng, property):
-        raise TypeError("LazyRandomState.rng is no property")
 
     @callers.like(original)
     def __init__(self, seed=None, *more, **keywords):  # type: ignore[no-untyped-def]

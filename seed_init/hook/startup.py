@@ -65,9 +65,7 @@ UNIQUE_NAMES = (
 
 ENGINES: "dict[str, str]" = {
     "gunicorn.app.base": "replicas",
-    "optuna.samplers._lazy_random_state": "optuna",
     "optuna.study._optimize": "optuna",
-    "optuna.trial._trial": "optuna",
     "torch.distributed.distributed_c10d": "torch_distributed",
     "uvicorn.main": "replicas",
     "uvicorn.server": "replicas",
