@@ -1,6 +1,7 @@
 """Slurm for real, where it runs: arrays, steps, and a SEED that srun does not pass on."""
 
 import json
+import os
 import shutil
 import subprocess
 import time
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 
 from harness.interpreters import link_copy
+from harness.processes import environment_of
 
 PROBE = Path(__file__).parent / "programs/probe.py"
 PATIENCE = 120.0
@@ -50,7 +52,9 @@ def job(slurm: None, image: Path, tmp_path: Path) -> Callable[..., list[Any]]:
         file.write_text("\n".join(["#!/bin/bash", "export PYTHONHASHSEED=0", *lines]))
         where = ("--output", f"{out}/%j", "--chdir", "/", "--overcommit")
         command = ["sbatch", "--parsable", "--wait", *where, *options, str(file)]
-        subprocess.run(command, check=True, capture_output=True, timeout=PATIENCE)
+        # The job has the environment of who submits it.
+        env = environment_of(image, {"PATH": os.environ["PATH"]})
+        subprocess.run(command, check=True, capture_output=True, timeout=PATIENCE, env=env)
         told: list[str] = []
         end = time.monotonic() + 10  # the file may come a moment after the job's end
         while not told and time.monotonic() < end:
