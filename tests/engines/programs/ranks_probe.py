@@ -69,7 +69,12 @@ def by_lightning() -> None:
             return torch.optim.SGD(self.parameters(), lr=0.1)
 
     data = torch.utils.data.TensorDataset(torch.ones(8, 4))
-    off = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False}
+    off = {
+        "logger": False,
+        "enable_model_summary": False,
+        "enable_checkpointing": False,
+        "enable_progress_bar": False,
+    }
     trainer = lightning.Trainer(accelerator="cpu", devices=2, strategy="ddp", max_epochs=1, **off)
     trainer.fit(Model(), torch.utils.data.DataLoader(data, batch_size=4))
 
