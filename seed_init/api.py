@@ -138,6 +138,31 @@ def stream(*parts: str | int) -> "Stream":
     return units.Stream(tuple(_part(part) for part in parts))
 
 
+def worker(name: str | int) -> int | None:
+    """Give this process streams of its own, by a name.
+
+    It is for programs that the same engine or script starts several times, and that the hook cannot
+    tell apart: with one SEED each would draw what all the others draw. The streams start as if the
+    process began now with SEED_INIT_WORKER=name.
+
+    Args:
+        name: a name that no other worker has, or its number: 3 and "3" are one name.
+
+    Returns:
+        The seed of this process's stream, as `seed()` does. None where nothing is seeded.
+
+    Raises:
+        TypeError: `name` is neither text nor an integer.
+        ValueError: `name` is empty.
+    """
+    from seed_init.hook import rounds
+
+    text = str(_part(name)).strip()
+    if not text:
+        raise ValueError("worker() needs a name or a number")
+    return rounds.become_worker(text)
+
+
 def _part(part: object) -> str | int:
     if isinstance(part, str):
         return str(part)

@@ -20,9 +20,13 @@ class Engine:
 
     Attributes:
         name: the engine, as users know it.
+        has_units: whether it is about units of work, for which SEED_INIT_TASKS holds.
+        otherwise: what holds where its release is not known.
     """
 
     name = ""
+    has_units = True
+    otherwise = "its units of work have no streams of their own, as with SEED_INIT_TASKS=same"
 
     def attach(self, module: "ModuleType") -> None:
         """Wrap the functions of the engine where units of work are submitted, begin and end.
@@ -48,7 +52,7 @@ def imported(name: str) -> None:
         name: the module: a key of `startup.ENGINES`.
     """
     engine = load(name)
-    if state.settings.is_off or state.settings.tasks == "same":
+    if state.settings.is_off or (engine.has_units and state.settings.tasks == "same"):
         return
     try:
         engine.attach(sys.modules[name])
@@ -56,10 +60,11 @@ def imported(name: str) -> None:
         # A program that runs without us has to run with us.
         say(
             f"this release of {engine.name} is not known ({type(error).__name__}: {error}): "
-            "its units of work have no streams of their own, as with SEED_INIT_TASKS=same"
+            f"{engine.otherwise}"
         )
     else:
-        debug(f"{engine.name}: each unit of work has streams of its own")
+        if engine.has_units:
+            debug(f"{engine.name}: each unit of work has streams of its own")
 
 
 def load(name: str) -> Engine:

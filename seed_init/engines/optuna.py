@@ -1,94 +1,135 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Optuna: each trial has streams of its own, by study and number, whichever process runs it.
+"""Optuna: each trial has streams of its own, and what the sampler draws for it.
 
-Several processes may work on one study. Each of them would draw the parameters that all the others
-draw, and so all would run the same trials.
+Several processes may work on one study, each with a sampler of its own. Samplers that draw alike
+suggest the same trials (https://github.com/optuna/optuna/issues/3790). The number of a trial is the
+storage's, so that no two processes have the same one.
 """
 
-from weakref import WeakKeyDictionary
+import sys
+import weakref
 
 from seed_init.engines import Engine
-from seed_init.hook import like, numbering, state, units
+from seed_init.hook import callers, numbering, random_number, state, streams, units
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from types import ModuleType
     from typing import Any
 
     from seed_init.hook.streams import Path
 
-MARK = "_seed_init_derived"
-"""Attribute of a generator that nobody has given a seed; copies of a sampler have it as well."""
-
-_unnamed: "WeakKeyDictionary[Any, Path]" = WeakKeyDictionary()
-
-
-def _path(study: "Any", number: int) -> "Path":
-    """The path of a trial: below the job, because any of its processes may run the trial."""
-    if not study.study_name.startswith("no-name-"):  # a random UUID follows
-        return ("optuna", study.study_name, number)
-    if study not in _unnamed:
-        _unnamed[study] = numbering.next_path("optuna", "study")
-    return (*_unnamed[study], number)
-
-
-def _generators(sampler: "Any") -> "list[Any]":
-    """The generators of a sampler, and of the sampler that it has for random parameters."""
-    inner = getattr(sampler, "_random_sampler", None)
-    every = [value for each in (sampler, inner) for value in getattr(each, "__dict__", {}).values()]
-    return [each for each in every if type(each).__name__ == "LazyRandomState"]
-
-
-def _start_sampler(study: "Any", number: int) -> None:
-    """Start the generators of a study's sampler that nobody has given a seed."""
-    job = state.job_seed()
-    if job is None or state.settings.tasks != "distinct":
-        return
-    from seed_init.hook import streams
-
-    for place, generator in enumerate(_generators(study.sampler)):
-        if generator._rng is None or hasattr(generator, MARK):
-            seed = streams.derive(job, (*_path(study, number), "sampler", place))
-            setattr(generator, MARK, True)
-            generator.rng.seed(seed)
+_studies: "weakref.WeakKeyDictionary[Any, Path]" = weakref.WeakKeyDictionary()
+_latest: "weakref.WeakKeyDictionary[Any, int]" = weakref.WeakKeyDictionary()
+# The generators of samplers that the program has given no seed.
+_unseeded: "weakref.WeakSet[Any]" = weakref.WeakSet()
 
 
 class Optuna(Engine):
+    """A trial begins where it gets its number, and its objective's streams around the objective."""
+
     name = "Optuna"
 
     def attach(self, module: "ModuleType") -> None:
-        """Wrap what makes a trial, or what runs the objective of one."""
-        if module.__name__ == "optuna.trial._trial":
-            self._attach_to_trials(module)
-        else:
-            self._attach_to_objectives(module)
+        """See `Engine.attach` (optuna/study/_optimize.py, which optuna imports near the end)."""
+        generators = sys.modules["optuna.samplers._lazy_random_state"]
+        trials = sys.modules["optuna.trial._trial"]
+        is_known = isinstance(generators.LazyRandomState.rng, property)
+        if not is_known or not all(map(callable, (trials.Trial, vars(module)["_run_trial"]))):
+            raise TypeError("its samplers and trials are made otherwise")
+        _follow_generators(generators)
+        _follow_trials(trials)
+        _follow_objectives(module)
 
-    def _attach_to_trials(self, module: "Any") -> None:
-        make = module.Trial.__init__
 
-        @like(make)
-        def start_and_make(trial: "Any", study: "Any", trial_id: int) -> None:
-            _start_sampler(study, study._storage.get_trial(trial_id).number)
-            make(trial, study, trial_id)
+def _follow_generators(module: "Any") -> None:
+    lazy = module.LazyRandomState
+    original = lazy.__init__
 
-        module.Trial.__init__ = start_and_make
+    @callers.like(original)
+    def __init__(self, seed=None, *more, **keywords):  # type: ignore[no-untyped-def]
+        original(self, seed, *more, **keywords)
+        if seed is None:
+            _unseeded.add(self)
 
-    def _attach_to_objectives(self, module: "Any") -> None:
-        run = module._run_trial
+    lazy.__init__ = __init__
 
-        @like(run)
-        def run_as_unit(study: "Any", func: "Any", *arguments: "Any") -> "Any":
-            @like(func)
-            def objective(trial: "Any") -> "Any":
-                unit = units.begin("Optuna", _path(study, trial.number), aside=True)
-                try:
-                    return func(trial)
-                finally:
-                    units.end(unit)
 
-            return run(study, objective, *arguments)
+def _follow_trials(module: "Any") -> None:
+    original = module.Trial.__init__
 
-        module._run_trial = run_as_unit
+    @callers.like(original)
+    def __init__(self, study, trial_id):  # type: ignore[no-untyped-def]
+        if state.job_seed() is not None:
+            _seed_sampler(study, study._storage.get_trial(trial_id).number)
+        original(self, study, trial_id)
+
+    module.Trial.__init__ = __init__
+
+
+def _follow_objectives(module: "Any") -> None:
+    run_trial = module._run_trial
+
+    @callers.like(run_trial)
+    def run(study, func, *more, **keywords):  # type: ignore[no-untyped-def]
+        def objective(trial: "Any") -> "Any":
+            unit = units.begin("Optuna", (*_path(study), trial.number), aside=True)
+            try:
+                return func(trial)
+            finally:
+                units.end(unit)
+
+        return run_trial(study, objective, *more, **keywords)
+
+    module._run_trial = run
+
+
+def _path(study: "Any") -> "Path":
+    """The path of a study: by its name, and how many of that name this process has had.
+
+    It lies below the program, since any of its processes may run a trial of a study that lies in a
+    storage. A study in memory is its process's alone, and lies below that.
+    """
+    path = _studies.get(study)
+    if path is None:
+        # Without a name a study gets a random one.
+        name = study.study_name
+        name = "" if name.startswith("no-name-") else name
+        path = numbering.next_path("optuna", "study", name)
+        if type(study._storage).__name__ != "InMemoryStorage":
+            path = (*state.root(), *path[-4:])
+        _studies[study] = path
+    return path
+
+
+def _seed_sampler(study: "Any", number: int) -> None:
+    """Have what the sampler draws from now on follow the trial."""
+    if number <= _latest.get(study, -1):
+        return  # another object for the same trial
+    _latest[study] = number
+    job, path = state.job_seed(), (*_path(study), number, "sampler")
+    if job is None:
+        return
+    seed = streams.derive(job, path)
+    if state.settings.tasks == "leave":
+        seed = random_number() % 2**32
+    for generator in _generators(study.sampler, set()):
+        generator.rng.seed(seed)
+
+
+def _generators(sampler: "Any", seen: set[int]) -> "Iterator[Any]":
+    """The generators without a seed of a sampler and of those that it asks."""
+    if id(sampler) in seen:
+        return
+    seen.add(id(sampler))
+    for value in list(vars(sampler).values()):
+        if type(value).__name__ == "LazyRandomState":
+            if value in _unseeded and id(value) not in seen:
+                seen.add(id(value))
+                yield value
+        elif hasattr(value, "sample_independent") and hasattr(value, "__dict__"):
+            yield from _generators(value, seen)
 
 
 engine = Optuna()

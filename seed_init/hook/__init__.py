@@ -28,11 +28,17 @@ if TYPE_CHECKING:
 
 RANK_VARIABLES = {
     "RANK": "WORLD_SIZE",
-    "SLURM_PROCID": "SLURM_NTASKS",
     "OMPI_COMM_WORLD_RANK": "OMPI_COMM_WORLD_SIZE",
     "PMI_RANK": "PMI_SIZE",
+    "PMIX_RANK": "SLURM_NTASKS",
+    "SLURM_PROCID": "SLURM_NTASKS",
+    "SUBMITIT_LOCAL_GLOBALID": "SUBMITIT_LOCAL_NTASKS",
 }
-"""Rank and number of ranks: torchrun, Slurm, Open MPI, MPICH; the innermost launcher first."""
+"""Rank and number of ranks: torchrun, Open MPI, MPICH, PMIx, Slurm, submitit; the innermost
+launcher first. PMIx tells no number of ranks in the environment; Slurm does, which has PMIx."""
+
+STEP = "SLURM_STEP_ID"
+"""Set in what srun has started. The batch script has SLURM_PROCID=0 and is no rank."""
 
 HELPERS = (
     ("spawn", "spawn_main"),
@@ -86,6 +92,10 @@ class State:
         drew: whether this process replaced SEED=random, so that nobody has told the seed yet.
         drew_alone: whether no entrypoint had drawn before: another program that is started beside
             this one draws its own seed.
+        joined: rank and number of ranks, where the process got to know them after its start, in
+            `torch.distributed.init_process_group`; None where it did not.
+        worker: a name that the program has given to this process (`seed_init.worker`); None for the
+            one in SEED_INIT_WORKER.
         copies: package -> its module `process`, of multiprocessing and of each copy of it.
     """
 
@@ -99,6 +109,7 @@ class State:
         "inherits",
         "interpreter",
         "is_forked",
+        "joined",
         "loader",
         "named_from",
         "path",
@@ -107,6 +118,7 @@ class State:
         "scope",
         "settings",
         "units",
+        "worker",
     )
 
     settings: "Settings"
@@ -124,6 +136,8 @@ class State:
         self.units: dict[int, Origin] = {}
         self.named_from: Path | None = None
         self.loader: tuple[Path, Path] | None = None
+        self.joined: tuple[int, str] | None = None
+        self.worker: str | None = None
         self.copies: dict[str, ModuleType] = {}
 
     def __getattr__(self, name: str) -> "Any":
@@ -131,7 +145,7 @@ class State:
         if name == "settings":
             from seed_init.hook.settings import read
 
-            settings = read()
+            settings = read(lambda: self.rank() is not None)
             if not settings.is_off:  # SEED_INIT=0 holds as long as the environment says so
                 self.settings = settings
             return settings
@@ -148,15 +162,17 @@ class State:
     def base_seed(self) -> int | None:
         """The seed of the whole job; None where nothing is seeded.
 
-        It is SEED, in a job that was restarted a seed derived from it, and after `reseed(value)`
-        that value.
+        It is SEED, in a job that was restarted, or has its own place in an array, a seed derived
+        from it, and after `reseed(value)` that value.
         """
         if _is_left_alone():
             return None
         if self.reseeded is not None:
             return self.reseeded
         settings = self.settings
-        return None if settings.seed is None else _derive(settings.seed, settings.restart)
+        if settings.seed is None:
+            return None
+        return _derive(_derive(settings.seed, settings.member), settings.restart)
 
     def job_seed(self) -> int | None:
         """The seed that the streams of this job's present part come from; None: none is seeded."""
@@ -216,8 +232,12 @@ class State:
 
     def rank(self) -> tuple[int, str] | None:
         """The process's rank and the number of ranks as text ("?" if unknown), if it has one."""
+        if self.joined is not None:
+            return self.joined
         for name, size in RANK_VARIABLES.items():
             value = os.environ.get(name, "")
+            if name == "SLURM_PROCID" and value == "0" and STEP not in os.environ:
+                continue
             # Nine digits: int() raises on a text of more than 4300.
             if value.isascii() and value.isdecimal() and len(value) <= 9:
                 return int(value), os.environ.get(size, "?")
@@ -239,6 +259,9 @@ class State:
         path: Path = ()
         if rank is not None and self.settings.ranks == "distinct":
             path = ("rank", rank[0])
+        worker = self.worker or self.settings.values.get("SEED_INIT_WORKER")
+        if worker:
+            path = (*path, "worker", worker)
         if self.interpreter is None or self.inherits:
             return path
         return (*path, "interpreter", self.interpreter)

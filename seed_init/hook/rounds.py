@@ -46,6 +46,33 @@ def start_over(scope: "Path") -> None:
     seeding.reseed_libraries()
 
 
+def move(path: "Path", keep: frozenset[str] = seeding.NONE) -> None:
+    """Start every stream over at another place of the process tree, as if this process began there.
+
+    Args:
+        path: where.
+        keep: libraries whose streams go on.
+    """
+    state.move_to(path)
+    # Named streams of its workers go from there as well.
+    state.named_from = path
+    children.number_anew()
+    state.begin_round()
+    seeding.reseed_libraries(keep)
+
+
+def become_worker(name: str) -> int | None:
+    """Start every stream over where that of a worker of this name does.
+
+    Returns:
+        The seed of this process's stream; None where nothing is seeded.
+    """
+    state.worker = name
+    seeding.see_to_missed()
+    move(state.root())
+    return state.process_seed()
+
+
 def _wait_for_imports() -> None:
     if startup.finder is None:
         startup.watch()  # nothing was asked for so far

@@ -86,9 +86,9 @@ ENGINES = {
     "distributed.client": "dask",
     "distributed.threadpoolexecutor": "dask",
     "distributed.worker": "dask",
+    "gunicorn.app.base": "replicas",
     "gunicorn.arbiter": "gunicorn",
     "optuna.study._optimize": "optuna",
-    "optuna.trial._trial": "optuna",
     "pyspark.core.context": "spark",
     "pyspark.core.rdd": "spark",
     "pyspark.rdd": "spark",
@@ -97,6 +97,9 @@ ENGINES = {
     "ray.train.v2._internal.execution.worker_group.worker": "ray",
     "ray.tune.execution.tune_controller": "ray",
     "rq.job": "rq",
+    "torch.distributed.distributed_c10d": "torch_distributed",
+    "uvicorn.main": "replicas",
+    "uvicorn.server": "replicas",
     "uvicorn.supervisors.multiprocess": "uvicorn",
 }
 """Module whose import is waited for -> the file in `engines/` that knows it (`engines`)."""
@@ -140,6 +143,7 @@ ACCEPTED: "dict[str, tuple[str, ...]]" = {
     "SEED_INIT_CHILDREN": ("distinct", "inherit"),
     "SEED_INIT_TASKS": ("distinct", "same", "leave"),
     "SEED_INIT_RESTART": (),
+    "SEED_INIT_WORKER": (),
     "SEED_INIT_NOTEBOOK": ("kernel", "cell"),
     "SEED_INIT_TRACE": (),
     "SEED_INIT_RECORD": (),
@@ -152,8 +156,9 @@ SEED_INIT is not among them: it holds before anything is read, and in no default
 SEED_MAX = 2**32 - 1
 """The largest seed that `numpy.random.seed` and PYTHONHASHSEED take as well."""
 
-NUMBERS = {"SEED": ("random", "off"), "SEED_INIT_RESTART": ()}
-"""Variables that take a whole number up to `SEED_MAX`, with the words that they take as well."""
+NUMBERS = {"SEED": ("random", "off", "array", "7+array"), "SEED_INIT_RESTART": ()}
+"""Variables that take a whole number up to `SEED_MAX`, with the words that they take as well.
+In place of 7, any number (`arrays.accept`)."""
 
 CUBLAS_DETERMINISTIC = (":4096:8", ":16:8")
 """The two values PyTorch accepts as deterministic (aten/src/ATen/Context.cpp)."""
@@ -369,12 +374,18 @@ def accept(name: str, value: str) -> str:
         words = (f"a whole number from 0 to {SEED_MAX}", *NUMBERS[name])
         if value in words[1:]:
             return value
+        if name == "SEED" and value.endswith("+array"):
+            accepted: str = part("hook.arrays").accept(value)
+            return accepted
     raise part("hook.refusals").not_accepted(name, value, words)
 
 
 def _arm() -> None:
-    if values.get("SEED") == "random":
+    seed = values.get("SEED", "")
+    if seed == "random":
         part("hook.draw").replace_random(values, origins)
+    elif seed.endswith("array"):
+        part("hook.arrays").replace(values, origins)
     _export_workspace()
     watch()
     if is_observed():
