@@ -147,13 +147,17 @@ def _reseed(
         seeded[name] = seed
 
 
-def reseed_libraries() -> None:
-    """Start this process's stream over in every library that is imported."""
+def reseed_libraries(keep: frozenset[str] = NONE) -> None:
+    """Start this process's stream over in every library that is imported.
+
+    Args:
+        keep: libraries whose streams go on.
+    """
     seed = state.process_seed()
     if seed is None:
         return
     for name, library in libraries_here():
-        if name not in locked:
+        if name not in locked and name not in keep:
             _reseed(name, library, seed)
 
 
