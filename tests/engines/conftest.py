@@ -46,7 +46,7 @@ def python(prefixes: Path, kept: Path, engines: Path) -> Path:
 
 def _copy_command(command: Path, engines: Path, python: Path) -> None:
     """Copy a command of the engines' virtual environment as one of another Python."""
-    if command.is_symlink() or (python.parent / command.name).exists():
+    if command.is_symlink() or command.is_dir() or (python.parent / command.name).exists():
         return
     copied = Path(shutil.copy(command, python.parent))
     given = re.escape(str(engines / "bin/python").encode()) + rb"[0-9.]*"
