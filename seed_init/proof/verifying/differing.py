@@ -31,9 +31,8 @@ def first_difference(runs: Runs, first: Outcome, second: Outcome) -> Difference 
 
 def _in_traces(first: Outcome, second: Outcome) -> Difference | None:
     both = first.run.condition.observed and second.run.condition.observed
-    found = steps.first_difference(first.processes, second.processes, steps=both)
-    if found is not None and found.level == "trace" and failures_of([first, second]):
-        found = None  # a step that is missing in a trace may only not have been seen
+    failed = bool(failures_of([first, second]))
+    found = steps.first_difference(first.processes, second.processes, both, failed)
     statuses = [first.run.status, second.run.status]
     if (found is None or found.step is None) and statuses[0] != statuses[1]:
         text = f"the exit status is {statuses[0]} and {statuses[1]}"
