@@ -197,6 +197,25 @@ def test_a_block_that_is_cut_is_refused(whole: dict[str, Any], told: Callable[[A
 # --- what a reader sees and what is compared ----------------------------------------------
 
 
+@pytest.mark.parametrize(
+    "given",
+    [
+        *(None, "5", [5], {"x": "5"}),
+        *({"parameters": bits} for bits in (5, "-5", "0x5", "", "f" * 5000)),
+    ],
+    ids=lambda given: str(given)[:20],
+)
+def test_which_columns_could_not_be_read_is_checked(
+    given: Any, whole: dict[str, Any], told: Callable[[Any], str]
+) -> None:
+    block = whole["trace"]["processes"][0]["blocks"][0]
+    rest = json.loads(damage.unpacked(block["rest"]))
+    assert [step for step in rest if step] == [{"unreadable": {"parameters": "10"}}]
+    rest[0]["unreadable"] = given
+    block["rest"] = damage.packed(json.dumps(rest).encode())
+    assert "which of its tensors could not be read" in told(whole)
+
+
 def test_a_loss_whose_text_and_bits_are_two_numbers_is_refused(
     whole: dict[str, Any], told: Callable[[Any], str], folder: Path, tmp_path: Path
 ) -> None:

@@ -7,7 +7,7 @@ from itertools import chain
 
 from seed_init.proof.comparing.align import Beside, lined_up, named, paired
 from seed_init.proof.comparing.difference import Difference
-from seed_init.proof.trace.columns import coarsened
+from seed_init.proof.trace.columns import coarsened, coarsened_bits
 from seed_init.proof.trace.journal import UNREADABLE, Process
 from seed_init.proof.trace.steps import End, Loss, Step, Tensors, Trained
 
@@ -269,20 +269,26 @@ def _tensors(
         alone = group == 1 or len(one.names[numbers[0] * group :][:group]) == 1
         tensor = names[0] if alone else None
         yield Unequal(level, text, names, counts[0], tensor, exact=exact, when=when)
-    elif one.vector is None:
+    elif one.vector is None and not (one.unreadable or other.unreadable):
         # Within a column two tensors may change by the same bits, in the sum they do not.
         text = f"the {kind} differ{when}"
         yield Unequal(level, text, (), counts[0], exact=exact, when=when)
 
 
 def _unequal_numbers(one: Tensors, other: Tensors, group: int) -> list[int]:
-    """Which tensors differ, or of records, which columns of `group` tensors."""
+    """Which tensors differ, or of records, which columns of `group` tensors.
+
+    What could not be read is no difference: the trace names it as a failure.
+    """
     if one.vector is not None:
         pairs = zip(one.numbers(), other.numbers())
-        # What could not be read is no difference: the trace names it as a failure.
         return [n for n, pair in enumerate(pairs) if pair[0] != pair[1] and UNREADABLE not in pair]
     columns = [coarsened(list(each.columns), group // each.group) for each in (one, other)]
-    return [number for number, pair in enumerate(zip(*columns)) if pair[0] != pair[1]]
+    unknown = 0
+    for each in (one, other):
+        unknown |= coarsened_bits(each.unreadable, group // each.group)
+    pairs = zip(*columns)
+    return [n for n, pair in enumerate(pairs) if pair[0] != pair[1] and not unknown >> n & 1]
 
 
 def _member(names: Sequence[str], number: int, group: int) -> str:
