@@ -158,7 +158,7 @@ def _observed(options: argparse.Namespace, own: Path) -> int:
             stdout=sys.stderr.fileno() if is_aside else None,
         ).status
     except OSError as error:
-        raise commands.not_executed(command, error.errno or 0) from None
+        raise commands.not_executed(command.words[0], error.errno or 0) from None
 
 
 def _result(

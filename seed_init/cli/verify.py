@@ -92,12 +92,19 @@ def _add_what_is_compared(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--file",
+        type=_pattern,
         action="append",
         default=[],
         metavar="GLOB",
         help="compare files that the command writes; .pt, .safetensors, .npz and .npy by their "
         "tensors; repeatable",
     )
+
+
+def _pattern(text: str) -> str:
+    if not text:
+        raise argparse.ArgumentTypeError("'' is no pattern; give one, such as 'out/*.pt'")
+    return text
 
 
 def run(options: argparse.Namespace) -> int:

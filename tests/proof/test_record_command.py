@@ -154,16 +154,20 @@ def test_a_command_that_cannot_run_ends_as_in_a_shell_without_a_record(
     (tmp_path / "script").chmod(0o755)
     (tmp_path / "text").write_text("no program")
     for command, status, reason in (
-        ("no-such-command", 127, "there is no command 'no-such-command'"),
-        (tmp_path / "missing", 127, "there is no command"),
-        (tmp_path / "text", 126, "Permission denied"),
-        (tmp_path / "script", 126, "its interpreter is not there"),
-        ("", 127, "there is no command ''"),
+        ("no-such-command", 127, "no such command in PATH; check its spelling"),
+        (tmp_path / "missing", 127, "there is no such file in"),
+        (tmp_path / "text", 126, "is not executable; put its interpreter before it"),
+        (tmp_path / "script", 126, "the interpreter that its #! line names does not exist"),
+        (tmp_path, 126, "is a directory; give a program"),
+        ("", 127, "no command is given; put it after --"),
     ):
         done = recorded.by_command(python, tmp_path / "r.json", command)
         assert (done.returncode, done.stdout) == (status, "")
         assert reason in done.stderr
         assert done.stderr.count("\n") == 1
+        # The other commands say the same of it.
+        audited = run(python, "-m", "seed_init", "audit", "--", command)
+        assert audited.stderr.replace("audit", "record") == done.stderr
     assert sorted(path.name for path in tmp_path.iterdir()) == ["script", "text"]
 
 
@@ -197,7 +201,7 @@ def test_a_place_that_cannot_be_written_is_said_before_the_command_runs(
 def test_no_command_is_a_usage_error_with_an_example(python: Path, tmp_path: Path) -> None:
     done = run(python, "-m", "seed_init", "record", cwd=tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
-    assert "seed-init record -- python train.py" in done.stderr
+    assert "no command is given; put it after --, for example: -- python train.py" in done.stderr
     assert done.stderr.count("\n") == 1
 
 

@@ -6,7 +6,7 @@ import os
 from importlib import import_module
 from pathlib import Path
 
-from seed_init.hook.refusals import Refusal
+from seed_init.hook.refusals import Refusal, shown
 from seed_init.proof.observer import callbacks, core, owner, user_code
 from seed_init.proof.trace import journal
 
@@ -35,9 +35,10 @@ def start(values: dict[str, str]) -> None:
         trace.mkdir(parents=True, exist_ok=True)
         plan = journal.read_plan(trace)
     except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
         raise Refusal(
-            f"SEED_INIT_TRACE={directory} cannot be used ({error}); give a directory that can be "
-            "written, or unset it"
+            f"SEED_INIT_TRACE={shown(directory, 200)} cannot be used ({reason}); "
+            "give a directory that can be written, or unset it"
         ) from None
     # Children may have another working directory.
     os.environ["SEED_INIT_TRACE"] = str(trace)

@@ -15,6 +15,9 @@ from seed_init.proof.redaction.secret_texts import without_secrets
 _PYTHON = re.compile(r"python[\d.]*")
 
 
+NOT_GIVEN = "no command is given; put it after --, for example: -- python train.py"
+
+
 class CannotStart(Exception):
     """The command cannot be started. The text is one line for the user."""
 
@@ -59,7 +62,7 @@ def resolve(
         CannotStart: there is no such command, or it cannot be executed.
     """
     if not given or not given[0]:
-        raise CannotStart("no command is given; put it after --, for example: -- python train.py")
+        raise CannotStart(NOT_GIVEN)
     first = given[0]
     if first.endswith(".ipynb"):
         return _notebook(given, environment, cwd, directory)
@@ -67,7 +70,7 @@ def resolve(
         python = python_of(environment)
         note = f"{_shown(first)} is not executable: running it with {python}"
         return Command(python, (python, *given), note)
-    return Command(_find(first, environment, cwd), tuple(given))
+    return Command(program_of(first, environment, cwd), tuple(given))
 
 
 def python_of(environment: Mapping[str, str]) -> str:
@@ -90,7 +93,7 @@ def interpreter_of(given: Sequence[str], environment: Mapping[str, str], cwd: Pa
     """
     if given and _PYTHON.fullmatch(Path(given[0]).name):
         try:
-            return _find(given[0], environment, cwd)
+            return program_of(given[0], environment, cwd)
         except CannotStart:
             pass
     return python_of(environment)
@@ -122,7 +125,17 @@ def _notebook(
     return Command(jupyter, words, note, executed)
 
 
-def _find(word: str, environment: Mapping[str, str], cwd: Path) -> str:
+def program_of(word: str, environment: Mapping[str, str], cwd: Path) -> str:
+    """Return the path of the program that the first word of a command names.
+
+    Args:
+        word: the first word.
+        environment: the environment of the run, with its PATH.
+        cwd: the working directory of the run.
+
+    Raises:
+        CannotStart: there is no such program, or it is not executable.
+    """
     shown = _shown(word)
     if "/" in word:
         program = cwd / word
@@ -145,14 +158,14 @@ def _find(word: str, environment: Mapping[str, str], cwd: Path) -> str:
     raise CannotStart(f"{shown}: no such command in PATH; {hint}")
 
 
-def not_executed(command: Command, number: int) -> CannotStart:
+def not_executed(word: str, number: int) -> CannotStart:
     """Return why the kernel did not execute a program that was found.
 
     Args:
-        command: the command that was tried.
+        word: the first word of the command that was tried.
         number: the errno of the attempt.
     """
-    word = _shown(command.words[0])
+    word = _shown(word)
     if number == errno.ENOEXEC:
         return CannotStart(
             f"{word} is no program and has no #! line; put its interpreter before it: sh {word}"

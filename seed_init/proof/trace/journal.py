@@ -203,10 +203,15 @@ def _read_file(file: Path) -> Process | None:
         if header is None:
             return None  # killed while it wrote the first line
         if header.get("event") != "process" or header.get("format") != FORMAT:
-            raise Unreadable(f"{file} is not of this version's traces (format {FORMAT})")
+            raise Unreadable(
+                f"{file} is not of this version's traces (format {FORMAT}); use the version of "
+                "seed-init that wrote it"
+            )
         return Process(header, file, list(lines))
     except validation.Invalid as error:
-        raise Unreadable(f"{file} is no trace: {error}") from None
+        raise Unreadable(
+            f"{file} is no trace: {error}; give the directory as seed-init wrote it"
+        ) from None
 
 
 def _lines(file: Path) -> Iterator[dict[str, Any]]:
