@@ -243,6 +243,8 @@ def read_plan(directory: Path) -> dict[str, Any]:
         plan: Any = json.loads((directory / "plan.json").read_text())
     except FileNotFoundError:
         return dict(DEFAULT_PLAN)
+    except ValueError:  # of JSON and of Unicode
+        raise ValueError("its plan.json is not JSON") from None
     instruments = plan.get("instruments") if isinstance(plan, dict) else None
     if not isinstance(instruments, list) or not all(isinstance(each, str) for each in instruments):
         raise ValueError("its plan.json names no instruments")
