@@ -11,7 +11,6 @@ from seed_init.hook.refusals import Refusal, shown
 from seed_init.proof.observer import callbacks, core, owner, user_code
 from seed_init.proof.trace import journal
 
-
 INSTRUMENTS = "seed_init.proof.observer.instruments"
 
 
