@@ -54,6 +54,13 @@ def test_status_says_whether_the_hook_works(python: Path, env: dict[str, str], h
     assert json.loads(command(python, "status", "--json", **env).stdout)["hook"] == hook
 
 
+def test_status_by_the_path_of_the_package_knows_that_the_hook_has_run(python: Path) -> None:
+    where = "import seed_init.hook; print(seed_init.__path__[0])"
+    package = output(python, "-c", where, env={"SEED": "7"})
+    done = run(python, package, "status", "--json", env={"SEED": "7"})
+    assert json.loads(done.stdout)["hook"] == "active"
+
+
 def test_status_without_the_hook_says_that_it_did_not_run(python: Path) -> None:
     done = run(python, "-S", "-m", "seed_init", "status", env={"SEED": "7"})
     assert "not active" in done.stdout and "run 'seed-init install'" in done.stdout
