@@ -4,7 +4,6 @@
 import argparse
 import errno
 import os
-import subprocess
 import sys
 from collections.abc import Callable
 from typing import NoReturn
@@ -83,6 +82,8 @@ def _check(python: str) -> None:
         CommandError: it is one of these.
         OSError: it cannot be run.
     """
+    import subprocess
+
     # Without the hook, which may be damaged: this is to repair it.
     words = [python, "-I", "-S", "-c", _ASK]
     environment = {**os.environ, "SEED_INIT": "0"}
