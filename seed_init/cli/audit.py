@@ -110,9 +110,9 @@ def run(options: argparse.Namespace) -> int:
     """
     if options.output is not None:
         output.check(options.output, options.force)
+    # The command may leave this directory, or remove it.
+    cwd = arguments.here()
     try:
-        # The command may leave this directory, or remove it.
-        cwd = Path.cwd()
         with workspace.results("audit") as own:
             status = _observed(options, own)
             processes = journal.read(own / "trace")

@@ -64,6 +64,7 @@ def run(options: argparse.Namespace) -> int:
     """
     if not options.command:
         raise CommandError(commands.NOT_GIVEN)
+    arguments.here()
     output = _output(options)
     try:
         # The command may leave this directory, or remove it.

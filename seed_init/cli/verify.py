@@ -114,6 +114,7 @@ def run(options: argparse.Namespace) -> int:
         CommandError: the command cannot be started or its runs not be compared, an option is
             wrong, or a record could not be written.
     """
+    arguments.here()
     if options.records is not None and (problem := output.check_folder(options.records)):
         # Now: nobody wants to hear of it after the last run only.
         printing.error(f"there will be no records: {problem}", "seed-init verify")

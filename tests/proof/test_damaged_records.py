@@ -375,6 +375,16 @@ def test_a_file_without_an_end_is_refused() -> None:
         records.read(Path("/dev/zero"))
 
 
+def test_a_trace_of_another_version_is_said_to_be_one_whatever_else_it_has(tmp_path: Path) -> None:
+    (tmp_path / "1-1.jsonl").write_text('{"event": "process", "format": 2, "new": 1}\n')
+    with pytest.raises(records.NotARecord) as refused:
+        records.read(tmp_path)
+    assert str(refused.value) == (
+        f"{tmp_path}/1-1.jsonl is not of this version's traces (format 1); use the version of "
+        "seed-init that wrote it"
+    )
+
+
 def test_a_pipe_in_a_trace_directory_is_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "1-1.jsonl")
     with pytest.raises(records.NotARecord, match="no regular file"):

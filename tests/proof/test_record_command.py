@@ -198,6 +198,22 @@ def test_a_place_that_cannot_be_written_is_said_before_the_command_runs(
         assert done.stderr.count("\n") == 1
 
 
+@pytest.mark.parametrize("subcommand", ["record", "verify", "audit", "cost"])
+def test_a_directory_that_is_gone_is_said_to_be(
+    python: Path, tmp_path: Path, subcommand: str
+) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    library = {"LD_LIBRARY_PATH": str(python.parent.parent / "lib")}
+    script = f"rmdir {gone}; exec {python} -m seed_init {subcommand} -- true"
+    done = run("/bin/sh", "-c", script, cwd=gone, env=library)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == (
+        f"seed-init {subcommand}: this directory cannot be used: No such file or directory; "
+        "change to one that is there\n"
+    )
+
+
 def test_no_command_is_a_usage_error_with_an_example(python: Path, tmp_path: Path) -> None:
     done = run(python, "-m", "seed_init", "record", cwd=tmp_path)
     assert (done.returncode, done.stdout) == (2, "")

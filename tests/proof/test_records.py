@@ -591,6 +591,22 @@ def test_a_trace_directory_that_cannot_be_used_is_refused_at_the_start(
     assert done.stderr.endswith("; give a directory that can be written, or unset it\n")
 
 
+@pytest.mark.parametrize("variable", ["SEED_INIT_TRACE", "SEED_INIT_RECORD"])
+def test_a_place_relative_to_a_directory_that_is_gone_is_refused(
+    python: Path, tmp_path: Path, variable: str
+) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    library = {"LD_LIBRARY_PATH": str(python.parent.parent / "lib")}
+    script = f"rmdir {gone}; SEED=7 {variable}=x exec {python} -c 'print(1)'"
+    done = run("/bin/sh", "-c", script, cwd=gone, env=library)
+    assert (done.returncode, done.stdout) == (78, "")
+    assert done.stderr.startswith(
+        f"seed_init: {variable}='x' cannot be used (No such file or directory); give a "
+    )
+    assert done.stderr.count("\n") == 1
+
+
 def test_a_run_that_cannot_write_its_record_at_the_end_says_so_and_keeps_its_parts(
     python: Path, tmp_path: Path
 ) -> None:

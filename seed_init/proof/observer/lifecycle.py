@@ -33,8 +33,8 @@ def start(values: dict[str, str]) -> None:
     elif owner.is_elsewhere() and not (directory and Path(directory).is_dir()):
         return  # the run is over, and this process has outlived it
     assert directory is not None
-    trace = Path(directory).absolute()
     try:
+        trace = Path(directory).absolute()
         trace.mkdir(parents=True, exist_ok=True)
         plan = journal.read_plan(trace)
         starts = [_start_of(name) for name in plan["instruments"]]

@@ -63,6 +63,15 @@ def resolve(
     """
     if not given or not given[0]:
         raise CannotStart(NOT_GIVEN)
+    try:
+        return _resolved(given, environment, cwd, directory)
+    except OSError as error:  # it is in a directory that the user may not look into
+        raise not_executed(given[0], error.errno or 0) from None
+
+
+def _resolved(
+    given: Sequence[str], environment: Mapping[str, str], cwd: Path, directory: Path
+) -> Command:
     first = given[0]
     if first.endswith(".ipynb"):
         return _notebook(given, environment, cwd, directory)
@@ -135,6 +144,7 @@ def program_of(word: str, environment: Mapping[str, str], cwd: Path) -> str:
 
     Raises:
         CannotStart: there is no such program, or it is not executable.
+        OSError: it is in a directory that the user may not look into.
     """
     shown = _shown(word)
     if "/" in word:
@@ -152,7 +162,9 @@ def program_of(word: str, environment: Mapping[str, str], cwd: Path) -> str:
     for entry in path.split(os.pathsep):
         # A relative entry is relative to where the run begins.
         candidate = cwd / entry / word
-        if candidate.is_file() and os.access(candidate, os.X_OK):
+        # Asked first, because `is_file` raises in a directory that the user may not look into. A
+        # shell passes over such an entry.
+        if os.access(candidate, os.X_OK) and candidate.is_file():
             return str(candidate)
     hint = f"write ./{shown}" if (cwd / word).exists() else "check its spelling, or give its path"
     raise CannotStart(f"{shown}: no such command in PATH; {hint}")

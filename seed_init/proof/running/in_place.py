@@ -135,6 +135,8 @@ def _cannot_run(word: str, environment: Mapping[str, str], number: int) -> Canno
             commands.program_of(word, environment, _here())
         except commands.CannotStart as error:
             return CannotRun(str(error), NOT_FOUND if is_missing else NOT_EXECUTABLE)
+        except OSError as error:
+            number = error.errno or number
     # execve says of a script whose interpreter is not there that the script is not.
     return CannotRun(str(commands.not_executed(word, number)), NOT_EXECUTABLE)
 

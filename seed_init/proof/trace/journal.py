@@ -202,19 +202,21 @@ def _read_file(file: Path) -> Process | None:
         header = next(lines, None)
         if header is None:
             return None  # killed while it wrote the first line
-        if header.get("event") != "process" or header.get("format") != FORMAT:
+        # First, because an event of another format has another shape as well.
+        is_other = isinstance(header, dict) and header.get("format", FORMAT) != FORMAT
+        if is_other or validation.event(header)["event"] != "process":
             raise Unreadable(
                 f"{file} is not of this version's traces (format {FORMAT}); use the version of "
                 "seed-init that wrote it"
             )
-        return Process(header, file, list(lines))
+        return Process(header, file, [validation.event(line) for line in lines])
     except validation.Invalid as error:
         raise Unreadable(
             f"{file} is no trace: {error}; give the directory as seed-init wrote it"
         ) from None
 
 
-def _lines(file: Path) -> Iterator[dict[str, Any]]:
+def _lines(file: Path) -> Iterator[Any]:
     from seed_init.proof.trace import validation
 
     with file.open("rb") as content:
@@ -226,10 +228,9 @@ def _lines(file: Path) -> Iterator[dict[str, Any]]:
             if not line.endswith(b"\n"):
                 return
             try:
-                event = validation.parsed(line, validation.Room(len(line)))
+                yield validation.parsed(line, validation.Room(len(line)))
             except validation.NotJSON:
                 continue  # cut where the disk was full
-            yield validation.event(event)
 
 
 def read_plan(directory: Path) -> dict[str, Any]:

@@ -181,6 +181,7 @@ def _read_file(path: Path) -> Record:
 
 
 def _read_directory(path: Path, whole: bool) -> Record:
+    os.scandir(path).close()  # raises where it may not be read, which `glob` passes over
     traced = journal.read(path)
     if not traced:
         raise NotARecord(f"{sections.named(path)} has no trace in it; {ADVICE}")
