@@ -130,8 +130,9 @@ def _assembled(
     except (OSError, ValueError, journal.Unreadable) as error:
         # The command may have removed them, as `git clean` does.
         left = f"the parts are in {parts}" if parts.exists() else "nothing of it is left"
+        reason = getattr(error, "strerror", None) or error
         raise CommandError(
-            f"cannot write {output}: {error}; {left}", status=ended.status or USAGE
+            f"cannot write {output}: {reason}; {left}", status=ended.status or USAGE
         ) from None
     record_parts.remove(parts)
     return file
