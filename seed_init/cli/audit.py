@@ -110,9 +110,9 @@ def run(options: argparse.Namespace) -> int:
     """
     if options.output is not None:
         output.check(options.output, options.force)
+    # The command may leave this directory, or remove it.
+    cwd = arguments.here()
     try:
-        # The command may leave this directory, or remove it.
-        cwd = Path.cwd()
         with workspace.results("audit") as own:
             status = _observed(options, own)
             processes = journal.read(own / "trace")
@@ -158,7 +158,7 @@ def _observed(options: argparse.Namespace, own: Path) -> int:
             stdout=sys.stderr.fileno() if is_aside else None,
         ).status
     except OSError as error:
-        raise commands.not_executed(command, error.errno or 0) from None
+        raise commands.not_executed(command.words[0], error.errno or 0) from None
 
 
 def _result(
