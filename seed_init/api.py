@@ -49,8 +49,8 @@ def reseed(seed: int | None = None) -> int | None:
         seed = seed.__index__()
         if not 0 <= seed <= startup.SEED_MAX:
             # Not str(): it raises on a number of more than 4300 digits.
-            given = seed if abs(seed) < 2**64 else "a number beyond 64 bits"
-            raise ValueError(f"seed must be from 0 to {startup.SEED_MAX}, not {given}")
+            shown = seed if abs(seed) < 2**64 else "a number beyond 64 bits"
+            raise ValueError(f"seed must be from 0 to {startup.SEED_MAX}, not {shown}")
     return rounds.reseed(seed)
 
 
@@ -86,7 +86,7 @@ def generator(
 
     from seed_init.hook import state
 
-    made = torch.Generator(device)
+    new = torch.Generator(device)
     label: str | int | None = stream
     if label is None:
         here = state.path, state.rounds[-1]
@@ -96,10 +96,10 @@ def generator(
         label = _generators[here] = _generators.get(here, 0) + 1
     value = state.process_seed("generator", label)
     if value is None:
-        made.seed()
+        new.seed()
     else:
-        made.manual_seed(value)
-    return made
+        new.manual_seed(value)
+    return new
 
 
 def worker_init_fn(worker_id: int) -> None:

@@ -123,15 +123,15 @@ def check_versions(facts: dict[str, str] | None, answer: Answer) -> list[Finding
         "cudnn": str(cudnn // (10000 if cudnn >= 90000 else 1000)) if cudnn else "None",
     }
     return [
-        Finding(name, OK, found)
-        if found == facts.get(name)
+        Finding(name, OK, version)
+        if version == facts.get(name)
         else Finding(
             name,
             FAIL,
-            f"{found}, but the image was built with {facts.get(name)}; something moved it "
+            f"{version}, but the image was built with {facts.get(name)}; something moved it "
             "(pip install in a team image?)",
         )
-        for name, found in have.items()
+        for name, version in have.items()
     ]
 
 

@@ -17,13 +17,13 @@ def as_text(lines: Iterable[str]) -> str:
     return "\n".join(map(one_line, lines))
 
 
-def lines(given: Iterable[str]) -> None:
+def lines(texts: Iterable[str]) -> None:
     """Print lines to standard output, and flush: in a log of both outputs, errors come last.
 
     Args:
-        given: the lines, without their ends.
+        texts: the lines, without their ends.
     """
-    print(as_text(given), flush=True)
+    print(as_text(texts), flush=True)
 
 
 def error(line: str, speaker: str = "seed-init") -> None:

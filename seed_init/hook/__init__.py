@@ -270,7 +270,7 @@ def random_number() -> int:
 
 
 def _derive(seed: int, path: "Path") -> int:
-    """As `streams.derive`, without loading that module where there is nothing to derive."""
+    """Do as `streams.derive`, but do not load that module if there is nothing to derive."""
     if not path:
         return seed
     from seed_init.hook import streams
@@ -288,7 +288,7 @@ def _is_left_alone() -> bool:
 
 
 def _number_of_interpreter() -> int | None:
-    """The number of this interpreter in its process; None for the main one.
+    """Return the number of this interpreter in its process; None for the main interpreter.
 
     Before 3.13 it is None in every one: 3.11 does not tell cheaply, and in 3.12 nothing is seeded
     in the others.
@@ -326,7 +326,7 @@ def _started_as() -> tuple[str, str]:
 
 
 def _is_no_copy(package: str) -> bool:
-    """True for what starts processes as multiprocessing does, but is no copy of it.
+    """Return True for a package that starts processes like multiprocessing but is no copy of it.
 
     A copy imports its module `process` before all others. Before it has come, nobody knows.
     """

@@ -59,11 +59,13 @@ def announce_again(names: list[str]) -> None:
 
 def cublas_warning(here: settings.Settings) -> str | None:
     """One line where a cuBLAS workspace that is not deterministic meets level warn."""
-    given = here.values.get(settings.CUBLAS)
-    if here.determinism != "warn" or not given or given in startup.CUBLAS_DETERMINISTIC:
+    workspace = here.values.get(settings.CUBLAS)
+    if here.determinism != "warn" or not workspace or workspace in startup.CUBLAS_DETERMINISTIC:
         return None
     accepted = " or ".join(startup.CUBLAS_DETERMINISTIC)
-    return f"{settings.CUBLAS}={given!a} is kept, but cuBLAS is deterministic only with {accepted}"
+    return (
+        f"{settings.CUBLAS}={workspace!a} is kept, but cuBLAS is deterministic only with {accepted}"
+    )
 
 
 def switch_warnings(here: settings.Settings) -> list[str]:
@@ -72,10 +74,10 @@ def switch_warnings(here: settings.Settings) -> list[str]:
         return []
     from seed_init.hook import switches
 
-    found = switches.contradictions(here, os.environ, switches.release_here())
+    contradictions = switches.contradictions(here, os.environ, switches.release_here())
     return [
         f"{name}={value!a} is kept, but only with {instead} does its library repeat its results"
-        for name, value, instead in found
+        for name, value, instead in contradictions
     ]
 
 

@@ -29,14 +29,15 @@ class Fork:
         path: the child's path.
         seed: of the child's stream; None where the child is not to be seeded.
         random: the state of `random`, which the child takes where children inherit, else None.
-        others: whether the parent has other threads, which may hold the lock of a generator.
+        has_other_threads: whether the parent has other threads, which may hold the lock of a
+            generator.
         locked: the libraries that cannot be seeded in the child.
     """
 
     __slots__ = ("path", "seed")
 
     random: "Any" = None
-    others = False
+    has_other_threads = False
     locked = seeding.NONE
 
     def __init__(self, path: "Path", seed: int | None) -> None:
@@ -46,13 +47,13 @@ class Fork:
 class PreparedFork(Fork):
     """A fork that needs more than a path and a seed: see `_prepared`."""
 
-    __slots__ = ("locked", "others", "random")
+    __slots__ = ("has_other_threads", "locked", "random")
 
-    def __init__(self, path: "Path", others: bool) -> None:
+    def __init__(self, path: "Path", has_other_threads: bool) -> None:
         job = state.job_seed()
         seed = None if job is None or state.inherits else streams.derive(job, path)
         super().__init__(path, seed)
-        self.others, self.locked, self.random = others, seeding.NONE, None
+        self.has_other_threads, self.locked, self.random = has_other_threads, seeding.NONE, None
         if job is not None and state.inherits and "random" in sys.modules:
             self.random = sys.modules["random"].getstate()
 
@@ -84,24 +85,28 @@ def before_fork() -> None:
     if caller is not None and caller.f_code.co_name == "_execute_child" and _is_subprocess(caller):
         _forking.append((thread, Fork(state.path, None)))
         return
-    others = count_of_other_threads() > _former_threads
+    has_other_threads = count_of_other_threads() > _former_threads
     path = starting.get(thread) if starting else None
     if path is None:
-        fork = _number(others)
-        if not (others or state.inherits or state.any_unseeded):
+        fork = _number(has_other_threads)
+        if not (has_other_threads or state.inherits or state.any_unseeded):
             _forking.append((thread, fork))
             return
         path = fork.path
-    _forking.append((thread, _prepared(state.path if state.inherits else path, others)))
+    _forking.append((thread, _prepared(state.path if state.inherits else path, has_other_threads)))
 
 
-def _number(others: bool) -> Fork:
-    """The next child, numbered; with its seed where no other thread can fork beside us."""
+def _number(has_other_threads: bool) -> Fork:
+    """Number the next child. If no other thread can fork meanwhile, derive its seed as well."""
     try:
         return _next.pop()
     except IndexError:
         # Threads take one number at a time: in advance each would take some.
-        return Fork((*state.path, "fork", next(_numbers)), None) if others else _number_some()
+        return (
+            Fork((*state.path, "fork", next(_numbers)), None)
+            if has_other_threads
+            else _number_some()
+        )
 
 
 def _number_some() -> Fork:
@@ -113,18 +118,18 @@ def _number_some() -> Fork:
     return forks[0]
 
 
-def _prepared(path: "Path", others: bool) -> PreparedFork:
+def _prepared(path: "Path", has_other_threads: bool) -> PreparedFork:
     """A fork for which the parent does more.
 
     That is so where there are other threads, where children inherit, where multiprocessing has told
     the path, and where the child may hold generators that were made without a seed.
     """
-    fork = PreparedFork(path, others)
+    fork = PreparedFork(path, has_other_threads)
     if fork.seed is not None:
         if state.any_unseeded:
             _unseeded().find()
         # Last: the less time between the lock and the fork, the better.
-        if others:
+        if has_other_threads:
             fork.locked = seeding.lock_generators()
     return fork
 
@@ -199,7 +204,7 @@ def _counter(name: str) -> "count[int] | None":
 
 
 def _is_subprocess(frame: "FrameType") -> bool:
-    """True where `subprocess` forks, which it does through Python only for a preexec_fn.
+    """Return whether `subprocess` forks, which calls Python's fork callbacks only for a preexec_fn.
 
     Such a child runs that function and becomes another program. To seed it would be wasted,
     and could hang it where another thread draws.
@@ -217,12 +222,12 @@ def after_fork_in_parent() -> None:
             return
         _forking.remove(entry)
         fork = entry[1]
-    if fork.others:
+    if fork.has_other_threads:
         seeding.unlock_generators()
 
 
 def _announced() -> "tuple[int, Fork] | None":
-    """What this thread is forking, or was forked as; None for a fork in C that tells nobody."""
+    """Return the fork of this thread, as parent or as child; None for a fork in C alone."""
     thread = get_ident()
     for entry in reversed(_forking):
         if entry[0] == thread:
@@ -266,11 +271,11 @@ def _take_fork() -> Fork:
     is_unknown = entry is None and not state.inherits
     if entry is None:
         unknown = (*state.path, "fork", 0, random_number()) if is_unknown else state.path
-        fork: Fork = PreparedFork(unknown, others=True)
+        fork: Fork = PreparedFork(unknown, has_other_threads=True)
     else:
         fork = entry[1]
     state.path, state.ends_in_random = fork.path, is_unknown
-    if fork.others:
+    if fork.has_other_threads:
         seeding.unlock_generators()
         if fork.seed is not None:
             seeding.inherit_locked(fork.locked)

@@ -68,17 +68,17 @@ def hide(torch: "ModuleType") -> bool:
 
 
 def _in_c() -> "bytes | None":
-    """The variable as C code finds it; None where it does not."""
+    """Return the variable's value as C code reads it; None if C code does not find the variable."""
     import ctypes
 
     getenv = ctypes.PyDLL(None).getenv
     getenv.restype, getenv.argtypes = ctypes.c_char_p, [ctypes.c_char_p]
-    found: bytes | None = getenv(NAME)
-    return found
+    value: bytes | None = getenv(NAME)
+    return value
 
 
 def _is_checked(torch: "ModuleType") -> bool:
-    """Have PyTorch look at the variable while it is there; False where that cannot be done.
+    """Have PyTorch read the variable while it is set; return False if that cannot be done.
 
     By its own function and not by a product, which would make a context on whatever device is
     the current one when CUDA starts: on the first GPU, in each of the ranks that go on to
@@ -118,13 +118,13 @@ def _give_to_children() -> None:
         # Both: pickle looks a function up in the module that it names.
         _replace(getattr(posix, name), stand_in, (posix, name), (os, name))
     original, subprocess = _posixsubprocess.fork_exec, sys.modules.get("subprocess")
-    places = (_posixsubprocess, "fork_exec"), (subprocess, "_fork_exec")
-    _replace(original, _fork_exec(original), *places)
+    holders = (_posixsubprocess, "fork_exec"), (subprocess, "_fork_exec")
+    _replace(original, _fork_exec(original), *holders)
 
 
-def _replace(original: "Any", stand_in: "Any", *places: "tuple[Any, str]") -> None:
-    """Put a function in the place of another: of that one only, not of what a program has there."""
-    for module, name in places:
+def _replace(original: "Any", stand_in: "Any", *holders: "tuple[Any, str]") -> None:
+    """Replace a function, unless a program has put another function in its place."""
+    for module, name in holders:
         if getattr(module, name, None) is original:
             setattr(module, name, stand_in)
 
@@ -182,13 +182,13 @@ def _environment() -> dict[bytes, bytes]:
     import ctypes
 
     entries = ctypes.POINTER(ctypes.c_char_p).in_dll(ctypes.PyDLL(None), "environ")
-    found: dict[bytes, bytes] = {}
-    for place in count():
-        entry = entries[place]
+    variables: dict[bytes, bytes] = {}
+    for index in count():
+        entry = entries[index]
         if entry is None:
             break
         name, _, value = entry.partition(b"=")
         if name:  # such an entry is no variable, and execve() of Python's refuses it
-            found.setdefault(name, value)
+            variables.setdefault(name, value)
     # One that was set since.
-    return {NAME: VALUE, **found}
+    return {NAME: VALUE, **variables}

@@ -58,10 +58,10 @@ def wanted(settings: Settings) -> dict[str, tuple[str, str]]:
         names is absent: PyTorch's own default stays.
     """
     level = settings.determinism
-    found = {
+    flags = {
         name: (value, f"DETERMINISM={level}") for name, value in LEVELS.get(level or "", {}).items()
     }
     for name in FLAGS:
         if name in settings.values:
-            found[name] = (settings.values[name], settings.origins[name])
-    return found
+            flags[name] = (settings.values[name], settings.origins[name])
+    return flags

@@ -75,8 +75,8 @@ def _ask_others(
     finders: list[Any] = list(sys.meta_path)
     if finder in finders:
         del finders[: finders.index(finder) + 1]
-    for other in finders:
-        ask = getattr(other, "find_spec", None)
+    for later_finder in finders:
+        ask = getattr(later_finder, "find_spec", None)
         spec: ModuleSpec | None = ask(name, path, target) if ask else None
         if spec is not None:
             return spec

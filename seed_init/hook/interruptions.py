@@ -69,5 +69,5 @@ def signal_behind(error: BaseException) -> int | None:
 
 
 def _code(handler: object) -> object:
-    """What a handler runs; None for one that is no Python function or method."""
+    """Return the code of a handler; None if the handler is no Python function or method."""
     return getattr(getattr(handler, "__func__", handler), "__code__", None)

@@ -61,10 +61,10 @@ def of_thread(name: str, *numbers: int | None) -> str:
     if BY_PROCESS in name:
         name = re.sub(rf"-{os.getpid()}(?=-\d+$)", f"-{CHANGING}", name)
     numbers = (os.getpid(), os.getppid(), *numbers)
-    own = {str(each) for each in numbers if each is not None and each >= FIRST_NUMBER}
+    own = {str(number) for number in numbers if number is not None and number >= FIRST_NUMBER}
     name = re.sub(_FORMS, CHANGING, name, flags=re.IGNORECASE)
     name = re.sub(_PORT, _without_ephemeral, name)
-    return re.sub(r"\d+", lambda found: CHANGING if found[0] in own else found[0], name)
+    return re.sub(r"\d+", lambda match: CHANGING if match[0] in own else match[0], name)
 
 
 def _without_ephemeral(address: "re.Match[str]") -> str:

@@ -58,7 +58,7 @@ def _die_of_sigint() -> "NoReturn":
 
 
 def _true_stderr(text: str) -> int:
-    """The file descriptor of stderr that outlives this process.
+    """Return the file descriptor of stderr that outlives this process.
 
     A kernel's descriptor 2 is a pipe to a thread of its own, which ends with it; it keeps the true
     one (ipykernel/iostream.py, OutStream). The text goes to its page as well, if there is time.
@@ -75,7 +75,7 @@ def _true_stderr(text: str) -> int:
 
 
 def _flush_users_output() -> None:
-    """What the program has printed so far is its user's; `os._exit` would drop it."""
+    """Flush what the program has printed so far: `os._exit` would lose the user's output."""
     if state.is_forked:
         return  # what is buffered is the parent's, which prints it itself
     for name in ("stdout", "stderr"):

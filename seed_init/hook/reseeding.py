@@ -17,7 +17,7 @@ NOTES_MAX = 1000
 SHOWN_MAX = 80
 
 notes: "dict[tuple[str, str], dict[str, Any]]" = {}
-"""(function, place) -> what was passed there last, what was used, how often."""
+"""(function, source) -> what was passed there last, what was used, how often."""
 
 
 def is_ours(frame: "FrameType | None") -> bool:
@@ -27,22 +27,22 @@ def is_ours(frame: "FrameType | None") -> bool:
 
 
 def seed_for(
-    function: str, given: "int | str | bytes | float | tuple[int, ...] | None"
+    function: str, passed: "int | str | bytes | float | tuple[int, ...] | None"
 ) -> int | None:
-    """The seed to use in place of `given`; None: `given` itself.
+    """Return the seed to use in place of `passed`; None: use `passed` itself.
 
     Args:
         function: the function that was called, for the note.
-        given: the seed that was passed; None where it is none that the library takes.
+        passed: the seed that was passed; None if the library does not accept what was passed.
     """
     frame = callers.caller()
-    if given is None or is_ours(frame):
+    if passed is None or is_ours(frame):
         return None
     # Not of the present cell alone: one value is one seed in all of a notebook.
     seed = state.base_seed()
     mixes = seed is not None and state.settings.reseed == "mix"
-    used = streams.mix(seed, given) if mixes and seed is not None else None
-    _note(function, given, used, callers.source(frame))
+    used = streams.mix(seed, passed) if mixes and seed is not None else None
+    _note(function, passed, used, callers.source(frame))
     return used
 
 
@@ -59,48 +59,48 @@ def asking(
 
     @callers.like(original)
     def stand_in(*arguments: "Any", **keywords: "Any") -> "Any":
-        given = arguments[0] if arguments else next(iter(keywords.values()), None)
-        used = seed_for(name, _whole(given))
+        passed = arguments[0] if arguments else next(iter(keywords.values()), None)
+        used = seed_for(name, _whole(passed))
         return original(*arguments, **keywords) if used is None else (give or original)(used)
 
     return stand_in
 
 
-def _whole(given: "Any") -> int | None:
-    """A seed as a number of 64 bits; None where it is none, and the library says so itself."""
+def _whole(value: "Any") -> int | None:
+    """Return a seed as a number of 64 bits; None if the library will refuse the seed itself."""
     try:
-        number = operator.index(given)
+        number = operator.index(value)
     except TypeError:
         return None
     # As torch takes them: negative numbers stand for those beyond 63 bits.
     return number % 2**64 if -(2**63) <= number < 2**64 else None
 
 
-def _note(function: str, given: object, used: int | None, place: str) -> None:
-    shown = _shown(given)
-    note = notes.get((function, place))
+def _note(function: str, passed: object, used: int | None, source: str) -> None:
+    shown = _shown(passed)
+    note = notes.get((function, source))
     if note is None:
         if len(notes) >= NOTES_MAX:
             return
-        note = notes[function, place] = {"count": 0}
+        note = notes[function, source] = {"count": 0}
         outcome = "obeyed" if used is None else f"mixed with SEED to {used}"
-        debug(f"{function}({shown}) at {place} is {outcome}")
+        debug(f"{function}({shown}) at {source} is {outcome}")
     note.update(given=shown, used=shown if used is None else str(used), count=note["count"] + 1)
 
 
-def _shown(given: object) -> str:
+def _shown(seed: object) -> str:
     """A seed for a note; not by a `__repr__` of the user's own."""
-    if isinstance(given, int):
-        return int.__repr__(given) if abs(given) < 2**64 else "a number beyond 64 bits"
-    if isinstance(given, (str, bytes)):
-        given = given[: SHOWN_MAX + 1]
-    text = float.__repr__(given) if isinstance(given, float) else repr(given)
+    if isinstance(seed, int):
+        return int.__repr__(seed) if abs(seed) < 2**64 else "a number beyond 64 bits"
+    if isinstance(seed, (str, bytes)):
+        seed = seed[: SHOWN_MAX + 1]
+    text = float.__repr__(seed) if isinstance(seed, float) else repr(seed)
     return text if len(text) <= SHOWN_MAX else f"{text[: SHOWN_MAX - 3]}..."
 
 
 def status() -> "list[dict[str, Any]]":
     """The notes as `seed_init.status` returns them."""
     return [
-        {"function": function, "place": place, **note}
-        for (function, place), note in list(notes.items())
+        {"function": function, "place": source, **note}
+        for (function, source), note in list(notes.items())
     ]

@@ -74,7 +74,7 @@ def imported(name: str) -> None:
 
 
 def _seed_first(name: str, seed: int | None) -> "Library | None":
-    """Load the file of a library and seed it; None where one that is not promised cannot be."""
+    """Load a library's file and seed it; None if that fails and the library is not promised."""
     try:
         library = load(name)
         if seed is not None:
@@ -92,7 +92,7 @@ def _seed_first(name: str, seed: int | None) -> "Library | None":
 
 
 def _not_the_library(name: str) -> Exception:
-    """The refusal of a module that has the name of a library but not its functions."""
+    """Return the refusal of a module that has a library's name but not the library's functions."""
     from seed_init.hook import refusals
 
     file = getattr(sys.modules.get(name), "__file__", None)
@@ -103,7 +103,7 @@ def _not_the_library(name: str) -> Exception:
 
 
 def _cannot_seed(name: str, error: Exception) -> None:
-    """Go on without a library that is none of `PROMISED`, and say so."""
+    """Say that a library cannot be seeded; go on, because the library is not in `PROMISED`."""
     file = getattr(sys.modules.get(name), "__file__", None)
     not_seeded[name] = f"{file} is no release of it that is known here ({error})"
     seeded.pop(name, None)
@@ -237,7 +237,7 @@ def seed_in_fork(seed: int) -> None:
 
 
 def _is_imported(name: str) -> bool:
-    """True where the import has ended; another thread may be in the middle of one."""
+    """Return whether a module's import has ended: another thread may still be importing."""
     module = sys.modules.get(name)
     spec = getattr(module, "__spec__", None)
     return module is not None and not getattr(spec, "_initializing", False)

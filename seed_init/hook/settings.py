@@ -77,11 +77,11 @@ class Settings:
     restart: tuple[str | int, ...]
 
     def __init__(
-        self, given: dict[str, str], given_origins: dict[str, str], is_off: bool = False
+        self, chosen: dict[str, str], chosen_origins: dict[str, str], is_off: bool = False
     ) -> None:
         built_in = {} if is_off else BUILT_IN
-        values = built_in | given
-        origins = dict.fromkeys(built_in, "built-in") | given_origins
+        values = built_in | chosen
+        origins = dict.fromkeys(built_in, "built-in") | chosen_origins
         seed = values.get("SEED")
         if seed is not None:
             if seed == os.environ.get(DRAWN):
@@ -127,10 +127,10 @@ def workspace_is_exported() -> bool:
 
 def _elastic_restarts() -> str:
     """How often torchrun has restarted this job; "" for never."""
-    given = os.environ.get(ELASTIC, "")
+    count = os.environ.get(ELASTIC, "")
     # Nine digits: int() raises on a text of more than 4300.
-    is_count = given.isascii() and given.isdecimal() and len(given) <= 9 and int(given) > 0
-    return str(int(given)) if is_count else ""
+    is_count = count.isascii() and count.isdecimal() and len(count) <= 9 and int(count) > 0
+    return str(int(count)) if is_count else ""
 
 
 def read() -> Settings:

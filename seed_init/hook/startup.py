@@ -345,12 +345,12 @@ def _export_workspace() -> None:
     Now, because cuBLAS reads it when torch creates its first handle; children inherit it, and
     beside it that it is no choice of the user's (`settings.EXPORTED`).
     """
-    given = values.get("CUBLAS_WORKSPACE_CONFIG")
-    if given:
+    workspace = values.get("CUBLAS_WORKSPACE_CONFIG")
+    if workspace:
         from os import environ
 
-        if environ.get("CUBLAS_WORKSPACE_CONFIG") != given:
-            environ["CUBLAS_WORKSPACE_CONFIG"] = given
+        if environ.get("CUBLAS_WORKSPACE_CONFIG") != workspace:
+            environ["CUBLAS_WORKSPACE_CONFIG"] = workspace
     elif ("SEED" in values or "DETERMINISM" in values) and needs_workspace(
         values, values.get("DETERMINISM", "warn")
     ):

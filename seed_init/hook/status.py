@@ -35,9 +35,9 @@ def status() -> dict[str, object]:
             for name, value, origin in settings_in_order(settings)
         ],
         "flags": flags_now(settings),
-        "switches": {} if settings.is_off else switches.told(settings),
+        "switches": {} if settings.is_off else switches.in_effect(settings),
         "seeded": dict(seeding.seeded),
-        "unseeded": unseeded.made(),
+        "unseeded": unseeded.count_by_library(),
         "reseeded": reseeding.status(),
         "not_covered": not_covered(settings),
     }
@@ -122,8 +122,8 @@ def not_covered(settings: Settings) -> list[str]:
 
 def hash_order_is_fixed() -> bool:
     """True where this interpreter was started with a PYTHONHASHSEED that it obeyed."""
-    given = os.environ.get("PYTHONHASHSEED", "")
-    return given.isdecimal() and not sys.flags.ignore_environment
+    value = os.environ.get("PYTHONHASHSEED", "")
+    return value.isdecimal() and not sys.flags.ignore_environment
 
 
 def missed_libraries() -> list[str]:

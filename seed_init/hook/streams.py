@@ -81,7 +81,7 @@ def mix(seed: int, value: Given) -> int:
     """
     if not isinstance(value, int) or not 0 <= value < 2**32:
         # Not repr() of a number: it raises where there are more than 4300 digits.
-        kind = next(each for each in KINDS if isinstance(value, each))
+        kind = next(kind for kind in KINDS if isinstance(value, kind))
         text = hex(value) if isinstance(value, int) else repr(kind(value))
         return derive(seed, ("mix", kind.__name__, text))
     key = seed.to_bytes(4, "little")

@@ -30,8 +30,8 @@ def check(values: dict[str, str], environ: "dict[bytes, bytes] | None" = None) -
         from seed_init.hook.settings import Settings
 
         switches.check(switches.contradictions(Settings(values, {}), os.environ))
-    given = values.get("CUBLAS_WORKSPACE_CONFIG")
-    if given and given not in CUBLAS_DETERMINISTIC:
+    workspace = values.get("CUBLAS_WORKSPACE_CONFIG")
+    if workspace and workspace not in CUBLAS_DETERMINISTIC:
         raise refusals.not_accepted(
-            "under DETERMINISM=strict CUBLAS_WORKSPACE_CONFIG", given, CUBLAS_DETERMINISTIC
+            "under DETERMINISM=strict CUBLAS_WORKSPACE_CONFIG", workspace, CUBLAS_DETERMINISTIC
         )

@@ -234,7 +234,7 @@ def release_here() -> "tuple[int, int] | None":
 
 
 def _installed() -> "str | None":
-    """The release of the torch that an import would find; None for none.
+    """Return the release of the torch that an import would find; None if there is no torch.
 
     Not by importlib.metadata, which imports `random`: then a process that is observed would have
     drawn from a generator that its program never imported.
@@ -275,9 +275,9 @@ def contradictions(
         environ: the variables.
         release: torch's; None where it is not known: what depends on it is left out.
     """
-    found = []
+    lines = []
     if settings.determinism in ("warn", "strict") and not nccl_is_fixed(environ.get(NCCL_ALGO)):
-        found.append((NCCL_ALGO, environ[NCCL_ALGO], "Ring"))
+        lines.append((NCCL_ALGO, environ[NCCL_ALGO], "Ring"))
     for switch in TABLE:
         if release is None and (switch.since, switch.until) != (FIRST, LAST):
             continue
@@ -285,8 +285,8 @@ def contradictions(
         if not value or switch.accepts(value) or _is_chosen_otherwise(switch, environ):
             continue
         if switch.holds(settings, release):
-            found.append((switch.name, value, switch.value))
-    return found
+            lines.append((switch.name, value, switch.value))
+    return lines
 
 
 def nccl_is_fixed(value: "str | None") -> bool:
@@ -312,7 +312,7 @@ def nccl_is_fixed(value: "str | None") -> bool:
     return True
 
 
-def told(settings: Settings) -> dict[str, dict[str, "str | None"]]:
+def in_effect(settings: Settings) -> dict[str, dict[str, "str | None"]]:
     """Every variable of the table that holds: name to the value, its origin and the value now."""
     environ, release = os.environ, release_here()
     ours = exported(environ)

@@ -52,12 +52,12 @@ FORKING = ("popen_fork", "forkserver")
 """Modules of a copy of multiprocessing that seed `random` in a child that they have forked."""
 
 TOLD_MAX = 1000
-"""Places that are named; a program that generates its code could have any number."""
+"""Lines of code that are named; a program that generates its code could have any number."""
 
 Origin = tuple[streams.Path, int]  # a process and a round
 _threads: "dict[tuple[Origin, str], count[int]]" = {}  # with the name: to number threads
-_made: "dict[tuple[Origin, str], int]" = {}  # with the library
-_told: set[str] = set()
+_count_by_library: "dict[tuple[Origin, str], int]" = {}  # with the library
+_said: set[str] = set()
 
 
 class _Counts(_local):
@@ -67,7 +67,7 @@ class _Counts(_local):
     """
 
     def __init__(self) -> None:
-        self.made: dict[Origin, tuple[streams.Path, dict[tuple[str, ...], int]]] = {}
+        self.by_origin: dict[Origin, tuple[streams.Path, dict[tuple[str, ...], int]]] = {}
 
 
 _counts = _Counts()
@@ -128,27 +128,27 @@ def is_unpickled(frame: "FrameType | None") -> bool:
 
 
 def _tell_once(line: str) -> None:
-    if line not in _told and len(_told) < TOLD_MAX:
-        _told.add(line)
+    if line not in _said and len(_said) < TOLD_MAX:
+        _said.add(line)
         say(line)
 
 
 def _numbered(*label: str) -> streams.Path:
     origin = (state.stream_path(), state.rounds[-1])
-    if origin not in _counts.made:
+    if origin not in _counts.by_origin:
         _forget_ended_rounds()
-        _counts.made[origin] = _thread(origin), {}
-    thread, made = _counts.made[origin]
-    number = made[label] = made.get(label, 0) + 1
-    _made[origin, label[0]] = _made.get((origin, label[0]), 0) + 1
+        _counts.by_origin[origin] = _thread(origin), {}
+    thread, counts = _counts.by_origin[origin]
+    number = counts[label] = counts.get(label, 0) + 1
+    _count_by_library[origin, label[0]] = _count_by_library.get((origin, label[0]), 0) + 1
     return (*thread, "unseeded", *label, number)
 
 
 def _forget_ended_rounds() -> None:
-    """A notebook may begin a round with every cell, for weeks."""
-    for origin in [each for each in _counts.made if each[1] not in state.rounds]:
-        del _counts.made[origin]
-    for counts in (_threads, _made):
+    """Forget ended rounds: a notebook may begin a round with every cell, for weeks."""
+    for origin in [origin for origin in _counts.by_origin if origin[1] not in state.rounds]:
+        del _counts.by_origin[origin]
+    for counts in (_threads, _count_by_library):
         for key in list(counts):
             if key[0][1] not in state.rounds:
                 counts.pop(key, None)
@@ -164,11 +164,11 @@ def _thread(origin: Origin) -> streams.Path:
         return ()
     # Not current_thread(): it would register threads that `threading` did not start.
     threads = threading.enumerate()
-    thread = next((each for each in threads if each.ident == number), None)
+    thread = next((thread for thread in threads if thread.ident == number), None)
     name = ""
     if thread is not None:
         # It may be named after the thread that started it.
-        numbers = (getattr(thread, "native_id", None), *(each.ident for each in threads))
+        numbers = (getattr(thread, "native_id", None), *(alive.ident for alive in threads))
         name = labels.of_thread(_name_of(thread), *numbers)
     # One step each under the interpreter's lock: two threads never get one number.
     return ("thread", name, next(_threads.setdefault((origin, name), count(1))))
@@ -182,10 +182,12 @@ def _name_of(thread: "Any") -> str:
         return ""
 
 
-def made() -> dict[str, int]:
+def count_by_library() -> dict[str, int]:
     """Library -> how many generators of it this process has made without a seed."""
     origin = (state.stream_path(), state.rounds[-1])
-    return {library: number for (of, library), number in list(_made.items()) if of == origin}
+    return {
+        library: number for (of, library), number in list(_count_by_library.items()) if of == origin
+    }
 
 
 def find() -> None:

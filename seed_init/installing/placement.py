@@ -210,7 +210,7 @@ def here() -> Placement:
 
 
 def installed(placement: Placement) -> list[Path]:
-    """The files of the hook that are in place."""
+    """Return the files of the hook that are installed."""
     files = (placement.startup, placement.sitecustomize, placement.pth, placement.start)
     return [path for path in files if _is_ours(path)]
 
@@ -266,10 +266,10 @@ def uninstall(placement: Placement) -> Report:
     """
     report = Report()
     try:
-        for found, kept in _sitecustomize_forms(placement):
-            if os.path.lexists(kept) and os.path.lexists(found) and not _is_ours(found):
+        for original, kept in _sitecustomize_forms(placement):
+            if os.path.lexists(kept) and os.path.lexists(original) and not _is_ours(original):
                 raise PlacementError(
-                    f"{kept}, which install kept, belongs at {found}, where another one is now; "
+                    f"{kept}, which install kept, belongs at {original}, where another one is now; "
                     "move one of them away first"
                 )
         # What starts the hook first and the package last: whatever stops us half way, no
@@ -309,7 +309,7 @@ def _source(placement: Placement) -> Path:
 
 
 def _check_room(placement: Placement) -> None:
-    """Raise PlacementError where something that is not ours is in the way."""
+    """Raise PlacementError if a file or directory that is not ours is in the way."""
     own_package = placement.package.resolve() == PACKAGE.resolve()
     by_pip = placement.virtual and _importable_there(placement)
     package = placement.package
@@ -322,9 +322,11 @@ def _check_room(placement: Placement) -> None:
         if os.path.lexists(path) and not _is_ours(path):
             raise PlacementError(f"{path} is there and is not seed_init's; move it away first")
     if not placement.virtual:
-        for found, kept in _foreign_sitecustomize(placement):
+        for original, kept in _foreign_sitecustomize(placement):
             if os.path.lexists(kept):
-                raise PlacementError(f"{found} would be kept as {kept}, which is there; remove one")
+                raise PlacementError(
+                    f"{original} would be kept as {kept}, which is there; remove one"
+                )
 
 
 def _install_package(placement: Placement, source: Path, report: Report) -> None:
@@ -366,7 +368,7 @@ def _same_package(source: Path, target: Path) -> bool:
 
 
 def _contents(package: Path) -> dict[Path, bytes]:
-    """What a package has: its code, and the data that it reads."""
+    """Return path -> content of the files of a package: code, and the data that the code reads."""
     files = [
         path
         for path in package.rglob("*")
@@ -376,29 +378,29 @@ def _contents(package: Path) -> dict[Path, bytes]:
 
 
 def _keep_sitecustomize(placement: Placement, report: Report) -> None:
-    """Move a sitecustomize that is not ours aside; ours runs it from there."""
-    for found, kept in _foreign_sitecustomize(placement):
-        found.rename(kept)
-        report.say(f"kept {found} as {kept}; it still runs")
+    """Rename a sitecustomize that is not ours. Our sitecustomize runs the renamed file."""
+    for original, kept in _foreign_sitecustomize(placement):
+        original.rename(kept)
+        report.say(f"kept {original} as {kept}; it still runs")
 
 
 def _put_back_sitecustomize(placement: Placement, report: Report) -> None:
-    for found, kept in _sitecustomize_forms(placement):
+    for original, kept in _sitecustomize_forms(placement):
         if os.path.lexists(kept):
-            kept.rename(found)
+            kept.rename(original)
             _remove_compiled(kept)
-            report.say(f"put back {found}")
+            report.say(f"put back {original}")
 
 
 def _foreign_sitecustomize(placement: Placement) -> list[tuple[Path, Path]]:
-    """What is there that ours would hide, and the name under which it is kept."""
+    """Return each file that our sitecustomize would hide, and the name under which it is kept."""
     return [
-        (found, kept)
-        for found, kept in _sitecustomize_forms(placement)
-        if os.path.lexists(found)
-        and not _is_ours(found)
+        (original, kept)
+        for original, kept in _sitecustomize_forms(placement)
+        if os.path.lexists(original)
+        and not _is_ours(original)
         # A directory without __init__.py hides nothing and is hidden by nothing.
-        and not (found.is_dir() and not (found / "__init__.py").exists())
+        and not (original.is_dir() and not (original / "__init__.py").exists())
     ]
 
 
@@ -533,7 +535,9 @@ class _WithoutAnnotations(ast.NodeTransformer):
 
     def visit_Module(self, module: ast.Module) -> ast.Module:
         self.generic_visit(module)
-        module.body = [each for each in map(self._plain, module.body) if each is not None]
+        module.body = [
+            statement for statement in map(self._plain, module.body) if statement is not None
+        ]
         return module
 
     def _plain(self, statement: ast.stmt) -> ast.stmt | None:
@@ -545,7 +549,7 @@ class _WithoutAnnotations(ast.NodeTransformer):
 
 
 def _replace(path: Path, content: str | bytes) -> None:
-    """Write a file that every user can read, also where one is that they cannot."""
+    """Write a file that every user can read, even over a file that only its owner could read."""
     writing.replace(path, content, mode=READABLE_FILE)
     path.chmod(READABLE_FILE)
 

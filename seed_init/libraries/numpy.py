@@ -31,21 +31,21 @@ _made_more = False  # whether one was made since `find_unseeded` looked
 _alive: "list[tuple[Any, tuple[int, ...], str]]" = []
 
 
-def _taken(given: "Any") -> "int | tuple[int, ...] | None":
-    """A seed as plain numbers; None where NumPy would not take it, and says so itself."""
+def _taken(seed: "Any") -> "int | tuple[int, ...] | None":
+    """Return a seed as plain numbers; None if NumPy will refuse the seed with its own message."""
     try:
-        number = operator.index(given)
+        number = operator.index(seed)
         return number if 0 <= number < 2**32 else None
     except TypeError:
         pass
     try:
-        return tuple(map(operator.index, sys.modules["numpy"].ravel(given).tolist()))
+        return tuple(map(operator.index, sys.modules["numpy"].ravel(seed).tolist()))
     except Exception:
         return None
 
 
 def _shared() -> "Any":
-    """The bit generator behind `numpy.random.rand`; `numpy.random.set_bit_generator` changes it."""
+    """Return the bit generator behind `numpy.random.rand`: `set_bit_generator` may replace it."""
     return sys.modules["numpy.random.mtrand"]._rand._bit_generator
 
 
@@ -54,14 +54,14 @@ def _kinds(kind: type) -> "set[type]":
 
 
 def _label(bit_generator: "Any") -> "tuple[int, ...]":
-    """What it was seeded with: entropy and spawn key; (-1,) for none that we could have given."""
+    """Return entropy and spawn key of a seed; (-1,) for a seed that is not the hook's."""
     seeds = getattr(bit_generator, "_seed_seq", None)
     entropy = getattr(seeds, "entropy", None)
     return (entropy, *getattr(seeds, "spawn_key", ())) if isinstance(entropy, int) else (-1,)
 
 
 def _constant(bit_generator: "Any") -> str:
-    """What of a state comes from the seed and stays as it is: PCG64's increment, Philox' key.
+    """Return the part of a state that only the seed decides: PCG64's increment, Philox' key.
 
     Where it is another one, another generator's state was put in, by a checkpoint or `jumped()`.
     MT19937, which calls its changing state a key, and SFC64 have nothing like it.
@@ -178,9 +178,11 @@ class NumPy(Library):
         # By identity: a class of the user's may not be hashable, or compare in its own way.
         kinds = set(map(id, _kinds(numpy_random.BitGenerator)))
         everything = gc.get_objects()
-        found = list(compress(everything, map(kinds.__contains__, map(id, map(type, everything)))))
+        generators = list(
+            compress(everything, map(kinds.__contains__, map(id, map(type, everything))))
+        )
         shared = _shared()
-        for generator in found:
+        for generator in generators:
             label = _label(generator)
             is_own = id(generator) in known or generator is shared
             if not is_own and streams.is_derived(label[0]):

@@ -40,17 +40,17 @@ def _entropy() -> int | None:
 
 
 def _say_once() -> None:
-    """At the first call that samples: who does not sample need not know."""
+    """Say why sampling is not seeded, at the first call that samples: nobody else need know."""
     global _said
     if not _said:
         _said = True
-        place = callers.source(callers.caller("sentencepiece", "transformers"))
+        source = callers.source(callers.caller("sentencepiece", "transformers"))
         why = seeding.not_seeded.get("sentencepiece")
-        say(f"sentencepiece samples at {place} and is not seeded: {why}")
+        say(f"sentencepiece samples at {source} and is not seeded: {why}")
 
 
 def _renew_lock() -> None:
-    """Another thread may have held it at the fork, for ever."""
+    """Make a new lock in a forked child: another thread may have held the old lock at the fork."""
     global _lock
     _lock = allocate_lock()
 
@@ -99,14 +99,14 @@ class SentencePiece(Library):
             return result if several else result[0]
 
         @callers.like(give)
-        def given(seed: int) -> None:
+        def seed_by_user(seed: int) -> None:
             global _by_user
             _by_user = True
             give(seed)
 
         for owner, old, new in (
             (kind, encode, Encode),
-            (module, give, reseeding.asking("sentencepiece.SetRandomGeneratorSeed", given)),
+            (module, give, reseeding.asking("sentencepiece.SetRandomGeneratorSeed", seed_by_user)),
         ):
             for name, value in list(vars(owner).items()):
                 if value is old:

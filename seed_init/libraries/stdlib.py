@@ -24,7 +24,7 @@ _getstate = random.Random.getstate  # a subclass may have another one
 _setstate = random.Random.setstate
 
 # Of the generators made without a seed: by id, the generator and what it was seeded with.
-_made: "dict[int, tuple[ref[random.Random], int]]" = {}
+_alive: "dict[int, tuple[ref[random.Random], int]]" = {}
 
 _unpickled: "list[ref[random.Random]]" = []
 """In a spawned worker: the generators that came with what it was given to run."""
@@ -34,7 +34,7 @@ _parts: "dict[str, ModuleType]" = {}
 
 
 def _part(name: str) -> "Any":
-    """A module of ours that most processes which import `random` never need."""
+    """Import a module of the hook that most processes which import `random` never need."""
     if name not in _parts:
         _parts[name] = getattr(__import__(f"seed_init.hook.{name}").hook, name)
     return _parts[name]
@@ -42,7 +42,7 @@ def _part(name: str) -> "Any":
 
 def _remember(generator: random.Random, value: int) -> None:
     key = id(generator)
-    _made[key] = ref(generator, lambda _: _made.pop(key, None)), value
+    _alive[key] = ref(generator, lambda _: _alive.pop(key, None)), value
 
 
 def _state(generator: random.Random) -> int:
@@ -87,10 +87,10 @@ class Stdlib(Library):
             if a is not None:
                 used = None
                 if self is _global and isinstance(a, (int, str, bytes, bytearray, float)):
-                    given = bytes(a) if isinstance(a, bytearray) else a
-                    used = _part("reseeding").seed_for("random.seed", given)
+                    plain = bytes(a) if isinstance(a, bytearray) else a
+                    used = _part("reseeding").seed_for("random.seed", plain)
                 else:
-                    _made.pop(id(self), None)
+                    _alive.pop(id(self), None)
                 return _seed(self, a if used is None else used, version)
             callers, unseeded = _part("callers"), _part("unseeded")
             frame = callers.caller()
@@ -105,7 +105,7 @@ class Stdlib(Library):
                 _unpickled.append(ref(self))
             elif callers.module_of(frame) == "copy" and frame is not None:
                 # Lib/copy.py, _reconstruct: x is what is copied.
-                original = _made.get(id(frame.f_locals.get("x")))
+                original = _alive.get(id(frame.f_locals.get("x")))
                 if original is not None:
                     _remember(self, original[1])
             return None
@@ -114,10 +114,10 @@ class Stdlib(Library):
         def setstate(self: random.Random, state: "Any") -> None:
             _setstate(self, state)
             # From now on it is somebody else's, but for a copy.
-            if _made:
+            if _alive:
                 callers = _part("callers")
                 if callers.module_of(callers.caller()) != "copy":
-                    _made.pop(id(self), None)
+                    _alive.pop(id(self), None)
 
         random.Random.seed = seed  # type: ignore[method-assign]
         random.Random.setstate = setstate  # type: ignore[method-assign]
@@ -127,10 +127,10 @@ class Stdlib(Library):
 
     def notes_for_pickled(self) -> "dict[int, int]":
         """A hash of the state of each generator made without a seed that is alive -> its seed."""
-        if len(_made) > STATES_MAX:
+        if len(_alive) > STATES_MAX:
             return {}
-        alive = [(made(), value) for made, value in list(_made.values())]
-        return {_state(each): value for each, value in alive if each is not None}
+        alive = [(reference(), value) for reference, value in list(_alive.values())]
+        return {_state(generator): value for generator, value in alive if generator is not None}
 
     def recognise_pickled(self, notes: "dict[int, int] | None") -> None:
         """In a spawned worker: find the generators that came along from its parent.
@@ -138,7 +138,7 @@ class Stdlib(Library):
         Args:
             notes: what `notes_for_pickled` gave there.
         """
-        for generator in filter(None, (made() for made in _unpickled)):
+        for generator in filter(None, (reference() for reference in _unpickled)):
             value = (notes or {}).get(_state(generator))
             if value is not None:
                 _remember(generator, value)
@@ -150,8 +150,8 @@ class Stdlib(Library):
         Args:
             stream: from a label to 128 bits.
         """
-        for made, value in list(_made.values()):
-            generator = made()
+        for reference, value in list(_alive.values()):
+            generator = reference()
             if generator is not None:
                 _seed(generator, stream("random", value))
 

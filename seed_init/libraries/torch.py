@@ -57,9 +57,9 @@ def _has_other_devices() -> bool:
 
     Their generators have ways of their own to wait for a start (torch/random.py, manual_seed).
     """
-    others: list[Any] = [torch.xpu, getattr(torch, "mtia", None)]
+    backends: list[Any] = [torch.xpu, getattr(torch, "mtia", None)]
     return torch.backends.mps.is_built() or any(
-        each._is_compiled() for each in others if hasattr(each, "_is_compiled")
+        backend._is_compiled() for backend in backends if hasattr(backend, "_is_compiled")
     )
 
 
@@ -67,7 +67,7 @@ _latest = 0  # the seed that this process was given last by us
 
 
 def _seed_cuda() -> None:
-    """When CUDA starts, where nobody has seeded it otherwise since: give it this process's seed."""
+    """Give CUDA this process's seed when CUDA starts, unless CUDA was seeded otherwise since."""
     for generator in torch.cuda.default_generators:
         generator.manual_seed(_latest)
 
@@ -91,10 +91,10 @@ def _explicit(name: str, original: "Callable[[Any], Any]") -> "Callable[[Any], A
     return stand_in
 
 
-def _taken(given: "Any") -> int | None:
-    """A seed as torch takes it; None where it does not, and says so itself."""
+def _taken(seed: "Any") -> int | None:
+    """Return a seed as torch takes it; None if torch will refuse the seed with its own message."""
     try:
-        number = int(given)
+        number = int(seed)
     except Exception:
         return None
     # Negative numbers stand for those of 64 bits (torch/random.py, manual_seed).
@@ -104,7 +104,7 @@ def _taken(given: "Any") -> int | None:
 def _drawn(
     name: str, original: "Callable[[], Any]", seed: "Callable[[int], Any]"
 ) -> "Callable[[], Any]":
-    """A stand-in for a function that seeds from the operating system.
+    """Return a stand-in for a function that seeds from the operating system.
 
     Args:
         name: the function, as the user calls it.

@@ -132,7 +132,7 @@ def _register(library: "Any", name: str, make: "Callable[..., Any]", after: "Any
 
 
 def _deterministic(redispatch: "Callable[..., Any]", after: "Any") -> "Callable[..., Any]":
-    """A kernel that has an operator find warn_only switched off.
+    """Return a kernel that runs an operator with warn_only switched off.
 
     A signal's handler may raise after any call in here, in the main thread. So what undoes a step
     is the first call of a `finally`, and releasing a lock that was not to be had, or is another one
@@ -179,7 +179,7 @@ def _deterministic(redispatch: "Callable[..., Any]", after: "Any") -> "Callable[
 
 
 def _tracing() -> "Any":
-    """The lock that torch.compile holds while it traces (torch/_dynamo/convert_frame.py)."""
+    """Return the lock that torch.compile holds while it traces (torch/_dynamo/convert_frame.py)."""
     dynamo = sys.modules.get("torch._dynamo.convert_frame")
     return getattr(dynamo, "compile_lock", _lock)
 
@@ -244,7 +244,7 @@ def _stand_in() -> None:
 
 
 def _begin_anew() -> None:
-    """In a forked child: the thread that would switch back is not there."""
+    """Switch back in a forked child, in which the thread that would switch back does not exist."""
     global _lock, _is_switched
     _lock = threading.RLock()
     if _is_switched:

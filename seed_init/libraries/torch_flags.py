@@ -67,7 +67,7 @@ def source_of(name: str) -> str | None:
 
 
 def _owner(flag: Flag) -> "tuple[Any, str]":
-    """The object below `torch` that has the flag, and the name of the attribute there."""
+    """Return the object below `torch` that has the flag, and the name of the attribute there."""
     owner: Any = torch
     *path, attribute = flag.attribute.split(".")
     for part in path:
@@ -94,7 +94,7 @@ def _put_unadvised(flag: Flag, value: str) -> None:
 
 
 def _read_attribute(flag: Flag) -> str:
-    """The value of an attribute; of a flag of the precision, that of its operators.
+    """Return the value of an attribute; for a flag of the precision, the value of its operators.
 
     From 2.9 on every operator has a precision of its own, "tf32", "ieee" or "none", which is what
     the kernels look at, and the former flags raise where they would have to tell two at once
@@ -108,7 +108,7 @@ def _read_attribute(flag: Flag) -> str:
 
 
 def _put_algorithms(value: str) -> None:
-    """As `torch.use_deterministic_algorithms`, below it.
+    """Do what `torch.use_deterministic_algorithms` does, with the functions below it.
 
     From 2.10 on that imports inductor's configuration, which doubles the import of torch, to set
     one flag of it (torch/__init__.py). A configuration that is imported later reads this flag

@@ -36,11 +36,11 @@ class WebDataset(Library):
 
         @callers.like(shuffle)
         def _shuffle(data: "Any", *arguments: "Any", **keywords: "Any") -> "Any":
-            given = dict(zip(names, arguments), **keywords)
-            if given.get("rng") is None and given.get("seed") is None:
+            bound = dict(zip(names, arguments), **keywords)
+            if bound.get("rng") is None and bound.get("seed") is None:
                 value = _entropy("webdataset.shuffle()")
                 if value is not None:
-                    return shuffle(data, **{**given, "rng": modules["random"].Random(value)})
+                    return shuffle(data, **{**bound, "rng": modules["random"].Random(value)})
             return shuffle(data, *arguments, **keywords)
 
         @callers.like(make_seed)

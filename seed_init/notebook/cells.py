@@ -71,11 +71,11 @@ def end(cells: Cells, result: Any) -> None:
     # After an exception from outside the cell, IPython makes another info for the same cell.
     first = next((number for number, running in enumerate(here) if running is info), len(here) - 1)
     ended = here[max(first, 0) :]
-    while cells.aside and any(cells.aside[-1][0] is each for each in ended):
+    while cells.aside and any(cells.aside[-1][0] is ended_info for ended_info in ended):
         cells.aside[-1][1].resume()
         cells.aside.pop()
     cells.running = [
-        entry for entry in cells.running if not any(entry[1] is each for each in ended)
+        entry for entry in cells.running if not any(entry[1] is ended_info for ended_info in ended)
     ]
 
 

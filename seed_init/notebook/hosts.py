@@ -33,7 +33,7 @@ def guard(application: Any, names: Sequence[str]) -> None:
     from tornado.routing import Matcher, Rule
     from tornado.web import RequestHandler
 
-    told: set[str] = set()
+    named: set[str] = set()
 
     class ForeignHost(Matcher):
         def match(self, request: Any) -> "dict[str, Any] | None":
@@ -49,8 +49,8 @@ def guard(application: Any, names: Sequence[str]) -> None:
                 f"seed_init: this server asks nobody for a token, so it answers no request for the "
                 f"host {shown(name, 80)}; if that is your gateway, add it to JUPYTER_ALLOWED_HOSTS"
             )
-            if name not in told and len(told) < NAMED_MOST:
-                told.add(name)
+            if name not in named and len(named) < NAMED_MOST:
+                named.add(name)
                 print(line, file=sys.stderr, flush=True)
             self.set_status(403)
             self.set_header("Content-Type", "text/plain")

@@ -103,7 +103,7 @@ def seeded_cell(lines: list[str]) -> list[str]:
 
 
 def _number(magic: str, line: str) -> int | None:
-    """The seed that follows a magic; None where nothing follows."""
+    """Return the seed that follows a magic; None if nothing follows."""
     text = line.partition("#")[0].strip()
     if not text:
         return None

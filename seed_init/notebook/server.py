@@ -58,7 +58,7 @@ def settings() -> Settings:
     """What this process's environment says; a value that is not accepted ends it, status 78."""
     # Jupyter would take a blank for the token, and nobody could enter it.
     for name in TOKENS:
-        if not _given(os.environ, name):
+        if not _variable(os.environ, name):
             os.environ.pop(name, None)
     try:
         return read(os.environ)
@@ -73,7 +73,7 @@ def read(environment: Mapping[str, str]) -> Settings:
         Refusal: a value is not accepted.
     """
     # The Hub says all of it: the path, and who may come in.
-    if _given(environment, "JUPYTERHUB_API_TOKEN"):
+    if _variable(environment, "JUPYTERHUB_API_TOKEN"):
         return Settings(_port(environment), None, _root(environment), None, None)
     allowed_hosts(environment)
     return Settings(
@@ -85,20 +85,20 @@ def read(environment: Mapping[str, str]) -> Settings:
     )
 
 
-def _given(environment: Mapping[str, str], name: str) -> str:
-    """A variable without the white space around it; "" where it is unset."""
+def _variable(environment: Mapping[str, str], name: str) -> str:
+    """Return a variable without white space at both ends; "" if the variable is unset."""
     return environment.get(name, "").strip()
 
 
 def _port(environment: Mapping[str, str]) -> int:
-    given = environment.get("JUPYTER_PORT", "").strip()
-    if given and not (re.fullmatch(r"[0-9]{1,5}", given) and 1 <= int(given) <= 65535):
-        raise Refusal(f"JUPYTER_PORT={shown(given)} is not accepted; use a port from 1 to 65535")
-    return int(given or 8888)
+    text = environment.get("JUPYTER_PORT", "").strip()
+    if text and not (re.fullmatch(r"[0-9]{1,5}", text) and 1 <= int(text) <= 65535):
+        raise Refusal(f"JUPYTER_PORT={shown(text)} is not accepted; use a port from 1 to 65535")
+    return int(text or 8888)
 
 
 def _prefix(environment: Mapping[str, str]) -> str | None:
-    prefix = _given(environment, "NB_PREFIX")
+    prefix = _variable(environment, "NB_PREFIX")
     if prefix and not PREFIX.fullmatch(prefix):
         raise Refusal(
             f"NB_PREFIX={shown(prefix)} is not accepted; use a path such as /notebook/team/name"
@@ -107,15 +107,21 @@ def _prefix(environment: Mapping[str, str]) -> str | None:
 
 
 def _root(environment: Mapping[str, str]) -> str:
-    """Home is the volume that these two keep for a user; files elsewhere go with the container."""
-    kept_at_home = _given(environment, "JUPYTERHUB_API_TOKEN") or _given(environment, "NB_PREFIX")
+    """Return the directory that Jupyter shows.
+
+    JupyterHub and Kubeflow keep the home of a user on a volume. Files elsewhere are lost with the
+    container.
+    """
+    kept_at_home = _variable(environment, "JUPYTERHUB_API_TOKEN") or _variable(
+        environment, "NB_PREFIX"
+    )
     if kept_at_home and not Path(WORKSPACE).is_mount():
         return str(Path.home())
     return WORKSPACE
 
 
 def _hashed_password(environment: Mapping[str, str]) -> str | None:
-    hashed = _given(environment, "JUPYTER_HASHED_PASSWORD")
+    hashed = _variable(environment, "JUPYTER_HASHED_PASSWORD")
     if hashed and not is_hash(hashed):
         # Not shown: it may be the password.
         raise Refusal(
@@ -134,9 +140,9 @@ def is_hash(text: str) -> bool:
 
 
 def _token(environment: Mapping[str, str]) -> str | None:
-    """The token that is given; "" for an empty file of it, which is no authentication."""
-    token = _given(environment, "JUPYTER_TOKEN")
-    path = _given(environment, "JUPYTER_TOKEN_FILE")
+    """Return the given token; "" if the token's file is empty, which means no authentication."""
+    token = _variable(environment, "JUPYTER_TOKEN")
+    path = _variable(environment, "JUPYTER_TOKEN_FILE")
     if token or not path:
         return _enterable("JUPYTER_TOKEN", token) or None
     try:
@@ -150,7 +156,7 @@ def _token(environment: Mapping[str, str]) -> str | None:
 
 
 def _enterable(name: str, token: str) -> str:
-    """The token, if it can be typed: Jupyter fails on bytes that are no text when it prints it."""
+    """Return the token if it is text: Jupyter fails when it prints a token with other bytes."""
     if not token.isprintable():
         # Not shown: it is a secret.
         raise Refusal(
@@ -166,24 +172,24 @@ def allowed_hosts(environment: Mapping[str, str]) -> list[str]:
     Raises:
         Refusal: one is no name of a host.
     """
-    given = _given(environment, "JUPYTER_ALLOWED_HOSTS")
-    names = given.lower().replace(",", " ").split()
+    text = _variable(environment, "JUPYTER_ALLOWED_HOSTS")
+    names = text.lower().replace(",", " ").split()
     if not all(HOST.fullmatch(name) for name in names):
         raise Refusal(
-            f"JUPYTER_ALLOWED_HOSTS={shown(given)} is not accepted; use the names of hosts without "
+            f"JUPYTER_ALLOWED_HOSTS={shown(text)} is not accepted; use the names of hosts without "
             "https:// and port: notebooks.example.org, .example.org for all below it, * for any"
         )
     return names
 
 
 def _no_auth(environment: Mapping[str, str]) -> bool:
-    given = _given(environment, "JUPYTER_NO_AUTH")
-    if given not in ("", "1"):
-        raise Refusal(f"JUPYTER_NO_AUTH={shown(given)} is not accepted; use {listed(('1',))}")
-    also = [name for name in CREDENTIALS if _given(environment, name)]
-    if given and also:
+    value = _variable(environment, "JUPYTER_NO_AUTH")
+    if value not in ("", "1"):
+        raise Refusal(f"JUPYTER_NO_AUTH={shown(value)} is not accepted; use {listed(('1',))}")
+    also = [name for name in CREDENTIALS if _variable(environment, name)]
+    if value and also:
         raise Refusal(f"JUPYTER_NO_AUTH=1 and {also[0]} are both set; unset one of them")
-    return bool(given)
+    return bool(value)
 
 
 # --- the server extension ---------------------------------------------------------------
@@ -232,7 +238,7 @@ def protect(app: Any) -> str | None:
     # Jupyter checks the hosts by itself.
     if app.identity_provider.auth_enabled or app.sock or is_loopback(app.ip):
         return None
-    if _given(os.environ, "JUPYTER_NO_AUTH") != "1":
+    if _variable(os.environ, "JUPYTER_NO_AUTH") != "1":
         raise Refusal(
             f"no token and no password for a server on {app.ip or 'every address'}: not starting "
             "it; set JUPYTER_TOKEN or JUPYTER_HASHED_PASSWORD, or JUPYTER_NO_AUTH=1 where a "
@@ -268,9 +274,9 @@ def is_loopback(host: str) -> bool:
     if not host:
         return False  # every address
     try:
-        found = {entry[4][0] for entry in socket.getaddrinfo(host, None)}
+        addresses = {entry[4][0] for entry in socket.getaddrinfo(host, None)}
     except (OSError, UnicodeError):
         return False
     return all(
-        ipaddress.ip_address(str(address).partition("%")[0]).is_loopback for address in found
+        ipaddress.ip_address(str(address).partition("%")[0]).is_loopback for address in addresses
     )

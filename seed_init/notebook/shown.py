@@ -45,16 +45,16 @@ class SeedInEffect:
 def rows() -> list[Row]:
     """(what, its value, where that comes from or what it means), the most important first."""
     settings = state.settings
-    found = [_seed(), *_stream()]
+    first_rows = [_seed(), *_stream()]
     if not settings.is_off:
-        found.append(("SEED_INIT_NOTEBOOK", settings.notebook, POLICIES[settings.notebook]))
+        first_rows.append(("SEED_INIT_NOTEBOOK", settings.notebook, POLICIES[settings.notebook]))
     if settings.determinism is not None:
-        found.append(("DETERMINISM", settings.determinism, settings.origins["DETERMINISM"]))
+        first_rows.append(("DETERMINISM", settings.determinism, settings.origins["DETERMINISM"]))
     if seeding.seeded:
-        found.append(("seeded", ", ".join(seeding.seeded), ""))
-    told = status.status()
-    changed = [*_flags(told["flags"]), *_flags(told["switches"])]
-    return [*found, *changed, *_made(told), *_not_covered(told["not_covered"])]
+        first_rows.append(("seeded", ", ".join(seeding.seeded), ""))
+    facts = status.status()
+    changed = [*_flags(facts["flags"]), *_flags(facts["switches"])]
+    return [*first_rows, *changed, *_generator_rows(facts), *_not_covered(facts["not_covered"])]
 
 
 def _seed() -> Row:
@@ -64,7 +64,7 @@ def _seed() -> Row:
 
 
 def _stream() -> list[Row]:
-    """The seed of the streams here, where that is not SEED itself."""
+    """Return a row with the seed of the streams here, if that seed is not SEED itself."""
     seed, origin = announcing.seed_and_origin(state.settings)
     here = state.process_seed()
     if here is None or str(here) == seed:
@@ -79,7 +79,7 @@ def _stream() -> list[Row]:
 
 
 def _flags(flags: object) -> list[Row]:
-    """The torch flags, or variables of other libraries, that are not what was asked for."""
+    """Return a row for each flag or variable whose value is not the value that was asked for."""
     assert isinstance(flags, dict)
     return [
         (name, flag["now"], f"changed: {flag['origin']} gave {flag['value']}")
@@ -88,8 +88,8 @@ def _flags(flags: object) -> list[Row]:
     ]
 
 
-def _made(told: dict[str, object]) -> list[Row]:
-    unseeded, reseeded = told["unseeded"], told["reseeded"]
+def _generator_rows(facts: dict[str, object]) -> list[Row]:
+    unseeded, reseeded = facts["unseeded"], facts["reseeded"]
     assert isinstance(unseeded, dict)
     assert isinstance(reseeded, list)
     return [
@@ -102,18 +102,18 @@ def _made(told: dict[str, object]) -> list[Row]:
 
 
 def _seeded_by(notes: list[dict[str, str]]) -> list[Row]:
-    """Code that seeded by itself, the latest places only: each run of an edited cell is another."""
-    rows = [(note["function"], note["given"], f"by {_place(note['place'])}") for note in notes]
+    """Return rows of code that seeded by itself: the latest, since each edited cell adds a row."""
+    rows = [(note["function"], note["given"], f"by {_source_of(note['place'])}") for note in notes]
     more = len(rows) - PLACES_MAX
     return [("seeded by itself", f"{more} more", "")] * (more > 0) + rows[-PLACES_MAX:]
 
 
-def _place(place: str) -> str:
-    """File and line; for a cell its number, not the file that IPython takes it for."""
-    file, _, line = place.rpartition(":")
+def _source_of(source: str) -> str:
+    """Return file and line; for a cell, the cell's number and not IPython's name of a file."""
+    file, _, line = source.rpartition(":")
     shell: Any = get_ipython()
     known = shell.compile.format_code_name(file) if shell is not None else None
-    return f"{known[1]}:{line}" if known else place
+    return f"{known[1]}:{line}" if known else source
 
 
 def _not_covered(lines: object) -> list[Row]:

@@ -24,7 +24,7 @@ def verify(
     stdin: "Path | None" = None,
     timeout: float | None = None,
     environment: "Mapping[str, str] | None" = None,
-    place: "Path | None" = None,
+    cwd: "Path | None" = None,
 ) -> "Verification":
     """Run a command several times and compare the runs, as `seed-init verify` does.
 
@@ -42,7 +42,7 @@ def verify(
         stdin: a file that every run reads; /dev/null if None.
         timeout: seconds for each run.
         environment: of the runs; this process's if None.
-        place: their working directory; this process's if None.
+        cwd: the working directory of the runs; this process's if None.
 
     Returns:
         The result: `identical`, `verdict`, `difference`, `failures`, `compared`, `to_json()`.
@@ -69,6 +69,6 @@ def verify(
         stdin=stdin,
         timeout=timeout,
         environment=environment,
-        cwd=place,
+        cwd=cwd,
     )
     return verified(request)

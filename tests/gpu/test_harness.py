@@ -116,8 +116,10 @@ def test_every_model_trains_and_gives_the_same_bits_in_another_process(python: P
 def test_a_model_that_fails_is_told_and_the_next_is_trained(python: Path, tmp_path: Path) -> None:
     (tmp_path / "models.py").write_text("MODELS = ('bad', 'good')\n")
     (tmp_path / "train.py").write_text(
-        "import json, sys\nassert sys.argv[1] != 'bad', 'so it is'\n"
-        "print('hello')\nprint(json.dumps({'digest': 'x'}))\n"
+        "class Training:\n"
+        "    def __init__(self, name, device): assert name != 'bad', 'so it is'\n"
+        "    def step(self): pass\n"
+        "    def digest(self): return 'x'\n"
     )
     bad, good = lines(run_program(python, "train_models", tmp_path))
     assert bad["error"] == "AssertionError: so it is" and bad["digests"] == []

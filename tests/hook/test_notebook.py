@@ -640,8 +640,8 @@ thread = threading.Thread(target=numpy.random.default_rng); thread.start(); thre
     told = one.printed(
         "seed_init.generator(); numpy.random.default_rng()\n"
         "from seed_init import api; from seed_init.hook import unseeded\n"
-        "print(len(api._generators), len(unseeded._made), len(unseeded._threads), "
-        "len(unseeded._counts.made))"
+        "print(len(api._generators), len(unseeded._count_by_library), len(unseeded._threads), "
+        "len(unseeded._counts.by_origin))"
     )
     assert told == "1 1 0 1"
 

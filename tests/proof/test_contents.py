@@ -196,7 +196,7 @@ def test_the_first_different_line_of_a_text_is_named(tmp_path: Path) -> None:
     found = written_files.first_difference(*digests, keep)
     assert found is not None
     assert (found.file, found.what, found.line) == ("log.csv", "line", 2)
-    assert found.told() == "log.csv: line 2 (1,0.5 in run 1, 1,0.25 in run 2)"
+    assert found.as_line() == "log.csv: line 2 (1,0.5 in run 1, 1,0.25 in run 2)"
 
 
 def test_a_file_that_only_one_run_wrote_is_missing(tmp_path: Path) -> None:

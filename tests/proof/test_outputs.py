@@ -11,13 +11,13 @@ from seed_init.proof.comparing.output_lines import Line
 def test_equal_outputs_have_no_first_difference() -> None:
     done = output_lines.compare(b"a\nb\n", b"a\nb\n")
     assert (done.first, done.lines, done.left_out) == (None, 2, 0)
-    assert done.told() == "standard output: 2 lines the same"
+    assert done.as_line() == "standard output: 2 lines the same"
 
 
 def test_the_first_different_line_is_named_with_both_texts() -> None:
     done = output_lines.compare(b"a\nloss 1\nx\n", b"a\nloss 2\ny\n")
     assert done.first == (Line(2, "loss 1"), Line(2, "loss 2"))
-    assert done.told(("base", "hash seed")) == (
+    assert done.as_line(("base", "hash seed")) == (
         "standard output differs: base line 2: loss 1; hash seed line 2: loss 2"
     )
 
@@ -25,7 +25,7 @@ def test_the_first_different_line_is_named_with_both_texts() -> None:
 def test_an_output_that_ends_earlier_differs() -> None:
     done = output_lines.compare(b"a\n", b"a\nb\n")
     assert done.first == (None, Line(2, "b"))
-    assert "run 1 has nothing more" in done.told()
+    assert "run 1 has nothing more" in done.as_line()
 
 
 def test_a_missing_end_of_the_last_line_is_a_difference_that_is_told() -> None:
@@ -89,7 +89,7 @@ def test_a_long_line_is_shown_where_it_differs_within_a_character_or_not() -> No
 def test_without_order_only_the_lines_and_how_often_they_come_count() -> None:
     done = output_lines.compare(b"a\nb\na\n", b"b\na\na\n", unordered=True)
     assert done.first is None
-    assert "without their order" in done.told()
+    assert "without their order" in done.as_line()
     done = output_lines.compare(b"a\nb\na\n", b"b\na\nb\n", unordered=True)
     assert done.first == (Line(3, "a"), Line(3, "b"))
     done = output_lines.compare(b"a\nb\n", b"b\n", unordered=True)

@@ -34,6 +34,7 @@ from seed_init.proof.reporting.model import (
     StripStep,
     Verdict,
 )
+from seed_init.proof.trace.records import ADVICE
 from seed_init.proof.verifying.verdict import Verification, VerifiedRun
 
 from .answers import by_compare, by_report
@@ -348,8 +349,8 @@ def test_what_is_no_record_is_refused_in_one_line_each(
     done = report("gone.json", "one.json", "lost.json", "-o", "none.html")
     assert done.returncode == 2
     assert done.stderr == (
-        "seed-init report: cannot read gone.json: there is no such file\n"
-        "seed-init report: cannot read lost.json: there is no such file\n"
+        f"seed-init report: cannot read gone.json: No such file or directory; {ADVICE}\n"
+        f"seed-init report: cannot read lost.json: No such file or directory; {ADVICE}\n"
     )
     assert not (records / "none.html").exists()
 
@@ -358,7 +359,8 @@ def test_a_page_that_cannot_be_written_is_one_line(report: Callable[..., Complet
     done = report("one.json", "-o", "no/such/folder/page.html")
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == (
-        "seed-init report: cannot write no/such/folder/page.html: No such file or directory\n"
+        "seed-init report: no/such/folder/page.html cannot be written: there is no directory "
+        "no/such/folder; make it first\n"
     )
 
 
@@ -439,8 +441,8 @@ def test_a_thinned_curve_keeps_every_peak_and_every_gap() -> None:
 )
 def test_any_finite_values_have_an_axis_with_ticks_on_it(values: tuple[float, ...]) -> None:
     axis = value_axis(values)
-    assert all(0 <= axis.place(value) <= 1 for value in values)
-    assert all(-1e-9 <= axis.place(tick) <= 1 + 1e-9 for tick in axis.ticks)
+    assert all(0 <= axis.scale(value) <= 1 for value in values)
+    assert all(-1e-9 <= axis.scale(tick) <= 1 + 1e-9 for tick in axis.ticks)
     assert len(axis.ticks) < 12
     assert charts.shown(axis.ticks[0]) if axis.ticks else True
 

@@ -52,7 +52,7 @@ def by_function(python: Path, place: Path, *words: Path | str, **options: Any) -
     return verify(
         [str(python), *map(str, words)],
         environment=environment_of(python, env),
-        place=place,
+        cwd=place,
         **options,
     )
 

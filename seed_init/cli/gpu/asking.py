@@ -201,5 +201,5 @@ def _found_version(error: str | None) -> int:
 
     The message is in torch/csrc/cuda/Module.cpp and c10/cuda/CUDAFunctions.cpp.
     """
-    found = re.search(r"driver on your system is too old \(found version (\d+)\)", error or "")
-    return int(found[1]) if found else 0
+    match = re.search(r"driver on your system is too old \(found version (\d+)\)", error or "")
+    return int(match[1]) if match else 0

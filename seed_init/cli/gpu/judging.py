@@ -99,14 +99,14 @@ def _no_code(device: Device, answer: Answer) -> bool:
 def no_code(device: Device, answer: Answer) -> str:
     """Say that a build has no code for a device, for which devices it has code, and what to do."""
     build = answer.build or {}
-    made = f"ROCm {build['hip']}" if device.architecture else f"CUDA {build.get('cuda')}"
+    platform = f"ROCm {build['hip']}" if device.architecture else f"CUDA {build.get('cuda')}"
     age = ""
     if device.capability:
         older = capabilities.older_than_all(device.capability, answer.archs)
         age = f", such as {'an older' if older else 'a newer'} release"
         age += f" or one for {'an older' if older else 'a newer'} CUDA"
     return (
-        f"this torch ({build.get('version')}, {made}) has no code for it, only for "
+        f"this torch ({build.get('version')}, {platform}) has no code for it, only for "
         f"{' '.join(answer.archs) or 'others'}; install a torch that has{age} (in this project's "
         "image: build it on another base, BASE_IMAGE=…)"
     )

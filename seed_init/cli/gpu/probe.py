@@ -43,9 +43,9 @@ def main() -> None:
     tell("end")
 
 
-def tell(what: str, **told: Any) -> None:
+def tell(what: str, **values: Any) -> None:
     # A line of its own, after what a library has printed without ending its line.
-    print("\n" + json.dumps({"what": what, **told}), flush=True)
+    print("\n" + json.dumps({"what": what, **values}), flush=True)
 
 
 def first_line(error: BaseException) -> str:

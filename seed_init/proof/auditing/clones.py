@@ -55,13 +55,13 @@ def _by_line(name: str, alike: "list[tuple[Process, Event]]") -> "Iterator[tuple
     detail = f"the same state in {len(alike)} children of {packages}"
     counted = set()
     for process, event in alike:
-        place = event["place"] or next(
-            (other["place"] for _, other in alike if other["place"]), UNKNOWN
+        source = event["place"] or next(
+            (sibling["place"] for _, sibling in alike if sibling["place"]), UNKNOWN
         )
-        spot = place["file"], place["line"]
+        spot = source["file"], source["line"]
         count = int(spot not in counted)
         counted.add(spot)
-        yield process, {"kind": "clones", "what": name, "detail": detail, **place, "count": count}
+        yield process, {"kind": "clones", "what": name, "detail": detail, **source, "count": count}
 
 
 def _of_loaders(processes: "Sequence[Process]") -> "Iterator[tuple[Process, Event]]":
@@ -81,7 +81,7 @@ def _of_loaders(processes: "Sequence[Process]") -> "Iterator[tuple[Process, Even
         for name in dict.fromkeys(name for _, event in workers for name in event["states"]):
             for alike in _alike(name, workers):
                 if any((*loader, event["worker"], name) in drawn for _, event in alike):
-                    finding = _finding(name, alike, _place(name, alike, processes))
+                    finding = _finding(name, alike, _source_of(name, alike, processes))
                     for number, (process, _) in enumerate(alike):
                         yield process, {**finding, "count": int(number == 0)}
 
@@ -97,23 +97,23 @@ def _alike(
     return (group for group in groups.values() if len(group) > 1)
 
 
-def _finding(name: str, alike: "list[tuple[Process, Event]]", place: Event) -> Event:
+def _finding(name: str, alike: "list[tuple[Process, Event]]", source: Event) -> Event:
     of = alike[0][1]["workers"]
     detail = f"the same state in {len(alike)} of {of} workers"
-    return {"kind": "clones", "what": name, "detail": detail, **place}
+    return {"kind": "clones", "what": name, "detail": detail, **source}
 
 
-def _place(
+def _source_of(
     name: str, alike: "list[tuple[Process, Event]]", processes: "Sequence[Process]"
 ) -> Event:
     """Return where the dataset gets the generator; else where the loader is iterated over."""
-    places = [event["places"].get(name) for _, event in alike]
+    sources = [event["places"].get(name) for _, event in alike]
     parent, base_seed, _ = alike[0][1]["loader"]
-    places += [
-        one["place"]
+    sources += [
+        event["place"]
         for process in processes
         if process.header["pid"] == parent
-        for one in process.of("loader")
-        if one["base_seed"] == base_seed
+        for event in process.of("loader")
+        if event["base_seed"] == base_seed
     ]
-    return next((place for place in places if place is not None), UNKNOWN)
+    return next((source for source in sources if source is not None), UNKNOWN)

@@ -103,24 +103,30 @@ def collect(processes: "Sequence[Process]") -> list[Finding]:
     """
     merged: dict[tuple[Any, ...], _Merged] = {}
     for process, event in [*_counted(processes), *clones.find(processes)]:
-        one = merged.setdefault(_key(event), _Merged({name: event[name] for name in _FIELDS}))
-        one.count += event["count"]
-        one.processes.add(process.file)
+        entry = merged.setdefault(_key(event), _Merged({name: event[name] for name in _FIELDS}))
+        entry.count += event["count"]
+        entry.processes.add(process.file)
         if process.rank is not None:
-            one.ranks.add(process.rank)
+            entry.ranks.add(process.rank)
     order = list(KINDS)
     findings = [
         Finding(
-            **one.fields,
-            count=one.count,
-            processes=len(one.processes),
-            ranks=tuple(sorted(one.ranks)),
+            **entry.fields,
+            count=entry.count,
+            processes=len(entry.processes),
+            ranks=tuple(sorted(entry.ranks)),
         )
-        for one in merged.values()
+        for entry in merged.values()
     ]
     return sorted(
         findings,
-        key=lambda one: (order.index(one.kind), one.file, one.line, one.what, one.detail),
+        key=lambda finding: (
+            order.index(finding.kind),
+            finding.file,
+            finding.line,
+            finding.what,
+            finding.detail,
+        ),
     )
 
 
@@ -169,16 +175,30 @@ def not_seen(processes: "Sequence[Process]") -> list[str]:
     return list(dict.fromkeys(event["what"] for event in events))
 
 
-def relative(findings: "Sequence[Finding]", place: Path) -> list[Finding]:
+def is_blind(processes: "Sequence[Process]", kinds: "Sequence[str]") -> bool:
+    """Return whether a finding of these kinds may have been missed.
+
+    A part of the audit that failed may have been any. What the audit knows that it cannot watch is
+    operators only (`findings.not_seen`).
+
+    Args:
+        processes: as `journal.read` gives them.
+        kinds: of findings.
+    """
+    events = ("failed", "unseen") if "operator" in kinds else ("failed",)
+    return bool(kinds) and any(process.of(*events) for process in processes)
+
+
+def relative(findings: "Sequence[Finding]", cwd: Path) -> list[Finding]:
     """Return the findings, with paths below a directory as they are seen from there.
 
     Args:
         findings: of a run.
-        place: the working directory of the run.
+        cwd: the working directory of the run.
     """
-    return [replace(one, file=_relative(one.file, place)) for one in findings]
+    return [replace(finding, file=_relative(finding.file, cwd)) for finding in findings]
 
 
-def _relative(file: str, place: Path) -> str:
+def _relative(file: str, cwd: Path) -> str:
     path = Path(file)
-    return str(path.relative_to(place)) if path.is_relative_to(place) else file
+    return str(path.relative_to(cwd)) if path.is_relative_to(cwd) else file

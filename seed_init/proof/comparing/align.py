@@ -15,42 +15,42 @@ Pair = tuple[Process, Process]
 
 
 def paired(a: Sequence[Process], b: Sequence[Process]) -> tuple[list[Pair], list[Process]]:
-    """Which processes of two runs belong together, and those that belong to none.
+    """Return which processes of two runs belong together, and which have no partner.
 
     Args:
         a: the processes of one run, as `journal.read` gives them, or a record's.
-        b: those of the other one.
+        b: the processes of the other run.
 
     Returns:
         The pairs, in the order of `a`, and the processes that only one of the runs has.
     """
-    found = matched(a, b)
-    taken = set(found.values())
-    alone = [each for number, each in enumerate(a) if number not in found]
-    alone += [each for number, each in enumerate(b) if number not in taken]
-    return [(a[one], b[found[one]]) for one in sorted(found)], alone
+    partners = matched(a, b)
+    taken = set(partners.values())
+    alone = [process for number, process in enumerate(a) if number not in partners]
+    alone += [process for number, process in enumerate(b) if number not in taken]
+    return [(a[number], b[partners[number]]) for number in sorted(partners)], alone
 
 
 def matched(a: Sequence[Process], b: Sequence[Process]) -> dict[int, int]:
     """Which processes of two runs belong together: index in `a` -> index in `b`.
 
-    Processes belong together that have the same rank, place in the process tree and command line;
-    of several such ones the first with the first. A command line may have the name of a temporary
-    file in it (a notebook's kernel does), so what is left then is paired by how the command lines
-    begin, and at last without them.
+    Processes belong together if they have the same rank, position in the process tree and command
+    line. If several have, the first of `a` is paired with the first of `b`. A command line may have
+    the name of a temporary file in it (a notebook's kernel does). So the processes that are left
+    are paired by how their command lines begin, and at last without them.
     """
-    found: dict[int, int] = {}
+    partners: dict[int, int] = {}
     for words in (_words, _outline, _nothing):
-        taken = set(found.values())
+        taken = set(partners.values())
         # By key and not by a search: a foreign record may have a hundred thousand processes.
         waiting: dict[Hashable, deque[int]] = defaultdict(deque)
         for number, process in enumerate(b):
             if number not in taken:
                 waiting[_key(process, words)].append(number)
         for number, process in enumerate(a):
-            if number not in found and (queue := waiting.get(_key(process, words))):
-                found[number] = queue.popleft()
-    return found
+            if number not in partners and (queue := waiting.get(_key(process, words))):
+                partners[number] = queue.popleft()
+    return partners
 
 
 def in_rows(runs: Sequence[Sequence[Process]]) -> list[list[Process | None]]:
@@ -69,13 +69,13 @@ def in_rows(runs: Sequence[Sequence[Process]]) -> list[list[Process | None]]:
     rows: list[list[Process | None]] = [[process] for process in first]
     extra: list[Process] = []  # those that begin the rows after the first run's
     for number, processes in enumerate(runs[1:], 1):
-        found = matched(first, processes)
-        left = [each for each in range(len(processes)) if each not in set(found.values())]
-        others = matched(extra, [processes[each] for each in left])
-        found |= {len(first) + row: left[each] for row, each in others.items()}
+        partners = matched(first, processes)
+        left = [index for index in range(len(processes)) if index not in set(partners.values())]
+        extra_partners = matched(extra, [processes[index] for index in left])
+        partners |= {len(first) + row: left[index] for row, index in extra_partners.items()}
         for row, members in enumerate(rows):
-            members.append(processes[found[row]] if row in found else None)
-        new = [processes[each] for each in left if each not in found.values()]
+            members.append(processes[partners[row]] if row in partners else None)
+        new = [processes[index] for index in left if index not in partners.values()]
         rows += [[*[None] * number, process] for process in new]
         extra += new
     return rows
@@ -86,17 +86,17 @@ def _key(process: Process, words: Callable[[list[str]], list[str]]) -> Hashable:
     return header["rank"], tuple(header["path"]), tuple(words(header["argv"][1:]))
 
 
-def _words(given: list[str]) -> list[str]:
-    return given
+def _words(argv: list[str]) -> list[str]:
+    return argv
 
 
-def _outline(given: list[str]) -> list[str]:
+def _outline(argv: list[str]) -> list[str]:
     # A kernel (-m ipykernel_launcher) that was killed before it wrote is not taken for the
     # process that started it.
-    return ["" if "/" in word else word for word in given[:2]]
+    return ["" if "/" in word else word for word in argv[:2]]
 
 
-def _nothing(given: list[str]) -> list[str]:
+def _nothing(argv: list[str]) -> list[str]:
     return []
 
 
@@ -118,9 +118,9 @@ class Beside:
     @property
     def moment(self) -> Moment:
         """The start or step that is there: the first run's where both have it."""
-        found = self.first or self.second
-        assert found is not None
-        return found
+        moment = self.first or self.second
+        assert moment is not None
+        return moment
 
 
 def lined_up(a: Sequence[Moment], b: Sequence[Moment]) -> Iterator[Beside]:
@@ -134,26 +134,26 @@ def lined_up(a: Sequence[Moment], b: Sequence[Moment]) -> Iterator[Beside]:
         b: what the other one did.
     """
     alike = 0
-    for one, other in zip(a, b):
-        if _place(one) != _place(other):
+    for first, second in zip(a, b):
+        if _identity(first) != _identity(second):
             break
         alike += 1
-        yield Beside(one, other)
+        yield Beside(first, second)
     waiting: dict[Hashable, deque[Moment]] = defaultdict(deque)
     for moment in b[alike:]:
-        waiting[_place(moment)].append(moment)
+        waiting[_identity(moment)].append(moment)
     instead = b[alike] if alike < min(len(a), len(b)) else None
     for moment in a[alike:]:
-        queue = waiting[_place(moment)]
+        queue = waiting[_identity(moment)]
         yield Beside(moment, queue.popleft() if queue else None, instead)
         instead = None
     for moment in b[alike:]:
-        queue = waiting[_place(moment)]
+        queue = waiting[_identity(moment)]
         if queue and queue[0] is moment:
             yield Beside(None, queue.popleft())
 
 
-def _place(moment: Moment) -> Hashable:
+def _identity(moment: Moment) -> Hashable:
     return moment.__class__, moment.optimizer, moment.call
 
 
@@ -184,21 +184,21 @@ def in_common(a: Sequence[Process], b: Sequence[Process]) -> InCommon:
     """What of two runs can be compared; the arguments are those of `paired`."""
     pairs, alone = paired(a, b)
     steps, weights, generators = 0, 0, set[str]()
-    for one, other in pairs:
-        steps = max(steps, min(len(one.of("step")), len(other.of("step"))))
-        ends = end_of(one), end_of(other)
+    for first, second in pairs:
+        steps = max(steps, min(len(first.of("step")), len(second.of("step"))))
+        ends = end_of(first), end_of(second)
         if ends[0] is not None and ends[1] is not None:
             generators |= ends[0].generators.keys() & ends[1].generators.keys()
             weights += _weights_in_common(ends[0], ends[1])
     return InCommon(len(pairs), steps, weights, tuple(sorted(generators)), len(alone))
 
 
-def _weights_in_common(one: End, other: End) -> int:
+def _weights_in_common(first: End, second: End) -> int:
     return sum(
         # A tensor without contents has no digest.
-        bool(digest and another)
-        for optimizer in one.finals.keys() & other.finals.keys()
-        for digest, another in zip(one.finals[optimizer], other.finals[optimizer])
+        bool(first_digest and second_digest)
+        for optimizer in first.finals.keys() & second.finals.keys()
+        for first_digest, second_digest in zip(first.finals[optimizer], second.finals[optimizer])
     )
 
 

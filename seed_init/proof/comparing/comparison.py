@@ -50,7 +50,7 @@ class Comparison:
             "verdict": self.verdict,
             "same": self.same,
             "difference": self.difference.to_json() if self.difference else None,
-            "explanations": [asdict(each) for each in self.explanations],
+            "explanations": [asdict(explanation) for explanation in self.explanations],
             "compared": self.compared,
             "not_compared": self.not_compared,
             "failures": self.failures,
@@ -71,7 +71,7 @@ def compare(a: Path, b: Path) -> Comparison:
     difference = first_difference(first, second)
     if difference is not None:
         difference.runs = [str(a), str(b)]
-    found = in_common(first.processes, second.processes)
+    common = in_common(first.processes, second.processes)
     failures = [
         f"{path}: {event['what']}"
         for path, record in ((a, first), (b, second))
@@ -79,24 +79,24 @@ def compare(a: Path, b: Path) -> Comparison:
         for event in process.of("failed")
     ]
     return Comparison(
-        _verdict(difference, found, failures),
+        _verdict(difference, common, failures),
         difference,
         environments.explain(*map(redaction.record, (first.content, second.content))),
         {
-            "processes": found.processes,
-            "steps": found.steps,
-            "final_weights": found.final_weights,
-            "generators": list(found.generators),
+            "processes": common.processes,
+            "steps": common.steps,
+            "final_weights": common.final_weights,
+            "generators": list(common.generators),
         },
-        _missing(found, first.processes + second.processes),
+        _missing(common, first.processes + second.processes),
         failures,
     )
 
 
-def _verdict(difference: Difference | None, found: InCommon, failures: list[str]) -> str:
+def _verdict(difference: Difference | None, common: InCommon, failures: list[str]) -> str:
     if difference is not None:
         return DIFFERENT
-    if not found:
+    if not common:
         return NOTHING
     return UNPROVEN if failures else SAME
 
@@ -126,12 +126,12 @@ def status_of(record: Record) -> int | None:
     return status
 
 
-def _missing(found: InCommon, processes: list[Process]) -> list[str]:
+def _missing(common: InCommon, processes: list[Process]) -> list[str]:
     lines = []
-    if not found.steps:
+    if not common.steps:
         lines.append("training steps: the records have none in common")
     if not all(process.of("end") for process in processes):
         lines.append("the end of a process that was killed")
-    if found.alone:
-        lines.append(f"{found.alone} process(es) that only one of the records has")
+    if common.alone:
+        lines.append(f"{common.alone} process(es) that only one of the records has")
     return lines

@@ -89,8 +89,8 @@ class Difference:
             where.append(f"step {self.step}{which}")
         if self.rank is not None:
             where.append(f"rank {self.rank}")
-        place = f"first observed at {', '.join(where)}: " if where else "first observed: "
-        return place + self.text
+        heading = f"first observed at {', '.join(where)}: " if where else "first observed: "
+        return heading + self.text
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> "Difference":
@@ -108,9 +108,9 @@ class Difference:
 
     def to_json(self) -> dict[str, Any]:
         """As in the result of `verify`."""
-        found = asdict(self)
-        del found["process"]
-        return {**found, "first_observed": self.first_observed}
+        content = asdict(self)
+        del content["process"]
+        return {**content, "first_observed": self.first_observed}
 
 
 def source_of(event: dict[str, Any]) -> Source | None:

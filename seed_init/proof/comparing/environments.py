@@ -70,12 +70,14 @@ def explain(first: Record, second: Record) -> list[Explanation]:
         first: a record, as `records.load` returns it.
         second: the other one.
     """
-    one, two = (
+    first_environment, second_environment = (
         # Here processes need no names: what each of them was seeded with is told by line.
         Environment(content, facts.facts_of(content, [""] * len(content["processes"])))
         for content in (first, second)
     )
-    return [found for look in LOOKS for found in look(one, two)]
+    return [
+        explanation for look in LOOKS for explanation in look(first_environment, second_environment)
+    ]
 
 
 def _unlike(what: str, values: Sequence[Any], why: str) -> Iterator[Explanation]:
@@ -86,14 +88,14 @@ def _unlike(what: str, values: Sequence[Any], why: str) -> Iterator[Explanation]
 
 
 def _equal(first: Any, second: Any) -> bool:
-    """As JSON has them: 1, 1.0 and true are three values."""
+    """Return whether two values are equal in JSON, in which 1, 1.0 and true are three values."""
     return json.dumps(first, sort_keys=True) == json.dumps(second, sort_keys=True)
 
 
 def _explained(
     what: str, first: Any, second: Any, why: str, short: int | None = None
 ) -> Explanation:
-    """A difference of two values that does not show the same for both.
+    """Return an explanation of two values, whose texts are made unlike if they would be alike.
 
     Args:
         what: as in `Explanation`.
@@ -106,15 +108,15 @@ def _explained(
     shown = [_shown(value) for value in values]
     if short is not None and shown[0][:short] != shown[1][:short]:
         shown = [text[:short] for text in shown]
-    one, other = told_apart(shown, values)
-    return Explanation(what, one, other, why)
+    first_text, second_text = told_apart(shown, values)
+    return Explanation(what, first_text, second_text, why)
 
 
 def _shown(value: Any) -> str:
     if isinstance(value, list):
         return ", ".join(map(_shown, value)) or "none"
     if isinstance(value, dict):
-        return ", ".join(f"{name}={_shown(each)}" for name, each in value.items()) or "none"
+        return ", ".join(f"{name}={_shown(item)}" for name, item in value.items()) or "none"
     return _NOT_SET if value is None else str(value)
 
 
@@ -128,7 +130,7 @@ def _by_name(
     order: Sequence[str] | None = None,
     short: int | None = None,
 ) -> Iterator[Explanation]:
-    """Explanations of two tables; a name that one does not have is "not set" there.
+    """Yield explanations of two tables. A name that a table does not have is "not set" there.
 
     Args:
         what: before each name.
@@ -160,7 +162,7 @@ def _by_name(
 
 
 def _fact(section: str, name: str, label: str, why: str, otherwise: Any = None) -> Look:
-    """Looks at one fact.
+    """Return a look at one fact.
 
     Args:
         section: of the fact, as in `facts.facts_of`.
@@ -171,15 +173,15 @@ def _fact(section: str, name: str, label: str, why: str, otherwise: Any = None) 
     """
 
     def look(first: Environment, second: Environment) -> Iterator[Explanation]:
-        found = [each.facts[section].get(name) for each in (first, second)]
-        values = [otherwise if fact is None else fact.exact for fact in found]
+        pair = [environment.facts[section].get(name) for environment in (first, second)]
+        values = [otherwise if fact is None else fact.exact for fact in pair]
         yield from _unlike(label, values, why)
 
     return look
 
 
 def _named(section: str, label: str, why: str, ahead: Sequence[str] = ()) -> Look:
-    """Looks at all facts of a section that both records have.
+    """Return a look at all facts of a section, if both records have the section.
 
     Args:
         section: as in `_fact`.
@@ -190,8 +192,8 @@ def _named(section: str, label: str, why: str, ahead: Sequence[str] = ()) -> Loo
 
     def look(first: Environment, second: Environment) -> Iterator[Explanation]:
         tables = [
-            {name: fact.exact for name, fact in each.facts[section].items()}
-            for each in (first, second)
+            {name: fact.exact for name, fact in environment.facts[section].items()}
+            for environment in (first, second)
         ]
         if all(tables):
             # torch has facts of its own, with better reasons.
@@ -202,17 +204,25 @@ def _named(section: str, label: str, why: str, ahead: Sequence[str] = ()) -> Loo
 
 
 def _look_at_settings(first: Environment, second: Environment) -> Iterator[Explanation]:
-    one, two = (facts.settings(each.content) for each in (first, second))
-    if one and two:
-        seeds = [{"SEED": each["SEED"]} if "SEED" in each else {} for each in (one, two)]
+    first_settings, second_settings = (
+        facts.settings(environment.content) for environment in (first, second)
+    )
+    if first_settings and second_settings:
+        seeds = [
+            {"SEED": settings["SEED"]} if "SEED" in settings else {}
+            for settings in (first_settings, second_settings)
+        ]
         yield from _by_name("", seeds, "every stream comes from it")
-        rest = [{name: each[name] for name in each if name != "SEED"} for each in (one, two)]
+        rest = [
+            {name: settings[name] for name in settings if name != "SEED"}
+            for settings in (first_settings, second_settings)
+        ]
         yield from _by_name("", rest, "a setting that decides streams or algorithms")
 
 
 def _look_at_the_hash_seed(first: Environment, second: Environment) -> Iterator[Explanation]:
     # None is a value here: it is not in effect.
-    pythons = [each.content["python"] for each in (first, second)]
+    pythons = [environment.content["python"] for environment in (first, second)]
     values = [[python["hash_seed"]] if python else None for python in pythons]
     yield from _unlike("PYTHONHASHSEED", values, "the order of sets of strings follows it")
 
@@ -221,7 +231,7 @@ def _look_at_reseeding(first: Environment, second: Environment) -> Iterator[Expl
     if facts.settings(first.content) and facts.settings(second.content):
         yield from _by_name(
             "seeded by the program:",
-            [_reseeded(each.content) for each in (first, second)],
+            [_reseeded(environment.content) for environment in (first, second)],
             "the program's own seed takes the place of SEED",
         )
 
@@ -235,7 +245,7 @@ def _reseeded(record: Record) -> dict[str, str]:
 
 
 def _look_at_flag_changes(first: Environment, second: Environment) -> Iterator[Explanation]:
-    flags = [each.content["flags"] for each in (first, second)]
+    flags = [environment.content["flags"] for environment in (first, second)]
     if all(flags):
         yield from _unlike("flags changed later", [*map(_changes, flags)], _OTHER_ALGORITHMS)
 
@@ -246,15 +256,21 @@ def _changes(flags: dict[str, Any]) -> list[str]:
 
 
 def _look_at_the_command(first: Environment, second: Environment) -> Iterator[Explanation]:
-    lines = [" ".join(each.content["command"]["argv"]) or None for each in (first, second)]
+    lines = [
+        " ".join(environment.content["command"]["argv"]) or None for environment in (first, second)
+    ]
     yield from _unlike("command", lines, "another program, or other arguments")
 
 
 def _look_at_changes_of_code(first: Environment, second: Environment) -> Iterator[Explanation]:
-    one, other = (_dirt(each.content["code"]) for each in (first, second))
-    if None not in (one, other) and one != other:
+    first_changes, second_changes = (
+        _dirt(environment.content["code"]) for environment in (first, second)
+    )
+    if None not in (first_changes, second_changes) and first_changes != second_changes:
         why = "code that no commit has"
-        yield _explained("uncommitted changes", one, other, why, len("diff ") + SHORT)
+        yield _explained(
+            "uncommitted changes", first_changes, second_changes, why, len("diff ") + SHORT
+        )
 
 
 def _dirt(code: dict[str, Any]) -> str | None:
@@ -268,7 +284,9 @@ def _dirt(code: dict[str, Any]) -> str | None:
 
 def _look_at_modules(first: Environment, second: Environment) -> Iterator[Explanation]:
     yield from _in_both(
-        "module", [facts.modules(each.content) for each in (first, second)], "other code"
+        "module",
+        [facts.modules(environment.content) for environment in (first, second)],
+        "other code",
     )
 
 
@@ -276,9 +294,13 @@ def _in_both(
     label: str, digests: Sequence[Mapping[str, str | None]], why: str
 ) -> Iterator[Explanation]:
     """Differences of the files of which both records have a digest."""
-    one, two = digests
-    both = [name for name in one.keys() & two.keys() if one[name] and two[name]]
-    tables = [{name: each[name] for name in both} for each in digests]
+    first_digests, second_digests = digests
+    both = [
+        name
+        for name in first_digests.keys() & second_digests.keys()
+        if first_digests[name] and second_digests[name]
+    ]
+    tables = [{name: table[name] for name in both} for table in digests]
     yield from _by_name(label, tables, why, short=SHORT)
 
 
@@ -294,11 +316,11 @@ def _used(environment: Environment) -> list[str]:
 
 
 def _look_at_instruction_sets(first: Environment, second: Environment) -> Iterator[Explanation]:
-    cpus = [each.content["cpu"] or {} for each in (first, second)]
+    cpus = [environment.content["cpu"] or {} for environment in (first, second)]
     sets = [cpu.get("instruction_sets") for cpu in cpus]
     if sets[0] is not None and sets[1] is not None:
-        told = [_only(sets[0], sets[1]), _only(sets[1], sets[0])]
-        yield from _unlike("CPU instruction sets", told, "oneDNN and MKL choose kernels by them")
+        extras = [_only(sets[0], sets[1]), _only(sets[1], sets[0])]
+        yield from _unlike("CPU instruction sets", extras, "oneDNN and MKL choose kernels by them")
 
 
 def _only(sets: Sequence[str], others: Sequence[str]) -> str:
@@ -308,10 +330,15 @@ def _only(sets: Sequence[str], others: Sequence[str]) -> str:
 
 
 def _look_at_files(first: Environment, second: Environment) -> Iterator[Explanation]:
-    one, two = (_digests(each.content) for each in (first, second))
-    yield from _in_both("data file", (one, two), _OTHER_DATA)
-    if one and two:
-        for own, others, label in ((one, two, "first"), (two, one, "second")):
+    first_digests, second_digests = (
+        _digests(environment.content) for environment in (first, second)
+    )
+    yield from _in_both("data file", (first_digests, second_digests), _OTHER_DATA)
+    if first_digests and second_digests:
+        for own, others, label in (
+            (first_digests, second_digests, "first"),
+            (second_digests, first_digests, "second"),
+        ):
             only = sorted(own.keys() - others.keys())
             if only:
                 more = f" and {len(only) - 3} more" if len(only) > 3 else ""
@@ -324,7 +351,7 @@ def _look_at_files(first: Environment, second: Environment) -> Iterator[Explanat
 
 
 def _digests(record: Record) -> dict[str, str | None]:
-    """Data file to its fingerprint; those below the working directory by their relative path."""
+    """Return path -> fingerprint of data files; below the working directory, the relative path."""
     below = f"{record['command']['cwd']}/"
     return {file["path"].removeprefix(below): file["sha256"] for file in record["files"]["read"]}
 
@@ -336,7 +363,7 @@ def _look_at_variables(first: Environment, second: Environment) -> Iterator[Expl
     # Not in the table of settings where no process of ours has told them.
     known -= set() if all(settings) else {"SEED"}
     starts = [content["environment"]["start"] for content in contents]
-    tables = [{n: v for n, v in each.items() if n not in known} for each in starts]
+    tables = [{n: v for n, v in start.items() if n not in known} for start in starts]
     why = "it chooses algorithms, devices or threads"
     yield from _by_name("variable", tables, why)
     later = [facts.variables_later(content) for content in contents]

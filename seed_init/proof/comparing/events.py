@@ -21,9 +21,9 @@ def first_in_window(a: Process, b: Process) -> Difference | None:
     Returns:
         The first event that differs, as a difference without a step; None where all are equal.
     """
-    for one, other in zip_longest(_fine(a), _fine(b)):
-        if one is None or other is None or _essence(one) != _essence(other):
-            return _difference(one, other)
+    for first, second in zip_longest(_fine(a), _fine(b)):
+        if first is None or second is None or _essence(first) != _essence(second):
+            return _difference(first, second)
     return None
 
 
@@ -36,44 +36,44 @@ def _essence(event: Event) -> Event:
     return {**event, "file": Path(event["file"]).name} if "file" in event else event
 
 
-def _difference(one: Event | None, other: Event | None) -> Difference:
-    if one is None or other is None or not _same_place(one, other):
-        return _paths(one, other)
-    kind = one["event"]
+def _difference(first: Event | None, second: Event | None) -> Difference:
+    if first is None or second is None or not _is_same_action(first, second):
+        return _paths(first, second)
+    kind = first["event"]
     if kind == "operator":
-        return _operator(one, other)
+        return _operator(first, second)
     if kind == "draw":
-        text = f"draws from {one['generator']} that leave it elsewhere"
-        return Difference("draw", text, generator=one["generator"], source=source_of(one))
+        text = f"draws from {first['generator']} that leave it elsewhere"
+        return Difference("draw", text, generator=first["generator"], source=source_of(first))
     if kind == "batch":
-        text = f"batch {one['number']} of a DataLoader differs"
-        return Difference("batch", text, batch=one["number"], source=source_of(one))
+        text = f"batch {first['number']} of a DataLoader differs"
+        return Difference("batch", text, batch=first["number"], source=source_of(first))
     if kind == "module":
-        ends = one["phase"] == "output" and one.get("keywords") == other.get("keywords")
+        ends = first["phase"] == "output" and first.get("keywords") == second.get("keywords")
         text = (
-            f"the module {one['name']} gives another output for an equal input"
+            f"the module {first['name']} gives another output for an equal input"
             if ends
-            else f"the module {one['name']} gets another input"
+            else f"the module {first['name']} gets another input"
         )
-        return Difference("module", text, module=one["name"])
-    return Difference("loss", "the loss differs", source=source_of(one))
+        return Difference("module", text, module=first["name"])
+    return Difference("loss", "the loss differs", source=source_of(first))
 
 
-def _same_place(one: Event, other: Event) -> bool:
-    """True where both runs do the same thing at the same line."""
+def _is_same_action(first: Event, second: Event) -> bool:
+    """Return whether both runs do the same thing at the same line."""
     keys = ("event", "name", "line", "function", "phase", "number", "generator")
-    return all(one.get(key) == other.get(key) for key in keys)
+    return all(first.get(key) == second.get(key) for key in keys)
 
 
-def _paths(one: Event | None, other: Event | None) -> Difference:
-    """The runs do not do the same thing here: what only one of them does."""
-    for event in (one, other):
+def _paths(first: Event | None, second: Event | None) -> Difference:
+    """Return the difference of two runs that do not do the same thing here."""
+    for event in (first, second):
         if event is not None and _draws_from(event) is not None:
             text = f"a draw from {_draws_from(event)} in one run only"
             return Difference("draw", text, generator=_draws_from(event), **_context(event))
-    event = one or other
+    event = first or second
     assert event is not None
-    what = [_named(each) for each in (one, other)]
+    what = [_named(side) for side in (first, second)]
     text = f"the runs take different paths: {what[0]} and {what[1]}"
     return Difference("line", text, **_context(event))
 
@@ -103,23 +103,23 @@ def _context(event: Event) -> dict[str, Any]:
     }
 
 
-def _operator(one: Event, other: Event) -> Difference:
-    name = one["name"] + (f" (called by {one['node']})" if "node" in one else "")
-    pairs = list(zip_longest(one["operands"], other["operands"]))
+def _operator(first: Event, second: Event) -> Difference:
+    name = first["name"] + (f" (called by {first['node']})" if "node" in first else "")
+    pairs = list(zip_longest(first["operands"], second["operands"]))
     unequal = [number for number, pair in enumerate(pairs) if pair[0] != pair[1]]
     if not unequal:
         text = f"{name} gives unequal results for equal operands"
-        return Difference("operator", text, **_context(one))
-    first = pairs[unequal[0]]
-    if all(str(operand).startswith("generator=") for operand in first):
+        return Difference("operator", text, **_context(first))
+    operands = pairs[unequal[0]]
+    if all(str(operand).startswith("generator=") for operand in operands):
         text = f"{name} draws from a generator that stands elsewhere"
-        return Difference("draw", text, generator="torch", **_context(one))
-    values = [str(operand) for operand in first]
+        return Difference("draw", text, generator="torch", **_context(first))
+    values = [str(operand) for operand in operands]
     if any(" " in value for value in values):
         text = (
             f"operand {unequal[0]} of {name} differs, and no operator made it so: it comes from "
             "outside PyTorch (Python, NumPy, another thread or process)"
         )
-        return Difference("line", text, **_context(one))
+        return Difference("line", text, **_context(first))
     text = f"operand {unequal[0]} of {name} is {values[0]} and {values[1]}"
-    return Difference("line", text, values=values, **_context(one))
+    return Difference("line", text, values=values, **_context(first))

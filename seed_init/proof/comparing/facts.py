@@ -66,13 +66,13 @@ def _settings(content: Content, processes: Sequence[str]) -> Facts:
 
 
 def _seeds(content: Content, processes: Sequence[str]) -> Facts:
-    """What seeded each process and what it left unseeded."""
-    found = content["seeds"]["processes"]
+    """Return what seeded each process, and what each process left unseeded."""
+    seeded = content["seeds"]["processes"]
     rows: Facts = {}
-    for each in found:
-        told = {name: each[name] for name in each if name not in ("process", "path", "restart")}
+    for entry in seeded:
+        kept = {name: entry[name] for name in entry if name not in ("process", "path", "restart")}
         # By rank and not by number: which process was first is chance.
-        rows |= _rows(told, processes[each["process"]] if len(found) > 1 else "")
+        rows |= _rows(kept, processes[entry["process"]] if len(seeded) > 1 else "")
     return rows
 
 
@@ -109,7 +109,7 @@ def _distributed(content: Content, processes: Sequence[str]) -> Facts:
 def _python(content: Content, processes: Sequence[str]) -> Facts:
     # Not the path: it has scratch directories in it, and the packages say what it leads to.
     python = content["python"] or {}
-    return _rows({name: each for name, each in python.items() if name != "path"})
+    return _rows({name: value for name, value in python.items() if name != "path"})
 
 
 def _code(content: Content, processes: Sequence[str]) -> Facts:
@@ -164,13 +164,13 @@ def _rows(value: Any, name: str = "") -> Facts:
         return {}
     if isinstance(value, dict):
         items = value.items()
-    elif isinstance(value, list) and any(isinstance(each, dict) for each in value):
-        items = {str(index): each for index, each in enumerate(value)}.items()
+    elif isinstance(value, list) and any(isinstance(item, dict) for item in value):
+        items = {str(index): item for index, item in enumerate(value)}.items()
     else:
         return {name: Fact(shown(value), value)} if name else {}
     rows: Facts = {}
-    for key, each in items:
-        rows |= _rows(each, f"{name}.{key}" if name else str(key))
+    for key, item in items:
+        rows |= _rows(item, f"{name}.{key}" if name else str(key))
     return rows
 
 

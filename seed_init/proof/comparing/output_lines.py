@@ -49,7 +49,7 @@ class Compared:
     unordered: bool
     first: tuple[Line | None, Line | None] | None
 
-    def told(self, names: tuple[str, str] = ("run 1", "run 2")) -> str:
+    def as_line(self, names: tuple[str, str] = ("run 1", "run 2")) -> str:
         """The result in one line.
 
         Args:
@@ -71,18 +71,18 @@ def patterns(ignore: Sequence[str]) -> list[re.Pattern[str]]:
     """Compile regular expressions.
 
     Raises:
-        BadPattern: one is none.
+        BadPattern: a text is not a valid regular expression.
     """
-    made = []
+    compiled = []
     for text in ignore:
         try:
-            made.append(re.compile(text))
+            compiled.append(re.compile(text))
         except (re.error, RecursionError, OverflowError) as error:
             raise BadPattern(
                 f"{text!r} is no regular expression ({error}); give one in the syntax of Python's "
                 "re, with \\ before a character that is meant as itself"
             ) from None
-    return made
+    return compiled
 
 
 def compare(
@@ -94,8 +94,8 @@ def compare(
     """Compare two outputs.
 
     Args:
-        first: one, or the file that has it.
-        second: the other.
+        first: one output, or the file that has it.
+        second: the other output, or the file that has it.
         ignore: regular expressions; a line in which one is found is left out on both sides.
         unordered: compare which lines there are and how often, not in which order: for several
             ranks that write into one pipe.
@@ -106,8 +106,8 @@ def compare(
     left_out = [0, 0]
     expressions = patterns(ignore)
     sides = [_kept(source, expressions, left_out, i) for i, source in enumerate((first, second))]
-    count, found = _unordered(*sides) if unordered else _ordered(*sides)
-    return Compared(count, sum(left_out), unordered, found)
+    count, difference = _unordered(*sides) if unordered else _ordered(*sides)
+    return Compared(count, sum(left_out), unordered, difference)
 
 
 Numbered = tuple[int, bytes]
@@ -129,26 +129,31 @@ def _kept(
 
 
 def _ordered(first: Iterator[Numbered], second: Iterator[Numbered]) -> tuple[int, Found]:
-    count, found = 0, None
-    for one, other in zip_longest(first, second):
+    count, difference = 0, None
+    for first_line, second_line in zip_longest(first, second):
         count += 1
-        if found is None and (one is None or other is None or one[1] != other[1]):
-            found = _shown(one, other)
-    return count, found
+        if difference is None and (
+            first_line is None or second_line is None or first_line[1] != second_line[1]
+        ):
+            difference = _shown(first_line, second_line)
+    return count, difference
 
 
 def _unordered(first: Iterator[Numbered], second: Iterator[Numbered]) -> tuple[int, Found]:
-    one, other = list(first), list(second)
+    first_lines, second_lines = list(first), list(second)
     # A line without its end may be any rank's last one.
-    lines = [[(number, line.removesuffix(b"\n")) for number, line in side] for side in (one, other)]
+    lines = [
+        [(number, line.removesuffix(b"\n")) for number, line in side]
+        for side in (first_lines, second_lines)
+    ]
     surplus = [_surplus(lines[0], lines[1]), _surplus(lines[1], lines[0])]
-    found = None if surplus == [None, None] else _shown(*surplus)
-    return max(len(one), len(other)), found
+    difference = None if surplus == [None, None] else _shown(*surplus)
+    return max(len(first_lines), len(second_lines)), difference
 
 
-def _surplus(side: list[Numbered], other: list[Numbered]) -> Numbered | None:
-    """The first line that a side has more often than the other."""
-    there = Counter(line for _, line in other)
+def _surplus(side: list[Numbered], other_side: list[Numbered]) -> Numbered | None:
+    """Return the first line that `side` has more often than `other_side`."""
+    there = Counter(line for _, line in other_side)
     for number, line in side:
         if there[line] == 0:
             return number, line
@@ -156,8 +161,8 @@ def _surplus(side: list[Numbered], other: list[Numbered]) -> Numbered | None:
     return None
 
 
-def _shown(one: Numbered | None, other: Numbered | None) -> Found:
-    texts = [None if side is None else side[1] for side in (one, other)]
+def _shown(first: Numbered | None, second: Numbered | None) -> Found:
+    texts = [None if side is None else side[1] for side in (first, second)]
     lines = [text.removesuffix(b"\n") for text in texts if text is not None]
     only_end = len(lines) == 2 and lines[0] == lines[1]
     common = 0 if len(lines) < 2 or only_end else _common(*lines)
@@ -168,7 +173,7 @@ def _shown(one: Numbered | None, other: Numbered | None) -> Found:
     unlike = (way for way in ways if len({way[1](line[way[0] :]) for line in lines}) == len(lines))
     shift, show = (0, _text) if only_end else next(unlike, ways[-1])
     sides: list[Line | None] = []
-    for side in (one, other):
+    for side in (first, second):
         if side is None:
             sides.append(None)
             continue
@@ -183,7 +188,7 @@ def _shown(one: Numbered | None, other: Numbered | None) -> Found:
 
 
 def _at_character(lines: list[bytes], shift: int) -> int:
-    """The place where the character of UTF-8 begins that is at a place of all lines."""
+    """Return where the UTF-8 character begins that is at the position `shift` of all lines."""
     while shift and any(shift < len(line) and line[shift] & 0xC0 == 0x80 for line in lines):
         shift -= 1
     return shift
@@ -198,9 +203,9 @@ def _bytes(line: bytes) -> str:
     return repr(line[: WIDTH // 4])
 
 
-def _common(one: bytes, other: bytes) -> int:
-    """How many bytes two lines begin with in common."""
-    for place, (here, there) in enumerate(zip(one, other)):
+def _common(first: bytes, second: bytes) -> int:
+    """Return how many bytes at their beginning two lines have in common."""
+    for position, (here, there) in enumerate(zip(first, second)):
         if here != there:
-            return place
-    return min(len(one), len(other))
+            return position
+    return min(len(first), len(second))

@@ -12,26 +12,26 @@ from seed_init.proof.trace.journal import Process
 Event = dict[str, Any]
 
 
-def first_unequal(one: "Sequence[Process]", other: "Sequence[Process]") -> Difference | None:
+def first_unequal(first: "Sequence[Process]", second: "Sequence[Process]") -> Difference | None:
     """The first seed that one run gives a generator and the other one gives it another.
 
     Seeds are compared by the line that gives them, the n-th with the n-th: what only one of the
     runs does is no matter of seeds.
 
     Args:
-        one: the processes of a run with the instrument `seeds`.
-        other: those of another one.
+        first: the processes of a run with the instrument `seeds`.
+        second: the processes of another such run.
     """
-    pairs, _ = paired(one, other)
-    for first, second in pairs:
+    pairs, _ = paired(first, second)
+    for process, counterpart in pairs:
         there: dict[tuple[Any, ...], list[Event]] = defaultdict(list)
-        for event in second.of("seed"):
+        for event in counterpart.of("seed"):
             there[_key(event)].append(event)
-        for event in first.of("seed"):
+        for event in process.of("seed"):
             left = there[_key(event)]
             partner = left.pop(0) if left else event
             if partner["digest"] != event["digest"]:
-                return _difference(event, partner, first.rank)
+                return _difference(event, partner, process.rank)
     return None
 
 
@@ -55,4 +55,6 @@ def _difference(event: Event, partner: Event, rank: int | None) -> Difference:
 
 def compiled(processes: "Sequence[Process]") -> list[str]:
     """The compiled packages that the processes of a run imported, whose generators nobody sees."""
-    return sorted({name for each in processes for e in each.of("compiled") for name in e["names"]})
+    return sorted(
+        {name for process in processes for e in process.of("compiled") for name in e["names"]}
+    )

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Two runs are compared step by step, and what differs first is named."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
 from seed_init.proof.comparing.align import Beside, lined_up, named, paired
 from seed_init.proof.comparing.difference import Difference
-from seed_init.proof.trace.columns import coarsened
+from seed_init.proof.trace.columns import coarsened, coarsened_bits
 from seed_init.proof.trace.journal import UNREADABLE, Process
 from seed_init.proof.trace.steps import End, Loss, Step, Tensors, Trained
 
@@ -29,6 +29,8 @@ class Unequal:
         values: what each run has, where that says something to a person.
         exact: what each run has, bit for bit, as text.
         when: " before the first step" for a start, else empty.
+        is_absence: True where one of the runs lacks what the other one has. Where an instrument
+            failed, that may only not have been seen, and proves no difference.
     """
 
     level: str
@@ -39,6 +41,7 @@ class Unequal:
     values: tuple[float | str | int | None, float | str | int | None] | None = None
     exact: tuple[str, str] | None = None
     when: str = ""
+    is_absence: bool = False
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,17 @@ class Parting:
 
     beside: Beside
     unequal: tuple[Unequal, ...]
+
+    def proven(self, failed: bool) -> "Parting | None":
+        """Return what of this is a difference for certain; None where nothing is.
+
+        Args:
+            failed: an instrument failed in one of the runs.
+        """
+        if not failed:
+            return self
+        unequal = tuple(each for each in self.unequal if not each.is_absence)
+        return Parting(self.beside, unequal) if unequal else None
 
     def difference(self) -> Difference:
         """What differs first."""
@@ -67,8 +81,13 @@ class Parting:
         )
 
 
+def has_failed(processes: Sequence[Process]) -> bool:
+    """Return whether an instrument failed in one of some processes."""
+    return any(process.of("failed") for process in processes)
+
+
 def first_difference(
-    a: Sequence[Process], b: Sequence[Process], steps: bool = True
+    a: Sequence[Process], b: Sequence[Process], steps: bool = True, failed: bool = False
 ) -> Difference | None:
     """Compare the traces of two runs.
 
@@ -76,21 +95,34 @@ def first_difference(
         a: the processes of one run, as `journal.read` gives them, or a record's.
         b: those of the other one.
         steps: compare the starts and the steps, too, and not the ends only.
+        failed: something of ours failed in one of the runs that no process has written down.
 
     Returns:
         What was first observed to differ: the earliest step of all processes, and there what
         comes first in `ORDER`. None where everything that both have is equal.
     """
     pairs, alone = paired(a, b)
-    trained = [(Trained(one), Trained(other)) for one, other in pairs]
-    firsts = [next(partings(*pair), None) if steps else None for pair in trained]
-    return first_of(trained, firsts, alone if steps else [])
+    failed = failed or has_failed(a) or has_failed(b)
+    trained = [(Trained(first), Trained(second)) for first, second in pairs]
+    firsts = [first_proven(partings(*pair), failed) if steps else None for pair in trained]
+    return first_of(trained, firsts, alone if steps else [], failed)
+
+
+def first_proven(parted: Iterable[Parting], failed: bool) -> Parting | None:
+    """Return where two processes part for certain; None where they do not.
+
+    Args:
+        parted: what `partings` gives.
+        failed: as in `Parting.proven`.
+    """
+    return next((proven for parting in parted if (proven := parting.proven(failed))), None)
 
 
 def first_of(
     pairs: Sequence[tuple[Trained, Trained]],
     firsts: Sequence[Parting | None],
     alone: Sequence[Process],
+    failed: bool,
 ) -> Difference | None:
     """What was first observed to differ between two runs whose steps have been compared.
 
@@ -98,18 +130,19 @@ def first_of(
         pairs: the processes that belong together.
         firsts: of each pair, where its steps part first; None where they do not.
         alone: the processes that only one of the runs has.
+        failed: an instrument failed in one of the runs: what only one of them has is none then.
     """
-    found = []
-    for number, ((one, other), parting) in enumerate(zip(pairs, firsts)):
-        difference = parting.difference() if parting else _at_end(one.end, other.end)
+    differences = []
+    for number, ((first, second), parting) in enumerate(zip(pairs, firsts)):
+        difference = parting.difference() if parting else _at_end(first.end, second.end, failed)
         if difference is not None:
-            difference.rank, difference.process = one.process.rank, number
-            found.append(difference)
-    if not found and any(process.of("step") for process in alone):
+            difference.rank, difference.process = first.process.rank, number
+            differences.append(difference)
+    if not differences and not failed and any(process.of("step") for process in alone):
         return Difference(
             "trace", f"{len(alone)} process(es) trained in one run and not in the other one"
         )
-    return min(found, key=_precedence, default=None)
+    return min(differences, key=_precedence, default=None)
 
 
 def _precedence(difference: Difference) -> tuple[float, int, int]:
@@ -133,64 +166,68 @@ def partings(a: Trained, b: Trained) -> Iterator[Parting]:
 
 
 def _unequal(beside: Beside, cut_short: tuple[bool, bool]) -> Iterator[Unequal]:
-    one, other = beside.first, beside.second
+    first, second = beside.first, beside.second
     if beside.instead is not None:
         order = f"{named(beside.moment)} and {named(beside.instead)}"
-        yield Unequal("trace", f"the runs step in another order: {order}")
-    if one is None or other is None:
-        text = f"only one of the runs (the {'second' if one is None else 'first'}) has this step"
-        if cut_short[one is None]:
+        yield Unequal("trace", f"the runs step in another order: {order}", is_absence=True)
+    if first is None or second is None:
+        text = f"only one of the runs (the {'second' if first is None else 'first'}) has this step"
+        if cut_short[first is None]:
             text += (
                 "; the process of the other one did not come to its end, and steps that were "
                 "on a device then are lost"
             )
-        yield Unequal("trace", text)
-    elif isinstance(one, Step) and isinstance(other, Step):
-        yield from _in_step(one, other)
+        yield Unequal("trace", text, is_absence=True)
+    elif isinstance(first, Step) and isinstance(second, Step):
+        yield from _in_step(first, second)
     else:
         when = " before the first step"
-        yield from _tensors("parameters", one.parameters, other.parameters, when)
+        yield from _tensors("parameters", first.parameters, second.parameters, when)
 
 
-def _in_step(one: Step, other: Step) -> Iterator[Unequal]:
-    if one.is_surely(other):
+def _in_step(first: Step, second: Step) -> Iterator[Unequal]:
+    if first.is_surely(second):
         return iter(())
     return chain(
-        _generators(one, other),
-        _losses(one.losses, other.losses),
-        _tensors("gradients", one.gradients, other.gradients),
-        _tensors("parameters", one.parameters, other.parameters),
+        _generators(first, second),
+        _losses(first.losses, second.losses),
+        _tensors("gradients", first.gradients, second.gradients),
+        _tensors("parameters", first.parameters, second.parameters),
     )
 
 
-def _generators(one: Step, other: Step) -> Iterator[Unequal]:
-    if one.generators == other.generators:
+def _generators(first: Step, second: Step) -> Iterator[Unequal]:
+    if first.generators == second.generators:
         return
     # A library that only one run has imported by now is seen when it is drawn from.
-    shared = sorted(one.generators.keys() & other.generators.keys())
-    moved = tuple(name for name in shared if one.generators[name] != other.generators[name])
+    shared = sorted(first.generators.keys() & second.generators.keys())
+    moved = tuple(name for name in shared if first.generators[name] != second.generators[name])
     if moved:
         yield Unequal(
             "draw",
             f"the generator of {moved[0]} stands elsewhere: draws in one run only, or others",
             moved,
             len(shared),
-            exact=(one.generators[moved[0]], other.generators[moved[0]]),
+            exact=(first.generators[moved[0]], second.generators[moved[0]]),
         )
 
 
-def _losses(one: Sequence[Loss], other: Sequence[Loss]) -> Iterator[Unequal]:
-    if [loss.bits for loss in one] == [loss.bits for loss in other]:
+def _losses(first: Sequence[Loss], second: Sequence[Loss]) -> Iterator[Unequal]:
+    if [loss.bits for loss in first] == [loss.bits for loss in second]:
         return
-    exact = exact_losses(one), exact_losses(other)
-    if len(one) != len(other):
-        yield Unequal("loss", f"{len(one)} and {len(other)} backward passes", exact=exact)
+    exact = exact_losses(first), exact_losses(second)
+    if len(first) != len(second):
+        text = f"{len(first)} and {len(second)} backward passes"
+        yield Unequal("loss", text, exact=exact, is_absence=True)
         return
-    first, second = next((x, y) for x, y in zip(one, other) if x.bits != y.bits)
-    values = (first.value, second.value)
+    first_loss, second_loss = next((x, y) for x, y in zip(first, second) if x.bits != y.bits)
+    values = (first_loss.value, second_loss.value)
     if values[0] == values[1] and values[0] is not None:
         # There is more than one nan.
-        values = (f"{first.value} (bits {first.bits})", f"{second.value} (bits {second.bits})")
+        values = (
+            f"{first_loss.value} (bits {first_loss.bits})",
+            f"{second_loss.value} (bits {second_loss.bits})",
+        )
     text = f"the loss is {values[0]} and {values[1]}" if None not in values else "the loss differs"
     yield Unequal("loss", text, values=values, exact=exact)
 
@@ -209,49 +246,58 @@ def exact_losses(losses: Sequence[Loss]) -> str:
 
 
 def _tensors(
-    kind: str, one: Tensors | None, other: Tensors | None, when: str = ""
+    kind: str, first: Tensors | None, second: Tensors | None, when: str = ""
 ) -> Iterator[Unequal]:
     level = kind.removesuffix("s")
-    if one is None or other is None:
-        if one is not other:
-            yield Unequal(level, f"only one of the runs has {kind}{when}", when=when)
+    if first is None or second is None:
+        if first is not second:
+            text = f"only one of the runs has {kind}{when}"
+            yield Unequal(level, text, when=when, is_absence=True)
         return
-    if one.vector is None or other.vector is None:
-        one, other = one.shortened(), other.shortened()
-    if (one.vector, one.total) == (other.vector, other.total):
+    if first.vector is None or second.vector is None:
+        first, second = first.shortened(), second.shortened()
+    if (first.vector, first.total) == (second.vector, second.total):
         return
-    sums = f"all {kind}: {one.total}", f"all {kind}: {other.total}"
-    exact = sums if one.vector is None else None
-    counts = one.count(), other.count()
+    sums = f"all {kind}: {first.total}", f"all {kind}: {second.total}"
+    exact = sums if first.vector is None else None
+    counts = first.count(), second.count()
     if counts[0] != counts[1]:
         yield Unequal(level, f"{counts[0]} and {counts[1]} {kind}{when}", exact=exact, when=when)
         return
-    group = max(one.group, other.group)
-    numbers = _unequal_numbers(one, other, group)
-    names = tuple(_member(one.names, number, group) for number in numbers)
+    group = max(first.group, second.group)
+    numbers = _unequal_numbers(first, second, group)
+    names = tuple(_member(first.names, number, group) for number in numbers)
     if names:
         text = _sentence(level, names, counts[0] if group == 1 else None) + when
-        alone = group == 1 or len(one.names[numbers[0] * group :][:group]) == 1
+        alone = group == 1 or len(first.names[numbers[0] * group :][:group]) == 1
         tensor = names[0] if alone else None
         yield Unequal(level, text, names, counts[0], tensor, exact=exact, when=when)
-    elif one.vector is None:
+    elif first.vector is None and not (first.unreadable or second.unreadable):
         # Within a column two tensors may change by the same bits, in the sum they do not.
         text = f"the {kind} differ{when}"
         yield Unequal(level, text, (), counts[0], exact=exact, when=when)
 
 
-def _unequal_numbers(one: Tensors, other: Tensors, group: int) -> list[int]:
-    """Which tensors differ, or of records, which columns of `group` tensors."""
-    if one.vector is not None:
-        pairs = zip(one.numbers(), other.numbers())
-        # What could not be read is no difference: the trace names it as a failure.
+def _unequal_numbers(first: Tensors, second: Tensors, group: int) -> list[int]:
+    """Return which tensors differ; of records, which columns of `group` tensors each differ.
+
+    What could not be read is no difference: the trace names it as a failure.
+    """
+    if first.vector is not None:
+        pairs = zip(first.numbers(), second.numbers())
         return [n for n, pair in enumerate(pairs) if pair[0] != pair[1] and UNREADABLE not in pair]
-    columns = [coarsened(list(each.columns), group // each.group) for each in (one, other)]
-    return [number for number, pair in enumerate(zip(*columns)) if pair[0] != pair[1]]
+    columns = [
+        coarsened(list(tensors.columns), group // tensors.group) for tensors in (first, second)
+    ]
+    unknown = 0
+    for tensors in (first, second):
+        unknown |= coarsened_bits(tensors.unreadable, group // tensors.group)
+    pairs = zip(*columns)
+    return [n for n, pair in enumerate(pairs) if pair[0] != pair[1] and not unknown >> n & 1]
 
 
 def _member(names: Sequence[str], number: int, group: int) -> str:
-    """A tensor by its name, or what is known of a column that stands for several."""
+    """Return the name of a tensor, or the names behind a column that stands for several tensors."""
     members = names[number * group : (number + 1) * group]
     if not members:
         return f"number {number * group}"
@@ -265,23 +311,25 @@ def _sentence(level: str, names: Sequence[str], count: int | None) -> str:
     return f"the {level} {names[0]} and {len(names) - 1} {of}others differ"
 
 
-def _at_end(one: End | None, other: End | None) -> Difference | None:
+def _at_end(first: End | None, second: End | None, failed: bool) -> Difference | None:
     """What differs after the last step: the final weights, and where the generators stand."""
-    if one is None or other is None:
+    if first is None or second is None:
         return None
-    for optimizer in sorted({*one.finals, *other.finals}):
-        x, y = one.finals.get(optimizer), other.finals.get(optimizer)
+    for optimizer in sorted({*first.finals, *second.finals}):
+        x, y = first.finals.get(optimizer), second.finals.get(optimizer)
         if x is None or y is None:
+            if failed:
+                continue
             return Difference("trace", f"only one of the runs made optimizer {optimizer}")
         # An empty digest is of what has no contents, or could not be read, which is reported.
         unequal = [i for i, pair in enumerate(zip(x, y)) if pair[0] != pair[1] and "" not in pair]
         if unequal or len(x) != len(y):
             number = unequal[0] if unequal else min(len(x), len(y))
-            name = _member(one.names.get(optimizer, ()), number, 1)
+            name = _member(first.names.get(optimizer, ()), number, 1)
             text = f"the final parameter {name} differs"
             return Difference("parameter", text, tensor=name, optimizer=optimizer)
-    for name in sorted(one.generators.keys() & other.generators.keys()):
-        if one.generators[name] != other.generators[name]:
+    for name in sorted(first.generators.keys() & second.generators.keys()):
+        if first.generators[name] != second.generators[name]:
             text = f"the generator of {name} stands elsewhere at the end"
             return Difference("generator", text, generator=name)
     return None

@@ -32,13 +32,13 @@ def read(torch: Any, path: str) -> dict[str, str]:
         content = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
     except Exception:
         content = torch.load(path, map_location="cpu", weights_only=True)
-    found: dict[str, str] = {}
+    digests: dict[str, str] = {}
     for name, leaf in leaves(content, ""):
         # {"a.b": 1, "a": {"b": 2}}
-        while name in found:
+        while name in digests:
             name += "'"
-        found[name] = digest(torch, leaf)
-    return found
+        digests[name] = digest(torch, leaf)
+    return digests
 
 
 def leaves(content: Any, name: str) -> "Iterator[tuple[str, Any]]":
@@ -48,8 +48,8 @@ def leaves(content: Any, name: str) -> "Iterator[tuple[str, Any]]":
         for key, value in content.items():
             yield from leaves(value, f"{before}{key}")
     elif type(content) in (list, tuple) and content:
-        for place, value in enumerate(content):
-            yield from leaves(value, f"{before}{place}")
+        for index, value in enumerate(content):
+            yield from leaves(value, f"{before}{index}")
     else:
         yield name, content
 
@@ -122,14 +122,14 @@ def main() -> None:
     os.dup2(2, 1)
     import torch
 
-    found = {}
+    digests = {}
     for path in json.load(sys.stdin):
         try:
-            found[path] = read(torch, path)
+            digests[path] = read(torch, path)
         except Exception:
             continue
     with open(answer, "w") as stream:  # noqa: PTH123
-        json.dump(found, stream)
+        json.dump(digests, stream)
 
 
 if __name__ == "__main__":

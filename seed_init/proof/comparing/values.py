@@ -48,7 +48,7 @@ def shown(value: Any) -> str:
         return "yes" if value else "no"
     if isinstance(value, str):
         return value
-    if isinstance(value, list) and not any(isinstance(each, (dict, list)) for each in value):
+    if isinstance(value, list) and not any(isinstance(item, (dict, list)) for item in value):
         return ", ".join(map(str, value)) or "none"
     return json.dumps(value, ensure_ascii=False)
 

@@ -62,11 +62,11 @@ def digest_files(
     Raises:
         Unreadable: a file, or a part of it, cannot be read.
     """
-    found = matching(globs, root)
-    torch_files = [path for name, path in found.items() if name.endswith(TORCH)]
+    paths = matching(globs, root)
+    torch_files = [path for name, path in paths.items() if name.endswith(TORCH)]
     loaded = _load_with_torch(torch_files, python) if torch_files else {}
     digests: Digests = {}
-    for name, path in found.items():
+    for name, path in paths.items():
         try:
             entries = loaded.get(str(path.absolute()))
             digests[name] = entries if entries is not None else _digest(path, keep)
@@ -79,15 +79,15 @@ def digest_files(
 
 def matching(globs: Sequence[str], root: Path) -> dict[str, Path]:
     """The regular files that patterns name: name relative to root (else absolute) -> path."""
-    found = {}
+    paths = {}
     for pattern in globs:
         # Path.glob takes no absolute pattern.
         for name in glob.glob(pattern, root_dir=root, recursive=True):  # noqa: PTH207
             path = root / name
             if path.is_file():
                 inside = path.is_relative_to(root)
-                found[str(path.relative_to(root) if inside else path)] = path
-    return dict(sorted(found.items()))
+                paths[str(path.relative_to(root) if inside else path)] = path
+    return dict(sorted(paths.items()))
 
 
 def unmatched(globs: Sequence[str], root: Path) -> list[str]:
@@ -96,7 +96,7 @@ def unmatched(globs: Sequence[str], root: Path) -> list[str]:
 
 
 def _load_with_torch(files: list[Path], python: str) -> Digests:
-    """What torch reads in files; those that it does not read are missing."""
+    """Return the digests of the files that torch can read; other files are left out."""
     try:
         done = subprocess.run(
             # Not as a file: its directory would be searched for torch's imports. Nor with -I: the
@@ -271,17 +271,17 @@ def _rows(data: bytes, shape: Sequence[int], item: int) -> Iterator[bytes]:
 class _Items:
     """Items of any size, sliced as a memoryview is."""
 
-    def __init__(self, data: bytes, item: int, places: range | None = None) -> None:
+    def __init__(self, data: bytes, item: int, indices: range | None = None) -> None:
         self._data = data
         self._item = item
-        self._places = range(len(data) // item) if places is None else places
+        self._indices = range(len(data) // item) if indices is None else indices
 
-    def __getitem__(self, places: slice) -> "_Items":
-        return _Items(self._data, self._item, self._places[places])
+    def __getitem__(self, indices: slice) -> "_Items":
+        return _Items(self._data, self._item, self._indices[indices])
 
     def tobytes(self) -> bytes:
         size = self._item
-        return b"".join(self._data[place * size : (place + 1) * size] for place in self._places)
+        return b"".join(self._data[index * size : (index + 1) * size] for index in self._indices)
 
 
 _READERS: dict[str, Callable[[Path], dict[str, str]]] = {
@@ -310,16 +310,16 @@ class FileDifference:
     values: tuple[str, str]
     line: int | None = None
 
-    def told(self, names: tuple[str, str] = ("run 1", "run 2")) -> str:
+    def as_line(self, names: tuple[str, str] = ("run 1", "run 2")) -> str:
         """The difference in one line.
 
         Args:
             names: of the runs.
         """
-        place = f"{self.file}, {self.entry}" if self.entry else self.file
+        subject = f"{self.file}, {self.entry}" if self.entry else self.file
         what = f"line {self.line}" if self.what == "line" else self.what
         sides = ", ".join(f"{value} in {name}" for name, value in zip(names, self.values))
-        return f"{place}: {what} ({sides})"
+        return f"{subject}: {what} ({sides})"
 
 
 def first_difference(
@@ -335,13 +335,15 @@ def first_difference(
     for file in sorted({*first, *second}):
         if file not in first or file not in second:
             return FileDifference(file, "", "missing", _presence(file in first))
-        one, other = first[file], second[file]
+        first_entries, second_entries = first[file], second[file]
         # In the order of the file: an earlier layer comes first.
-        for entry in {**one, **other}:
-            if entry not in one or entry not in other:
-                return FileDifference(file, entry, "missing", _presence(entry in one))
-            if one[entry] != other[entry]:
-                return _entries_differ(file, entry, one[entry], other[entry], keep)
+        for entry in {**first_entries, **second_entries}:
+            if entry not in first_entries or entry not in second_entries:
+                return FileDifference(file, entry, "missing", _presence(entry in first_entries))
+            if first_entries[entry] != second_entries[entry]:
+                return _entries_differ(
+                    file, entry, first_entries[entry], second_entries[entry], keep
+                )
     return None
 
 
@@ -350,9 +352,9 @@ def _presence(in_first: bool) -> tuple[str, str]:
 
 
 def _entries_differ(
-    file: str, entry: str, one: str, other: str, keep: Path | None
+    file: str, entry: str, first: str, second: str, keep: Path | None
 ) -> FileDifference:
-    parts = one.split(" ", 3), other.split(" ", 3)
+    parts = first.split(" ", 3), second.split(" ", 3)
     kinds = parts[0][0], parts[1][0]
     if kinds == ("text", "text") and keep is not None:
         line = _different_line(keep / parts[0][3], keep / parts[1][3])
@@ -367,7 +369,7 @@ def _entries_differ(
                     file, entry, what, (f"sha256 {here[:16]}", f"sha256 {there[:16]}")
                 )
             return FileDifference(file, entry, what, (here, there))
-    return FileDifference(file, entry, "values", (one, other))
+    return FileDifference(file, entry, "values", (first, second))
 
 
 def _different_line(first: Path, second: Path) -> tuple[int, str, str] | None:
@@ -375,11 +377,11 @@ def _different_line(first: Path, second: Path) -> tuple[int, str, str] | None:
 
     if not (first.is_file() and second.is_file()):
         return None
-    found = output_lines.compare(first, second).first
-    if found is None:
+    lines = output_lines.compare(first, second).first
+    if lines is None:
         return None
-    number = next(line.number for line in found if line is not None)
-    here, there = ("(the file has ended)" if line is None else line.text for line in found)
+    number = next(line.number for line in lines if line is not None)
+    here, there = ("(the file has ended)" if line is None else line.text for line in lines)
     return number, here, there
 
 
@@ -441,11 +443,11 @@ def inherited(before_runs: Sequence[Snapshot], after_runs: Sequence[Snapshot]) -
     Returns:
         Path -> number of the run (from 0) that wrote it, of the first that did.
     """
-    found: dict[str, int] = {}
+    writers: dict[str, int] = {}
     by: dict[str, int] = {}
     for number, (before, after) in enumerate(zip(before_runs, after_runs)):
         for name in sorted(before.keys() & by.keys()):
-            found.setdefault(name, by[name])
+            writers.setdefault(name, by[name])
         for name in written(before, after):
             by.setdefault(name, number)
-    return found
+    return writers

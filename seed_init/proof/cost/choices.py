@@ -44,15 +44,15 @@ class Choice:
         level = LEVELS[self.variables["DETERMINISM"]]
         return {**DEFAULTS, **level, **{n: v for n, v in self.variables.items() if n in FLAGS}}
 
-    def environment(self, given: Mapping[str, str]) -> dict[str, str]:
+    def environment(self, user_environment: Mapping[str, str]) -> dict[str, str]:
         """Return the environment of a run: the user's, with this choice in place of the user's own.
 
         Args:
-            given: the user's.
+            user_environment: the user's environment.
         """
         # Those that a hook above has exported are no choice of the user's.
-        taken = {*VARIABLES, EXPORTED, *switches.exported(given)}
-        kept = {name: value for name, value in given.items() if name not in taken}
+        taken = {*VARIABLES, EXPORTED, *switches.exported(user_environment)}
+        kept = {name: value for name, value in user_environment.items() if name not in taken}
         return {**kept, **self.variables}
 
 
@@ -82,8 +82,8 @@ _CHOSEN = (
 """The rows of the switches that are known, and on top of which level each does something."""
 
 
-def _others() -> tuple[Choice, ...]:
-    """A row for each value, but PyTorch's own, of each flag that has no row yet."""
+def _switches_of_other_flags() -> tuple[Choice, ...]:
+    """Return a choice for each value that is not the default, of each flag without a choice yet."""
     chosen = {variable for choice in _CHOSEN for variable in choice.variables}
     return tuple(
         _switch("off", flag.name, value, needs_cuda=flag.attribute.startswith("backends.cu"))
@@ -93,7 +93,7 @@ def _others() -> tuple[Choice, ...]:
     )
 
 
-SWITCHES = (*_CHOSEN, *_others())
+SWITCHES = (*_CHOSEN, *_switches_of_other_flags())
 
 CHOICES: dict[str, Choice] = {choice.name: choice for choice in (*map(_level, LEVELS), *SWITCHES)}
 """Name -> choice, in the order of the table."""

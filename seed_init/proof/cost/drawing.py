@@ -104,8 +104,8 @@ def chart(title: str, subtitle: str, note: str, lines: Sequence[Line]) -> str:
         x = across(tick)
         kind = "one" if abs(tick - 1) < 1e-9 else "grid"
         parts.append(f'<line class="{kind}" x1="{x:.1f}" x2="{x:.1f}" y1="{TOP}" y2="{bottom}"/>')
-        place = f'x="{x:.1f}" y="{bottom + 18}" text-anchor="middle"'
-        parts.append(f'<text class="small" {place}>{tick:.2f}</text>')
+        attributes = f'x="{x:.1f}" y="{bottom + 18}" text-anchor="middle"'
+        parts.append(f'<text class="small" {attributes}>{tick:.2f}</text>')
     for number, line in enumerate(lines):
         y = TOP + ROW * number + ROW / 2
         parts.append(

@@ -121,7 +121,7 @@ class Judgement:
         """Return what `seed-init cost --json` prints."""
         measured = self.measurements
         request = measured.request
-        found = {
+        content = {
             "format": FORMAT,
             "command": list(request.command),
             "seed": measured.seed,
@@ -134,24 +134,25 @@ class Judgement:
             "rows": [row.to_json() for row in self.rows],
             "left_out": measured.left_out,
             "operators": {
-                name: [one.to_json() for one in found] for name, found in measured.operators.items()
+                name: [operator.to_json() for operator in operators]
+                for name, operators in measured.operators.items()
             },
-            "slower_operators": [one.to_json() for one in growths(measured)],
+            "slower_operators": [growth.to_json() for growth in growths(measured)],
             "notes": measured.notes,
             "recommendation": self.recommendation,
             "samples": {
-                name: [_sample_json(one) for one in (*each.samples, *each.again)]
-                for name, each in measured.measured.items()
+                name: [_sample_json(sample) for sample in (*of_choice.samples, *of_choice.again)]
+                for name, of_choice in measured.measured.items()
             },
         }
-        shown: dict[str, Any] = redaction.deep(found, names=False)
+        shown: dict[str, Any] = redaction.deep(content, names=False)
         return shown
 
 
 def _sample_json(sample: Sample) -> dict[str, Any]:
     return {
         "round": sample.round,
-        "step_seconds": [round(each, 9) for each in sample.seconds],
+        "step_seconds": [round(seconds, 9) for seconds in sample.seconds],
         "steps_made": sample.calls,
         "run_seconds": round(sample.whole, 3),
         "memory": dict(sample.memory),
@@ -183,8 +184,10 @@ def judge(measured: Measurements) -> Judgement:
         measured: by `Measurer.measure`, with or without profiles.
     """
     reference = measured.measured[REFERENCE]
-    whole_run = not any(one.calls for one in reference.samples)
-    rows = tuple(_row(each, reference, measured, whole_run) for each in measured.measured.values())
+    whole_run = not any(sample.calls for sample in reference.samples)
+    rows = tuple(
+        _row(of_choice, reference, measured, whole_run) for of_choice in measured.measured.values()
+    )
     noise = _noise(reference, whole_run)
     return Judgement(measured, rows, noise, whole_run, _advice(rows, noise, measured, whole_run))
 
@@ -200,10 +203,10 @@ def _row(
     measured: Measured, reference: Measured, measurements: Measurements, whole_run: bool
 ) -> Row:
     samples = [*measured.samples, *measured.again]
-    times = [time for one in samples if (time := _time(one, whole_run)) is not None]
+    times = [time for sample in samples if (time := _time(sample, whole_run)) is not None]
     ratios = list(_ratios(measured, reference, whole_run))
-    digests = [one.digest for one in samples if one.seconds and one.digest]
-    memory = [used for one in samples if (used := _memory_of(one)) is not None]
+    digests = [sample.digest for sample in samples if sample.seconds and sample.digest]
+    memory = [used for sample in samples if (used := _memory_of(sample)) is not None]
     return Row(
         choice=measured.choice,
         step=statistics.median(times) if times else None,
@@ -214,7 +217,7 @@ def _row(
         identical=len(set(digests)) == 1 if len(digests) > 1 else None,
         different=(len(set(digests)), len(digests)),
         problem=_problem(samples, measurements, whole_run),
-        raised=next((one.raised for one in samples if one.raised), None),
+        raised=next((sample.raised for sample in samples if sample.raised), None),
     )
 
 
@@ -234,13 +237,13 @@ def _ratios(measured: Measured, reference: Measured, whole_run: bool) -> Iterato
 
 def _noise(reference: Measured, whole_run: bool) -> float | None:
     """Return by how much the two runs under `off` differ: the median over rounds."""
-    second = {one.round: _time(one, whole_run) for one in reference.again}
-    found = []
+    second = {sample.round: _time(sample, whole_run) for sample in reference.again}
+    differences = []
     for sample in reference.samples:
-        one, two = _time(sample, whole_run), second.get(sample.round)
-        if one and two:
-            found.append(abs(one - two) / min(one, two))
-    return statistics.median(found) if found else None
+        first_time, second_time = _time(sample, whole_run), second.get(sample.round)
+        if first_time and second_time:
+            differences.append(abs(first_time - second_time) / min(first_time, second_time))
+    return statistics.median(differences) if differences else None
 
 
 def _memory_of(sample: Sample) -> int | None:
@@ -249,8 +252,8 @@ def _memory_of(sample: Sample) -> int | None:
 
 
 def _problem(samples: Sequence[Sample], measured: Measurements, whole_run: bool) -> str | None:
-    failed = [one.failed for one in samples if one.failed]
-    raised = next((one.raised for one in samples if one.raised), None)
+    failed = [sample.failed for sample in samples if sample.failed]
+    raised = next((sample.raised for sample in samples if sample.raised), None)
     if raised:
         return f"raises for {raised}, which has no deterministic version"
     if failed:
@@ -261,12 +264,12 @@ def _problem(samples: Sequence[Sample], measured: Measurements, whole_run: bool)
     if whole_run:
         return "no optimizer makes a step: the whole run is timed"
     request = measured.request
-    fewest = min((one.calls for one in samples), default=0)
+    fewest = min((sample.calls for sample in samples), default=0)
     if fewest >= request.warmup + request.steps:
         return None
-    if any(not one.seconds for one in samples):
+    if any(not sample.seconds for sample in samples):
         return f"ends after {fewest} steps, too few to be timed after {request.warmup} of warm-up"
-    timed = min(len(one.seconds) for one in samples)
+    timed = min(len(sample.seconds) for sample in samples)
     return f"ends after {fewest} steps, of which {timed} are timed"
 
 
@@ -279,23 +282,27 @@ def growths(measured: Measurements) -> list[Growth]:
     off, warn = measured.profiles.get(REFERENCE), measured.profiles.get("warn")
     if off is None or warn is None:
         return []
-    on_device = any(one["device"] for one in warn.values())
+    on_device = any(figures["device"] for figures in warn.values())
     where = "device" if on_device else "cpu"
     steps = _profiled_steps(off)
-    whole = sum(one[where] for one in off.values()) or 1.0
-    found = []
-    for name, one in warn.items():
-        before, after = off.get(name, {}).get(where, 0.0), one[where]
+    whole = sum(figures[where] for figures in off.values()) or 1.0
+    slower = []
+    for name, figures in warn.items():
+        before, after = off.get(name, {}).get(where, 0.0), figures[where]
         grown = after - before > max(0.005 * whole, 0.1 * before)
         if grown and not name.startswith(("Optimizer.", "ProfilerStep")):
-            found.append(Growth(name, before / steps, after / steps, (after - before) / whole))
-    found.sort(key=lambda one: one.off - one.warn)
-    return found[:MOST_OPERATORS]
+            slower.append(Growth(name, before / steps, after / steps, (after - before) / whole))
+    slower.sort(key=lambda growth: growth.off - growth.warn)
+    return slower[:MOST_OPERATORS]
 
 
 def _profiled_steps(operators: dict[str, dict[str, float]]) -> float:
     """Return how many steps a profile has: the calls of the optimizer's own range in it."""
-    own = [one["calls"] for name, one in operators.items() if name.startswith("Optimizer.step#")]
+    own = [
+        figures["calls"]
+        for name, figures in operators.items()
+        if name.startswith("Optimizer.step#")
+    ]
     return max(own, default=1) or 1
 
 
@@ -402,12 +409,12 @@ def _cheapest(rows: Sequence[Row], noise: float | None) -> Row | None:
     if off.identical or not warn.identical or len(rows) < 3:
         return None
     least = max(VISIBLE, noise or 0.0)
-    found = [
+    candidates = [
         row
         for row in rows
         if row.identical and row.ratio is not None and row.ratio < _ratio(warn) - least
     ]
-    return min(found, key=_ratio, default=None)
+    return min(candidates, key=_ratio, default=None)
 
 
 def _culprit(rows: Sequence[Row], measured: Measurements) -> list[str]:
@@ -419,10 +426,11 @@ def _culprit(rows: Sequence[Row], measured: Measurements) -> list[str]:
     if largest is not None and _ratio(largest) > 1 + WORTH_A_LOOK:
         parts.append(f"Most of it is {largest.choice.name} ({percent(_ratio(largest) - 1)} alone).")
     cost = _ratio(by_name["warn"]) - 1
-    slower = [one for one in growths(measured) if one.share >= WORTH_NAMING * cost]
+    slower = [growth for growth in growths(measured) if growth.share >= WORTH_NAMING * cost]
     if slower:
-        told = "; ".join(
-            f"{one.operator} from {one.off * 1e3:.2f} to {one.warn * 1e3:.2f} ms" for one in slower
+        listed = "; ".join(
+            f"{growth.operator} from {growth.off * 1e3:.2f} to {growth.warn * 1e3:.2f} ms"
+            for growth in slower
         )
-        parts.append(f"Slower in each step: {told}.")
+        parts.append(f"Slower in each step: {listed}.")
     return parts

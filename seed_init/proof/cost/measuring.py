@@ -195,8 +195,10 @@ class Measurer:
                 self._shorten(timing["calls"])
                 uses_cuda = uses_cuda or bool(timing["machine"]["gpus"])
                 self.result.machine = self.result.machine or timing["machine"]
-            found = collecting.relative(collecting.collect(processes), self.cwd)
-            self.result.operators[name] = [one for one in found if one.kind == "operator"]
+            findings = collecting.relative(collecting.collect(processes), self.cwd)
+            self.result.operators[name] = [
+                finding for finding in findings if finding.kind == "operator"
+            ]
         return uses_cuda
 
     def _refuse_nothing(
@@ -219,7 +221,7 @@ class Measurer:
             raise CannotMeasure("the command cannot be measured: it does not import torch")
 
     def _shorten(self, calls: int) -> None:
-        """Take a shorter warm-up where the program makes fewer steps than that needs."""
+        """Shorten the warm-up if the program makes too few steps for the whole warm-up."""
         request = self.request
         if 0 < calls < request.warmup + LEAST_STEPS:
             warmup = min(request.warmup, max(1, calls // 4))
@@ -249,7 +251,7 @@ class Measurer:
         run, processes = self._run(choice, plan, f"{choice.name}, round {number + 1}")
         sample = _sample(number, run, processes)
         measured = self.result.measured[choice.name]
-        is_second = any(one.round == number for one in measured.samples)
+        is_second = any(earlier.round == number for earlier in measured.samples)
         (measured.again if is_second else measured.samples).append(sample)
         for line in (*run.notes, *run.failures):
             if line not in self.result.notes:
@@ -277,7 +279,7 @@ class Measurer:
         self, choice: Choice, plan: dict[str, Any], task: str
     ) -> tuple[runner.Run, list[Process]]:
         self._runs += 1
-        told = f"run {self._runs} of {max(self._runs, self._planned)} ({task})"
+        label = f"run {self._runs} of {max(self._runs, self._planned)} ({task})"
         run = runner.run(
             self.command(choice),
             conditions.base(),
@@ -290,24 +292,24 @@ class Measurer:
             # As at a shell's prompt: one layout for all might suit one choice and not another.
             layout="any",
             linger=LINGER,
-            progress=self.progress and (lambda passed, _: self._tell(told, passed)),
+            progress=self.progress and (lambda passed, _: self._tell(label, passed)),
             run_directory=self._run_directory,
         )
         return run, run.processes()
 
-    def _tell(self, told: str, passed: float) -> None:
+    def _tell(self, label: str, passed: float) -> None:
         assert self.progress is not None
-        self.progress(f"{told}, {passed:.0f} s")
+        self.progress(f"{label}, {passed:.0f} s")
 
 
 def _timing(processes: list[Process]) -> "dict[str, Any] | None":
-    """Return what `timing` wrote in the process that made most steps; of several, in rank 0."""
+    """Return what `timing` wrote in the process with most steps; of equal processes, in rank 0."""
     events = [
         (event["calls"], -(process.rank or 0), -number, event)
         for number, process in enumerate(processes)
         for event in process.of("timing")
     ]
-    return max(events, key=lambda one: one[:3])[3] if events else None
+    return max(events, key=lambda row: row[:3])[3] if events else None
 
 
 def _sample(number: int, run: runner.Run, processes: list[Process]) -> Sample:
@@ -332,13 +334,13 @@ def _sample(number: int, run: runner.Run, processes: list[Process]) -> Sample:
 
 def _digests(processes: list[Process]) -> str:
     """Return the digests of all processes that trained, ranks in order."""
-    found = [
+    digests = [
         (process.rank or 0, event["digest"])
         for process in processes
         for event in process.of("timing")
         if event["digest"]
     ]
-    return " ".join(digest for _, digest in sorted(found))
+    return " ".join(digest for _, digest in sorted(digests))
 
 
 def _failure(run: runner.Run, timing: "dict[str, Any] | None") -> str | None:
@@ -362,7 +364,7 @@ def _failure(run: runner.Run, timing: "dict[str, Any] | None") -> str | None:
 def _raised(run: runner.Run) -> str | None:
     """Return the operator that PyTorch's error of the strict level names; None without error."""
     for line in run.last_errors(200):
-        before, found, _ = line.partition(ALERT)
-        if found:
+        before, alert, _ = line.partition(ALERT)
+        if alert:
             return before.split()[-1]
     return None

@@ -10,7 +10,9 @@ _OURS = Path(__file__).parents[2]
 
 
 def _prefixes(*directories: Path) -> tuple[str, ...]:
-    return tuple(f"{path}/" for each in directories for path in (each, each.resolve()))
+    return tuple(
+        f"{path}/" for directory in directories for path in (directory, directory.resolve())
+    )
 
 
 _OUR_PREFIXES = _prefixes(_OURS)

@@ -105,14 +105,14 @@ def variables(environment: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def text(given: str) -> str:
+def text(message: str) -> str:
     """Return a text without secrets, mail addresses, and names of this user and this machine."""
-    return without_names(without_secrets(given))
+    return without_names(without_secrets(message))
 
 
-def without_names(given: str) -> str:
+def without_names(message: str) -> str:
     """Return a text without mail addresses, and names of this user and this machine."""
-    shown = _EMAIL.sub("<email>", given)
+    shown = _EMAIL.sub("<email>", message)
     for pattern, instead in _own_names():
         shown = pattern.sub(instead, shown)
     return shown

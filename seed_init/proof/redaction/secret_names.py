@@ -197,9 +197,9 @@ def _kind(name: str) -> str:
     joined = "".join(parts)
     if joined == "pin" or "mfa" in parts or "2fa" in joined:
         return "secret"
-    found = {_weak(word, parts) for word in words}
+    kinds = {_weak(word, parts) for word in words}
     return next(
-        (kind for kind in ("secret", "number", "variable", "harmless") if kind in found), ""
+        (kind for kind in ("secret", "number", "variable", "harmless") if kind in kinds), ""
     )
 
 

@@ -74,65 +74,65 @@ _FIRST = re.compile(r"[\\'\"\[({\s]{0,20}(\"[^\"]{0,500}\"|'[^']{0,500}'|[^\s,;&
 _PASSWORD_ALONE = frozenset({"password", "passwd", "passphrase"})
 
 
-def without_secrets(given: str, is_word: bool = False) -> str:
+def without_secrets(text: str, is_word: bool = False) -> str:
     """Return a text without what follows the name of a secret, and without what looks like one.
 
     Args:
-        given: a message, a line of code or output, or a word of a command line.
+        text: a message, a line of code or output, or a word of a command line.
         is_word: whether the text is a word of a command line, in which `key` and `session` are
             names of secrets as well.
     """
-    shown = _without_named(given, is_word)
+    shown = _without_named(text, is_word)
     shown = _KNOWN.sub(REDACTED, shown)
     shown = _WEBHOOK.sub(rf"\1/{REDACTED}", shown)
     shown = _BEARER.sub(rf"\1 {REDACTED}", shown)
     return _without_user(shown)
 
 
-def _without_named(given: str, is_word: bool) -> str:
+def _without_named(text: str, is_word: bool) -> str:
     """Return the text up to the first secret that has a name, and then the mark REDACTED."""
-    found = _PRIVATE_KEY.search(given)
-    if found is not None:
-        return f"{_without_named(given[: found.start()], is_word)}{REDACTED}"
-    for name in _NAME.finditer(given):
-        start = _value_of(given, name, is_word)
+    key = _PRIVATE_KEY.search(text)
+    if key is not None:
+        return f"{_without_named(text[: key.start()], is_word)}{REDACTED}"
+    for name in _NAME.finditer(text):
+        start = _value_of(text, name, is_word)
         if start is not None:
-            return f"{given[:start]}{REDACTED}"
-    for name in _ELEMENT.finditer(given):
+            return f"{text[:start]}{REDACTED}"
+    for name in _ELEMENT.finditer(text):
         if is_secret(name[1]):
-            return f"{given[: name.end()]}{REDACTED}"
-    return given
+            return f"{text[: name.end()]}{REDACTED}"
+    return text
 
 
-def _value_of(given: str, name: "re.Match[str]", is_word: bool) -> int | None:
+def _value_of(text: str, name: "re.Match[str]", is_word: bool) -> int | None:
     """Return where the value of a secret's name begins; None if there is no secret or no value."""
     is_option = name[0].startswith("-")
-    found = _SEPARATOR.match(given, name.end())
-    if found is None and name[0].isupper():
-        found = _ARGUMENT.match(given, name.end())
-    if found is None and (is_option or name[0].lower() in _PASSWORD_ALONE):
-        found = _BLANK.match(given, name.end())
-    if found is None or found.end() == len(given):
+    separator = _SEPARATOR.match(text, name.end())
+    if separator is None and name[0].isupper():
+        separator = _ARGUMENT.match(text, name.end())
+    if separator is None and (is_option or name[0].lower() in _PASSWORD_ALONE):
+        separator = _BLANK.match(text, name.end())
+    if separator is None or separator.end() == len(text):
         return None
-    first = _FIRST.match(given, found.end())
-    value = first[1] if first is not None else given[found.end() : found.end() + 64]
-    if name[0].endswith("login") and found[0].lstrip().startswith("("):
-        return found.end()
+    first = _FIRST.match(text, separator.end())
+    value = first[1] if first is not None else text[separator.end() : separator.end() + 64]
+    if name[0].endswith("login") and separator[0].lstrip().startswith("("):
+        return separator.end()
     if secret_names.is_variable(name[0]) and not (is_word or is_option):
-        hidden = given[found.end()] in "'\"" or secret_names.looks_random(value)
+        hidden = text[separator.end()] in "'\"" or secret_names.looks_random(value)
     else:
         hidden = is_secret(name[0], value)
-    return found.end() if hidden else None
+    return separator.end() if hidden else None
 
 
-def _without_user(given: str) -> str:
+def _without_user(text: str) -> str:
     """Return a text without the users and passwords of URLs and of `user:password@host`."""
-    if "@" not in given:
-        return given
+    if "@" not in text:
+        return text
     # A word that is a URL is one to its end: a password may have blanks in it.
-    is_url = _WHOLE_URL.match(given) is not None
+    is_url = _WHOLE_URL.match(text) is not None
     shown = (
-        _without_user_of(given) if is_url else _RUN.sub(lambda run: _without_user_of(run[0]), given)
+        _without_user_of(text) if is_url else _RUN.sub(lambda run: _without_user_of(run[0]), text)
     )
     return _PAIR.sub(f"{REDACTED}@", shown)
 
@@ -146,9 +146,9 @@ def _without_user_of(run: str) -> str:
         run: a text without blanks, or a URL.
     """
     at = run.rfind("@")
-    for found in islice(_SCHEME.finditer(run, 0, max(at, 0)), _MOST_URLS):
-        if _is_user(found[1], run[found.end() : at], run[at + 1 :]):
-            return f"{run[: found.end()]}{REDACTED}{run[at:]}"
+    for scheme in islice(_SCHEME.finditer(run, 0, max(at, 0)), _MOST_URLS):
+        if _is_user(scheme[1], run[scheme.end() : at], run[at + 1 :]):
+            return f"{run[: scheme.end()]}{REDACTED}{run[at:]}"
     return run
 
 

@@ -85,10 +85,10 @@ class _CommandLine:
             return _ONE_HIDDEN
         if word == "login" and secret_names.looks_random(behind) and len(behind) >= 16:
             return _ONE_HIDDEN
-        found = _NAMED.fullmatch(word)
-        if found is None:
+        named = _NAMED.fullmatch(word)
+        if named is None:
             return _SHOWN
-        sign, name, assigned = found.groups()
+        sign, name, assigned = named.groups()
         if sign or assigned:
             return _ALL_HIDDEN if is_secret(name, behind) else _SHOWN
         if before in _OF_A_VARIABLE or not secret_names.is_certain(name):
@@ -116,11 +116,11 @@ def _is_hidden(word: str, state: int) -> bool:
     return _LONG_OPTION.fullmatch(word) is None
 
 
-def _script(given: str) -> str:
+def _script(command: str) -> str:
     """Return a shell's command without secrets: by words, or as one text."""
-    pieces = _SHELL_WORD.findall(given)
-    if "".join(pieces) != given or _NOT_BY_WORDS.search(given):
-        return without_secrets(given, is_word=True)
+    pieces = _SHELL_WORD.findall(command)
+    if "".join(pieces) != command or _NOT_BY_WORDS.search(command):
+        return without_secrets(command, is_word=True)
     shown = iter(words_without_secrets(piece for piece in pieces if not piece.isspace()))
     return "".join(piece if piece.isspace() else next(shown) for piece in pieces)
 

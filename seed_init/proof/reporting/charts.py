@@ -28,7 +28,7 @@ _LOGARITHMIC_FROM = 1000.0  # largest by smallest value; below, a linear axis sh
 
 
 class Axis(NamedTuple):
-    """A scale: from a value to its place between 0 and 1.
+    """One axis of a chart: it maps a value to a position between 0 and 1.
 
     Attributes:
         low: the value at 0.
@@ -42,7 +42,8 @@ class Axis(NamedTuple):
     logarithmic: bool
     ticks: tuple[float, ...]
 
-    def place(self, value: float) -> float:
+    def scale(self, value: float) -> float:
+        """Return the position of a value on this axis: 0 for `low`, 1 for `high`."""
         if self.logarithmic:
             value, low, high = math.log10(value), math.log10(self.low), math.log10(self.high)
         else:
@@ -89,9 +90,9 @@ def _logarithmic_axis(low: float, high: float) -> Axis:
     last = min(math.ceil(math.log10(high)), 308)
     if first == last:
         first, last = max(first - 1, -323), last + 1
-    each = math.ceil((last - first) / 5)
+    stride = math.ceil((last - first) / 5)
     # From text: 10.0**-323 and its like may be rounded to zero on the way.
-    ticks = tuple(float(f"1e{power}") for power in range(first, last + 1, each))
+    ticks = tuple(float(f"1e{power}") for power in range(first, last + 1, stride))
     return Axis(min(float(f"1e{first}"), low), max(float(f"1e{last}"), high), True, ticks)
 
 
@@ -125,7 +126,7 @@ def thinned(curve: Curve, axis: Axis, columns: int) -> list[tuple[int, float]]:
         return list(curve.points)
     groups: dict[int, list[int]] = {}
     for index, (step, _) in enumerate(curve.points):
-        groups.setdefault(min(int(axis.place(step) * columns), columns - 1), []).append(index)
+        groups.setdefault(min(int(axis.scale(step) * columns), columns - 1), []).append(index)
     kept: list[int] = []
     for group in groups.values():
         finite = [index for index in group if math.isfinite(curve.points[index][1])]
@@ -184,7 +185,7 @@ def _style(run: int) -> str:
 
 
 def _curve(curve: Curve, across: Axis, up: Axis, columns: int) -> str:
-    """Polylines of the finite stretches, and a mark at the upper edge where it is not finite."""
+    """Draw lines through the finite values, and marks at the upper edge for all other values."""
     pieces: list[str] = []
     points: list[str] = []
     last = ""
@@ -201,9 +202,9 @@ def _curve(curve: Curve, across: Axis, up: Axis, columns: int) -> str:
             points.clear()
 
     for step, value in thinned(curve, across, columns):
-        x = round(across.place(step) * SIDE)
+        x = round(across.scale(step) * SIDE)
         if math.isfinite(value) and (value > 0 or not up.logarithmic):
-            point = f"{x},{SIDE - round(up.place(value) * SIDE)}"
+            point = f"{x},{SIDE - round(up.scale(value) * SIDE)}"
             if point != last or not points:
                 points.append(point)
             last, broken = point, False
@@ -224,13 +225,13 @@ def _curve(curve: Curve, across: Axis, up: Axis, columns: int) -> str:
 def _grid(across: Axis, up: Axis) -> str:
     parts = ['<g class="grid">']
     for tick in up.ticks:
-        y = f"{100 - up.place(tick) * 100:.2f}%"
+        y = f"{100 - up.scale(tick) * 100:.2f}%"
         parts.append(
             f'<line x1="0" x2="100%" y1="{y}" y2="{y}"/>'
             f'<text x="-8" y="{y}" dy="0.32em" text-anchor="end">{shown(tick)}</text>'
         )
     for tick in across.ticks:
-        x = f"{across.place(tick) * 100:.2f}%"
+        x = f"{across.scale(tick) * 100:.2f}%"
         parts.append(
             f'<line x1="{x}" x2="{x}" y1="100%" y2="0"/>'
             f'<text x="{x}" y="100%" dy="1.4em" text-anchor="middle">{shown(tick)}</text>'
@@ -246,9 +247,9 @@ def _grid(across: Axis, up: Axis) -> str:
 def _mark(mark: Mark | None, across: Axis) -> str:
     if mark is None or not across.low <= mark.step <= across.high:
         return ""
-    place = across.place(mark.step)
-    x = f"{place * 100:.2f}%"
-    anchor, aside = ("start", 5) if place < 0.5 else ("end", -5)
+    position = across.scale(mark.step)
+    x = f"{position * 100:.2f}%"
+    anchor, aside = ("start", 5) if position < 0.5 else ("end", -5)
     return (
         f'<g class="mark"><line x1="{x}" x2="{x}" y1="0" y2="100%"/>'
         f'<text x="{x}" y="0" dx="{aside}" dy="1.3em" text-anchor="{anchor}">'
@@ -257,12 +258,12 @@ def _mark(mark: Mark | None, across: Axis) -> str:
 
 
 def _not_finite(curve: Curve) -> str:
-    """How often and from which step on a loss was no number."""
-    found = [(step, value) for step, value in curve.points if not math.isfinite(value)]
-    if not found:
+    """Say how often, and from which step on, a loss was not finite."""
+    points = [(step, value) for step, value in curve.points if not math.isfinite(value)]
+    if not points:
         return ""
-    step, value = found[0]
-    return f": {len(found):,} not finite, {value} first at step {step:,}"
+    step, value = points[0]
+    return f": {len(points):,} not finite, {value} first at step {step:,}"
 
 
 def _described(chart: Chart, runs: Sequence[str]) -> str:
@@ -361,12 +362,12 @@ def _height(strip: Strip) -> int:
 
 
 def _first(strip: Strip) -> str:
-    """A pointer to the first step that is not equal."""
+    """Draw a pointer to the first step that is not equal."""
     if strip.first is None:
         return ""
-    place = (strip.first + 0.5) / len(strip.steps)
-    x = f"{place * 100:.2f}%"
-    anchor, aside = ("start", 8) if place < 0.5 else ("end", -8)
+    position = (strip.first + 0.5) / len(strip.steps)
+    x = f"{position * 100:.2f}%"
+    anchor, aside = ("start", 8) if position < 0.5 else ("end", -8)
     number = strip.steps[strip.first].number
     return (
         f'<svg role="none" x="{x}" y="26" class="pointer"><path d="M0 0L5 8L-5 8Z"/></svg>'
@@ -385,8 +386,8 @@ def in_words(strip: Strip) -> str:
         f"{states.count(state):,} {_IN_WORDS[state]}" for state in _WORST if states.count(state)
     ]
     all_equal = states.count("same") == len(states)
-    told = ", all equal" if all_equal else f": {', '.join(parts)}"
-    counts = f"{counted(len(states), 'step')}{told}"
+    summary = ", all equal" if all_equal else f": {', '.join(parts)}"
+    counts = f"{counted(len(states), 'step')}{summary}"
     if strip.first is None:
         return counts
     first = strip.steps[strip.first]

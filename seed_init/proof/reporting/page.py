@@ -92,14 +92,14 @@ _NARROW = 4  # columns that a phone has room for
 
 
 def _table(head: Sequence[str], rows: Iterable[str], style: str = "", caption: str = "") -> str:
-    """A table of HTML rows, which scrolls by itself where it has many columns.
+    """Return a table of HTML rows. If the table has many columns, the table scrolls by itself.
 
     The roles say what the elements mean already, but would not any more where the style sheet lays
     them out otherwise, for a phone.
     """
     cells = "".join(
-        f'<th role="columnheader" scope="col">{each}</th>' if each else '<td role="cell"></td>'
-        for each in head
+        f'<th role="columnheader" scope="col">{title}</th>' if title else '<td role="cell"></td>'
+        for title in head
     )
     titled = f"<caption>{caption}</caption>" if caption else ""
     body = (
@@ -145,8 +145,8 @@ def _runs(report: Report) -> str:
     names = list(dict.fromkeys(name for run in report.runs for name, _ in run.facts))
     rows = [_row("file", *(f"<code>{escaped(run.file)}</code>" for run in report.runs))]
     for name in names:
-        found = [dict(run.facts).get(name) for run in report.runs]
-        rows.append(_row(escaped(name), *_values(found)))
+        values = [dict(run.facts).get(name) for run in report.runs]
+        rows.append(_row(escaped(name), *_values(values)))
     several = len(report.runs) > 1
     head = ["", *(escaped(run.name) for run in report.runs)] if several else ["", "value"]
     title = "Records" if several else "Record"
@@ -154,12 +154,12 @@ def _runs(report: Report) -> str:
 
 
 def _values(values: Sequence[str | None]) -> list[str]:
-    """The cells of a row. Of values that are too long, a part by which they differ is shown."""
-    found = {value for value in values if value is not None}
+    """Return the cells of a row. Of too long values, a part by which the values differ is shown."""
+    known = {value for value in values if value is not None}
     alike = 0
-    if len({value[:_LONGEST] for value in found}) < len(found):
-        pairs = enumerate(zip(*found))
-        alike = next((place for place, chars in pairs if len(set(chars)) > 1), _LONGEST)
+    if len({value[:_LONGEST] for value in known}) < len(known):
+        pairs = enumerate(zip(*known))
+        alike = next((index for index, chars in pairs if len(set(chars)) > 1), _LONGEST)
     return [_value(value, max(0, alike - _CONTEXT)) for value in values]
 
 
@@ -212,8 +212,8 @@ def _difference(difference: DifferenceView) -> str:
         )
         parts.append(f"<dl>{rows}</dl>")
     if difference.source:
-        place, line = difference.source
-        parts.append(f"<h3>The line that led there: <code>{escaped(place)}</code></h3>")
+        source, line = difference.source
+        parts.append(f"<h3>The line that led there: <code>{escaped(source)}</code></h3>")
         if line:
             parts.append(f"<pre><code>{escaped(line)}</code></pre>")
     if difference.values:
@@ -391,7 +391,7 @@ def _facts(
 
 
 def _across(title: str, columns: int) -> str:
-    """A row that is the heading of those below it."""
+    """Return a row that is the heading of the rows below."""
     return (
         f'<tr role="row" class="section"><th role="rowheader" scope="rowgroup"'
         f' colspan="{columns}">{title}</th></tr>'

@@ -15,6 +15,9 @@ from seed_init.proof.redaction.secret_texts import without_secrets
 _PYTHON = re.compile(r"python[\d.]*")
 
 
+NOT_GIVEN = "no command is given; put it after --, for example: -- python train.py"
+
+
 class CannotStart(Exception):
     """The command cannot be started. The text is one line for the user."""
 
@@ -42,7 +45,7 @@ class Command:
 
 
 def resolve(
-    given: Sequence[str], environment: Mapping[str, str], cwd: Path, directory: Path
+    words: Sequence[str], environment: Mapping[str, str], cwd: Path, directory: Path
 ) -> Command:
     """Find out what to start.
 
@@ -50,7 +53,7 @@ def resolve(
     the `python` of PATH. Everything else is started as it is given.
 
     Args:
-        given: the words of the user.
+        words: the words of the user.
         environment: the environment of the run, in whose PATH programs are looked for.
         cwd: the working directory of the run.
         directory: the directory of this run alone, which gets the executed notebook.
@@ -58,16 +61,25 @@ def resolve(
     Raises:
         CannotStart: there is no such command, or it cannot be executed.
     """
-    if not given or not given[0]:
-        raise CannotStart("no command is given; put it after --, for example: -- python train.py")
-    first = given[0]
+    if not words or not words[0]:
+        raise CannotStart(NOT_GIVEN)
+    try:
+        return _resolved(words, environment, cwd, directory)
+    except OSError as error:  # it is in a directory that the user may not look into
+        raise not_executed(words[0], error.errno or 0) from None
+
+
+def _resolved(
+    words: Sequence[str], environment: Mapping[str, str], cwd: Path, directory: Path
+) -> Command:
+    first = words[0]
     if first.endswith(".ipynb"):
-        return _notebook(given, environment, cwd, directory)
+        return _notebook(words, environment, cwd, directory)
     if first.endswith(".py") and _is_plain_file(cwd / first):
         python = python_of(environment)
         note = f"{_shown(first)} is not executable: running it with {python}"
-        return Command(python, (python, *given), note)
-    return Command(_find(first, environment, cwd), tuple(given))
+        return Command(python, (python, *words), note)
+    return Command(program_of(first, environment, cwd), tuple(words))
 
 
 def python_of(environment: Mapping[str, str]) -> str:
@@ -80,17 +92,17 @@ def python_of(environment: Mapping[str, str]) -> str:
     return shutil.which("python", path=path) or shutil.which("python3", path=path) or sys.executable
 
 
-def interpreter_of(given: Sequence[str], environment: Mapping[str, str], cwd: Path) -> str:
+def interpreter_of(words: Sequence[str], environment: Mapping[str, str], cwd: Path) -> str:
     """Return the interpreter whose packages a command uses, as far as its words say.
 
     Args:
-        given: the command's words. If the first one is a Python, that interpreter is returned.
+        words: the command's words. If the first one is a Python, that interpreter is returned.
         environment: the environment of the run, whose PATH has the interpreter otherwise.
         cwd: the working directory of the run.
     """
-    if given and _PYTHON.fullmatch(Path(given[0]).name):
+    if words and _PYTHON.fullmatch(Path(words[0]).name):
         try:
-            return _find(given[0], environment, cwd)
+            return program_of(words[0], environment, cwd)
         except CannotStart:
             pass
     return python_of(environment)
@@ -101,28 +113,39 @@ def _is_plain_file(path: Path) -> bool:
 
 
 def _notebook(
-    given: Sequence[str], environment: Mapping[str, str], cwd: Path, directory: Path
+    words: Sequence[str], environment: Mapping[str, str], cwd: Path, directory: Path
 ) -> Command:
-    path = cwd / given[0]
+    path = cwd / words[0]
     if not path.is_file():
         what = "is a directory" if path.is_dir() else "there is no such file"
-        raise CannotStart(f"{_shown(given[0])}: {what}; give the path of a notebook")
+        raise CannotStart(f"{_shown(words[0])}: {what}; give the path of a notebook")
     jupyter = shutil.which("jupyter", path=environment.get("PATH", os.defpath))
     if jupyter is None or shutil.which("jupyter-execute", path=environment.get("PATH")) is None:
         raise CannotStart(
-            f"{_shown(given[0])}: a notebook is run by `jupyter execute`, which PATH does not "
+            f"{_shown(words[0])}: a notebook is run by `jupyter execute`, which PATH does not "
             "have; install nbclient"
         )
     executed = directory / "executed.ipynb"
     # nbclient joins it to the notebook's directory, which an absolute path survives, and
     # formats it, for which braces have to be doubled (nbclient/cli.py).
     output = str(executed.absolute()).replace("{", "{{").replace("}", "}}")
-    words = ("jupyter", "execute", *given, f"--output={output}")
-    note = f"{_shown(given[0])} is a notebook: running it with jupyter execute"
-    return Command(jupyter, words, note, executed)
+    jupyter_words = ("jupyter", "execute", *words, f"--output={output}")
+    note = f"{_shown(words[0])} is a notebook: running it with jupyter execute"
+    return Command(jupyter, jupyter_words, note, executed)
 
 
-def _find(word: str, environment: Mapping[str, str], cwd: Path) -> str:
+def program_of(word: str, environment: Mapping[str, str], cwd: Path) -> str:
+    """Return the path of the program that the first word of a command names.
+
+    Args:
+        word: the first word.
+        environment: the environment of the run, with its PATH.
+        cwd: the working directory of the run.
+
+    Raises:
+        CannotStart: there is no such program, or it is not executable.
+        OSError: it is in a directory that the user may not look into.
+    """
     shown = _shown(word)
     if "/" in word:
         program = cwd / word
@@ -139,20 +162,22 @@ def _find(word: str, environment: Mapping[str, str], cwd: Path) -> str:
     for entry in path.split(os.pathsep):
         # A relative entry is relative to where the run begins.
         candidate = cwd / entry / word
-        if candidate.is_file() and os.access(candidate, os.X_OK):
+        # Asked first, because `is_file` raises in a directory that the user may not look into. A
+        # shell passes over such an entry.
+        if os.access(candidate, os.X_OK) and candidate.is_file():
             return str(candidate)
     hint = f"write ./{shown}" if (cwd / word).exists() else "check its spelling, or give its path"
     raise CannotStart(f"{shown}: no such command in PATH; {hint}")
 
 
-def not_executed(command: Command, number: int) -> CannotStart:
+def not_executed(word: str, number: int) -> CannotStart:
     """Return why the kernel did not execute a program that was found.
 
     Args:
-        command: the command that was tried.
+        word: the first word of the command that was tried.
         number: the errno of the attempt.
     """
-    word = _shown(command.words[0])
+    word = _shown(word)
     if number == errno.ENOEXEC:
         return CannotStart(
             f"{word} is no program and has no #! line; put its interpreter before it: sh {word}"

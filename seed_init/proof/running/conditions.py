@@ -113,7 +113,7 @@ def plan_of(condition: Condition, plan: dict[str, Any]) -> dict[str, Any]:
         condition: the condition of the run.
         plan: the plan of a run that is observed and in which nothing is changed.
     """
-    made = dict(plan if condition.observed else HOOK_FREE_PLAN)
+    plan_here = dict(plan if condition.observed else HOOK_FREE_PLAN)
     options: dict[str, Any] = {}
     if LAYOUT in condition.changed:
         options["layout"] = f"layout {condition.variant}"
@@ -123,11 +123,13 @@ def plan_of(condition: Condition, plan: dict[str, Any]) -> dict[str, Any]:
         options["clock"] = CLOCK_SHIFT * condition.variant
     if options:
         # First, so that every other instrument sees the same world as the program.
-        made["instruments"] = ["perturbing", *made["instruments"]]
-    return made | options
+        plan_here["instruments"] = ["perturbing", *plan_here["instruments"]]
+    return plan_here | options
 
 
-def environment_of(condition: Condition, given: dict[str, str], own: Path) -> dict[str, str]:
+def environment_of(
+    condition: Condition, user_environment: dict[str, str], own: Path
+) -> dict[str, str]:
     """Return the environment of a run.
 
     If `own` is the same, two runs of a condition get the same environment to the byte. This
@@ -135,11 +137,11 @@ def environment_of(condition: Condition, given: dict[str, str], own: Path) -> di
 
     Args:
         condition: the condition of the run.
-        given: the user's environment.
+        user_environment: the user's environment.
         own: the directory of this run alone, with its temporary directory and its trace.
     """
-    made = given | {
-        "PYTHONHASHSEED": hash_seed(condition, given),
+    environment = user_environment | {
+        "PYTHONHASHSEED": hash_seed(condition, user_environment),
         "TMPDIR": str(temporary_of(condition, own)),
         "SEED_INIT_TRACE": str(trace_of(own)),
         # Otherwise only the first run would compile modules, and objects of the later runs, which
@@ -147,18 +149,19 @@ def environment_of(condition: Condition, given: dict[str, str], own: Path) -> di
         "PYTHONDONTWRITEBYTECODE": "1",
     }
     if LAYOUT in condition.changed:
-        made[PADDING] = "." * (4096 * condition.variant + 48)
-    return made
+        environment[PADDING] = "." * (4096 * condition.variant + 48)
+    return environment
 
 
-def hash_seed(condition: Condition, given: dict[str, str]) -> str:
+def hash_seed(condition: Condition, user_environment: dict[str, str]) -> str:
     """Return the PYTHONHASHSEED of a run: the user's number or 0, plus the variant if changed.
 
     Args:
         condition: the condition of the run.
-        given: the user's environment. If PYTHONHASHSEED is `random` or no number, 0 is used.
+        user_environment: the user's environment. If PYTHONHASHSEED is `random` or no number, 0 is
+            used.
     """
-    asked = given.get("PYTHONHASHSEED", "").strip()
+    asked = user_environment.get("PYTHONHASHSEED", "").strip()
     seed = int(asked) if asked.isascii() and asked.isdecimal() and len(asked) <= 10 else 0
     return str((seed + condition.variant * (HASH_SEED in condition.changed)) % 2**32)
 

@@ -144,21 +144,21 @@ def run(
         signals.Ended: a signal came.
         FileExistsError: another run has written into the directory.
     """
-    given = dict(os.environ if environment is None else environment)
+    user_environment = dict(os.environ if environment is None else environment)
     cwd = (cwd or Path.cwd()).absolute()
     directory = directory.absolute()
-    resolved = commands.resolve(command, given, cwd, directory)
+    resolved = commands.resolve(command, user_environment, cwd, directory)
     (directory / "trace").mkdir(parents=True)
     lost: list[str] = []
     with signals.ending_on_signals(), contextlib.ExitStack() as stack:
-        held = run_directory or stack.enter_context(workspace.RunDirectory())
-        own = stack.enter_context(_prepared(held, condition, plan, directory / "trace", lost))
+        root = run_directory or stack.enter_context(workspace.RunDirectory())
+        own = stack.enter_context(_prepared(root, condition, plan, directory / "trace", lost))
         if conditions.LOAD in condition.changed:
             stack.enter_context(Load())
         start = Start(
             resolved,
             layout or conditions.layout_of(condition),
-            conditions.environment_of(condition, given, own),
+            conditions.environment_of(condition, user_environment, own),
             cwd,
             stdin,
             directory,
@@ -170,14 +170,14 @@ def run(
         timed_out = _run_to_end(
             job, timeout, linger, progress and (lambda passed: progress(passed, trace))
         )
-        made = _what_is_left(job, start, condition, timeout if timed_out else None)
-    made.failures += lost
-    return made
+        result = _what_is_left(job, start, condition, timeout if timed_out else None)
+    result.failures += lost
+    return result
 
 
 @contextlib.contextmanager
 def _prepared(
-    held: workspace.RunDirectory,
+    root: workspace.RunDirectory,
     condition: Condition,
     plan: Mapping[str, Any],
     kept: Path,
@@ -186,13 +186,13 @@ def _prepared(
     """Put a temporary directory and a trace into the directory of a run, and empty it afterwards.
 
     Args:
-        held: the directory.
+        root: the directory.
         condition: the condition of the run.
         plan: what is observed.
         kept: a directory that the trace is moved to at the end.
         lost: gets a line if there is no trace to move.
     """
-    with held.emptied() as own:
+    with root.emptied() as own:
         conditions.temporary_of(condition, own).mkdir()
         trace = conditions.trace_of(own)
         journal.write_plan(trace, conditions.plan_of(condition, dict(plan)))
@@ -233,7 +233,7 @@ def _what_is_left(job: Job, start: Start, condition: Condition, timeout: float |
         condition: the condition under which the command was run.
         timeout: the seconds after which the job was ended; None if it ended before.
     """
-    made = Run(
+    result = Run(
         condition,
         start.command.words,
         job.status if timeout is None else TIMED_OUT,
@@ -247,13 +247,13 @@ def _what_is_left(job: Job, start: Start, condition: Condition, timeout: float |
     )
     notebook = start.command.notebook
     if notebook is not None and notebook.is_file():
-        writing.replace(made.stdout_file, notebooks.outputs(notebook))
-    elif notebook is not None and made.status == 0:
-        made.failures.append(
+        writing.replace(result.stdout_file, notebooks.outputs(notebook))
+    elif notebook is not None and result.status == 0:
+        result.failures.append(
             "jupyter execute wrote no notebook, so that the outputs of its cells are not "
             "compared; install nbclient 0.10 or later"
         )
-    return made
+    return result
 
 
 def _signal(number: int) -> str:

@@ -137,7 +137,7 @@ def clear() -> None:
 
 
 def _unusable(base: Path, why: str = "") -> OSError:
-    """The error if directories cannot be locked (flock), or are open to other users (vfat)."""
+    """Return the error of directories that cannot be locked, or are open to other users (vfat)."""
     return OSError(
         f"no directory of one's own in {base}: {why + ' ' if why else ''}its file system has no "
         "locks or no permissions; set TMPDIR to another one"
@@ -159,7 +159,7 @@ def _used(path: Path, handle: int) -> Iterator[None]:
 
 
 def _is_at(handle: int | None, path: Path) -> bool:
-    """True if a descriptor is still that of the directory at a path."""
+    """Return whether a descriptor is still open on the directory that is at a path."""
     try:
         return handle is not None and os.path.samestat(os.fstat(handle), path.lstat())
     except OSError:

@@ -114,12 +114,12 @@ def packages(paths: Iterable[str]) -> dict[str, str]:
     # that does not use it.
     from importlib import metadata
 
-    found: dict[str, str] = {}
-    for each in metadata.distributions(path=list(paths)):
-        name = each.metadata["Name"]
+    versions: dict[str, str] = {}
+    for distribution in metadata.distributions(path=list(paths)):
+        name = distribution.metadata["Name"]
         if name:
-            found.setdefault(name, each.version or "?")
-    return dict(sorted(found.items(), key=lambda item: item[0].lower()))
+            versions.setdefault(name, distribution.version or "?")
+    return dict(sorted(versions.items(), key=lambda item: item[0].lower()))
 
 
 def code(directory: Path) -> dict[str, Any] | None:
@@ -151,11 +151,11 @@ def code(directory: Path) -> dict[str, Any] | None:
 
 def commit(directory: Path) -> dict[str, Any] | None:
     """The commit alone, read from the repository's files: starts no process."""
-    for place in (directory, *directory.parents):
-        repository = place / ".git"
+    for parent in (directory, *directory.parents):
+        repository = parent / ".git"
         try:
             if repository.is_file():  # a worktree or a submodule
-                repository = place / repository.read_text().partition("gitdir:")[2].strip()
+                repository = parent / repository.read_text().partition("gitdir:")[2].strip()
             head = (repository / "HEAD").read_text().strip()
         except OSError:
             continue
@@ -177,9 +177,9 @@ def _resolve(repository: Path, name: str) -> str | None:
     common = repository
     with suppress(OSError):  # no worktree: everything is in one place
         common = repository / (repository / "commondir").read_text().strip()
-    for place in (repository, common):
+    for directory in (repository, common):
         try:
-            return (place / name).read_text().strip()
+            return (directory / name).read_text().strip()
         except OSError:
             continue
     try:
@@ -190,7 +190,7 @@ def _resolve(repository: Path, name: str) -> str | None:
 
 
 def _git(directory: Path, *words: str) -> str | None:
-    """What git answers; None where it does not.
+    """Return what git answers; None if git fails.
 
     In a container the files often belong to another user, and git refuses to look at them because
     their configuration could name programs to run. The user is running that very code anyway.

@@ -11,7 +11,11 @@ What a step looks like when it is read back (`unpack`); `steps.Step` is made of 
     {"event": "step", "optimizer": 0, "call": 3, "rng": {...}, "loss": [[1.5, "3ff8..."]],
      "gradients": [ints of 16 bits], "parameters": [...],
      "sums": {"gradients": "16 hex digits", "parameters": "..."},
-     "short": {"bits": 16, "group": {"gradients": 1, "parameters": 1}}}
+     "short": {"bits": 16, "group": {"gradients": 1, "parameters": 1}},
+     "unreadable": {"parameters": "5"}}
+
+"unreadable" is there only where a tensor could not be read: bit i of the hexadecimal number stands
+for column i. Its column and the sum then say nothing about it.
 
 Column i of group g stands for the tensors i*g ... i*g+g-1 of the "tensors" event. Two tensors of
 one group that change by the same bits cancel in their column, but not in the sums.
@@ -27,7 +31,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from seed_init.proof.trace import validation
-from seed_init.proof.trace.columns import coarsened, folded, summed
+from seed_init.proof.trace.columns import coarsened, folded, summed, unreadable
 from seed_init.proof.trace.journal import Process
 from seed_init.proof.trace.validation import Invalid, Room
 
@@ -44,6 +48,9 @@ COLUMNS_MOST = 300
 
 VECTORS = ("gradients", "parameters")
 _NAMED = {"event", "optimizer", "call", "rng", "loss", *VECTORS}
+
+UNREADABLE_MOST = 1000
+"""Hexadecimal digits of the columns that could not be read: more than the columns have."""
 
 CALL_MOST = 2**53
 """No call of an optimizer has this number; a double holds every one below."""
@@ -87,13 +94,13 @@ def unpack(packed: dict[str, Any], room: Room | None = None) -> list[list[dict[s
     """
     check_format({"trace": packed})
     room = room or Room(validation.FILE_MOST)
-    made = []
-    for number, each in enumerate(packed["processes"]):
+    processes = []
+    for number, process in enumerate(packed["processes"]):
         try:
-            made.append(_unpack(each, room))
+            processes.append(_unpack(process, room))
         except Invalid as error:
             raise Invalid(f"the trace of process {number}: {error}") from None
-    return made
+    return processes
 
 
 def check_format(record: dict[str, Any]) -> None:
@@ -103,10 +110,10 @@ def check_format(record: dict[str, Any]) -> None:
         Unpackable: it is another one.
     """
     trace = record.get("trace")
-    found = trace.get("format") if isinstance(trace, dict) else None
-    if isinstance(found, int) and found != FORMAT:
+    number = trace.get("format") if isinstance(trace, dict) else None
+    if isinstance(number, int) and number != FORMAT:
         raise Unpackable(
-            f"the steps are packed in format {str(found)[:20]}, this version reads "
+            f"the steps are packed in format {str(number)[:20]}, this version reads "
             f"{FORMAT}; use the version of seed-init that wrote the record"
         )
 
@@ -143,8 +150,8 @@ def _unpack(packed: dict[str, Any], room: Room) -> list[dict[str, Any]]:
     blocks = [_steps(block, room) for block in packed["blocks"]]
     events: list[dict[str, Any]] = []
     next_other = 0
-    for place, number in enumerate(order):
-        while next_other < len(others) and others[next_other][0] <= place:
+    for position, number in enumerate(order):
+        while next_other < len(others) and others[next_other][0] <= position:
             events.append(others[next_other][1])
             next_other += 1
         events.append(next(blocks[number]))
@@ -152,16 +159,16 @@ def _unpack(packed: dict[str, Any], room: Room) -> list[dict[str, Any]]:
 
 
 def _others(packed: str, steps: int, room: Room) -> list[tuple[int, dict[str, Any]]]:
-    """The events that are no steps, each with the number of steps before it."""
-    found = _untext(packed, room)
+    """Return the events that are no steps, each with the number of steps before the event."""
+    pairs = _untext(packed, room)
     before, others = 0, []
-    for pair in _list(found):
+    for pair in _list(pairs):
         if not isinstance(pair, list) or len(pair) != 2:
             raise Invalid("an event does not say how many steps come before it")
-        place, event = pair
-        if type(place) is not int or not before <= place <= steps:
+        steps_before, event = pair
+        if type(steps_before) is not int or not before <= steps_before <= steps:
             raise Invalid("an event does not say how many steps come before it")
-        before = place
+        before = steps_before
         if validation.event(event)["event"] == "step":
             raise Invalid("a step is among the events that are none")
         others.append((before, event))
@@ -195,14 +202,18 @@ class _Block:
 
     def add(self, event: dict[str, Any]) -> None:
         self.calls.append(event["call"])
+        rest = {name: value for name, value in event.items() if name not in _NAMED}
+        unknown: dict[str, str] = {}
         for kind in self.has:
             raw = b64decode(event[kind])
+            if bits := unreadable(raw, self.group):
+                unknown[kind] = f"{bits:x}"
             self.vectors[kind].append(coarsened(folded(raw), self.group))
             self.sums[kind].append(summed(raw))
         for name in self.generators:
             self.rng[name].append(event["rng"][name])
         self.losses.append(event.get("loss"))
-        self.rest.append({name: value for name, value in event.items() if name not in _NAMED})
+        self.rest.append({**rest, "unreadable": unknown} if unknown else rest)
 
     def packed(self) -> dict[str, Any]:
         return {
@@ -219,7 +230,7 @@ class _Block:
 
 
 def _steps(block: dict[str, Any], room: Room) -> Iterator[dict[str, Any]]:
-    """The steps of a block, one by one; the block is checked when the first one is asked for."""
+    """Yield the steps of a block. The block is checked when the first step is asked for."""
     steps, group = block["steps"], block["group"]
     if group & (group - 1) or group > CALL_MOST:
         raise Invalid(f"{group} tensors share a column, which is no power of 2")
@@ -232,19 +243,19 @@ def _steps(block: dict[str, Any], room: Room) -> Iterator[dict[str, Any]]:
     losses = _unlosses(block["loss"], steps, room)
     rest = _rest(block["rest"], steps, room)
     call = 0
-    for place in range(steps):
-        call += calls[place]
+    for index in range(steps):
+        call += calls[index]
         if not 0 <= call < CALL_MOST:
             raise Invalid(f"a step has the number {call}")
         yield {
             "event": "step",
             "optimizer": block["optimizer"],
             "call": call,
-            "rng": {name: positions[place] for name, positions in rng.items()},
-            "loss": losses[place],
-            **rest[place],
-            **{kind: rows[place] for kind, rows in vectors.items()},
-            "sums": {kind: digests[place] for kind, digests in sums.items()},
+            "rng": {name: positions[index] for name, positions in rng.items()},
+            "loss": losses[index],
+            **rest[index],
+            **{kind: rows[index] for kind, rows in vectors.items()},
+            "sums": {kind: digests[index] for kind, digests in sums.items()},
             "short": {"bits": 16, "group": dict.fromkeys(vectors, group)},
         }
 
@@ -253,10 +264,23 @@ def _rest(packed: str | None, steps: int, room: Room) -> list[dict[str, Any]]:
     if packed is None:
         return [{}] * steps
     rest = _list(_untext(packed, room), steps)
-    for each in rest:
-        if not isinstance(each, dict) or not each.keys().isdisjoint((*_NAMED, "sums", "short")):
+    for entry in rest:
+        if not isinstance(entry, dict) or not entry.keys().isdisjoint((*_NAMED, "sums", "short")):
             raise Invalid("what else a step has takes the place of what it has")
+        if "unreadable" in entry and not _are_columns(entry["unreadable"]):
+            raise Invalid("a step does not say which of its tensors could not be read")
     return rest
+
+
+def _are_columns(found: Any) -> bool:
+    return isinstance(found, dict) and all(
+        kind in VECTORS
+        and isinstance(bits, str)
+        and _is_hex(bits)
+        # int() would take a sign, white space and nothing at all otherwise.
+        and 0 < len(bits) <= UNREADABLE_MOST
+        for kind, bits in found.items()
+    )
 
 
 def _differences(numbers: list[int]) -> bytes:
@@ -264,7 +288,7 @@ def _differences(numbers: list[int]) -> bytes:
 
 
 def _columns(rows: "list[array[int]]") -> dict[str, Any]:
-    """Step by step to column by column: a tensor that does not change then takes no room."""
+    """Pack rows of steps by columns: a tensor that does not change then takes no room."""
     width = len(rows[0])
     flat = array("H")
     for row in rows:
@@ -281,7 +305,7 @@ def _rows(packed: dict[str, Any], steps: int, room: Room) -> list[list[int]]:
 
 
 def _digests(texts: list[str]) -> dict[str, Any]:
-    """A column of short texts. Of 16 hex digits each half is stored; others as they are.
+    """Pack a column of texts: 16 hex digits as a number, all other texts as they are.
 
     Zero stands for "as before": a generator that nobody draws from then takes no room.
     """
@@ -299,10 +323,10 @@ def _is_hex(text: str) -> bool:
 def _undigest(packed: dict[str, Any], steps: int, room: Room) -> list[str]:
     room.take(steps)
     if packed["kind"] == "text":
-        given = _list(_untext(packed["data"], room), steps)
-        if not all(isinstance(text, str) for text in given):
+        values = _list(_untext(packed["data"], room), steps)
+        if not all(isinstance(text, str) for text in values):
             raise Invalid("a column of texts has something else in it")
-        return given
+        return values
     number, texts = 0, []
     for change in _numbers("Q", packed["data"], steps, room):
         number ^= change
@@ -315,8 +339,10 @@ def _losses(losses: list[Any]) -> dict[str, Any]:
 
     Each byte of them by itself: the lower ones of a float32 are zero.
     """
-    counts = [len(each) if isinstance(each, list) else -1 for each in losses]
-    pairs = [pair for each in losses if isinstance(each, list) for pair in each]
+    counts = [len(step_losses) if isinstance(step_losses, list) else -1 for step_losses in losses]
+    pairs = [
+        pair for step_losses in losses if isinstance(step_losses, list) for pair in step_losses
+    ]
     if not all(_is_plain(pair) for pair in pairs) or -1 in counts:
         return {"kind": "text", "data": _text(losses)}
     bits = b"".join(bytes.fromhex(digest) for _, digest in pairs)
@@ -340,16 +366,16 @@ def _is_plain(pair: Any) -> bool:
 
 def _unlosses(packed: dict[str, Any], steps: int, room: Room) -> list[Any]:
     if packed["kind"] == "text":
-        given = _list(_untext(packed["data"], room), steps)
-        for each in given:
-            validation.losses(each)
-        return given
+        losses = _list(_untext(packed["data"], room), steps)
+        for step_losses in losses:
+            validation.losses(step_losses)
+        return losses
     counts = _numbers("H", packed["counts"], steps, room)
     count = sum(counts)
     room.take(3 * count)
     numbers = room.inflated(packed["numbers"], count)
     flat = room.inflated(packed["data"], 8 * count)
-    digests = [flat[place::count].hex() for place in range(count)]
+    digests = [flat[index::count].hex() for index in range(count)]
     pairs = iter(
         [
             [validation.shown(digest) if number else None, digest]

@@ -56,14 +56,14 @@ def remove(parts: Path) -> None:
     shutil.rmtree(parts, ignore_errors=True)
 
 
-def environment_of_runs(recorder: str, given: "Mapping[str, str] | None" = None) -> dict[str, str]:
+def environment_of_runs(recorder: str, base: "Mapping[str, str] | None" = None) -> dict[str, str]:
     """The environment for several runs of one command: one seed for all, and no record of each.
 
     Args:
         recorder: the name of what runs them.
-        given: what it is made from; this process's if None.
+        base: the environment that it is made from; this process's if None.
     """
-    environment = dict(os.environ if given is None else given)
+    environment = dict(os.environ if base is None else base)
     environment.pop("SEED_INIT_RECORD", None)
     environment[RECORDER] = recorder  # the defaults file may ask for a record as well
     if environment.get("SEED", "").strip() == "random":

@@ -27,6 +27,13 @@ PLAN: dict[str, Any] = {"instruments": ["facts", "flags", "steps", "end", "files
 """What is observed for a record."""
 
 
+ADVICE = "give a record (a .json file) or a trace directory"
+"""What to do about a path that is neither."""
+
+OTHER_VERSION = "use the version of seed-init that wrote it"
+"""What to do about a record or a trace of another version."""
+
+
 class NotARecord(Exception):
     """A file or directory is no record that can be read. The text is one line for the user."""
 
@@ -143,34 +150,41 @@ def read(path: Path, whole: bool = False) -> Record:
     try:
         return _read_directory(path, whole) if path.is_dir() else _read_file(path)
     except OSError as error:
-        raise NotARecord(f"cannot read {sections.named(path)}: {error.strerror}") from None
+        raise NotARecord(cannot_read(path, error)) from None
     except journal.Unreadable as error:
         raise NotARecord(str(error)) from None
-    except validation.Invalid as error:
+    except packing.Unpackable as error:
         raise NotARecord(f"{sections.named(path)} is no record: {error}") from None
+    except validation.Invalid as error:
+        raise NotARecord(f"{sections.named(path)} is no record: {error}; {ADVICE}") from None
+
+
+def cannot_read(path: Path, error: OSError) -> str:
+    """Return one line for the user about a record that is not there, or may not be read."""
+    return f"cannot read {sections.named(path)}: {error.strerror}; {ADVICE}"
 
 
 def _read_file(path: Path) -> Record:
     raw, room = validation.read(path)
     content = validation.parsed(raw, room)
-    found = content.get("schema") if isinstance(content, dict) else None
-    if found != SCHEMA:
-        told = ascii(found) if isinstance(found, str) and len(found) < 80 else "another one"
+    schema = content.get("schema") if isinstance(content, dict) else None
+    if schema != SCHEMA:
+        if not isinstance(schema, str):
+            raise validation.Invalid("it names no schema")
+        named = ascii(schema) if len(schema) < 80 else "another one"
         raise NotARecord(
-            f"{sections.named(path)} is no record of this version: its schema is "
-            f"{'None' if found is None else told}, not {SCHEMA!r}"
+            f"{sections.named(path)} is no record of this version: its schema is {named}, not "
+            f"{SCHEMA!r}; {OTHER_VERSION}"
         )
     _check(content)
     return Record(content, _unpacked(content, room))
 
 
 def _read_directory(path: Path, whole: bool) -> Record:
+    os.scandir(path).close()  # raises where it may not be read, which `glob` passes over
     traced = journal.read(path)
     if not traced:
-        raise NotARecord(
-            f"{sections.named(path)} has no trace in it; give a record (a .json file) or a trace "
-            "directory"
-        )
+        raise NotARecord(f"{sections.named(path)} has no trace in it; {ADVICE}")
     content = assemble(path, traced)
     _check(content)
     if whole:
@@ -243,12 +257,14 @@ def assemble(
     processes = journal.read(directory) if traced is None else traced
     if here:
         # A directory of the user's may have former runs in it.
-        processes = [each for each in processes if each.file.name not in run.get("before", ())]
+        processes = [
+            process for process in processes if process.file.name not in run.get("before", ())
+        ]
         # Not by the time of day, which may have been set meanwhile.
         seconds = time.monotonic() - run["clock"] if seconds is None and "clock" in run else seconds
     of = sections.Traced(run, processes, here)
     reader = data_files.Reader(budget if here else 0)
-    found = {
+    content = {
         "schema": SCHEMA,
         "format": FORMAT,
         "run": run.get("run"),
@@ -261,7 +277,7 @@ def assemble(
         "audit": None,
         **{name: read(of) for name, read in sections.OF_A_TRACE.items()},
     }
-    clean = redaction.deep(found)
+    clean = redaction.deep(content)
     # Packages have names that look like secrets, and what is packed was cleaned before.
     clean["packages"] = machine.packages(of.path) if here else {}
     shown = [sections.shown(process) for process in processes]

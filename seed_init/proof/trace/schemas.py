@@ -41,11 +41,11 @@ class Wrong(Exception):
         self.text = text
 
     def __str__(self) -> str:
-        place = ""
+        path = ""
         for step in reversed(self.path):
             plain = isinstance(step, str) and step.isidentifier() and step.isascii()
-            place += f".{step}" if plain else f"[{_shown(step)}]"
-        return f"{place.removeprefix('.') or 'it'} {self.text}"
+            path += f".{step}" if plain else f"[{_shown(step)}]"
+        return f"{path.removeprefix('.') or 'it'} {self.text}"
 
 
 @cache
@@ -78,8 +78,8 @@ def _compiled(schema: dict[str, Any], root: dict[str, Any]) -> Check:
         return checks[0]
 
     def all_of(value: Any) -> None:
-        for each in checks:
-            each(value)
+        for check in checks:
+            check(value)
 
     return all_of
 
@@ -125,10 +125,10 @@ def _properties(schema: dict[str, Any], root: dict[str, Any]) -> Check:
     def check(value: Any) -> None:
         if value.__class__ is not dict:
             return
-        for name, each in value.items():
-            one = known.get(name, rest)
-            if one is not None:
-                _within(name, one, each)
+        for name, item in value.items():
+            property_check = known.get(name, rest)
+            if property_check is not None:
+                _within(name, property_check, item)
             elif others is False and name not in known:
                 raise Wrong(f"has a {_shown(name)}, which it must not have")
 
@@ -147,25 +147,25 @@ def _required(schema: dict[str, Any], root: dict[str, Any]) -> Check:
 
 
 def _items(schema: dict[str, Any], root: dict[str, Any]) -> Check:
-    each = _compiled(schema["items"], root)
+    item_check = _compiled(schema["items"], root)
     begin = len(schema.get("prefixItems", ()))
 
     def check(value: Any) -> None:
         if value.__class__ is not list:
             return
         for index in range(begin, len(value)):
-            _within(index, each, value[index])
+            _within(index, item_check, value[index])
 
     return check
 
 
 def _prefix_items(schema: dict[str, Any], root: dict[str, Any]) -> Check:
-    checks = [_compiled(each, root) for each in schema["prefixItems"]]
+    checks = [_compiled(part, root) for part in schema["prefixItems"]]
 
     def check(value: Any) -> None:
         if value.__class__ is list:
-            for index, (one, each) in enumerate(zip(checks, value)):
-                _within(index, one, each)
+            for index, (item_check, item) in enumerate(zip(checks, value)):
+                _within(index, item_check, item)
 
     return check
 
@@ -217,8 +217,8 @@ def _pattern(schema: dict[str, Any], root: dict[str, Any]) -> Check:
 
 def _one_of_values(schema: dict[str, Any], root: dict[str, Any]) -> Check:
     values = schema["enum"] if "enum" in schema else [schema["const"]]
-    accepted = frozenset((each.__class__, each) for each in values)
-    wanted = " or ".join(json.dumps(each) for each in values)
+    accepted = frozenset((constant.__class__, constant) for constant in values)
+    wanted = " or ".join(json.dumps(constant) for constant in values)
 
     def check(value: Any) -> None:
         if value.__class__ in (dict, list) or (value.__class__, value) not in accepted:
@@ -228,10 +228,12 @@ def _one_of_values(schema: dict[str, Any], root: dict[str, Any]) -> Check:
 
 
 def _one_of(schema: dict[str, Any], root: dict[str, Any]) -> Check:
-    checks = [_compiled(each, root) for each in schema["oneOf"]]
+    checks = [_compiled(alternative, root) for alternative in schema["oneOf"]]
 
     def check(value: Any) -> None:
-        wrongs = [wrong for each in checks if (wrong := _tried(each, value)) is not None]
+        wrongs = [
+            wrong for alternative in checks if (wrong := _tried(alternative, value)) is not None
+        ]
         if len(wrongs) == len(checks):
             # The one that came furthest is likely the one that is meant.
             raise max(wrongs, key=lambda wrong: len(wrong.path))
@@ -280,7 +282,7 @@ _MADE = _Keywords(
 
 
 def _shown(value: Any, most: int = 40) -> str:
-    """A value in a line for the user: in ASCII, and short however large it is."""
+    """Return a value as the user sees it: in ASCII, and short however large the value is."""
     if isinstance(value, (dict, list)):
         kind = "object" if isinstance(value, dict) else "array"
         return f"an {kind} with {len(value)} entries" if value else f"an empty {kind}"

@@ -61,12 +61,12 @@ class Traced:
     @property
     def path(self) -> list[str]:
         """The directories that it imported from."""
-        found: list[str] = (
+        directories: list[str] = (
             self.end.get("path")
             or self.torch.get("path")
             or self.start.get("python", {}).get("path", [])
         )
-        return found
+        return directories
 
 
 def run_facts(directory: Path) -> dict[str, Any]:
@@ -91,14 +91,14 @@ def named(path: Path) -> str:
 
 
 def _main(processes: list[Process]) -> Process | None:
-    """The process that stands for the run: the first that trains, else uses torch, else is there.
+    """Return the process that stands for the run: the first that trains, else has torch, else any.
 
     Under torchrun that is a rank and not the launcher.
     """
     tests: tuple[Callable[[Process], Any], ...] = (
-        lambda each: each.of("step"),
-        lambda each: _facts(each, "torch"),
-        lambda each: True,
+        lambda process: process.of("step"),
+        lambda process: _facts(process, "torch"),
+        lambda process: True,
     )
     for test in tests:
         for process in processes:
@@ -108,14 +108,14 @@ def _main(processes: list[Process]) -> Process | None:
 
 
 def _facts(process: Process | None, moment: str) -> dict[str, Any]:
-    """What the instrument `facts` wrote at a moment; nothing where it did not."""
+    """Return what the instrument `facts` wrote at a moment; {} if it wrote nothing then."""
     events = process.of("facts") if process is not None else []
     return next((event for event in events if event["moment"] == moment), {})
 
 
 def _held(process: Process | None, moment: str, processes: list[Process]) -> dict[str, Any]:
-    """What held in a process at a moment; of a forked child its parent may have written that."""
-    by_pid = {each.header["pid"]: each for each in processes}
+    """Return a process's facts at a moment; of a forked child without facts, its parent's facts."""
+    by_pid = {member.header["pid"]: member for member in processes}
     for _ in processes:  # a damaged trace may have a circle
         if process is None or _facts(process, moment) or _facts(process, "start"):
             break
@@ -153,7 +153,7 @@ def _utc(seconds: float | None) -> str | None:
 
 def ending(of: Traced, status: int | None, how: str) -> dict[str, Any]:
     """How the run ended; the arguments are those of `records.assemble`."""
-    raised = any(_facts(each, "end").get("raised") for each in of.processes[:1])
+    raised = any(_facts(process, "end").get("raised") for process in of.processes[:1])
     how = "exception" if how == "exit" and raised else how
     return {"status": status, "how": how, "raised": of.end.get("raised")}
 
@@ -161,60 +161,60 @@ def ending(of: Traced, status: int | None, how: str) -> dict[str, Any]:
 def code(of: Traced) -> dict[str, Any]:
     """The git repository, and the files of the user's own modules."""
     run, end, here = of.run, of.end, of.here
-    found: dict[str, Any] = run.get("code") or dict.fromkeys(
+    facts: dict[str, Any] = run.get("code") or dict.fromkeys(
         ("commit", "branch", "remote", "dirty", "changed_files", "untracked_files", "diff_sha256")
     )
-    if here and found["commit"] and not run["code_is_whole"]:
-        now = machine.code(Path(run["directory"])) or found
-        if now["commit"] == found["commit"]:
-            found = now
+    if here and facts["commit"] and not run["code_is_whole"]:
+        now = machine.code(Path(run["directory"])) or facts
+        if now["commit"] == facts["commit"]:
+            facts = now
         else:
-            found["note"] = "another commit was checked out during the run"
+            facts["note"] = "another commit was checked out during the run"
     reader = data_files.Reader(data_files.WHOLE if here else 0)
     modules = [
         {"path": path, "sha256": reader.describe(Path(path))["sha256"]}
         for path in end.get("modules", [])
     ]
-    return {"note": None, **found, "modules": modules}
+    return {"note": None, **facts, "modules": modules}
 
 
 def python(of: Traced) -> dict[str, Any] | None:
     """The interpreter; None where no process has told."""
-    found: dict[str, Any] = of.start.get("python", {})
-    return {**found, "path": of.path} if found else None
+    facts: dict[str, Any] = of.start.get("python", {})
+    return {**facts, "path": of.path} if facts else None
 
 
 def torch(of: Traced) -> dict[str, Any] | None:
     """The versions of torch and of what it computes with; None where nobody has imported it."""
     if "torch" not in of.torch:
         return None
-    found: dict[str, Any] = {}
+    versions: dict[str, Any] = {}
     # Not each process has them: the workers that train write no end, and others start no CUDA.
     for process in (of.main, *of.processes):
         for moment in ("cuda", "end"):
-            found = {**_facts(process, moment).get("libraries", {}), **found}
-    libraries = {name: found.get(name) for name in ("cudnn", "nccl", "mkl", "onednn", "openmp")}
+            versions = {**_facts(process, moment).get("libraries", {}), **versions}
+    libraries = {name: versions.get(name) for name in ("cudnn", "nccl", "mkl", "onednn", "openmp")}
     return {**libraries, **of.torch["torch"], "threads": of.end.get("threads")}
 
 
 def cpu(of: Traced) -> dict[str, Any] | None:
     """The processor; None where nobody wrote it down when the run began."""
-    found: dict[str, Any] | None = of.run.get("cpu")
+    facts: dict[str, Any] | None = of.run.get("cpu")
     capability = of.torch.get("torch", {}).get("cpu_capability")
-    return None if found is None else {**found, "capability": capability}
+    return None if facts is None else {**facts, "capability": capability}
 
 
 def gpu(of: Traced) -> dict[str, Any]:
     """The GPUs that were used, and those that there are."""
     devices = [
-        one
-        for each in of.processes
+        device
+        for process in of.processes
         for moment in ("cuda", "end")  # a trace of a former version has them at the end
-        for one in _facts(each, moment).get("devices", [])
+        for device in _facts(process, moment).get("devices", [])
     ]
-    used = list({json.dumps(one, sort_keys=True): one for one in devices}.values())
+    used = list({json.dumps(device, sort_keys=True): device for device in devices}.values())
     present = machine.gpus() if of.here else []
-    driver = next((one["driver"] for one in present), None)
+    driver = next((device["driver"] for device in present), None)
     return {"driver": driver, "used": used, "present": present}
 
 
@@ -223,22 +223,22 @@ def distributed(of: Traced) -> dict[str, Any] | None:
     processes = of.processes
     ranks = [
         {
-            "rank": each.rank,
+            "rank": process.rank,
             "process": number,
-            "threads": _facts(each, "end").get("threads"),
-            "backend": _facts(each, "end").get("distributed"),
+            "threads": _facts(process, "end").get("threads"),
+            "backend": _facts(process, "end").get("distributed"),
         }
-        for number, each in enumerate(processes)
-        if each.rank is not None and _is_program(each)
+        for number, process in enumerate(processes)
+        if process.rank is not None and _is_program(process)
     ]
     if not ranks:
         return None
-    world = next(each.header["world"] for each in processes if each.rank is not None)
+    world = next(process.header["world"] for process in processes if process.rank is not None)
     return {"world": world, "ranks": ranks}
 
 
 def _is_program(process: Process) -> bool:
-    """True for a program of its own, false for a worker that it made."""
+    """Return True for a program, False for a worker that a program made."""
     return bool(_facts(process, "start").get("main"))
 
 
@@ -249,16 +249,16 @@ def environment(of: Traced) -> dict[str, Any]:
     changed it.
     """
     moments = (of.run, of.start, of.torch, of.end)
-    given = [each["environment"] for each in moments if "environment" in each]
-    start = dict(given[0]) if given else {}
+    environments = [moment["environment"] for moment in moments if "environment" in moment]
+    start = dict(environments[0]) if environments else {}
     later: dict[str, Any] = {}
-    for each in given[1:]:
-        for name in each.get(EXPORTED, "").split(","):
-            if name in each:
-                start.setdefault(name, each[name])
-        for name in sorted({*start, *each}):
-            if each.get(name) != start.get(name) and name not in _OWN:
-                later[name] = each.get(name)
+    for variables in environments[1:]:
+        for name in variables.get(EXPORTED, "").split(","):
+            if name in variables:
+                start.setdefault(name, variables[name])
+        for name in sorted({*start, *variables}):
+            if variables.get(name) != start.get(name) and name not in _OWN:
+                later[name] = variables.get(name)
     return {"start": {n: v for n, v in start.items() if n not in _OWN}, "changed": later}
 
 
@@ -303,9 +303,9 @@ def seeds(of: Traced) -> dict[str, Any]:
         "seed": row.get("value"),
         "origin": row.get("origin"),
         "processes": [
-            {"process": number, **_facts(each, "end")["seeds"]}
-            for number, each in enumerate(of.processes)
-            if "seeds" in _facts(each, "end")
+            {"process": number, **_facts(process, "end")["seeds"]}
+            for number, process in enumerate(of.processes)
+            if "seeds" in _facts(process, "end")
         ],
     }
 
@@ -352,8 +352,8 @@ def files(of: Traced, reader: data_files.Reader) -> dict[str, Any]:
 
 def settings(of: Traced) -> list[dict[str, Any]]:
     """The settings in effect when the run began."""
-    found: list[dict[str, Any]] = of.start.get("settings", [])
-    return found
+    rows: list[dict[str, Any]] = of.start.get("settings", [])
+    return rows
 
 
 def processes(of: Traced) -> list[dict[str, Any]]:

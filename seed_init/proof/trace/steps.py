@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
 
-from seed_init.proof.trace.columns import folded, summed
+from seed_init.proof.trace.columns import folded, summed, unreadable
 from seed_init.proof.trace.journal import Process
 
 Event = Mapping[str, Any]
@@ -46,6 +46,7 @@ class Tensors:
         columns: of a record, 16 bits for each group of neighbours.
         group: how many tensors a column stands for.
         total: of a record, 64 bits for all tensors.
+        unreadable: of a record, the columns with a tensor that could not be read, as bits.
     """
 
     names: Sequence[str]
@@ -53,6 +54,7 @@ class Tensors:
     columns: Sequence[int] = ()
     group: int = 1
     total: str = ""
+    unreadable: int = 0
 
     @classmethod
     def from_json(cls, event: Event, kind: str, names: Names) -> "Tensors | None":
@@ -63,13 +65,15 @@ class Tensors:
             kind: "gradients" or "parameters".
             names: the tables of names so far.
         """
-        found = event.get(kind)
-        if found is None:
+        content = event.get(kind)
+        if content is None:
             return None
         named = names.get((event["optimizer"], kind), ())
-        if isinstance(found, str):
-            return cls(named, found)
-        return cls(named, None, found, event["short"]["group"][kind], event["sums"][kind])
+        if isinstance(content, str):
+            return cls(named, content)
+        group, total = event["short"]["group"][kind], event["sums"][kind]
+        bits = int(event.get("unreadable", {}).get(kind, "0"), 16)
+        return cls(named, None, content, group, total, bits)
 
     def numbers(self) -> tuple[int, ...]:
         """The fingerprint of each tensor, of 64 bits. Only a journal has them."""
@@ -81,7 +85,7 @@ class Tensors:
         if self.vector is None:
             return self
         raw = b64decode(self.vector)
-        return Tensors(self.names, None, folded(raw), 1, summed(raw))
+        return Tensors(self.names, None, folded(raw), 1, summed(raw), unreadable(raw))
 
     def count(self) -> int:
         """How many tensors there are; where columns stand for groups, how many have a name."""
@@ -143,8 +147,8 @@ class Step:
     @property
     def generators(self) -> Mapping[str, str]:
         """Name -> where the generator stands."""
-        found: Mapping[str, str] = self._event["rng"]
-        return found
+        positions: Mapping[str, str] = self._event["rng"]
+        return positions
 
     @property
     def losses(self) -> list[Loss]:
@@ -161,14 +165,16 @@ class Step:
         """The parameters after the step."""
         return Tensors.from_json(self._event, "parameters", self._names)
 
-    def is_surely(self, other: "Step") -> bool:
+    def is_surely(self, step: "Step") -> bool:
         """True where two steps are equal at the first look; False does not say that they differ."""
-        one, two = self._event, other._event
+        event, other_event = self._event, step._event
         return bool(
-            one["rng"] == two["rng"]
-            and one["loss"] == two["loss"]
-            and one.get("sums") == two.get("sums")
-            and all(_is_short(one, kind) or one.get(kind) == two.get(kind) for kind in KINDS)
+            event["rng"] == other_event["rng"]
+            and event["loss"] == other_event["loss"]
+            and event.get("sums") == other_event.get("sums")
+            and all(
+                _is_short(event, kind) or event.get(kind) == other_event.get(kind) for kind in KINDS
+            )
         )
 
     @property
@@ -180,7 +186,7 @@ class Step:
 
 
 def _is_short(event: Event, kind: str) -> bool:
-    """Whether an event has columns and a sum of some tensors, as records have them."""
+    """Return whether an event has the columns and the sum of a record, not each tensor's number."""
     return isinstance(event.get(kind), list)
 
 
@@ -213,7 +219,7 @@ class End:
         """
         return cls(
             event["generators"],
-            {each["optimizer"]: each["digests"] for each in event["final"]},
+            {final["optimizer"]: final["digests"] for final in event["final"]},
             bool(event.get("compiled")),
             {optimizer: of for (optimizer, kind), of in names.items() if kind == "parameters"},
         )

@@ -130,13 +130,13 @@ def parsed(raw: bytes, room: Room) -> Any:
 def _is_shallow(value: Any) -> bool:
     level = [value]
     for _ in range(DEEPEST):
-        holders = [each for each in level if isinstance(each, (dict, list))]
+        holders = [item for item in level if isinstance(item, (dict, list))]
         if not holders:
             return True
         level = [
-            each
+            item
             for holder in holders
-            for each in (holder.values() if isinstance(holder, dict) else holder)
+            for item in (holder.values() if isinstance(holder, dict) else holder)
         ]
     return False
 
@@ -159,13 +159,13 @@ def _constant(text: str) -> None:
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    made = dict(pairs)
-    if len(made) < len(pairs):
+    content = dict(pairs)
+    if len(content) < len(pairs):
         twice = next(
             name for name, times in Counter(name for name, _ in pairs).items() if times > 1
         )
         raise Invalid(f"it has {twice[:40]!a} twice in one object")
-    return made
+    return content
 
 
 _DECODER = json.JSONDecoder(
@@ -221,7 +221,7 @@ def record(content: dict[str, Any]) -> None:
                 raise Invalid(f"{where} has process {row['process']}, which it does not list")
 
 
-def event(given: Any) -> dict[str, Any]:
+def event(value: Any) -> dict[str, Any]:
     """Check an event of a trace, or of those that a record keeps as they were.
 
     Returns:
@@ -230,13 +230,13 @@ def event(given: Any) -> dict[str, Any]:
     Raises:
         Invalid: it is not an event, or an event of this kind must have what this one lacks.
     """
-    _by_schema(schemas.check("trace-1"), given)
-    kind = given["event"]
+    _by_schema(schemas.check("trace-1"), value)
+    kind = value["event"]
     if kind in _kinds():
-        _by_schema(schemas.check("trace-1", kind), given, f"an event of kind {kind}: ")
+        _by_schema(schemas.check("trace-1", kind), value, f"an event of kind {kind}: ")
     if kind == "step":
-        losses(given["loss"])
-    checked: dict[str, Any] = given
+        losses(value["loss"])
+    checked: dict[str, Any] = value
     return checked
 
 
@@ -247,14 +247,14 @@ def _kinds() -> frozenset[str]:
 _NO_KINDS = frozenset({"run", "whole", "texts", "names", "values", "vector", "losses"})
 
 
-def losses(given: Any) -> None:
+def losses(pairs: Any) -> None:
     """Check the losses of a step: what a reader sees and what is compared must be the same number.
 
     Raises:
         Invalid: it is no list of values and their bits, or the two do not agree.
     """
-    _by_schema(schemas.check("trace-1", "losses"), given, "a loss: ")
-    for value, bits in given:
+    _by_schema(schemas.check("trace-1", "losses"), pairs, "a loss: ")
+    for value, bits in pairs:
         if value is not None and shown(bits) != value:
             raise Invalid(f"a loss says {_short(value)}, and its bits {bits} are another number")
 
@@ -269,14 +269,14 @@ def shown(bits: str) -> float | str:
     return number if number - number == 0 else str(number)
 
 
-def run(given: Any) -> dict[str, Any]:
+def run(value: Any) -> dict[str, Any]:
     """Check what a trace directory says of its run.
 
     Raises:
         Invalid: it is not that.
     """
-    _by_schema(schemas.check("trace-1", "run"), given)
-    checked: dict[str, Any] = given
+    _by_schema(schemas.check("trace-1", "run"), value)
+    checked: dict[str, Any] = value
     return checked
 
 

@@ -63,21 +63,21 @@ def attribute(runs: Runs, parted: Parted) -> Attributed:
     singles = conditions.single_changes(second.run.condition)
     for condition in singles:
         alone = runs.run(condition, why=f"{condition.name} alone")
-        found = first_difference(runs, first, alone)
-        if found is not None:
-            return Attributed(first, alone, found, condition.name)
+        difference = first_difference(runs, first, alone)
+        if difference is not None:
+            return Attributed(first, alone, difference, condition.name)
     once_more = runs.run(second.run.condition, why="all changed again")
-    found = first_difference(runs, first, once_more)
-    if found is not None and singles:
-        return Attributed(first, once_more, found, SEVERAL)
+    difference = first_difference(runs, first, once_more)
+    if difference is not None and singles:
+        return Attributed(first, once_more, difference, SEVERAL)
     parted.difference.trail.append(
-        f"seen in one of {len(runs.made)} runs: what differs depends on timing or chance"
+        f"seen in one of {len(runs.outcomes)} runs: what differs depends on timing or chance"
     )
     return Attributed(first, second, parted.difference)
 
 
 def _without_hooks(runs: Runs, parted: Parted) -> Attributed:
-    """The run without training hooks is the one that differs."""
+    """Find what broke the equality if the run without training hooks is the run that differs."""
     first, second, difference = parted.first, parted.second, parted.difference
     again = runs.run(second.run.condition, why="without hooks again")
     plain = first_difference(runs, second, again)
@@ -87,9 +87,9 @@ def _without_hooks(runs: Runs, parted: Parted) -> Attributed:
     moved = runs.run(
         Condition(conditions.LAYOUT, (conditions.LAYOUT,)), why=f"{conditions.LAYOUT} alone"
     )
-    found = first_difference(runs, first, moved)
-    if found is not None:
-        return Attributed(first, moved, found, conditions.LAYOUT)
+    moved_difference = first_difference(runs, first, moved)
+    if moved_difference is not None:
+        return Attributed(first, moved, moved_difference, conditions.LAYOUT)
     difference.text += (
         "; runs with training hooks are equal to each other, and so are those without: the "
         "observer changes this program, which is a defect of seed-init"

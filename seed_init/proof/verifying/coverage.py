@@ -19,13 +19,13 @@ EVIDENCE = ("steps", "tensors", "generators", "stdout_lines", "files")
 
 def compared(runs: Runs) -> dict[str, Any]:
     """What was compared, as counts and names: what the first run has."""
-    base = runs.made[0]
+    base = runs.outcomes[0]
     stdout = base.run.stdout_file
     steps = [steps_of(process) for process in base.processes]
     ends = [end for process in base.processes if (end := end_of(process)) is not None]
     ranks = {process.rank for process, own in zip(base.processes, steps) if own}
     return {
-        "runs": len(runs.made),
+        "runs": len(runs.outcomes),
         "steps": max(map(len, steps), default=0),
         "ranks": len(ranks - {None}),
         "processes": len(base.processes),
@@ -64,19 +64,19 @@ def _tensors(process: Process) -> int:
 
 def not_compared(runs: Runs) -> list[str]:
     """What could not be compared, one line each."""
-    request, base, lines = runs.request, runs.made[0], []
+    request, base, lines = runs.request, runs.outcomes[0], []
     if not base.processes:
         lines.append(f"training steps and generators: {_why_nothing(base, runs.environment)}")
     elif not any(process.of("tensors", "step") for process in base.processes):
         lines.append("training steps: no optimizer of torch.optim made a step")
-    if any(_is_cut(process) for outcome in runs.made for process in outcome.processes):
+    if any(_is_cut(process) for outcome in runs.outcomes for process in outcome.processes):
         lines.append(
             "how a process that trained has ended (os._exit, exec, a signal, or a trace that could "
             "not be written): its final weights and generators, and perhaps its last steps"
         )
     missing = written_files.unmatched(request.files, request.cwd or Path.cwd())
     lines += [f"files: none matches {pattern}" for pattern in missing]
-    for outcome in runs.made:
+    for outcome in runs.outcomes:
         for line in (*conditions.limits(outcome.run.condition), *outcome.run.notes):
             # Each once, of whichever run.
             if line not in lines:
@@ -86,9 +86,14 @@ def not_compared(runs: Runs) -> list[str]:
     return lines
 
 
-def _why_nothing(base: Outcome, given: Mapping[str, str]) -> str:
-    """Why there is nothing that a process of a run wrote; `given` is its environment."""
-    if given.get("SEED_INIT", "").strip() == "0":
+def _why_nothing(base: Outcome, environment: Mapping[str, str]) -> str:
+    """Return why there is nothing that a process of a run wrote.
+
+    Args:
+        base: the run.
+        environment: the environment of the run.
+    """
+    if environment.get("SEED_INIT", "").strip() == "0":
         return "SEED_INIT=0 switches the hook off"
     cut = base.run.cut_short()
     if cut is not None:
@@ -112,10 +117,10 @@ def _is_cut(process: Process) -> bool:
 
 def failures_of(outcomes: Sequence[Outcome]) -> list[Failure]:
     """What failed of what should have looked, each once, with where it did."""
-    found: dict[str, Failure] = {}
+    failures: dict[str, Failure] = {}
 
     def failed(what: str, outcome: Outcome, rank: int | None) -> None:
-        failure = found.setdefault(what, Failure(what))
+        failure = failures.setdefault(what, Failure(what))
         if outcome.name not in failure.runs:
             failure.runs.append(outcome.name)
         if rank is not None and rank not in failure.ranks:
@@ -127,4 +132,4 @@ def failures_of(outcomes: Sequence[Outcome]) -> list[Failure]:
         for process in outcome.processes:
             for event in process.of("failed"):
                 failed(event["what"], outcome, process.rank)
-    return list(found.values())
+    return list(failures.values())

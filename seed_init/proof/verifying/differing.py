@@ -19,40 +19,39 @@ def first_difference(runs: Runs, first: Outcome, second: Outcome) -> Difference 
         first: one of them.
         second: another one.
     """
-    found = (
+    difference = (
         _in_traces(first, second)
         or _in_output(runs, first, second)
         or _in_files(runs.kept_files, first, second)
     )
-    if found is not None:
-        found.runs = [first.name, second.name]
-    return found
+    if difference is not None:
+        difference.runs = [first.name, second.name]
+    return difference
 
 
 def _in_traces(first: Outcome, second: Outcome) -> Difference | None:
     both = first.run.condition.observed and second.run.condition.observed
-    found = steps.first_difference(first.processes, second.processes, steps=both)
-    if found is not None and found.level == "trace" and failures_of([first, second]):
-        found = None  # a step that is missing in a trace may only not have been seen
+    failed = bool(failures_of([first, second]))
+    difference = steps.first_difference(first.processes, second.processes, both, failed)
     statuses = [first.run.status, second.run.status]
-    if (found is None or found.step is None) and statuses[0] != statuses[1]:
+    if (difference is None or difference.step is None) and statuses[0] != statuses[1]:
         text = f"the exit status is {statuses[0]} and {statuses[1]}"
         return Difference("status", text, values=statuses)
-    return found
+    return difference
 
 
 def _in_output(runs: Runs, first: Outcome, second: Outcome) -> Difference | None:
-    found = output_lines.compare(
+    compared = output_lines.compare(
         first.run.stdout_file,
         second.run.stdout_file,
         runs.request.ignore_output,
         unordered=_has_ranks(first.processes),
     )
-    if found.first is None:
+    if compared.first is None:
         return None
-    values = [line and without_secrets(line.text) for line in found.first]
-    told = without_secrets(found.told((first.name, second.name)))
-    return Difference("output", told, values=values)
+    values = [line and without_secrets(line.text) for line in compared.first]
+    line = without_secrets(compared.as_line((first.name, second.name)))
+    return Difference("output", line, values=values)
 
 
 def _has_ranks(processes: list[Process]) -> bool:
@@ -60,12 +59,12 @@ def _has_ranks(processes: list[Process]) -> bool:
 
 
 def _in_files(kept: Path, first: Outcome, second: Outcome) -> Difference | None:
-    found = written_files.first_difference(first.files, second.files, kept)
-    if found is None:
+    difference = written_files.first_difference(first.files, second.files, kept)
+    if difference is None:
         return None
     return Difference(
         "file",
-        found.told((first.name, second.name)),
-        tensor=found.entry or None,
-        values=list(found.values),
+        difference.as_line((first.name, second.name)),
+        tensor=difference.entry or None,
+        values=list(difference.values),
     )

@@ -63,12 +63,12 @@ def locate(coarse: Difference, seen: list[list[Process]], rerun: Rerun) -> Diffe
         plan = window.plan(operators)
         looks += [rerun(0, plan), rerun(1, plan)]
         seed = seed or seeds.first_unequal(*looks[-2:])
-        found = _first(looks)
-        if found is None:
+        pair = _first(looks)
+        if pair is None:
             if seed is None:
                 trail.append(_seen_equal(len(looks), coarse, operators))
             continue
-        again, fine = found
+        again, fine = pair
         if coarse.step is None and again is not None and again.step is not None:
             # The runs in which it was seen had no training hooks.
             coarse = replace(again, runs=coarse.runs)
@@ -108,9 +108,9 @@ def _seen_equal(count: int, coarse: Difference, operators: bool) -> str:
 
 def window_of(difference: Difference, processes: list[Process]) -> Window:
     """The step in which a difference arose; what is in no step arose after the last one."""
-    found = _window(difference)
-    if found is not None:
-        return found
+    window = _window(difference)
+    if window is not None:
+        return window
     if difference.process < len(processes):
         steps = steps_of(processes[difference.process])
         if steps:
@@ -130,16 +130,16 @@ def is_compiled(processes: list[Process]) -> bool:
 
 
 def _first(looks: list[list[Process]]) -> tuple[Difference | None, Difference | None] | None:
-    """The first pair of looks that differs: coarsely, finely; None where all are equal."""
-    for number, one in enumerate(looks):
-        for other in looks[number + 1 :]:
-            coarse = first_difference(one, other)
-            pairs, _ = paired(one, other)
-            places = range(len(pairs)) if coarse is None else [coarse.process]
-            for place in places:
-                fine = first_in_window(*pairs[place]) if place < len(pairs) else None
+    """Return how the first unequal pair of looks differs: coarsely, finely; None for no pair."""
+    for number, first in enumerate(looks):
+        for second in looks[number + 1 :]:
+            coarse = first_difference(first, second)
+            pairs, _ = paired(first, second)
+            indices = range(len(pairs)) if coarse is None else [coarse.process]
+            for index in indices:
+                fine = first_in_window(*pairs[index]) if index < len(pairs) else None
                 if fine is not None:
-                    fine.rank = pairs[place][0].rank
+                    fine.rank = pairs[index][0].rank
                     return coarse, fine
             if coarse is not None:
                 return coarse, None
@@ -153,7 +153,7 @@ def _merged(
     window: Window,
     trail: list[str],
 ) -> Difference:
-    """The fine difference, with what only the coarse one knows."""
+    """Return the fine difference, with what only the coarse difference knows."""
     if again is not None and again.first_observed not in trail:
         trail.append(f"in a rerun: {again.first_observed}")
     if coarse.step is not None or window.call:

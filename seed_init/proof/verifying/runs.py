@@ -81,7 +81,7 @@ class Runs:
         directory: for their traces and outputs, when a run is over.
         run_directory: for the temporary directory and the trace of a run under way: all at one
             path.
-        made: every run so far, in order.
+        outcomes: every run so far, in order.
     """
 
     def __init__(
@@ -95,7 +95,7 @@ class Runs:
         self.directory = directory
         self.run_directory = run_directory
         self.environment = record_parts.environment_of_runs("verify", request.environment)
-        self.made: list[Outcome] = []
+        self.outcomes: list[Outcome] = []
         self._progress = progress
         self._cwd = request.cwd or Path.cwd()
         self._snapshots: list[tuple[written_files.Snapshot, written_files.Snapshot]] = []
@@ -121,7 +121,7 @@ class Runs:
             journal.Unreadable: its trace is damaged.
             OSError: there is no place for its trace.
         """
-        number = len(self.made) + 1
+        number = len(self.outcomes) + 1
         before = written_files.snapshot(self._cwd)
         run = runner.run(
             self.request.command,
@@ -143,9 +143,9 @@ class Runs:
             python=commands.interpreter_of(self.request.command, self.environment, self._cwd),
             keep=self.kept_files,
         )
-        made = Outcome(f"run {number}", run, run.processes(), files, ended, plan is not None)
-        self.made.append(made)
-        return made
+        outcome = Outcome(f"run {number}", run, run.processes(), files, ended, plan is not None)
+        self.outcomes.append(outcome)
+        return outcome
 
     def _teller(
         self, number: int, condition: Condition, why: str
@@ -170,13 +170,13 @@ class Runs:
 
     def inherited(self, outcome: Outcome) -> list[str]:
         """Files that a run may have read, and that the runs before it have written: a line."""
-        number = self.made.index(outcome)
+        number = self.outcomes.index(outcome)
         before, after = zip(*self._snapshots[: number + 1])
-        found = written_files.inherited(before, after)
-        if not found:
+        writers = written_files.inherited(before, after)
+        if not writers:
             return []
-        name, writer = next(iter(found.items()))
-        more = f" and {len(found) - 1} other file(s)" if len(found) > 1 else ""
+        name, writer = next(iter(writers.items()))
+        more = f" and {len(writers) - 1} other file(s)" if len(writers) > 1 else ""
         return [
             f"{outcome.name} found {name}{more}, written by run {writer + 1}: if it was read (a "
             "checkpoint to resume from), remove it before each run"

@@ -116,15 +116,15 @@ class Verification:
             **{
                 **_known(cls, content),
                 "command": tuple(content.get("command", ())),
-                "runs": [VerifiedRun.from_json(each) for each in content.get("runs", ())],
+                "runs": [VerifiedRun.from_json(run) for run in content.get("runs", ())],
                 "difference": None if difference is None else Difference.from_json(difference),
-                "failures": [Failure.from_json(each) for each in content.get("failures", ())],
+                "failures": [Failure.from_json(failure) for failure in content.get("failures", ())],
             }
         )
 
     def to_json(self) -> dict[str, Any]:
         """What `seed-init verify --json` prints: without secrets of the command and its output."""
-        found = {
+        content = {
             "format": FORMAT,
             "verdict": self.verdict,
             "command": list(self.command),
@@ -135,10 +135,10 @@ class Verification:
             "broke_equality": self.broke_equality,
             "difference": self.difference.to_json() if self.difference else None,
             "reason": self.reason,
-            "failures": [asdict(each) for each in self.failures],
+            "failures": [asdict(failure) for failure in self.failures],
             "lost": self.lost,
         }
-        shown: dict[str, Any] = redaction.deep(found, names=False)
+        shown: dict[str, Any] = redaction.deep(content, names=False)
         return shown
 
 

@@ -56,36 +56,36 @@ def verify(request: Request, progress: Progress | None = None) -> Verification:
         OSError: there is no place for traces.
     """
     output_lines.patterns(request.ignore_output)
-    with workspace.results("verify") as directory, workspace.RunDirectory() as held:
-        runs = Runs(request, progress, directory, held)
-        made = _judged(runs)
-        _cover(made, runs)
+    with workspace.results("verify") as directory, workspace.RunDirectory() as run_directory:
+        runs = Runs(request, progress, directory, run_directory)
+        verification = _judged(runs)
+        _cover(verification, runs)
         if request.records is not None:
-            made.lost = _write_records(request.records, runs, made)
-        return made
+            verification.lost = _write_records(request.records, runs, verification)
+        return verification
 
 
 def _judged(runs: Runs) -> Verification:
-    """The verdict, and where the runs part."""
-    made = Verification(IDENTICAL, runs.request.command, requests.seed_of(runs.environment))
+    """Make the runs; return the verdict, and the difference if the runs are not the same."""
+    verification = Verification(IDENTICAL, runs.request.command, requests.seed_of(runs.environment))
     try:
         _prove(runs)
     except Parted as parted:
-        made.verdict, made.difference = DIFFERENT, parted.difference
+        verification.verdict, verification.difference = DIFFERENT, parted.difference
         try:
             attributed = attribute(runs, parted)
-            made.broke_equality = attributed.broke
-            made.difference = _explained(runs, attributed)
+            verification.broke_equality = attributed.broke
+            verification.difference = _explained(runs, attributed)
         except (OSError, journal.Unreadable, commands.CannotStart) as error:
             # That they differ is known, and may have taken hours: a full disk changes nothing.
-            made.difference.trail.append(f"no closer look: {_reason(error)}")
+            verification.difference.trail.append(f"no closer look: {_reason(error)}")
     except _Failed as failed:
-        made.verdict, made.reason = FAILED, str(failed)
-    return made
+        verification.verdict, verification.reason = FAILED, str(failed)
+    return verification
 
 
 def _prove(runs: Runs) -> None:
-    """Make the runs that are planned.
+    """Make the planned runs.
 
     Raises:
         Parted: two of them are not the same.
@@ -93,7 +93,7 @@ def _prove(runs: Runs) -> None:
     """
     base = runs.run(conditions.base())
     if base.run.status:
-        raise _Failed(_how_failed(base.run))
+        raise _Failed(_failure_text(base.run))
     _compare(runs, base, runs.run(conditions.without_hooks()))
     for number in range(1, runs.request.runs):
         perturbed = runs.request.perturb
@@ -108,7 +108,7 @@ def _compare(runs: Runs, first: Outcome, second: Outcome) -> None:
 
 
 def _explained(runs: Runs, attributed: Attributed) -> Difference:
-    """Where the runs part, as closely as that can be seen, and what to do about it."""
+    """Return the difference of two runs, located as finely as possible, with its remedies."""
     first, second, difference = attributed.first, attributed.second, attributed.difference
     is_in_a_step = difference.level not in ("status", "trace") or difference.step is not None
     if runs.request.locate and not attributed.is_observers and is_in_a_step:
@@ -127,7 +127,7 @@ def _explained(runs: Runs, attributed: Attributed) -> Difference:
 
 
 def _look(runs: Runs, outcome: Outcome, plan: dict[str, Any]) -> list[Process]:
-    """What the processes of a run write when it is made again, and looked at closely."""
+    """Make a run again and look closely; return what its processes wrote."""
     condition = outcome.run.condition
     look = runs.run(
         Condition(condition.name, condition.changed, True, condition.variant), plan, "a closer look"
@@ -141,26 +141,28 @@ def _look(runs: Runs, outcome: Outcome, plan: dict[str, Any]) -> list[Process]:
     return look.processes
 
 
-def _how_failed(run: runner.Run) -> str:
+def _failure_text(run: runner.Run) -> str:
     how = run.cut_short() or f"exit status {run.status}"
     last = [line for line in run.last_errors() if line.strip()][-1:]
     said = without_secrets(last[0]) if last else ""
     return f"the command failed: {how}" + (f"; its last line on stderr: {said}" if said else "")
 
 
-def _cover(made: Verification, runs: Runs) -> None:
-    """Add what was looked at. Runs are not called identical where that is not enough."""
-    made.runs = [outcome.summary() for outcome in runs.made]
-    made.failures = coverage.failures_of(runs.made)
-    made.compared = coverage.compared(runs)
-    made.not_compared = coverage.not_compared(runs)
-    if made.verdict == IDENTICAL and made.failures:
-        made.verdict, made.reason = UNPROVEN, NOTHING_PROVEN
-    if made.verdict == IDENTICAL and not any(made.compared[kind] for kind in coverage.EVIDENCE):
-        made.verdict, made.reason = UNPROVEN, NOTHING_SEEN
+def _cover(verification: Verification, runs: Runs) -> None:
+    """Add what was looked at. If that is not enough, the runs are not called identical."""
+    verification.runs = [outcome.summary() for outcome in runs.outcomes]
+    verification.failures = coverage.failures_of(runs.outcomes)
+    verification.compared = coverage.compared(runs)
+    verification.not_compared = coverage.not_compared(runs)
+    if verification.verdict == IDENTICAL and verification.failures:
+        verification.verdict, verification.reason = UNPROVEN, NOTHING_PROVEN
+    if verification.verdict == IDENTICAL and not any(
+        verification.compared[kind] for kind in coverage.EVIDENCE
+    ):
+        verification.verdict, verification.reason = UNPROVEN, NOTHING_SEEN
 
 
-def _write_records(directory: Path, runs: Runs, made: Verification) -> str | None:
+def _write_records(directory: Path, runs: Runs, verification: Verification) -> str | None:
     """Write the record of each run that was observed from its beginning to its end.
 
     Returns:
@@ -168,16 +170,18 @@ def _write_records(directory: Path, runs: Runs, made: Verification) -> str | Non
     """
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        for outcome in runs.made:
+        for outcome in runs.outcomes:
             if outcome.run.condition.observed and not outcome.closer:
-                _write_record(directory, runs.request, outcome, made)
+                _write_record(directory, runs.request, outcome, verification)
     except (OSError, ValueError, journal.Unreadable) as error:
         # Hours may have led to the verdict: what becomes of the records changes nothing.
         return f"not all records are in {directory}: {_reason(error)}"
     return None
 
 
-def _write_record(directory: Path, request: Request, outcome: Outcome, made: Verification) -> None:
+def _write_record(
+    directory: Path, request: Request, outcome: Outcome, verification: Verification
+) -> None:
     run = outcome.run
     started = outcome.ended - run.seconds
     records.begin(run.trace, request.command, "verify", whole=True, started=started)
@@ -190,7 +194,7 @@ def _write_record(directory: Path, request: Request, outcome: Outcome, made: Ver
         here=True,
         seconds=run.seconds,
     )
-    record["verdict"] = redaction.deep(made.to_json())
+    record["verdict"] = redaction.deep(verification.to_json())
     records.write_new(directory / f"{outcome.name.replace(' ', '-')}.json", record)
 
 

@@ -163,7 +163,7 @@ class _Child:
         """
         function = getattr(function, "__func__", function)
         variables = getattr(function, "__globals__", None)
-        if type(variables) is dict and all(variables is not one for one in self._scopes):
+        if type(variables) is dict and all(variables is not scope for scope in self._scopes):
             self._scopes.append(variables)
 
     @core.guarded
@@ -176,9 +176,9 @@ class _Child:
         """Write the states of the generators that are new, or were seeded, since the last time."""
         seen = {name: (read, read()) for name, read in self._held() if name not in self._drawn}
         new = {
-            name: one
-            for name, one in seen.items()
-            if name not in self._left or self._left[name][1] != one[1]
+            name: reading
+            for name, reading in seen.items()
+            if name not in self._left or self._left[name][1] != reading[1]
         }
         self._left.update(new)
         states = {name: held_generators.digest(state) for name, (_, state) in new.items()}
@@ -187,8 +187,8 @@ class _Child:
     def _held(self) -> "Iterator[tuple[str, held_generators.Reader]]":
         yield from held_generators.of_libraries()
         seen = held_generators.ids_of_libraries()
-        for root, one in self._roots.items():
-            for name, _, read in held_generators.below(root, one, seen):
+        for root, root_object in self._roots.items():
+            for name, _, read in held_generators.below(root, root_object, seen):
                 yield name, read
         for variables in self._scopes:
             # The main module of a spawned child (multiprocessing/spawn.py).

@@ -34,9 +34,9 @@ cuDNN where they are set as attributes: `ContextProp` has kept those (torch/back
 """
 
 ATTRIBUTES = {
-    "CUDNN_BENCHMARK": "torch.backends.cudnn.benchmark",
-    "CUDNN_DETERMINISTIC": "torch.backends.cudnn.deterministic",
-    "CUDNN_ALLOW_TF32": "torch.backends.cudnn.allow_tf32",
+    name: f"torch.{flag.attribute}"
+    for name, flag in determinism.FLAGS.items()
+    if flag.attribute.startswith("backends.cudnn.")
 }
 """Flag of the contract that `torch_flags.follow` tells of -> as the user knows it."""
 
@@ -90,7 +90,7 @@ def _noting(flag: str, getter: "Callable[[], Any]") -> "Callable[[Any], Any]":
 def _noting_precision(
     getter: "Callable[[str, str], Any]",
 ) -> "Callable[[Callable[..., Any]], Callable[..., Any]]":
-    """As `_noting`, for the one function that sets the newer flags of the precision."""
+    """Do as `_noting` for the only function that sets the newer flags of the precision."""
 
     def make(original: "Callable[..., Any]") -> "Callable[..., Any]":
         def setter(backend: str, operator: str, *arguments: Any) -> Any:
@@ -140,8 +140,8 @@ class _Noting(dict[str, str]):
         super().__init__(library.set_at)
         self._library = library
 
-    def __setitem__(self, flag: str, place: str) -> None:
-        super().__setitem__(flag, place)
+    def __setitem__(self, flag: str, source: str) -> None:
+        super().__setitem__(flag, source)
         if flag in ATTRIBUTES:
             now = self._library.now()[flag] == "1"
             _changed(ATTRIBUTES[flag], now, callers.above())

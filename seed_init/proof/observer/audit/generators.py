@@ -30,13 +30,13 @@ def start() -> None:
     unseeded.entropy = watched
     tell = reseeding._note
 
-    def told(function: str, given: object, used: int | None, place: str) -> None:
-        tell(function, given, used, place)
+    def noted(function: str, passed: object, used: int | None, source: str) -> None:
+        tell(function, passed, used, source)
         # Without SEED there is nothing that it could override; mixed with it, it does not.
         if used is None and state.base_seed() is not None:
             _reseeded(function, callers.above())
 
-    reseeding._note = told
+    reseeding._note = noted
     for name in startup.LIBRARIES:
         callbacks.after_import(name, _watcher(name))
     callbacks.after_import("torch", _watch_generator)
@@ -71,22 +71,22 @@ def _unseeded(what: str, frame: "FrameType | None", derived: bool) -> None:
 
 
 def _is_seeded_next(frame: FrameType) -> bool:
-    """True for `RandomState(3)`: it is made without a seed first (numpy/random/mtrand.pyx)."""
+    """Return True for `RandomState(3)`, made without a seed at first (numpy/random/mtrand.pyx)."""
     call = sources.node(sources.spot(frame))
     if not isinstance(call, ast.Call) or not ast.unparse(call.func).endswith("RandomState"):
         return False
-    given = [*call.args, *(one.value for one in call.keywords if one.arg == "seed")]
-    return bool(given) and not _is_none(given[0], frame)
+    arguments = [*call.args, *(keyword.value for keyword in call.keywords if keyword.arg == "seed")]
+    return bool(arguments) and not _is_none(arguments[0], frame)
 
 
-def _is_none(given: ast.expr, frame: FrameType) -> bool:
-    """Whether a name, or an attribute of one, has the value None; no code of the user's is run."""
-    if isinstance(given, ast.Name):
-        return frame.f_locals.get(given.id, frame.f_globals.get(given.id, 0)) is None
-    if isinstance(given, ast.Attribute) and isinstance(given.value, ast.Name):
-        owner = frame.f_locals.get(given.value.id, frame.f_globals.get(given.value.id))
-        return getattr(owner, "__dict__", {}).get(given.attr, 0) is None
-    return isinstance(given, ast.Constant) and given.value is None
+def _is_none(expression: ast.expr, frame: FrameType) -> bool:
+    """Return whether an expression certainly has the value None. No code of the user's is run."""
+    if isinstance(expression, ast.Name):
+        return frame.f_locals.get(expression.id, frame.f_globals.get(expression.id, 0)) is None
+    if isinstance(expression, ast.Attribute) and isinstance(expression.value, ast.Name):
+        owner = frame.f_locals.get(expression.value.id, frame.f_globals.get(expression.value.id))
+        return getattr(owner, "__dict__", {}).get(expression.attr, 0) is None
+    return isinstance(expression, ast.Constant) and expression.value is None
 
 
 @core.guarded

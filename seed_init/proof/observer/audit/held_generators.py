@@ -69,17 +69,22 @@ def below(
     """
     seen = set() if seen is None else seen
     todo = [(root, (type(held_by), ""), held_by, 0)]
-    for name, owner, one, depth in todo:
-        if id(one) in seen or len(seen) > OBJECTS_MAX:
+    for name, owner, holder, depth in todo:
+        if id(holder) in seen or len(seen) > OBJECTS_MAX:
             continue
-        seen.add(id(one))
-        read = reader(one)
+        seen.add(id(holder))
+        read = reader(holder)
         if read is not None:
             yield name, owner, read
         elif depth < DEPTH:
             todo += [
-                (name + part, (type(one), part[1:]) if part[0] == "." else owner, inner, depth + 1)
-                for part, inner in islice(_inner(one), ITEMS_MAX)
+                (
+                    name + part,
+                    (type(holder), part[1:]) if part[0] == "." else owner,
+                    inner,
+                    depth + 1,
+                )
+                for part, inner in islice(_inner(holder), ITEMS_MAX)
             ]
 
 
@@ -100,18 +105,18 @@ def of_globals(
             yield f"{module}.{variable}", read
 
 
-def _inner(one: Any) -> "Iterator[tuple[str, Any]]":
+def _inner(holder: Any) -> "Iterator[tuple[str, Any]]":
     """Yield name and value of what an object holds, without running code of the object."""
-    kind = type(one)
+    kind = type(holder)
     if kind is dict:
-        for key, value in list(one.items()):
+        for key, value in list(holder.items()):
             yield f"[{key!r}]" if type(key) in (str, int) else "[...]", value
     elif kind in (list, tuple):
-        for number, value in enumerate(one[:ITEMS_MAX]):
+        for number, value in enumerate(holder[:ITEMS_MAX]):
             yield f"[{number}]", value
     elif not issubclass(kind, (type, type(sys), *_class("torch", "Tensor"))):
         try:
-            attributes = object.__getattribute__(one, "__dict__")
+            attributes = object.__getattribute__(holder, "__dict__")
         except AttributeError:
             return
         for key, value in list(attributes.items()):
@@ -120,29 +125,29 @@ def _inner(one: Any) -> "Iterator[tuple[str, Any]]":
 
 def _class(module: str, name: str) -> "tuple[type, ...]":
     """Return a class in a tuple, for issubclass; () where its module is not imported to its end."""
-    found = getattr(sys.modules.get(module), name, None)
-    return () if found is None else (found,)
+    kind = getattr(sys.modules.get(module), name, None)
+    return () if kind is None else (kind,)
 
 
-def reader(one: Any) -> "Reader | None":
+def reader(candidate: Any) -> "Reader | None":
     """Return what reads a generator's state; None for another object, or on another device."""
     # Not issubclass, which runs code of the classes: the program may have classes of any kind.
-    kinds = {id(base) for base in type(one).__mro__}
+    kinds = {id(base) for base in type(candidate).__mro__}
 
     def is_a(module: str, name: str) -> bool:
-        return any(id(found) in kinds for found in _class(module, name))
+        return any(id(kind) in kinds for kind in _class(module, name))
 
     if is_a("numpy.random", "Generator"):
-        return lambda: _plain(one.bit_generator.state)
+        return lambda: _plain(candidate.bit_generator.state)
     if is_a("numpy.random", "RandomState"):
-        return lambda: _plain(one._bit_generator.state)
+        return lambda: _plain(candidate._bit_generator.state)
     if is_a("numpy.random", "BitGenerator"):
-        return lambda: _plain(one.state)
+        return lambda: _plain(candidate.state)
     if is_a("random", "Random") and not is_a("random", "SystemRandom"):
         random: Any = sys.modules["random"]
-        return lambda: random.Random.getstate(one)[1]
-    if is_a("torch", "Generator") and one.device.type == "cpu":
-        return lambda: (one.initial_seed(), one.get_state().numpy().tobytes())
+        return lambda: random.Random.getstate(candidate)[1]
+    if is_a("torch", "Generator") and candidate.device.type == "cpu":
+        return lambda: (candidate.initial_seed(), candidate.get_state().numpy().tobytes())
     return None
 
 
@@ -172,19 +177,34 @@ def is_drawn(before: Any, after: Any) -> bool:
     if before == after:
         return False
     if isinstance(before, dict):
-        kind, one, other = before["bit_generator"], before["state"], after.get("state")
+        kind, state_before, state_after = (
+            before["bit_generator"],
+            before["state"],
+            after.get("state"),
+        )
         if kind != after.get("bit_generator"):
             return False
         if kind == "MT19937":
-            return _follows((*one["key"], one["pos"]), (*other["key"], other["pos"]))
+            return _follows(
+                (*state_before["key"], state_before["pos"]),
+                (*state_after["key"], state_after["pos"]),
+            )
         if kind in MULTIPLIERS:
             return bool(
-                one["inc"] == other["inc"]
-                and _steps(one["state"], other["state"], MULTIPLIERS[kind], one["inc"]) < STEPS_MAX
+                state_before["inc"] == state_after["inc"]
+                and _steps(
+                    state_before["state"],
+                    state_after["state"],
+                    MULTIPLIERS[kind],
+                    state_before["inc"],
+                )
+                < STEPS_MAX
             )
         if kind == "Philox":
-            begin, end = _number(one["counter"]), _number(other["counter"])
-            return bool(one["key"] == other["key"] and (end - begin) % (1 << 256) < STEPS_MAX)
+            begin, end = _number(state_before["counter"]), _number(state_after["counter"])
+            return bool(
+                state_before["key"] == state_after["key"] and (end - begin) % (1 << 256) < STEPS_MAX
+            )
         return False
     if isinstance(before[-1], bytes):  # torch's, which has the seed first
         return bool(before[0] == after[0])
@@ -229,4 +249,4 @@ def _steps(before: int, after: int, multiplier: int, increment: int) -> int:
 
 
 def _number(words: "list[int]") -> int:
-    return sum(word << (64 * place) for place, word in enumerate(words))
+    return sum(word << (64 * index) for index, word in enumerate(words))

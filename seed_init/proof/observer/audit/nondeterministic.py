@@ -55,10 +55,10 @@ def _is_parallel(elements: int) -> bool:
 def _indexed(arguments: Arguments) -> "tuple[list[Any], int]":
     """Return the indices, without masks, and how many elements the indices pick."""
     here = arguments["self"]
-    indices = [one for one in arguments["indices"] if one is not None]
-    if any(one.dtype in (_torch().bool, _torch().uint8) for one in indices):
+    indices = [index for index in arguments["indices"] if index is not None]
+    if any(index.dtype in (_torch().bool, _torch().uint8) for index in indices):
         return [], 0  # a mask picks nothing twice
-    shape = _torch().broadcast_shapes(*(one.shape for one in indices))
+    shape = _torch().broadcast_shapes(*(index.shape for index in indices))
     rest = [
         size
         for number, size in enumerate(here.shape)
@@ -132,7 +132,7 @@ def _scans_the_whole(arguments: Arguments) -> bool:
 def _windows_overlap(arguments: Arguments) -> bool:
     """Return whether the windows of a three-dimensional adaptive pooling share elements."""
     inputs, outputs = arguments["self"].shape[-3:], arguments["grad_output"].shape[-3:]
-    return any(one % other for one, other in zip(inputs, outputs))
+    return any(input_size % output_size for input_size, output_size in zip(inputs, outputs))
 
 
 def _is_sparse(arguments: Arguments) -> bool:

@@ -128,17 +128,22 @@ def _keep(frame: FrameType | None) -> None:
 
 
 def _checked(operator: Any, name: str) -> "Callable[..., Any]":
-    redispatch, names = operator.redispatch, [one.name for one in operator._schema.arguments]
+    redispatch, names = (
+        operator.redispatch,
+        [argument.name for argument in operator._schema.arguments],
+    )
     defaults = {
-        one.name: one.default_value for one in operator._schema.arguments if one.has_default_value()
+        argument.name: argument.default_value
+        for argument in operator._schema.arguments
+        if argument.has_default_value()
     }
 
     def kernel(keyset: Any, *arguments: Any, **keywords: Any) -> Any:
         # One of these operators may call another one of them.
         within = getattr(_here, "within", False)
         if not within:
-            given = {**defaults, **dict(zip(names, arguments)), **keywords}
-            _check(name, given, callers.above())
+            bound = {**defaults, **dict(zip(names, arguments)), **keywords}
+            _check(name, bound, callers.above())
             _here.within = True
         try:
             return redispatch(keyset.remove(KEY), *arguments, **keywords)
@@ -165,7 +170,7 @@ def _check(name: str, arguments: "dict[str, Any]", frame: FrameType | None) -> N
         if not rule.only_strict:
             _expected.append(rule.alert or name.strip("_"))
     node = torch._C._current_autograd_node()
-    spot, what = _place(node, frame), f"aten::{name}"
+    spot, what = _spot_of(node, frame), f"aten::{name}"
     if spot is not None:
         backward = "" if node is None else f" in {node.name()}"
         findings.note("operator", what, spot, f"{device}{backward}: {remedy(rule)}")
@@ -192,7 +197,7 @@ def _device(arguments: "dict[str, Any]") -> str | None:
     return None
 
 
-def _place(node: Any, frame: "FrameType | None") -> "Spot | None":
+def _spot_of(node: Any, frame: "FrameType | None") -> "Spot | None":
     """Return where the user's code is: in a backward, the line of the forward if it is known."""
     forward = _forwards.get(node._sequence_nr()) if node is not None else None
     user = _user_frame(frame) if forward is None else None
@@ -206,7 +211,9 @@ def _user_frame(frame: "FrameType | None") -> "FrameType | None":
     where there is no frame, the only backward pass that is under way gives its frame.
     """
     if frame is None:
-        waiting = [one for one in sys._current_frames().values() if _runs_backward(one)]
+        waiting = [
+            candidate for candidate in sys._current_frames().values() if _runs_backward(candidate)
+        ]
         frame = waiting[0] if len(waiting) == 1 else None
     user: FrameType | None = user_code.user_frame(frame)
     return user

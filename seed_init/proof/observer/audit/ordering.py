@@ -33,10 +33,10 @@ def is_free(spot: sources.Spot, walks: bool = False) -> bool:
         spot: where a directory is listed, or a generator asked that lists one.
         walks: whether it is os.walk, whose items hold lists.
     """
-    found = sources.node(spot)
-    if found is None:
+    expression = sources.node(spot)
+    if expression is None:
         return False
-    return _walk_is_free(found) if walks else _node_is_free(found)
+    return _walk_is_free(expression) if walks else _node_is_free(expression)
 
 
 def _node_is_free(node: ast.AST) -> bool:
@@ -80,7 +80,7 @@ def _as_what_a_comprehension_takes(node: ast.AST, part: Any, known: Known) -> bo
 
 
 def _as_what_is_searched(node: ast.AST, comparison: Any, known: Known) -> bool:
-    searches = all(isinstance(one, (ast.In, ast.NotIn)) for one in comparison.ops)
+    searches = all(isinstance(operator, (ast.In, ast.NotIn)) for operator in comparison.ops)
     return node is not comparison.left and searches
 
 
@@ -109,7 +109,9 @@ def _as_an_annotated_value(node: ast.AST, user: Any, known: Known) -> bool:
 
 
 def _as_a_value(node: ast.AST, user: Any, known: Known) -> bool:
-    return all(isinstance(one, ast.Name) and _name_is_free(one, known) for one in user.targets)
+    return all(
+        isinstance(target, ast.Name) and _name_is_free(target, known) for target in user.targets
+    )
 
 
 def _as_a_statement(node: ast.AST, user: Any, known: Known) -> bool:
@@ -159,10 +161,10 @@ def _name_is_free(name: ast.Name, known: Known = frozenset()) -> bool:
 
 def _uses(name: ast.Name) -> "Iterator[ast.Name]":
     """Yield each place in its function where the variable is read."""
-    for one in ast.walk(_scope(name)):
+    for node in ast.walk(_scope(name)):
         # Also further up, where the next round of a loop may read it.
-        if isinstance(one, ast.Name) and one.id == name.id and isinstance(one.ctx, ast.Load):
-            yield one
+        if isinstance(node, ast.Name) and node.id == name.id and isinstance(node.ctx, ast.Load):
+            yield node
 
 
 def _scope(node: Any) -> ast.AST:
@@ -196,7 +198,7 @@ def _walk_is_free(node: ast.AST) -> bool:
     if not isinstance(loop, ast.For) or not isinstance(loop.target, ast.Tuple):
         return False
     names = loop.target.elts
-    if len(names) < 3 or not all(isinstance(one, ast.Name) for one in names):
+    if len(names) < 3 or not all(isinstance(target, ast.Name) for target in names):
         return False
     directories, files = names[1], names[2]
     assert isinstance(directories, ast.Name) and isinstance(files, ast.Name)
@@ -207,12 +209,12 @@ def _walk_is_free(node: ast.AST) -> bool:
 def _is_assigned(loop: ast.For, name: str) -> bool:
     """Return True for `directories[:] = sorted(...)` in the loop."""
     return any(
-        isinstance(one, ast.Assign)
-        and isinstance(one.targets[0], ast.Subscript)
-        and _name(one.targets[0].value) == name
-        and isinstance(one.value, ast.Call)
-        and _name(one.value.func) == "sorted"
-        for one in ast.walk(loop)
+        isinstance(node, ast.Assign)
+        and isinstance(node.targets[0], ast.Subscript)
+        and _name(node.targets[0].value) == name
+        and isinstance(node.value, ast.Call)
+        and _name(node.value.func) == "sorted"
+        for node in ast.walk(loop)
     )
 
 

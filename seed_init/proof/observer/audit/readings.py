@@ -67,8 +67,8 @@ def _clock(what: str, position: "int | None") -> "Callable[..., Any]":
         def clock(*arguments: Any, **keywords: Any) -> Any:
             frame = callers.above()
             if frame is not None and is_user_file(frame.f_code.co_filename) and not _in_date:
-                given = arguments[position:] if position is not None else ()
-                if not given or given[0] is None:
+                passed = arguments[position:] if position is not None else ()
+                if not passed or passed[0] is None:
                     findings.note("clock", what, sources.spot(frame))
             return original(*arguments, **keywords)
 
@@ -109,7 +109,7 @@ def _watch_random() -> None:
 
 
 def _watch_uuid() -> None:
-    """`uuid1`, which may ask a library in C for all of it; `uuid4` asks os.urandom."""
+    """Watch `uuid1`, which may ask a library in C for everything. `uuid4` asks os.urandom."""
     replacing.function(sys.modules["uuid"], "uuid1", _entropy("uuid.uuid1"))
 
 

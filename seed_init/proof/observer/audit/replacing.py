@@ -35,14 +35,14 @@ def unbound(make: "Callable[[Function], Function]") -> "Callable[[Function], Fun
         make: as in `function`. No frame comes between what it makes and who calls that.
     """
 
-    def made(original: Function) -> Function:
+    def make_unbound(original: Function) -> Function:
         function, name = make(original), original.__name__
         call = staticmethod(callers.like(original)(function))
         kind = type(name, (), {"__call__": call, "__reduce__": lambda self: name})
-        one: Function = kind()
-        return one
+        stand_in: Function = kind()
+        return stand_in
 
-    return made
+    return make_unbound
 
 
 def in_type(kind: type, name: str, value: Any) -> Any:

@@ -85,8 +85,8 @@ def _cell(name: str) -> str | None:
 
 def text(name: str, line: int) -> str:
     """Return a line of source without its indentation; "" where there is no source."""
-    found = lines(name)
-    return found[line - 1].strip() if 0 < line <= len(found) else ""
+    source_lines = lines(name)
+    return source_lines[line - 1].strip() if 0 < line <= len(source_lines) else ""
 
 
 def lines(name: str) -> list[str]:
@@ -134,14 +134,16 @@ def node(spot: Spot) -> "ast.expr | None":
     wanted = _position(code, offset)
     if wanted is None:
         # Python 3.10 has lines only: a line with one call leaves no doubt.
-        calls = [one for one in ast.walk(module) if isinstance(one, ast.Call)]
-        here = [one for one in calls if one.lineno <= line <= (one.end_lineno or one.lineno)]
+        calls = [child for child in ast.walk(module) if isinstance(child, ast.Call)]
+        here = [
+            child for child in calls if child.lineno <= line <= (child.end_lineno or child.lineno)
+        ]
         return here[0] if len(here) == 1 else None
-    for one in ast.walk(module):
-        if isinstance(one, ast.expr):
-            found = one.lineno, one.end_lineno, one.col_offset, one.end_col_offset
-            if found == wanted:
-                return one
+    for child in ast.walk(module):
+        if isinstance(child, ast.expr):
+            position = child.lineno, child.end_lineno, child.col_offset, child.end_col_offset
+            if position == wanted:
+                return child
     return None
 
 
@@ -159,5 +161,5 @@ def callee(frame: FrameType, default: str) -> str:
         frame: a user's.
         default: where the source is not known, or calls nothing there.
     """
-    found = node(spot(frame))
-    return ast.unparse(found.func) if isinstance(found, ast.Call) else default
+    expression = node(spot(frame))
+    return ast.unparse(expression.func) if isinstance(expression, ast.Call) else default

@@ -42,13 +42,13 @@ def _watch() -> None:
 
     def __init__(self: Any, loader: Any) -> None:
         make(self, loader)
-        _made(self, callers.above())
+        _write_source(self, callers.above())
 
     iterator.__init__ = __init__
 
 
 @core.guarded
-def _made(iterator: Any, frame: Any) -> None:
+def _write_source(iterator: Any, frame: Any) -> None:
     """Write where the workers were started: a spawned worker has no frame of that line."""
     user = user_code.user_frame(frame)
     if user is not None:
@@ -118,13 +118,13 @@ def _assigned(owner: type, attribute: str) -> "dict[str, Any] | None":
         tree = sources.tree(file) if user_code.is_user_file(file) else None
         for node in ast.walk(tree) if tree is not None else ():
             if isinstance(node, ast.ClassDef) and node.name == kind.__name__:
-                for one in ast.walk(node):
-                    if _sets(one, attribute):
-                        line: int = one.lineno  # type: ignore[attr-defined]
+                for inner in ast.walk(node):
+                    if _sets(inner, attribute):
+                        line: int = inner.lineno  # type: ignore[attr-defined]
                         return {
                             "file": sources.shown_file(file),
                             "line": line,
-                            "function": _function(one),
+                            "function": _function(inner),
                             "text": sources.text(file, line),
                         }
     return None
@@ -144,7 +144,7 @@ def _sets(node: ast.AST, attribute: str) -> bool:
         targets = node.targets
     elif isinstance(node, ast.AnnAssign):
         targets = [node.target]
-    return any(isinstance(one, ast.Attribute) and one.attr == attribute for one in targets)
+    return any(isinstance(target, ast.Attribute) and target.attr == attribute for target in targets)
 
 
 def _function(node: Any) -> str:

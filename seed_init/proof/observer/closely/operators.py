@@ -84,7 +84,7 @@ class _Seeing(TorchDispatchMode):  # type: ignore[misc]
         operands = [self._shown(value) for value in arguments]
         operands += [f"{key}={self._shown(value)}" for key, value in keywords.items()]
         if torch.Tag.nondeterministic_seeded in operator.tags and not is_capturing():
-            drawn_from = [each for each in _flat((arguments, keywords)) if _is_generator(each)]
+            drawn_from = [value for value in _flat((arguments, keywords)) if _is_generator(value)]
             where = (
                 digests.digest(drawn_from[0].get_state())
                 if drawn_from
@@ -137,9 +137,9 @@ class _Seeing(TorchDispatchMode):  # type: ignore[misc]
     def _written(self, operator: Any, arguments: Any, keywords: Any) -> set[int]:
         """Return the storages that an operator writes to."""
         written = set()
-        for place, declared in enumerate(operator._schema.arguments):
+        for index, declared in enumerate(operator._schema.arguments):
             if declared.alias_info is not None and declared.alias_info.is_write:
-                value = arguments[place] if place < len(arguments) else keywords.get(declared.name)
+                value = arguments[index] if index < len(arguments) else keywords.get(declared.name)
                 written |= _storages(value)
         return written
 
@@ -151,7 +151,7 @@ class _Seeing(TorchDispatchMode):  # type: ignore[misc]
                 return f"{head} uninitialised"
             return f"{head} {self._digest([value])}"
         if isinstance(value, (list, tuple)):
-            return "[" + ", ".join(self._shown(each) for each in value) + "]"
+            return "[" + ", ".join(self._shown(item) for item in value) + "]"
         if isinstance(value, torch.Generator):
             return "generator"
         if isinstance(value, torch.UntypedStorage):
@@ -163,10 +163,10 @@ class _Seeing(TorchDispatchMode):  # type: ignore[misc]
 
     def _digest(self, values: Any) -> str:
         content = blake2b(digest_size=8)
-        for each in _flat(values):
-            if _is_dense(each) and _storage(each) in self.unwritten:
+        for leaf in _flat(values):
+            if _is_dense(leaf) and _storage(leaf) in self.unwritten:
                 continue
-            content.update(digests.digest(each).encode() if not _is_generator(each) else b"")
+            content.update(digests.digest(leaf).encode() if not _is_generator(leaf) else b"")
         return content.hexdigest()
 
 
@@ -191,12 +191,12 @@ def _storage(tensor: torch.Tensor) -> int:
 
 def _storages(values: Any) -> set[int]:
     """Return the storages of the dense tensors in values, however nested."""
-    return {_storage(each) for each in _flat(values) if _is_dense(each)}
+    return {_storage(tensor) for tensor in _flat(values) if _is_dense(tensor)}
 
 
 def _flat(value: Any) -> list[Any]:
     if isinstance(value, (list, tuple)):
-        return [inner for each in value for inner in _flat(each)]
+        return [inner for item in value for inner in _flat(item)]
     if isinstance(value, dict):
-        return [inner for each in value.values() for inner in _flat(each)]
+        return [inner for item in value.values() for inner in _flat(item)]
     return [value]

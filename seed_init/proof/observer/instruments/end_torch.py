@@ -24,10 +24,10 @@ _final: list[dict[str, Any]] = []
 def install() -> None:
     """Wait for the end of every optimizer that is made."""
     os.register_at_fork(after_in_child=_final.clear)
-    optimizers.watch(core.guarded(_made))
+    optimizers.watch(core.guarded(_watch_end))
 
 
-def _made(optimizer: Any) -> None:
+def _watch_end(optimizer: Any) -> None:
     # Its own list of groups, which it holds anyway and which those added later join: so what is
     # in them lives no longer than it would.
     weakref.finalize(
@@ -42,16 +42,20 @@ def _made(optimizer: Any) -> None:
 def _gone(pid: int, number: int, groups: list[Any]) -> None:
     if os.getpid() != pid:
         return  # a worker's copy of it
-    parameters = [each for group in groups for each in group["params"]]
+    parameters = [parameter for group in groups for parameter in group["params"]]
     wait_for(parameters)
-    size = sum(each.numel() * each.element_size() for each in parameters if not dense.is_fake(each))
+    size = sum(
+        parameter.numel() * parameter.element_size()
+        for parameter in parameters
+        if not dense.is_fake(parameter)
+    )
     digest = sha256_of if size <= MOST else _fingerprint
     digests = []
-    for each in parameters:
+    for parameter in parameters:
         try:
-            digests.append(digest(each))
+            digests.append(digest(parameter))
         except Exception as error:
-            core.report_unreadable(each, error)
+            core.report_unreadable(parameter, error)
             digests.append("")
     _final.append({"optimizer": number, "digests": digests})
 
@@ -70,7 +74,7 @@ def _fingerprint(tensor: Any) -> str:
 
 def final() -> list[dict[str, Any]]:
     """Return the digests of the parameters of each optimizer that is gone, in order of creation."""
-    return sorted(_final, key=lambda each: each["optimizer"])
+    return sorted(_final, key=lambda entry: entry["optimizer"])
 
 
 def is_compiled() -> bool:

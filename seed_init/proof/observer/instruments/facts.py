@@ -92,12 +92,12 @@ def _seeds() -> dict[str, Any]:
 
 def _modules() -> list[str]:
     """Return the files of the user's own modules that were imported."""
-    found = [getattr(module, "__file__", None) for module in _modules_of_others()]
+    files = [getattr(module, "__file__", None) for module in _modules_of_others()]
     if _script:
-        found.append(_script)  # Python takes __main__.__file__ away before it exits
+        files.append(_script)  # Python takes __main__.__file__ away before it exits
     own = {
         os.path.abspath(file)  # noqa: PTH100
-        for file in found
+        for file in files
         if isinstance(file, str) and user_code.is_user_file(file)
     }
     # torch has modules whose file is a mere name.

@@ -82,15 +82,15 @@ def flags() -> dict[str, Any]:
         more[f"fp32_precision_{backend}_{operator}"] = partial(
             lambda *of: torch._C._get_fp32_precision_getter(*of), backend, operator
         )
-    found: dict[str, Any] = torch_flags.now()
+    values: dict[str, Any] = torch_flags.now()
     for name, question in more.items():
         try:
-            found[name] = question()
+            values[name] = question()
         except AttributeError:
             continue  # a build without it
         except Exception:
-            found[name] = determinism.UNKNOWN
-    return found
+            values[name] = determinism.UNKNOWN
+    return values
 
 
 def _cuda_is_there() -> None:
@@ -132,9 +132,9 @@ def _libraries() -> dict[str, str | None]:
 def _version_in(info: str, *marks: str) -> str | None:
     """Return the word after one of some marks in the text of `torch.__config__.parallel_info()`."""
     for mark in marks:
-        _, found, rest = info.partition(mark)
+        _, separator, rest = info.partition(mark)
         words = rest.split()
-        if found and words:
+        if separator and words:
             return words[0].strip(",()").partition("-")[0]
     return None
 
@@ -153,10 +153,10 @@ def _threads() -> dict[str, int]:
 
 def _devices() -> list[dict[str, Any]]:
     """Return the GPUs that this process sees. CUDA must have started, or be about to have."""
-    found = []
+    devices = []
     for index in range(torch.cuda.device_count()):
         properties = torch.cuda.get_device_properties(index)
-        found.append(
+        devices.append(
             {
                 "name": properties.name,
                 "uuid": str(getattr(properties, "uuid", "")) or None,
@@ -165,7 +165,7 @@ def _devices() -> list[dict[str, Any]]:
                 "processors": properties.multi_processor_count,
             }
         )
-    return found
+    return devices
 
 
 def _distributed() -> str | None:

@@ -24,7 +24,7 @@ MOST = 10000
 """Paths of each kind that a process notes; beyond that it only counts."""
 
 _SUFFIXES = (".py", ".pyc", ".pyi", ".pth", ".so", ".typed", ".egg-link")
-_PLACES = (
+_DIRECTORIES = (
     *("/proc/", "/sys/", "/dev/", "/run/", "/etc/", "/bin/", "/sbin/", "/lib/", "/lib64/"),
     *("/usr/bin/", "/usr/lib/", "/usr/lib64/", "/usr/libexec/", "/usr/share/"),
 )
@@ -35,17 +35,20 @@ _noted = {"read": 0, "written": 0}
 _busy: set[int] = set()
 """Threads that are noting a file: what they open meanwhile is none of the program's."""
 
-_places: tuple[str, ...] = _PLACES
+_directories: tuple[str, ...] = _DIRECTORIES
 
 
 def start() -> None:
     """Note every file from now on."""
-    global _places
+    global _directories
     traces = os.path.abspath(core.journal.directory)  # noqa: PTH100  as what is opened
     own = {sys.prefix, sys.base_prefix, sys.exec_prefix, traces}
     library = os.path.dirname(os.__file__)  # noqa: PTH120
     # In a base interpreter the prefix may be /usr, where the user's data may be as well.
-    _places = (*_PLACES, *(f"{place}/" for place in {*own, library} if place not in ("/usr", "/")))
+    _directories = (
+        *_DIRECTORIES,
+        *(f"{directory}/" for directory in {*own, library} if directory not in ("/usr", "/")),
+    )
     note = core.guarded(_note)
 
     def hook(event: str, arguments: tuple[Any, ...]) -> None:
@@ -58,14 +61,14 @@ def start() -> None:
     callbacks.at_end(_end)
 
 
-def _note(given: Any, mode: Any, flags: Any) -> None:
+def _note(path: Any, mode: Any, flags: Any) -> None:
     here = get_ident()
-    if here in _busy or isinstance(given, int):
+    if here in _busy or isinstance(path, int):
         return
     _busy.add(here)
     try:
         # abspath and not the name: the program may change its directory.
-        key = os.path.abspath(os.fsdecode(given)), _writes(mode, flags)  # noqa: PTH100
+        key = os.path.abspath(os.fsdecode(path)), _writes(mode, flags)  # noqa: PTH100
         if key not in _seen:
             _seen.add(key)
             if _is_data(key[0]):
@@ -82,7 +85,9 @@ def _writes(mode: Any, flags: Any) -> bool:
 
 def _is_data(path: str) -> bool:
     return not (
-        path.endswith(_SUFFIXES) or path.startswith(_places) or any(part in path for part in _PARTS)
+        path.endswith(_SUFFIXES)
+        or path.startswith(_directories)
+        or any(part in path for part in _PARTS)
     )
 
 
@@ -90,12 +95,12 @@ def _write(path: str, writes: bool) -> None:
     fields: dict[str, Any] = {"mode": "written" if writes else "read", "path": path}
     if not writes:
         try:
-            found = os.stat(path)  # noqa: PTH116
+            status = os.stat(path)  # noqa: PTH116
         except OSError:
             return  # looked for, and not there
-        if not stat.S_ISREG(found.st_mode):
+        if not stat.S_ISREG(status.st_mode):
             return
-        fields |= {"size": found.st_size, "changed": found.st_mtime_ns}
+        fields |= {"size": status.st_size, "changed": status.st_mtime_ns}
     _noted[fields["mode"]] += 1
     if _noted[fields["mode"]] <= MOST:
         core.journal.write("file", **fields)

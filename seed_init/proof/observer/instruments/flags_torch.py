@@ -21,10 +21,10 @@ def install() -> None:
         changed = {name: value for name, value in now.items() if last.get(name) != value}
         if changed:
             # The line is known for the flags that have a setter of Python's own.
-            place = next(
+            source = next(
                 (torch_flags.set_at[name] for name in changed if name in torch_flags.set_at), None
             )
-            core.journal.write("flags", values=changed, place=place if last else None)
+            core.journal.write("flags", values=changed, place=source if last else None)
             last.update(now)
 
     def after(optimizer: Any, arguments: Any, keywords: Any) -> None:

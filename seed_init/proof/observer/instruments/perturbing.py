@@ -64,25 +64,25 @@ def scatter(key: str) -> None:
         key: another one, other holes.
     """
     head = sys.getsizeof(b"")
-    made: dict[bytes, Any] = {
+    blocks: dict[bytes, Any] = {
         blake2b(b"%d %d" % (size, number), digest_size=8, key=key.encode()[:64]).digest(): bytes(
             max(2, size - head)  # not 0 or 1, of which Python has one object for all
         )
         for size in range(SIZE_STEP * 3, SIZE_MOST + 1, SIZE_STEP)
         for number in range(EACH)
     }
-    made |= {
+    blocks |= {
         blake2b(b"small %d" % number, digest_size=8, key=key.encode()[:64]).digest(): (
             float(number) if number % 2 else object()
         )
         for number in range(2 * EACH)
     }
     # Every other one is given back, in another order than they were made.
-    order = sorted(made)
+    order = sorted(blocks)
     for rank in order[::2]:
-        _kept.append(made[rank])
+        _kept.append(blocks[rank])
     for rank in order:
-        del made[rank]
+        del blocks[rank]
 
 
 def shuffle_listings(key: str) -> None:
@@ -111,7 +111,7 @@ def shuffle_listings(key: str) -> None:
 
 
 def reordered(items: list[Any], names: list[bytes], key: str) -> list[Any]:
-    """The items in an order of their names that the key gives.
+    """Return the items in the order that the key gives to their names.
 
     The first one is always another than before: often only the first is looked at, and a shuffle
     of few entries may leave them as they are.
@@ -125,7 +125,7 @@ def reordered(items: list[Any], names: list[bytes], key: str) -> list[Any]:
     order = sorted(range(len(items)), key=ranks.__getitem__)
     if len(order) > 1 and order[0] == 0:
         order.append(order.pop(0))
-    return [items[place] for place in order]
+    return [items[index] for index in order]
 
 
 class _Entries:
@@ -171,10 +171,12 @@ def _is_data(path: Any, caller: Any) -> bool:
     if path is None or isinstance(path, int):
         return True
     # Not resolve(): that would look at every part of the path.
-    place = os.path.abspath(os.fsdecode(path))  # noqa: PTH100
-    if "/site-packages/" in place or "/dist-packages/" in place:
+    absolute = os.path.abspath(os.fsdecode(path))  # noqa: PTH100
+    if "/site-packages/" in absolute or "/dist-packages/" in absolute:
         return False
-    return not any(place == library or place.startswith(library + "/") for library in _LIBRARIES)
+    return not any(
+        absolute == library or absolute.startswith(library + "/") for library in _LIBRARIES
+    )
 
 
 def shift_clock(seconds: int) -> None:
@@ -214,7 +216,7 @@ def shift_clock(seconds: int) -> None:
 
 
 def _dressed(ours: Any, original: Any, module: str) -> Any:
-    """The function with the name and the text of the one that it stands for.
+    """Return a stand-in with the name and the docstring of the function that it stands for.
 
     The module is where it can be found again, so that a reference to it can be pickled.
     """
@@ -235,7 +237,7 @@ def _replace(module: str, original: Any, ours: Any) -> None:
         if holder is None:
             continue
         classes = [value for value in vars(holder).values() if isinstance(value, type)]
-        for place in (holder, *classes):
-            for key, value in list(vars(place).items()):
+        for owner in (holder, *classes):
+            for key, value in list(vars(owner).items()):
                 if value is original or getattr(value, "__func__", None) is original:
-                    setattr(place, key, ours if place is holder else staticmethod(ours))
+                    setattr(owner, key, ours if owner is holder else staticmethod(ours))

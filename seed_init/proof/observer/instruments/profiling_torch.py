@@ -57,14 +57,14 @@ def finish() -> None:
     core.journal.write(
         "profile",
         operators={
-            one.key: {
-                "cpu": one.self_cpu_time_total / 1e6,
+            entry.key: {
+                "cpu": entry.self_cpu_time_total / 1e6,
                 # self_cuda_time_total before torch 2.4 (torch/autograd/profiler_util.py).
-                "device": getattr(one, "self_device_time_total", 0) / 1e6,
-                "calls": one.count,
+                "device": getattr(entry, "self_device_time_total", 0) / 1e6,
+                "calls": entry.count,
             }
-            for one in _profiler.key_averages()
+            for entry in _profiler.key_averages()
             # On CUDA kernels have entries of their own: they would be counted twice.
-            if one.device_type == torch.autograd.DeviceType.CPU
+            if entry.device_type == torch.autograd.DeviceType.CPU
         },
     )

@@ -103,7 +103,7 @@ def _watch_torch() -> None:
     """Watch `Generator.manual_seed`, where `torch.manual_seed` ends, and `Generator.seed()`."""
     torch: Any = sys.modules["torch"]
 
-    def given(original: Any) -> Any:
+    def wrap_manual_seed(original: Any) -> Any:
         @callers.like(original)
         def manual_seed(self: Any, seed: Any) -> Any:
             _note("torch", seed)
@@ -111,7 +111,7 @@ def _watch_torch() -> None:
 
         return manual_seed
 
-    def drawn(original: Any) -> Any:
+    def wrap_seed(original: Any) -> Any:
         @callers.like(original)
         def seed(self: Any) -> int:
             value: int = original(self)
@@ -120,18 +120,18 @@ def _watch_torch() -> None:
 
         return seed
 
-    replacing.in_type(torch._C.Generator, "manual_seed", given)
-    replacing.in_type(torch._C.Generator, "seed", drawn)
+    replacing.in_type(torch._C.Generator, "manual_seed", wrap_manual_seed)
+    replacing.in_type(torch._C.Generator, "seed", wrap_seed)
 
 
-def _note(generator: str, given: Any) -> None:
+def _note(generator: str, seed: Any) -> None:
     # The number first: after the last one that is written, a seed costs nothing.
     if _written < MOST and not core.here.observing:
-        _write(generator, given, callers.above(1))
+        _write(generator, seed, callers.above(1))
 
 
 @core.guarded
-def _write(generator: str, given: Any, frame: Any) -> None:
+def _write(generator: str, seed: Any, frame: Any) -> None:
     global _written
     if _is_the_hooks(frame):
         return
@@ -143,8 +143,8 @@ def _write(generator: str, given: Any, frame: Any) -> None:
         "seed",
         generator=generator,
         name=sources.callee(user, f"{generator}'s seed"),
-        given=_shown(given),
-        digest=digests.digest(given),
+        given=_shown(seed),
+        digest=digests.digest(seed),
         **user_code.source(user),
     )
 
@@ -162,16 +162,16 @@ def _is_the_hooks(frame: Any) -> bool:
     return True
 
 
-def _shown(given: Any) -> str:
+def _shown(seed: Any) -> str:
     """Return a seed as a person reads it, without a `__repr__` of the user's own."""
-    if isinstance(given, int):
-        return int.__repr__(given) if abs(given) < 2**200 else "a number beyond 200 bits"
-    if hasattr(given, "tolist"):
-        given = given.tolist()
-    plain = given if isinstance(given, (list, tuple)) else [given]
-    if not all(isinstance(each, (int, str, bytes, bytearray, float)) for each in plain):
-        return type(given).__name__
-    text = repr(given)
+    if isinstance(seed, int):
+        return int.__repr__(seed) if abs(seed) < 2**200 else "a number beyond 200 bits"
+    if hasattr(seed, "tolist"):
+        seed = seed.tolist()
+    plain = seed if isinstance(seed, (list, tuple)) else [seed]
+    if not all(isinstance(item, (int, str, bytes, bytearray, float)) for item in plain):
+        return type(seed).__name__
+    text = repr(seed)
     return text if len(text) <= SHOWN_MAX else f"{text[: SHOWN_MAX - 3]}..."
 
 
@@ -189,5 +189,5 @@ def _compiled() -> None:
         if "/site-packages/" in file or "/dist-packages/" in file:
             names.add(name.partition(".")[0])
     # A package's compiled part may be a module of its own, with an underscore before its name.
-    told = {name for name in names if not name.startswith("_")} or names
-    core.journal.write("compiled", names=sorted(told - FOLLOWED))
+    packages = {name for name in names if not name.startswith("_")} or names
+    core.journal.write("compiled", names=sorted(packages - FOLLOWED))

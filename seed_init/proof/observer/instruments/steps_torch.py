@@ -215,14 +215,14 @@ class Steps:
         identities = list(map(id, parameters))
         if identities != followed.identities:
             followed.identities = identities
-            found = zip(self.names.of(parameters), _unnamed(optimizer.param_groups))
-            followed.names = [name or unnamed for name, unnamed in found]
+            pairs = zip(self.names.of(parameters), _unnamed(optimizer.param_groups))
+            followed.names = [name or unnamed for name, unnamed in pairs]
             followed.buffers = self.names.buffers(parameters)
             followed.all_names = followed.names + [name for name, _, _ in followed.buffers]
         return followed, parameters
 
     def _gradients(self, followed: Followed, parameters: list[torch.Tensor]) -> Vector:
-        gradients = [each.grad for each in parameters]
+        gradients = [parameter.grad for parameter in parameters]
         return self._vector(followed, "gradients", followed.names, gradients)
 
     def _parameters(self, followed: Followed, parameters: list[torch.Tensor]) -> Vector:
@@ -247,7 +247,10 @@ class Steps:
             event: dict[str, Any] = {"event": "tensors", "optimizer": followed.number}
             event |= {"kind": kind, "names": names}
             event["shapes"] = list(map(sizes, descriptions))
-            event["dtypes"] = [None if each is None else str(each[2])[6:] for each in descriptions]
+            event["dtypes"] = [
+                None if description is None else str(description[2])[6:]
+                for description in descriptions
+            ]
             self.pending.add(event)
         return table.layout.vector(tensors)
 
@@ -255,14 +258,14 @@ class Steps:
 def _has_closure(arguments: Any, keywords: Any) -> bool:
     """Return whether step() was given a closure."""
     # The optimizer itself is the first argument (torch/optim/optimizer.py, profile_hook_step).
-    return any(callable(each) for each in (*arguments[1:], keywords.get("closure")))
+    return any(callable(argument) for argument in (*arguments[1:], keywords.get("closure")))
 
 
 def _unnamed(groups: Any) -> list[str]:
     return [
-        f"group {number}, parameter {place}"
+        f"group {number}, parameter {index}"
         for number, group in enumerate(groups)
-        for place in range(len(group["params"]))
+        for index in range(len(group["params"]))
     ]
 
 

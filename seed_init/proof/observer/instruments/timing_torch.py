@@ -87,8 +87,8 @@ class Series:
         """Return the seconds of each step. The device must have come to the last mark."""
         pairs = zip(self.marks, self.marks[1:])
         if self.is_cuda:
-            return [one.event.elapsed_time(two.event) / 1e3 for one, two in pairs]
-        return [two.wall - one.wall for one, two in pairs]
+            return [mark.event.elapsed_time(following.event) / 1e3 for mark, following in pairs]
+        return [following.wall - mark.wall for mark, following in pairs]
 
 
 _series: dict[int, Series] = {}
@@ -145,7 +145,7 @@ def finish() -> None:
         return
     _finished = True
     # The one that came furthest; of several, the first.
-    series = max(_series.values(), key=lambda one: one.calls, default=None)
+    series = max(_series.values(), key=lambda candidate: candidate.calls, default=None)
     if series is not None and series.is_cuda:
         torch.cuda.synchronize(series.device)
     core.journal.write(
@@ -212,7 +212,7 @@ def _digest() -> str:
 
 
 def _digest_of(groups: list[Any]) -> str:
-    parameters = [each for group in groups for each in group["params"]]
+    parameters = [parameter for group in groups for parameter in group["params"]]
     wait_for(parameters)
     return _short(repr(list(map(number, parameters))).encode())
 

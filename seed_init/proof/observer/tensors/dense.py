@@ -96,7 +96,7 @@ def parts(tensor: torch.Tensor) -> list[torch.Tensor]:
         return [torch.empty(0, dtype=torch.uint8, device=tensor.device)]
     else:
         return [_flat(tensor)]
-    return [part for each in inner for part in parts(each)]
+    return [part for piece in inner for part in parts(piece)]
 
 
 def _flat(tensor: torch.Tensor) -> torch.Tensor:

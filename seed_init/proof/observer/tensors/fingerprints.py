@@ -100,8 +100,8 @@ def wait_for(tensors: list[torch.Tensor]) -> None:
     Raises:
         RuntimeError: a CUDA graph is being captured, which waiting would break.
     """
-    real = [each for each in tensors if not dense.is_fake(each)]
-    devices = {each.device for each in real if each.device.type == "cuda"}
+    real = [tensor for tensor in tensors if not dense.is_fake(tensor)]
+    devices = {tensor.device for tensor in real if tensor.device.type == "cuda"}
     if devices and is_capturing():
         raise RuntimeError("a CUDA graph is being captured")
     for device in devices:
@@ -134,8 +134,8 @@ def compute(tensor: torch.Tensor, out: torch.Tensor, offset: int = 0) -> None:
         _sum(part.view(torch.uint8), out, (offset + start) * part.element_size())
         return
     numbers = torch.empty(len(parts), dtype=torch.int64, device=out.device)
-    for place, part in enumerate(parts):
-        _sum(part.view(torch.uint8), numbers[place], 0)
+    for index, part in enumerate(parts):
+        _sum(part.view(torch.uint8), numbers[index], 0)
     _sum(numbers.view(torch.uint8), out, 0)
 
 
@@ -198,21 +198,21 @@ def _sum(content: torch.Tensor, out: torch.Tensor, offset: int) -> None:
         else:
             _sum_in_pieces(content, out, offset)
             return
-    words, place = content.view(torch.int64), offset // 8
+    words, first_word = content.view(torch.int64), offset // 8
     count = words.numel()
-    if place == 0 and count <= CHUNK:
+    if first_word == 0 and count <= CHUNK:
         scratch = _take(device, count)
         _products(words, scratch[:count], 0)
         torch.sum(scratch[:count], 0, out=out)
         _give(scratch)
         return
-    cuts = _cuts(place, count, 1 if device.type == "cpu" else ROWS)
-    first, last = place // CHUNK, (place + count - 1) // CHUNK
+    cuts = _cuts(first_word, count, 1 if device.type == "cpu" else ROWS)
+    first, last = first_word // CHUNK, (first_word + count - 1) // CHUNK
     sums = torch.empty(last - first + 1, dtype=torch.int64, device=device)
     scratch = _take(device, max(end - begin for begin, end in cuts))
     done = 0
     for begin, end in cuts:
-        products, within = scratch[: end - begin], (place + begin) % CHUNK
+        products, within = scratch[: end - begin], (first_word + begin) % CHUNK
         if end - begin > CHUNK:
             products = products.view(-1, CHUNK)
             _products(words[begin:end].view(-1, CHUNK), products, 0)
@@ -232,16 +232,16 @@ def _sum_in_pieces(content: torch.Tensor, out: torch.Tensor, offset: int) -> Non
     # Up to a boundary of words first, so that only the ends are filled up.
     starts = [0, *range(8 * CHUNK - offset % 8, content.numel(), 8 * CHUNK), content.numel()]
     numbers = torch.empty(len(starts) - 1, dtype=torch.int64, device=content.device)
-    for place, (begin, end) in enumerate(pairwise(starts)):
-        _sum(content[begin:end].clone(), numbers[place], offset + begin)
+    for index, (begin, end) in enumerate(pairwise(starts)):
+        _sum(content[begin:end].clone(), numbers[index], offset + begin)
     torch.sum(numbers, 0, out=out)
 
 
-def _cuts(place: int, count: int, rows: int) -> list[tuple[int, int]]:
+def _cuts(first_word: int, count: int, rows: int) -> list[tuple[int, int]]:
     """Return where to cut words: at the chunks' boundaries, some whole chunks together."""
     cuts, begin = [], 0
     while begin < count:
-        left = CHUNK - (place + begin) % CHUNK
+        left = CHUNK - (first_word + begin) % CHUNK
         if left == CHUNK and count - begin >= CHUNK:
             left = min((count - begin) // CHUNK, rows) * CHUNK
         end = min(begin + left, count)

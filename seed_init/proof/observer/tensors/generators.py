@@ -14,15 +14,15 @@ def positions() -> dict[str, str]:
         are known on the host (aten/src/ATen/cuda/CUDAGeneratorImpl.cpp); it is absent during the
         capture of a graph, where asking is an error.
     """
-    found: dict[str, str] = {}
+    states: dict[str, str] = {}
     modules = sys.modules
     if "random" in modules and hasattr(modules["random"], "getstate"):
-        found["random"] = _of_random(modules["random"])
+        states["random"] = _of_random(modules["random"])
     if "numpy.random" in modules and hasattr(modules["numpy.random"], "get_state"):
-        found["numpy"] = _of_global_numpy(modules["numpy.random"])
+        states["numpy"] = _of_global_numpy(modules["numpy.random"])
     if hasattr(modules.get("torch"), "default_generator"):
-        found |= _of_torch(modules["torch"])
-    return found
+        states |= _of_torch(modules["torch"])
+    return states
 
 
 def _of_random(random: Any) -> str:
@@ -74,12 +74,12 @@ def of_numpy(state: Any) -> str:
 
 
 def _of_torch(torch: Any) -> dict[str, str]:
-    found = {"torch": _of_torch_state(torch.default_generator.get_state())}
+    states = {"torch": _of_torch_state(torch.default_generator.get_state())}
     cuda = torch.cuda
     if cuda.is_initialized() and not cuda.is_current_stream_capturing():
         for index, generator in enumerate(cuda.default_generators):
-            found[f"cuda:{index}"] = f"{generator.initial_seed()}:{generator.get_offset()}"
-    return found
+            states[f"cuda:{index}"] = f"{generator.initial_seed()}:{generator.get_offset()}"
+    return states
 
 
 _torch = b"", ""

@@ -79,7 +79,7 @@ class Names:
 
     def _owners(self, parameters: list[torch.Tensor]) -> list[Root | None]:
         """Return the model of each parameter; of several, the model with most of the parameters."""
-        if not all(any(root.has(each) for root in self._roots) for each in parameters):
+        if not all(any(root.has(parameter) for root in self._roots) for parameter in parameters):
             self._roots = [Root(module) for module in _roots()]
         counts = {id(root): sum(map(root.has, parameters)) for root in self._roots}
         # The order in which they are found depends on when garbage was collected.
@@ -87,7 +87,9 @@ class Names:
             self._roots, key=lambda root: (-counts[id(root)], len(root.names), root.title)
         )
         best = [root for root in best if counts[id(root)]]
-        return [next((root for root in best if root.has(each)), None) for each in parameters]
+        return [
+            next((root for root in best if root.has(parameter)), None) for parameter in parameters
+        ]
 
 
 def plain(name: str, root: torch.nn.Module | None = None) -> str:
@@ -107,19 +109,19 @@ def _roots() -> list[torch.nn.Module]:
     """Return the modules that have parameters and that no other module contains."""
     classes: dict[type, bool] = {}
     modules: list[Any] = []
-    for each in gc.get_objects():
-        kind = type(each)
+    for candidate in gc.get_objects():
+        kind = type(candidate)
         is_module = classes.get(kind)
         if is_module is None:
             is_module = classes[kind] = issubclass(kind, torch.nn.Module)
         # One whose __init__ has not run, or has failed, has no dictionary of parameters.
-        if is_module and "_parameters" in vars(each):
-            modules.append(each)
-    inner = {id(child) for each in modules for child in vars(each).get("_modules", {}).values()}
+        if is_module and "_parameters" in vars(candidate):
+            modules.append(candidate)
+    inner = {id(child) for module in modules for child in vars(module).get("_modules", {}).values()}
     return [
-        each
-        for each in modules
-        if id(each) not in inner and next(iter(each.parameters()), None) is not None
+        module
+        for module in modules
+        if id(module) not in inner and next(iter(module.parameters()), None) is not None
     ]
 
 
@@ -129,9 +131,9 @@ def _prefixes(owners: list[Root]) -> dict[int, str]:
     if len(roots) == 1:
         return {id(roots[0]): ""}
     shared, seen = Counter(root.title for root in roots), Counter[str]()
-    found = {}
+    prefixes = {}
     for root in roots:
         seen[root.title] += 1
         number = f"[{seen[root.title] - 1}]" if shared[root.title] > 1 else ""
-        found[id(root)] = f"{root.title}{number}."
-    return found
+        prefixes[id(root)] = f"{root.title}{number}."
+    return prefixes

@@ -46,35 +46,35 @@ class ByIdentity(Generic[Value]):
 
 _numbers: "ByIdentity[int]" = ByIdentity()
 _count = 0
-_made: "list[Callable[[torch.optim.Optimizer], None]]" = []
+_callbacks: "list[Callable[[torch.optim.Optimizer], None]]" = []
 _watched = False
 
 
 def number(optimizer: torch.optim.Optimizer) -> int:
     """Return the number of an optimizer; an unpickled optimizer gets the next number here."""
     global _count
-    found = _numbers.get(optimizer)
-    if found is None:
-        found = _count
+    known = _numbers.get(optimizer)
+    if known is None:
+        known = _count
         _count += 1
-        _numbers.set(optimizer, found)
-    return found
+        _numbers.set(optimizer, known)
+    return known
 
 
 def parameters(optimizer: torch.optim.Optimizer) -> list[torch.Tensor]:
     """Return the parameters of an optimizer, in order."""
-    return [each for group in optimizer.param_groups for each in group["params"]]
+    return [parameter for group in optimizer.param_groups for parameter in group["params"]]
 
 
-def watch(made: "Callable[[torch.optim.Optimizer], None] | None" = None) -> None:
+def watch(callback: "Callable[[torch.optim.Optimizer], None] | None" = None) -> None:
     """Number optimizers when they are made, from now on.
 
     Args:
-        made: called with each new optimizer.
+        callback: called with each new optimizer.
     """
     global _watched
-    if made is not None:
-        _made.append(made)
+    if callback is not None:
+        _callbacks.append(callback)
     if _watched:
         return
     _watched = True
@@ -84,7 +84,7 @@ def watch(made: "Callable[[torch.optim.Optimizer], None] | None" = None) -> None
     def init(self: torch.optim.Optimizer, *arguments: Any, **keywords: Any) -> None:
         original(self, *arguments, **keywords)
         number(self)
-        for function in _made:
+        for function in _callbacks:
             function(self)
 
     torch.optim.Optimizer.__init__ = init

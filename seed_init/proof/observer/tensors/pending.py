@@ -121,23 +121,23 @@ class Copy:
         ):
             key = numbers.tensor.device, numbers.tensor.dtype, numbers.stream
             alike.setdefault(key, []).append(numbers)
-        for (_, _, stream), these in alike.items():
+        for (_, _, stream), group in alike.items():
             if stream is None:
-                self._start(these, False)
+                self._start(group, False)
             else:
                 with torch.cuda.stream(stream):
-                    self._start(these, True)
+                    self._start(group, True)
                     event = torch.cuda.Event()
                     event.record(stream)
                 self.copied.append(event)
 
-    def _start(self, these: list[OnDevice], pinned: bool) -> None:
+    def _start(self, group: list[OnDevice], pinned: bool) -> None:
         # One transfer for all: each costs as much as it carries.
-        flat = torch.cat([numbers.tensor.view(-1) for numbers in these])
+        flat = torch.cat([numbers.tensor.view(-1) for numbers in group])
         host = torch.empty(flat.shape, dtype=flat.dtype, device="cpu", pin_memory=pinned)
         host.copy_(flat, non_blocking=pinned)
         start = 0
-        for numbers in these:
+        for numbers in group:
             count = numbers.tensor.numel()
             numbers.tensor = host[start : start + count].view(numbers.tensor.shape)
             start += count

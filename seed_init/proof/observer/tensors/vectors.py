@@ -22,18 +22,20 @@ MOST_JOINED = 2
 """How often `fingerprints.CHUNK` words of small tensors are; what is beyond is computed singly."""
 
 Description = tuple[Any, ...] | None
-"""What a tensor's place in a layout depends on: type, shape, dtype, device, memory layout."""
+"""What a tensor's position in a layout depends on: type, shape, dtype, device, memory layout."""
 
 
 def describe(tensors: "list[torch.Tensor | None]") -> list[Description]:
     """Return a description of each tensor; two lists that are equal have equal layouts."""
     try:
         return [
-            None if each is None else (type(each), each.shape, each.dtype, each.device, each.layout)
-            for each in tensors
+            None
+            if tensor is None
+            else (type(tensor), tensor.shape, tensor.dtype, tensor.device, tensor.layout)
+            for tensor in tensors
         ]
     except RuntimeError:  # one of them has no shape
-        return [None if each is None else _description(each) for each in tensors]
+        return [None if tensor is None else _description(tensor) for tensor in tensors]
 
 
 def _description(tensor: torch.Tensor) -> Description:
@@ -66,7 +68,7 @@ class Vector:
 
     Args:
         length: how many tensors.
-        pieces: for each device the places in the list, and the numbers of these.
+        pieces: for each device, indices in the list, and the numbers of the tensors there.
     """
 
     def __init__(self, length: int, pieces: list[tuple[list[int], OnDevice]]) -> None:
@@ -76,9 +78,9 @@ class Vector:
     def encoded(self) -> str:
         """Return Base64 of one little-endian int64 by tensor. The pieces must be on the CPU."""
         values = [NONE] * self.length
-        for places, numbers in self.pieces:
-            for place, value in zip(places, numbers.tensor.tolist()):
-                values[place] = value
+        for indices, numbers in self.pieces:
+            for index, value in zip(indices, numbers.tensor.tolist()):
+                values[index] = value
         return b64encode(struct.pack(f"<{self.length}q", *values)).decode()
 
 
@@ -93,9 +95,9 @@ class Layout:
         self.length = len(descriptions)
         self.devices: dict[torch.device, list[Group]] = {}
         joined = _joined(descriptions)
-        apart = set(range(self.length)).difference(*(group.places for group in joined))
-        for group in joined + [Group([place], []) for place in sorted(apart)]:
-            description = descriptions[group.places[0]]
+        apart = set(range(self.length)).difference(*(group.indices for group in joined))
+        for group in joined + [Group([index], []) for index in sorted(apart)]:
+            description = descriptions[group.indices[0]]
             if description is not None:
                 kind, _, _, device, _ = description
                 if not dense.has_no_contents(kind, device):
@@ -105,14 +107,14 @@ class Layout:
         """Compute the numbers of tensors of this layout."""
         pieces = []
         for device, groups in self.devices.items():
-            here = [place for group in groups for place in group.places]
-            out = torch.empty(len(here), dtype=torch.int64, device=device)
+            indices = [index for group in groups for index in group.indices]
+            out = torch.empty(len(indices), dtype=torch.int64, device=device)
             start = 0
             for group in groups:
-                end = start + len(group.places)
+                end = start + len(group.indices)
                 group.compute(tensors, out[start:end])
                 start = end
-            pieces.append((here, OnDevice(out)))
+            pieces.append((indices, OnDevice(out)))
         return Vector(self.length, pieces)
 
 
@@ -120,42 +122,42 @@ class Group:
     """Some tensors of a list that are computed together, or a single one.
 
     Args:
-        places: in the list.
+        indices: where its tensors stand in the list of all tensors.
         counts: words of each of several.
     """
 
-    def __init__(self, places: list[int], counts: list[int]) -> None:
-        self.places = places
+    def __init__(self, indices: list[int], counts: list[int]) -> None:
+        self.indices = indices
         self.counts = counts
         self.joined: dict[Any, fingerprints.Joined] = {}  # by stream
 
     def compute(self, tensors: list[Any], out: torch.Tensor) -> None:
         """Compute the numbers of those among `tensors`."""
-        these = [tensors[place] for place in self.places]
+        members = [tensors[index] for index in self.indices]
         try:
-            self._compute(these, out)
+            self._compute(members, out)
         except Exception as error:
-            core.report_unreadable(these[0], error)
+            core.report_unreadable(members[0], error)
             out.fill_(journal.UNREADABLE)
 
-    def _compute(self, these: list[Any], out: torch.Tensor) -> None:
+    def _compute(self, members: list[Any], out: torch.Tensor) -> None:
         # Without an address: memory that was given back, of which torch.cat would read.
-        if not self.counts or not all(tensor.data_ptr() for tensor in these):
-            for place, tensor in enumerate(these):
-                fingerprints.compute(tensor, out[place])
+        if not self.counts or not all(tensor.data_ptr() for tensor in members):
+            for index, tensor in enumerate(members):
+                fingerprints.compute(tensor, out[index])
             return
         stream = fingerprints.stream(out.device)
         joined = self.joined.get(stream)
         if joined is None:
             joined = self.joined[stream] = fingerprints.Joined(self.counts, out.device)
-        joined.compute(these, out)
+        joined.compute(members, out)
 
 
 def _joined(descriptions: list[Description]) -> list[Group]:
     """Return the groups of small tensors."""
     groups: dict[Any, Group] = {}
     full: list[Group] = []
-    for place, description in enumerate(descriptions):
+    for index, description in enumerate(descriptions):
         if description is None or not _is_small(description):
             continue
         _, shape, dtype, device, _ = description
@@ -164,10 +166,10 @@ def _joined(descriptions: list[Description]) -> list[Group]:
         if sum(group.counts) + count > fingerprints.CHUNK:
             full.append(group)
             group = groups[device, dtype] = Group([], [])
-        group.places.append(place)
+        group.indices.append(index)
         group.counts.append(count)
-    found = full + list(groups.values())
-    return [group for group in found[:MOST_JOINED] if len(group.places) > 1]
+    joined = full + list(groups.values())
+    return [group for group in joined[:MOST_JOINED] if len(group.indices) > 1]
 
 
 def _is_small(description: Any) -> bool:

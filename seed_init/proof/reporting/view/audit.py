@@ -15,19 +15,19 @@ def was_audited(loaded: Loaded) -> bool:
 
 def findings(loaded: Sequence[Loaded]) -> Iterator[FindingView]:
     """The findings of all runs, run by run."""
-    for number, each in enumerate(loaded):
-        for content in (each.content["audit"] or {}).get("findings", ()):
+    for number, record in enumerate(loaded):
+        for content in (record.content["audit"] or {}).get("findings", ()):
             yield _shown(number, Finding.from_json(content))
 
 
-def _shown(run: int, found: Finding) -> FindingView:
-    detail = f" ({found.detail})" if found.detail else ""
-    line = f":{found.line}" if found.line else ""
+def _shown(run: int, finding: Finding) -> FindingView:
+    detail = f" ({finding.detail})" if finding.detail else ""
+    line = f":{finding.line}" if finding.line else ""
     return FindingView(
         run,
-        found.kind,
-        f"{found.file or 'file not known'}{line}",
-        found.count,
-        f"{found.what}{detail}",
-        found.text.strip(),
+        finding.kind,
+        f"{finding.file or 'file not known'}{line}",
+        finding.count,
+        f"{finding.what}{detail}",
+        finding.text.strip(),
     )

@@ -8,7 +8,14 @@ from dataclasses import dataclass, field
 from seed_init.proof.comparing.align import in_common
 from seed_init.proof.comparing.comparison import status_difference, status_of
 from seed_init.proof.comparing.difference import Difference
-from seed_init.proof.comparing.steps import Parting, Unequal, first_of, partings
+from seed_init.proof.comparing.steps import (
+    Parting,
+    Unequal,
+    first_of,
+    first_proven,
+    has_failed,
+    partings,
+)
 from seed_init.proof.comparing.values import counted
 from seed_init.proof.reporting.model import DifferenceView, Strip, StripStep
 from seed_init.proof.reporting.view.rows import ALL, Loaded, Row, Series, names_of
@@ -25,14 +32,16 @@ class Unlike:
     Attributes:
         differing: call -> what differs, the first first.
         absent: call -> the name of the record that alone has the step.
+        failed: an instrument failed in one of the runs: what is absent may only not have been seen.
     """
 
     differing: dict[int, list[Unequal]] = field(default_factory=dict)
     absent: dict[int, str] = field(default_factory=dict)
+    failed: bool = False
 
     def first(self) -> int | None:
         """The first call at which the two are not equal."""
-        return min((*self.differing, *self.absent), default=None)
+        return min((*self.differing, *(() if self.failed else self.absent)), default=None)
 
 
 @dataclass
@@ -41,8 +50,8 @@ class Comparison:
 
     Attributes:
         base: the first record.
-        other: the record that is compared with it.
-        number: the other record's place in the report.
+        candidate: the record that is compared with the base.
+        number: the candidate's position in the report.
         series: of all records of the report.
         unlike: of each series, what is not equal.
         difference: what was first observed to differ: as `seed-init compare` says.
@@ -50,7 +59,7 @@ class Comparison:
     """
 
     base: Loaded
-    other: Loaded
+    candidate: Loaded
     number: int
     series: Sequence[Series]
     unlike: list[Unlike]
@@ -69,62 +78,77 @@ def compared(
         rows: the processes of all records, side by side.
         series: their steps.
     """
-    base, other = loaded[0], loaded[number]
+    base, candidate = loaded[0], loaded[number]
     pairs = _pairs(rows, number)
     parted = [list(partings(*pair)) for pair in pairs]
-    alone = [found for row in rows if (found := _alone(row, number)) is not None]
-    difference = first_of(pairs, [next(iter(each), None) for each in parted], alone)
-    unlike = _unlike(rows, parted, base, other, number)
+    alone = [lone for row in rows if (lone := _alone(row, number)) is not None]
+    failed = has_failed(base.record.processes) or has_failed(candidate.record.processes)
+    firsts = [first_proven(of_pair, failed) for of_pair in parted]
+    difference = first_of(pairs, firsts, alone, failed)
+    proven = [
+        [shown for parting in of_pair if (shown := _shown(parting, failed))] for of_pair in parted
+    ]
+    unlike = _unlike(rows, proven, base, candidate, number, failed)
     return Comparison(
         base,
-        other,
+        candidate,
         number,
         series,
-        [unlike[each.number].get(each.optimizer, Unlike()) for each in series],
-        difference or status_difference(base.record, other.record),
-        bool(in_common(base.record.processes, other.record.processes)),
+        [unlike[one_series.number].get(one_series.optimizer, Unlike()) for one_series in series],
+        difference or status_difference(base.record, candidate.record),
+        bool(in_common(base.record.processes, candidate.record.processes)),
     )
 
 
+def _shown(parting: Parting, failed: bool) -> Parting | None:
+    """Return what the strips show: what is proven, and each step that only one record has."""
+    if parting.beside.first is None or parting.beside.second is None:
+        return parting
+    return parting.proven(failed)
+
+
 def _pairs(rows: Sequence[Row], number: int) -> list[tuple[Trained, Trained]]:
-    """The processes of the first record that have one of another record beside them."""
+    """Return the processes of two records that stand side by side in a row."""
     both = ((row.members[0], row.members[number]) for row in rows)
-    return [(one, two) for one, two in both if one is not None and two is not None]
+    return [(first, second) for first, second in both if first is not None and second is not None]
 
 
 def _alone(row: Row, number: int) -> Process | None:
-    """The process of a row that the first record has and the other one has not, or the reverse."""
-    one, two = row.members[0], row.members[number]
-    found = (one or two) if one is None or two is None else None
-    return None if found is None else found.process
+    """Return the process of a row that only one of the two records has; None for another row."""
+    first, second = row.members[0], row.members[number]
+    lone = (first or second) if first is None or second is None else None
+    return None if lone is None else lone.process
 
 
 def _unlike(
     rows: Sequence[Row],
     parted: Sequence[Sequence[Parting]],
     base: Loaded,
-    other: Loaded,
+    candidate: Loaded,
     number: int,
+    failed: bool,
 ) -> list[dict[int, Unlike]]:
-    """Of each row, optimizer -> what is not equal in its steps."""
-    found: list[dict[int, Unlike]] = [defaultdict(Unlike) for _ in rows]
+    """Return, for each row, optimizer -> what is not equal in the steps."""
+    unlike_by_row: list[dict[int, Unlike]] = [
+        defaultdict(lambda: Unlike(failed=failed)) for _ in rows
+    ]
     pairs = iter(parted)
-    for row, unlike in zip(rows, found):
-        one, two = row.members[0], row.members[number]
-        if one is None or two is None:
-            who = base.name if two is None else other.name
+    for row, unlike in zip(rows, unlike_by_row):
+        first, second = row.members[0], row.members[number]
+        if first is None or second is None:
+            who = base.name if second is None else candidate.name
             for optimizer, steps in (row.steps[0] or row.steps[number]).items():
                 unlike[optimizer].absent = dict.fromkeys(steps, who)
             continue
         for parting in next(pairs):
-            _note(parting, unlike[parting.beside.moment.optimizer], base.name, other.name)
-    return found
+            _note(parting, unlike[parting.beside.moment.optimizer], base.name, candidate.name)
+    return unlike_by_row
 
 
-def _note(parting: Parting, unlike: Unlike, base: str, other: str) -> None:
+def _note(parting: Parting, unlike: Unlike, base: str, candidate: str) -> None:
     beside, call = parting.beside, parting.beside.moment.call
     if beside.first is None or beside.second is None:
-        unlike.absent[call] = other if beside.first is None else base
+        unlike.absent[call] = candidate if beside.first is None else base
     else:
         unlike.differing.setdefault(call, []).extend(parting.unequal)
 
@@ -156,11 +180,12 @@ def strips(comparison: Comparison, several: bool) -> Iterator[Strip]:
         comparison: of two records.
         several: name the records, because others are compared too.
     """
-    base, other = comparison.base.name, comparison.other.name
+    base, candidate = comparison.base.name, comparison.candidate.name
     for series, unlike in zip(comparison.series, comparison.unlike):
         shown = [_step(unlike, call) for call in series.calls(0, comparison.number)]
-        first = next((i for i, step in enumerate(shown) if step.state != "same"), None)
-        label = f"{series.label}, {base} and {other}" if several else series.label
+        at = unlike.first()
+        first = next((i for i, step in enumerate(shown) if step.number == at), None)
+        label = f"{series.label}, {base} and {candidate}" if several else series.label
         if shown:
             yield Strip(label, tuple(shown), first)
 
@@ -179,10 +204,10 @@ def difference_view(comparison: Comparison, rows: Sequence[Row]) -> DifferenceVi
     difference = comparison.difference
     if difference is None:
         return None
-    place = _place(comparison, rows)
-    if difference.step is None or place is None:
+    index = _index_of_series(comparison, rows)
+    if difference.step is None or index is None:
         return _at_the_end(comparison, difference, rows)
-    series, unlike = comparison.series[place], comparison.unlike[place]
+    series, unlike = comparison.series[index], comparison.unlike[index]
     call = difference.step
     where = [("records", _pair(comparison)), ("step", f"{call:,}")]
     if series.label != ALL:
@@ -196,15 +221,23 @@ def difference_view(comparison: Comparison, rows: Sequence[Row]) -> DifferenceVi
         difference.first_observed,
         tuple(where),
         (
-            f"All {call:,} steps before are equal." if call else "It is the first step.",
+            _before(unlike, call),
             *(_sentence(comparison, series, call, part) for part in parts),
         ),
         values=_values(comparison, parts[0].exact),
     )
 
 
-def _place(comparison: Comparison, rows: Sequence[Row]) -> int | None:
-    """Which of the series has the difference."""
+def _before(unlike: Unlike, call: int) -> str:
+    if not call:
+        return "It is the first step."
+    if any(absent < call for absent in unlike.absent):
+        return "Before, all steps that both have are equal."
+    return f"All {call:,} steps before are equal."
+
+
+def _index_of_series(comparison: Comparison, rows: Sequence[Row]) -> int | None:
+    """Return the index of the series that has the difference; None if the series is not known."""
     difference = comparison.difference
     assert difference is not None
     # Differences number the pairs of processes, and rows begin with the first record's.
@@ -218,13 +251,13 @@ def _place(comparison: Comparison, rows: Sequence[Row]) -> int | None:
 
 
 def _pair(comparison: Comparison) -> str:
-    return f"{comparison.base.name} and {comparison.other.name}"
+    return f"{comparison.base.name} and {comparison.candidate.name}"
 
 
 def _values(comparison: Comparison, exact: tuple[str, str] | None) -> tuple[tuple[str, str], ...]:
     if exact is None:
         return ()
-    return (comparison.base.name, exact[0]), (comparison.other.name, exact[1])
+    return (comparison.base.name, exact[0]), (comparison.candidate.name, exact[1])
 
 
 def _sentence(comparison: Comparison, series: Series, call: int, unequal: Unequal) -> str:
@@ -240,8 +273,8 @@ def _sentence(comparison: Comparison, series: Series, call: int, unequal: Unequa
 
 
 def _distance(comparison: Comparison, series: Series, call: int) -> str:
-    one, two = (series.steps[record].get(call) for record in (0, comparison.number))
-    losses = [None if step is None else step.loss for step in (one, two)]
+    first, second = (series.steps[record].get(call) for record in (0, comparison.number))
+    losses = [None if step is None else step.loss for step in (first, second)]
     if losses[0] is None or losses[1] is None:
         return "what cannot be told"
     return f"{abs(losses[0] - losses[1]):.3g}"
@@ -253,26 +286,26 @@ def _distance(comparison: Comparison, series: Series, call: int) -> str:
 def _at_the_end(
     comparison: Comparison, difference: Difference, rows: Sequence[Row]
 ) -> DifferenceView:
-    found = _endings(comparison, rows)
+    endings = _endings(comparison, rows)
     return DifferenceView(
         difference.first_observed,
         (("records", _pair(comparison)),),
-        tuple(what for what, _, _ in found),
-        values=_values(comparison, (found[0][1], found[0][2]) if found else None),
+        tuple(what for what, _, _ in endings),
+        values=_values(comparison, (endings[0][1], endings[0][2]) if endings else None),
     )
 
 
 def _endings(comparison: Comparison, rows: Sequence[Row]) -> list[tuple[str, str, str]]:
-    """How the two end differently, as they are compared: what, and the value of each."""
-    one, two = finals(rows, (0, comparison.number))
-    unlike = [name for name in one if name in two and one[name] != two[name]]
+    """Return what differs at the ends of two runs: what, and the value of each run."""
+    first, second = finals(rows, (0, comparison.number))
+    unlike = [name for name in first if name in second and first[name] != second[name]]
     # As they are compared: weights, generators, and the exit status last.
     unlike.sort(key=lambda name: name.startswith("generator"))
-    found = [(f"final {name}", one[name], two[name]) for name in unlike]
-    statuses = [status_of(each.record) for each in (comparison.base, comparison.other)]
+    endings = [(f"final {name}", first[name], second[name]) for name in unlike]
+    statuses = [status_of(loaded.record) for loaded in (comparison.base, comparison.candidate)]
     if None not in statuses and statuses[0] != statuses[1]:
-        found.append(("exit status", str(statuses[0]), str(statuses[1])))
-    return found
+        endings.append(("exit status", str(statuses[0]), str(statuses[1])))
+    return endings
 
 
 def finals(rows: Sequence[Row], numbers: Sequence[int]) -> list[dict[str, str]]:

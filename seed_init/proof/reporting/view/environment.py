@@ -18,21 +18,21 @@ def environment(loaded: Sequence[Loaded], rows: Sequence[Row]) -> Iterator[Envir
     """
     names = names_of(rows)
     tables = [
-        facts_of(each.content, _names(each, number, rows, names))
-        for number, each in enumerate(loaded)
+        facts_of(record.content, _names(record, number, rows, names))
+        for number, record in enumerate(loaded)
     ]
     for section in tables[0]:
         facts = [table[section] for table in tables]
-        for name in dict.fromkeys(name for each in facts for name in each):
+        for name in dict.fromkeys(name for table in facts for name in table):
             # What a record does not have is shown as "none", which may be a value as well.
-            cells = [each.get(name, Fact("none", None)) for each in facts]
+            cells = [table.get(name, Fact("none", None)) for table in facts]
             texts = told_apart([cell.shown for cell in cells], [cell.exact for cell in cells])
-            values = [text if name in each else None for text, each in zip(texts, facts)]
+            values = [text if name in table else None for text, table in zip(texts, facts)]
             yield EnvironmentRow(section, name, tuple(values))
 
 
 def _names(loaded: Loaded, number: int, rows: Sequence[Row], names: Sequence[str]) -> list[str]:
     """What a reader calls each process of a record, by its number there."""
     members = (row.members[number] for row in rows)
-    of = {id(each.process): name for each, name in zip(members, names) if each is not None}
+    of = {id(member.process): name for member, name in zip(members, names) if member is not None}
     return [of[id(process)] for process in loaded.record.processes]

@@ -30,7 +30,7 @@ def verdict(own: Verification) -> Verdict:
         for name, value in own.compared.items()
         if value or value == 0
     ]
-    failures = [_failure(each) for each in own.failures]
+    failures = [_failure(failure) for failure in own.failures]
     return Verdict(
         own.verdict,
         _sentence(own),
@@ -70,21 +70,21 @@ def strips(own: Verification | None, series: Sequence[Series]) -> Iterator[Strip
         own: None where there was none.
         series: the record's steps.
     """
-    for one in series:
-        steps = [_step(own, call, one) for call in one.calls(0)]
+    for one_series in series:
+        steps = [_step(own, call, one_series) for call in one_series.calls(0)]
         first = next((i for i, step in enumerate(steps) if step.state == "differs"), None)
-        yield Strip(one.label, tuple(steps), first)
+        yield Strip(one_series.label, tuple(steps), first)
 
 
 def _step(own: Verification | None, call: int, series: Series) -> StripStep:
     if own is not None and own.verdict == IDENTICAL:
         return StripStep(call, "same")
-    found = own.difference if own is not None and own.verdict == DIFFERENT else None
-    if found is not None and found.step is not None:
-        if call < found.step:
+    difference = own.difference if own is not None and own.verdict == DIFFERENT else None
+    if difference is not None and difference.step is not None:
+        if call < difference.step:
             return StripStep(call, "same")
-        if call == found.step and _is_at(found, series):
-            return StripStep(call, "differs", found.level)
+        if call == difference.step and _is_at(difference, series):
+            return StripStep(call, "differs", difference.level)
     return StripStep(call, "unknown")
 
 
@@ -95,19 +95,19 @@ def _is_at(difference: Difference, series: Series) -> bool:
 
 def differences(own: Verification | None) -> list[DifferenceView]:
     """The first difference that the verification found: at most one."""
-    found = own.difference if own is not None else None
-    if found is None:
+    difference = own.difference if own is not None else None
+    if difference is None:
         return []
-    known: dict[str, Any] = {name: getattr(found, name) for name in _PLACE}
-    values = zip(found.runs, found.values or ())
+    known: dict[str, Any] = {name: getattr(difference, name) for name in _PLACE}
+    values = zip(difference.runs, difference.values or ())
     return [
         DifferenceView(
-            found.first_observed,
+            difference.first_observed,
             tuple((name, shown(value)) for name, value in known.items() if value is not None),
-            tuple(found.trail),
-            _source(found),
+            tuple(difference.trail),
+            _source(difference),
             tuple((run, shown(value)) for run, value in values),
-            tuple((each["cause"], each["remedy"]) for each in found.remedies),
+            tuple((remedy["cause"], remedy["remedy"]) for remedy in difference.remedies),
         )
     ]
 

@@ -55,8 +55,8 @@ def _verdict(
 ) -> Verdict:
     if comparisons:
         return verdict.of_several(loaded, beside, comparisons)
-    found = loaded[0].own
-    return verdict.of_one(loaded[0]) if found is None else own.verdict(found)
+    verification = loaded[0].own
+    return verdict.of_one(loaded[0]) if verification is None else own.verdict(verification)
 
 
 def _strips(
@@ -65,25 +65,25 @@ def _strips(
     if not comparisons:
         return list(own.strips(loaded[0].own, series))
     several = len(comparisons) > 1
-    return [strip for each in comparisons for strip in comparison.strips(each, several)]
+    return [strip for result in comparisons for strip in comparison.strips(result, several)]
 
 
 def _differences(
     loaded: Sequence[Loaded], beside: Sequence[Row], comparisons: Sequence[Comparison]
 ) -> list[DifferenceView]:
     # A verification has looked closer than two records can be compared.
-    found = own.differences(loaded[0].own) if _is_one_verification(loaded) else []
-    views = (comparison.difference_view(each, beside) for each in comparisons)
-    return found or [view for view in views if view is not None]
+    own_differences = own.differences(loaded[0].own) if _is_one_verification(loaded) else []
+    views = (comparison.difference_view(result, beside) for result in comparisons)
+    return own_differences or [view for view in views if view is not None]
 
 
 def _is_one_verification(loaded: Sequence[Loaded]) -> bool:
-    """Whether all records are of runs of one verification, or of none where there is one record."""
-    return all(each.own == loaded[0].own for each in loaded) and loaded[0].own is not None
+    """Return whether all records are of runs of one verification."""
+    return all(record.own == loaded[0].own for record in loaded) and loaded[0].own is not None
 
 
 def _own_verdicts(loaded: Sequence[Loaded]) -> list[tuple[str, Verdict]]:
-    """The verdict that each record has already, by its name."""
+    """Return name -> the verdict that the record with this name already has."""
     if _is_one_verification(loaded) and loaded[0].own is not None:
         return [("All records", own.verdict(loaded[0].own))]
-    return [(each.name, own.verdict(each.own)) for each in loaded if each.own is not None]
+    return [(record.name, own.verdict(record.own)) for record in loaded if record.own is not None]

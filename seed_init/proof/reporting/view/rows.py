@@ -62,7 +62,7 @@ def _load(file: Path, name: str) -> Loaded:
 
 
 def _names(files: Sequence[Path]) -> list[str]:
-    """What the page calls the records: letters, with as much of the path as tells them apart."""
+    """Return the names of the records on the page: letters, and enough of each path to differ."""
     if len(files) == 1:
         return [files[0].name]
     parts = 1
@@ -110,39 +110,39 @@ class Row:
 
 def rows_of(loaded: Sequence[Loaded]) -> list[Row]:
     """The processes of all records, those that belong together in one row."""
-    rows = align.in_rows([each.record.processes for each in loaded])
-    trained = [[None if one is None else Trained(one) for one in row] for row in rows]
+    rows = align.in_rows([record.record.processes for record in loaded])
+    trained = [[None if process is None else Trained(process) for process in row] for row in rows]
     return [Row(row, [_by_optimizer(process) for process in row]) for row in trained]
 
 
 def _by_optimizer(process: Trained | None) -> dict[int, dict[int, Step]]:
-    found: dict[int, dict[int, Step]] = {}
+    by_optimizer: dict[int, dict[int, Step]] = {}
     for step in process.moments if process is not None else ():
         if isinstance(step, Step):
-            found.setdefault(step.optimizer, {})[step.call] = step
-    return found
+            by_optimizer.setdefault(step.optimizer, {})[step.call] = step
+    return by_optimizer
 
 
 def names_of(rows: Sequence[Row]) -> list[str]:
     """What a reader calls each process: by rank and path, and by turn where those are equal."""
-    found = []
+    names = []
     for row, turn in zip(rows, turns_of(rows)):
         parts = [f"rank {row.rank}"] if row.rank >= 0 else []
         parts += [f"child {'.'.join(row.path)}"] if row.path else []
         parts += [f"process {turn + 1}"] if turn else []
-        found.append(", ".join(parts) or "main process")
-    return found
+        names.append(", ".join(parts) or "main process")
+    return names
 
 
 def turns_of(rows: Sequence[Row]) -> list[int]:
     """0 for the first of the rows with its rank and path, 1 for the second, ..."""
     turns: dict[tuple[int, tuple[str, ...]], int] = {}
-    found = []
+    numbers = []
     for row in rows:
         turn = turns.get((row.rank, row.path), 0)
         turns[row.rank, row.path] = turn + 1
-        found.append(turn)
-    return found
+        numbers.append(turn)
+    return numbers
 
 
 @dataclass
@@ -180,15 +180,17 @@ def series_of(rows: Sequence[Row]) -> list[Series]:
     # Only rows that train: a launcher, say, takes no turn.
     training = [(number, row) for number, row in enumerate(rows) if any(row.steps)]
     turns = turns_of([row for _, row in training])
-    found = [
+    series = [
         Series(row, number, turn, optimizer, "", [steps.get(optimizer, {}) for steps in row.steps])
         for (number, row), turn in zip(training, turns)
         for optimizer in sorted({optimizer for steps in row.steps for optimizer in steps})
     ]
-    found.sort(key=lambda one: (_first_record(one), one.process, one.optimizer))
-    for one, label in zip(found, _labels(found)):
-        one.label = label
-    return found
+    series.sort(
+        key=lambda one_series: (_first_record(one_series), one_series.process, one_series.optimizer)
+    )
+    for one_series, label in zip(series, _labels(series)):
+        one_series.label = label
+    return series
 
 
 def _first_record(series: Series) -> int:
@@ -198,16 +200,16 @@ def _first_record(series: Series) -> int:
 def _labels(series: Sequence[Series]) -> Iterator[str]:
     paths: dict[int, set[tuple[str, ...]]] = {}
     beside: dict[tuple[int, tuple[str, ...]], list[Series]] = {}
-    for one in series:
-        paths.setdefault(one.row.rank, set()).add(one.row.path)
-        beside.setdefault((one.row.rank, one.row.path), []).append(one)
-    for one in series:
-        rank, path = one.row.rank, one.row.path
+    for one_series in series:
+        paths.setdefault(one_series.row.rank, set()).add(one_series.row.path)
+        beside.setdefault((one_series.row.rank, one_series.row.path), []).append(one_series)
+    for one_series in series:
+        rank, path = one_series.row.rank, one_series.row.path
         parts = [f"rank {rank}"] if rank >= 0 else []
         if len(paths[rank]) > 1:
             parts.append(f"child {'.'.join(path)}" if path else "main process")
-        if any(each.turn for each in beside[rank, path]):
-            parts.append(f"process {one.turn + 1}")
-        if any(each.optimizer for each in beside[rank, path]):
-            parts.append(f"optimizer {one.optimizer}")
+        if any(sibling.turn for sibling in beside[rank, path]):
+            parts.append(f"process {one_series.turn + 1}")
+        if any(sibling.optimizer for sibling in beside[rank, path]):
+            parts.append(f"optimizer {one_series.optimizer}")
         yield ", ".join(parts) or ALL

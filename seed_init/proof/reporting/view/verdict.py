@@ -32,15 +32,15 @@ def of_several(
 
 
 def _judged(loaded: Sequence[Loaded], comparisons: Sequence[Comparison]) -> tuple[str, str]:
-    parted = [each for each in comparisons if each.difference is not None]
-    strangers = [each for each in comparisons if not each.in_common]
-    if any(trouble(each) for each in loaded):
+    parted = [comparison for comparison in comparisons if comparison.difference is not None]
+    strangers = [comparison for comparison in comparisons if not comparison.in_common]
+    if any(trouble(record) for record in loaded):
         return FAILED, _failed(loaded, bool(parted), bool(strangers))
     if parted:
         return DIFFERENT, _parted(parted)
     if strangers:
         return ONE_RUN, _nothing_in_common(strangers, len(comparisons))
-    if any(each.failed for each in loaded):
+    if any(record.failed for record in loaded):
         return (
             UNPROVEN,
             "Nothing that was seen differs, but an instrument failed: not all was seen.",
@@ -49,7 +49,7 @@ def _judged(loaded: Sequence[Loaded], comparisons: Sequence[Comparison]) -> tupl
 
 
 def _failed(loaded: Sequence[Loaded], parted: bool, strangers: bool) -> str:
-    badly = [(each.name, how) for each in loaded if (how := trouble(each))]
+    badly = [(record.name, how) for record in loaded if (how := trouble(record))]
     rest = " The records differ all the same." if parted else " Nothing else differs."
     # Of what was not compared nothing is said.
     rest = "" if strangers and not parted else rest
@@ -57,9 +57,9 @@ def _failed(loaded: Sequence[Loaded], parted: bool, strangers: bool) -> str:
 
 
 def _parted(parted: Sequence[Comparison]) -> str:
-    names = " and ".join(each.other.name for each in parted)
+    names = " and ".join(comparison.candidate.name for comparison in parted)
     verb = "differs" if len(parted) == 1 else "differ"
-    steps = [step for each in parted if (step := first_step(each)) is not None]
+    steps = [step for comparison in parted if (step := first_step(comparison)) is not None]
     when = f"first at step {min(steps):,}" if steps else "at the end"
     return f"{names} {verb} from {parted[0].base.name}, {when}."
 
@@ -67,7 +67,7 @@ def _parted(parted: Sequence[Comparison]) -> str:
 def _nothing_in_common(strangers: Sequence[Comparison], number: int) -> str:
     if len(strangers) == number:
         return "The records have nothing in common that could be compared."
-    names = " and ".join(each.other.name for each in strangers)
+    names = " and ".join(comparison.candidate.name for comparison in strangers)
     verb = "has" if len(strangers) == 1 else "have"
     base = strangers[0].base.name
     return f"{names} {verb} nothing in common with {base} that could be compared."
@@ -77,10 +77,10 @@ def _compared(
     loaded: Sequence[Loaded], rows: Sequence[Row], series: Sequence[Series]
 ) -> Iterator[tuple[str, str]]:
     """What all of the records have: name and count."""
-    common = [each for each in series if all(each.steps)]
-    steps = [step for each in common for step in each.steps[0].values()]
+    common = [one_series for one_series in series if all(one_series.steps)]
+    steps = [step for one_series in common for step in one_series.steps[0].values()]
     if steps:
-        ranks = {each.row.rank for each in common if each.row.rank >= 0}
+        ranks = {one_series.row.rank for one_series in common if one_series.row.rank >= 0}
         kinds = (kind for step in steps for kind in (step.gradients, step.parameters))
         tensors = {name for kind in kinds if kind is not None for name in kind.names}
         generators = sorted({name for step in steps for name in step.generators})
@@ -108,25 +108,27 @@ def _gaps(loaded: Sequence[Loaded], comparisons: Sequence[Comparison]) -> Iterat
     if without:
         yield f"training steps: none were seen in {' and '.join(without)}"
     for comparison in comparisons:
-        one, two = (_generators(series, number) for number in (0, comparison.number))
-        for name in sorted(one ^ two):
-            has = comparison.base if name in one else comparison.other
+        base_generators, other_generators = (
+            _generators(series, number) for number in (0, comparison.number)
+        )
+        for name in sorted(base_generators ^ other_generators):
+            has = comparison.base if name in base_generators else comparison.candidate
             yield f"generator {name}: only {has.name} has it"
-    for each in loaded:
-        for line in each.content["incomplete"]:
-            yield f"{each.name}: {line}"
+    for record in loaded:
+        for line in record.content["incomplete"]:
+            yield f"{record.name}: {line}"
 
 
 def _generators(series: Sequence[Series], record: int) -> set[str]:
-    steps = (step for each in series for step in each.steps[record].values())
+    steps = (step for one_series in series for step in one_series.steps[record].values())
     return {name for step in steps for name in step.generators}
 
 
 def of_one(loaded: Loaded) -> Verdict:
     """The verdict on a record that was compared with none, and that no verification made."""
-    found = trouble(loaded)
-    if found:
-        return Verdict(FAILED, f"The command ended with {found}.")
+    cause = trouble(loaded)
+    if cause:
+        return Verdict(FAILED, f"The command ended with {cause}.")
     return Verdict(
         ONE_RUN,
         "This is the record of one run, and was compared with none. "
