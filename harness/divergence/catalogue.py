@@ -76,6 +76,8 @@ class Case:
         environment: on top of `running.ENVIRONMENT`.
         how: what runs it.
         options: of `verify`.
+        is_chance: whether the step at which two runs part is chance. The runs of a closer look may
+            then part before the step that is looked at, and a later line is named.
     """
 
     name: str
@@ -86,6 +88,7 @@ class Case:
     environment: dict[str, str] = field(default_factory=dict)
     how: Literal["script", "torchrun", "notebook"] = "script"
     options: tuple[str, ...] = ()
+    is_chance: bool = False
 
     @property
     def path(self) -> Path:
@@ -172,6 +175,7 @@ CAUGHT = (
         "batches in the order of imap_unordered",
         "caught",
         Expected("line"),
+        is_chance=True,
     ),
     Case(
         "clock_rate",

@@ -106,6 +106,7 @@ def parser(words: Sequence[str] | None = None) -> argparse.ArgumentParser:
     asked_for = next((word for word in words or () if not word.startswith("-")), None)
     for name, subcommand in SUBCOMMANDS.items():
         own = parsers.add_parser(name, help=subcommand.summary)
+        own.set_defaults(refuse=own.error)
         if words is None or name == asked_for:
             subcommand.load()(own)
     return top
@@ -122,7 +123,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         78 a setting is refused.
     """
     words = sys.argv[1:] if arguments is None else arguments
-    options = parser(words).parse_args(words)
+    options, unknown = parser(words).parse_known_args(words)
+    if unknown:
+        # By the subcommand: its help has the options that there are.
+        options.refuse(f"unrecognized arguments: {' '.join(unknown)}")
     # A path that no UTF-8 can hold is shown as well as it can be.
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from seed_init.cli.errors import CommandError
+
 
 def add_examples(parser: argparse.ArgumentParser, text: str) -> None:
     """Show examples at the end of a subcommand's help, with the lines as they are."""
@@ -25,6 +27,20 @@ def add_runs(parser: argparse.ArgumentParser) -> None:
         "--timeout", type=seconds, metavar="SECONDS", help="for each run; none by default"
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def here() -> Path:
+    """Return the working directory, in which the user's command runs.
+
+    Raises:
+        CommandError: somebody has removed it, or the user may not look into it.
+    """
+    try:
+        return Path.cwd()
+    except OSError as error:
+        raise CommandError(
+            f"this directory cannot be used: {error.strerror}; change to one that is there"
+        ) from None
 
 
 class _Command(argparse.Action):

@@ -37,6 +37,10 @@ NOTHING_OBSERVED = (
 )
 
 
+BLIND = 4
+"""The exit status where nothing was found and not everything was seen: that of `verify`."""
+
+
 @dataclass(frozen=True)
 class Result:
     """What one audited run of a command has shown.
@@ -66,8 +70,9 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.description = (
         "Run a command once, unmodified, and list by file and line:\n"
         f"{kinds}\n\nExit status 0: done. 1: something of a --fail-on kind was found. 2: the "
-        "command failed,\nor could not be started or observed. 5: done, but FILE or the output "
-        "could not\nbe written; what cannot go to FILE goes to stdout."
+        "command failed,\nor could not be started or observed. 4: nothing of a --fail-on kind was "
+        "found, but\nnot everything was seen, as is shown. 5: done, but FILE or the output could "
+        "not be\nwritten; what cannot go to FILE goes to stdout."
     )
     arguments.add_examples(parser, EXAMPLES)
     parser.add_argument(
@@ -103,16 +108,16 @@ def _kinds(text: str) -> list[str]:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Run the command, print what was found, and return 0, 1 or 2 as the help says.
+    """Run the command, print what was found, and return 0, 1, 2, 4 or 5 as the help says.
 
     Raises:
         CommandError: the command cannot be started or observed, or FILE must not be written.
     """
     if options.output is not None:
         output.check(options.output, options.force)
+    # The command may leave this directory, or remove it.
+    cwd = arguments.here()
     try:
-        # The command may leave this directory, or remove it.
-        cwd = Path.cwd()
         with workspace.results("audit") as own:
             status = _observed(options, own)
             processes = journal.read(own / "trace")
@@ -122,7 +127,8 @@ def run(options: argparse.Namespace) -> int:
         raise CommandError(f"nothing can be observed here: {error}") from None
     result = _result(options.command, status, processes, cwd)
     text = printing.as_json(as_json(result)) if options.json else printing.as_text(as_lines(result))
-    outcome = _tell(text, _outcome(result, options.fail_on), options, cwd)
+    is_blind = collecting.is_blind(processes, options.fail_on)
+    outcome = _tell(text, _outcome(result, options.fail_on, is_blind), options, cwd)
     if status:
         raise CommandError(f"the command ended with status {status}", status=outcome)
     return outcome
@@ -158,7 +164,7 @@ def _observed(options: argparse.Namespace, own: Path) -> int:
             stdout=sys.stderr.fileno() if is_aside else None,
         ).status
     except OSError as error:
-        raise commands.not_executed(command, error.errno or 0) from None
+        raise commands.not_executed(command.words[0], error.errno or 0) from None
 
 
 def _result(
@@ -185,11 +191,13 @@ def _why_nothing(status: int) -> str:
     return NOTHING_OBSERVED
 
 
-def _outcome(result: Result, fail_on: Sequence[str]) -> int:
+def _outcome(result: Result, fail_on: Sequence[str], is_blind: bool) -> int:
     """Return the exit status that a result stands for."""
     if result.status or not result.processes:
         return 2
-    return int(any(finding.kind in fail_on for finding in result.findings))
+    if any(finding.kind in fail_on for finding in result.findings):
+        return 1
+    return BLIND if is_blind else 0
 
 
 def _tell(text: str, outcome: int, options: argparse.Namespace, cwd: Path) -> int:

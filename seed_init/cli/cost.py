@@ -93,7 +93,8 @@ def run(options: argparse.Namespace) -> int:
         CommandError: nothing could be measured, or the picture not be written.
     """
     # The command may leave this directory, or remove it.
-    plot = Path.cwd() / options.plot if options.plot is not None else None
+    here = arguments.here()
+    plot = here / options.plot if options.plot is not None else None
     if options.plot is not None:
         output.check(options.plot, options.force)
     result = _result(_request(options))

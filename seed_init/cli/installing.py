@@ -55,11 +55,51 @@ def _run(act: Act, unchanged: str, options: argparse.Namespace) -> int:
     return 0
 
 
+OLDEST = (3, 10)
+"""The oldest Python that the package runs in: `requires-python` in pyproject.toml."""
+
+_ASK = "import sys; print('Python', sys.version_info[0], sys.version_info[1])"
+"""In the language of every Python."""
+
+
 def _hand_over(python: str, subcommand: str) -> NoReturn:
     """Become `python` running this same package by its path."""
     try:
         if not python:
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+        _check(python)
         os.execvp(python, [python, str(placement.PACKAGE), subcommand])
     except OSError as error:
-        raise CommandError(f"cannot run --python {python!r}: {error.strerror}", status=1) from None
+        raise CommandError(
+            f"cannot run --python {python!r}: {error.strerror}; give the path of a Python", status=1
+        ) from None
+
+
+def _check(python: str) -> None:
+    """Refuse what is no Python, or too old: it would do nothing, or end with a traceback.
+
+    Raises:
+        CommandError: it is one of these.
+        OSError: it cannot be run.
+    """
+    import subprocess
+
+    # Without the hook, which may be damaged: this is to repair it.
+    words = [python, "-I", "-S", "-c", _ASK]
+    environment = {**os.environ, "SEED_INIT": "0"}
+    done = subprocess.run(
+        words, env=environment, stdin=subprocess.DEVNULL, capture_output=True, check=False
+    )
+    answer = done.stdout.split()
+    if done.returncode or answer[:1] != [b"Python"]:
+        raise CommandError(
+            f"--python {python!r} is no Python; give the path of a Python",
+            status=1,
+        )
+    version = tuple(map(int, answer[1:]))
+    if version < OLDEST:
+        raise CommandError(
+            f"--python {python!r} is Python {'.'.join(map(str, version))}; seed_init needs "
+            f"{'.'.join(map(str, OLDEST))} or newer",
+            status=1,
+        )

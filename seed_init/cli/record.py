@@ -13,7 +13,7 @@ from seed_init.cli import output as outputs
 from seed_init.cli.errors import USAGE, CommandError
 from seed_init.proof.auditing import collecting
 from seed_init.proof.redaction import redaction
-from seed_init.proof.running import in_place
+from seed_init.proof.running import commands, in_place
 from seed_init.proof.trace import data_files, journal, record_parts, records
 
 EXAMPLES = """\
@@ -63,7 +63,8 @@ def run(options: argparse.Namespace) -> int:
         CommandError: the command cannot be run, or the record cannot be written.
     """
     if not options.command:
-        raise CommandError("give a command after --, such as: seed-init record -- python train.py")
+        raise CommandError(commands.NOT_GIVEN)
+    arguments.here()
     output = _output(options)
     try:
         # The command may leave this directory, or remove it.
@@ -129,8 +130,9 @@ def _assembled(
     except (OSError, ValueError, journal.Unreadable) as error:
         # The command may have removed them, as `git clean` does.
         left = f"the parts are in {parts}" if parts.exists() else "nothing of it is left"
+        reason = getattr(error, "strerror", None) or error
         raise CommandError(
-            f"cannot write {output}: {error}; {left}", status=ended.status or USAGE
+            f"cannot write {output}: {reason}; {left}", status=ended.status or USAGE
         ) from None
     record_parts.remove(parts)
     return file

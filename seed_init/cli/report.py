@@ -13,6 +13,9 @@ from seed_init.proof.trace import records
 
 DEFAULT = Path("report.html")
 
+ANOTHER = "give another name with -o, or --force to overwrite it"
+"""What to do where the page has the name of a file that is there."""
+
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `report` to its parser."""
@@ -73,10 +76,9 @@ def _check_target(target: Path, record_files: Sequence[Path], force: bool) -> No
     output.check(
         target,
         force,
-        another="give another name with -o, or --force",
+        another=ANOTHER,
         a_file="give a file with -o",
         may_be_stream=False,
-        needs_folder=False,
     )
     if target.exists() and not target.is_file():
         raise CommandError(f"{target} is no regular file; give another name with -o")
@@ -98,7 +100,7 @@ def _write(target: Path, text: str, force: bool) -> None:
     try:
         output.put(target, text, force)
     except FileExistsError:
-        raise CommandError(f"{target} is there already; use --force to replace it") from None
+        raise CommandError(f"{target} is there already; {ANOTHER}") from None
     except OSError as error:
         raise CommandError(f"cannot write {target}: {error.strerror}") from None
 
@@ -109,6 +111,11 @@ def _check_records(paths: Sequence[Path]) -> None:
     Raises:
         CommandError: with a line for each missing one.
     """
-    missing = [f"cannot read {path}: there is no such file" for path in paths if not path.exists()]
+    missing = []
+    for path in paths:
+        try:
+            path.stat()
+        except OSError as error:
+            missing.append(records.cannot_read(path, error))
     if missing:
         raise CommandError(*missing)

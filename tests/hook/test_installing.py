@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import re
 import shutil
 import sysconfig
 from collections.abc import Callable
@@ -11,6 +12,7 @@ import pytest
 
 from harness.interpreters import stdlib_of
 from harness.processes import REPOSITORY, Completed, output, run
+from seed_init.cli.installing import OLDEST
 
 from .support import site_packages_of
 
@@ -151,8 +153,36 @@ def test_a_python_that_cannot_be_run_is_one_clear_line(python: Path, other: str)
     done = run(python, "-m", "seed_init", "install", "--python", other)
     assert done.returncode == 1
     assert done.stderr == (
-        f"seed-init install: cannot run --python {other!r}: No such file or directory\n"
+        f"seed-init install: cannot run --python {other!r}: No such file or directory; "
+        "give the path of a Python\n"
     )
+
+
+@pytest.mark.parametrize("subcommand", ["install", "uninstall"])
+def test_what_is_no_python_or_too_old_is_refused(
+    python: Path, tmp_path: Path, subcommand: str
+) -> None:
+    """`/bin/true` would end well, and nothing would be installed."""
+    old = tmp_path / "python2.7"
+    old.write_text("#!/bin/sh\necho Python 2 7\n")
+    old.chmod(0o755)
+    for other, told in (
+        ("/bin/true", "'/bin/true' is no Python; give the path of a Python"),
+        ("/bin/false", "'/bin/false' is no Python; give the path of a Python"),
+        (old, f"{str(old)!r} is Python 2.7; seed_init needs 3.10 or newer"),
+    ):
+        done = run(python, "-m", "seed_init", subcommand, "--python", other)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert done.stderr.startswith(f"seed-init {subcommand}: --python {told}")
+        assert done.stderr.count("\n") == 1
+
+
+def test_the_oldest_python_is_the_one_that_the_package_declares() -> None:
+    declared = re.search(
+        r'^requires-python = ">=(.+)"$', (REPOSITORY / "pyproject.toml").read_text(), re.M
+    )
+    assert declared is not None
+    assert tuple(map(int, declared[1].split("."))) == OLDEST
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="takes root to become a user who may not write")

@@ -10,6 +10,7 @@ from typing import Any
 
 from containers import REPOSITORY, command, docker
 
+from harness import versions
 from harness.sharing import once
 
 COMPOSE_NEEDED = (2, 24)
@@ -66,7 +67,7 @@ def obtain_base() -> dict[str, Any]:
     """The pinned base where it can be had, otherwise the stand-in: the fields of a `Base`."""
     pinned = pinned_base()
     if can_be_had(pinned):
-        return asdict(Base(pinned, "11.8", {}))
+        return asdict(Base(pinned, versions.pinned()["PINNED_CUDA"], {}))
     image = build_standin()
     arguments = {"BASE_IMAGE": image, "BASE_DIGEST": "", "EXPECT_CUDA": "12.4"}
     return asdict(Base(image, "12.4", arguments))

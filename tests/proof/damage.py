@@ -39,13 +39,18 @@ def step(random: Random, call: int, optimizer: int = 0, tensors: int = 5) -> dic
     losses: list[Any] = [[value, struct.pack(">d", value).hex()]]
     if call == 2:
         losses += [["nan", struct.pack(">d", float("nan")).hex()], [None, "0" * 16]]
+    parameters = vector(random, tensors)
+    if call == 3:
+        # Its last tensor could not be read, in every run.
+        raw = b64decode(parameters)[:-8] + struct.pack("<q", journal.UNREADABLE)
+        parameters = b64encode(raw).decode()
     return {
         "event": "step",
         "optimizer": optimizer,
         "call": call,
         "rng": {"torch": random.randbytes(8).hex(), "cuda:0": f"7:{call}"},
         "gradients": vector(random, tensors),
-        "parameters": vector(random, tensors),
+        "parameters": parameters,
         "loss": losses,
     }
 

@@ -11,6 +11,7 @@ import pytest
 
 from harness.processes import Completed, run
 from seed_init.libraries import uncovered
+from seed_init.proof.auditing import collecting
 from seed_init.proof.observer.audit import held_generators, nondeterministic, operators
 from seed_init.proof.trace import journal
 
@@ -390,6 +391,34 @@ def test_fail_on(python: Path, kinds: tuple[str, ...], status: int) -> None:
 def test_fail_on_any_passes_where_nothing_is_found(python: Path) -> None:
     done = audit(python, "--fail-on", "any", "--", str(python), "-c", "pass")
     assert (done.returncode, done.stdout) == (0, "nothing found in 1 process\n")
+
+
+@pytest.mark.parametrize(
+    "event, kinds, is_blind",
+    [
+        ("failed", ["clock"], True),
+        ("failed", [], False),
+        ("unseen", ["operator"], True),
+        ("unseen", ["clock"], False),
+        ("process", ["operator"], False),
+    ],
+)
+def test_what_was_not_seen_counts_for_the_kinds_that_it_may_be(
+    event: str, kinds: list[str], is_blind: bool
+) -> None:
+    process = journal.Process({"event": "process"}, Path(), [{"event": event, "what": "a part"}])
+    assert collecting.is_blind([process], kinds) == is_blind
+
+
+def test_fail_on_does_not_pass_where_a_part_of_the_audit_failed(python: Path) -> None:
+    code = """
+from seed_init.proof.observer import core
+core.guarded(lambda: 1 / 0)()
+"""
+    for words, status in ((("--fail-on", "any"), 4), ((), 0)):
+        done = audit(python, *words, "--", str(python), "-c", code)
+        assert done.returncode == status, done.stderr
+        assert "not seen: " in done.stdout and "ZeroDivisionError" in done.stdout
 
 
 def test_another_kind_is_refused(python: Path) -> None:

@@ -172,7 +172,7 @@ def test_the_end_of_a_killed_run_is_told_not_to_be_compared_whichever_record_it_
     [
         (None, "cannot read FILE: No such file or directory"),
         ("text", "FILE is no record: it is not JSON"),
-        ("[]", "FILE is no record of this version: its schema is None"),
+        ("[]", "FILE is no record: it names no schema"),
         ('{"schema": "other"}', "FILE is no record of this version: its schema is 'other'"),
     ],
 )

@@ -178,14 +178,14 @@ def test_a_section_that_is_missing_is_named(
     whole: dict[str, Any], told: Callable[[Any], str], section: str
 ) -> None:
     del whole[section]
-    assert told(whole) == f": it has no {section!r}"
+    assert told(whole) == f": it has no {section!r}; {records.ADVICE}"
 
 
 def test_a_list_of_processes_without_their_events_is_refused(
     whole: dict[str, Any], told: Callable[[Any], str]
 ) -> None:
     whole["trace"]["processes"].pop()
-    assert told(whole) == ": it lists 2 processes and has the events of 1"
+    assert told(whole).startswith(": it lists 2 processes and has the events of 1; ")
 
 
 def test_a_block_that_is_cut_is_refused(whole: dict[str, Any], told: Callable[[Any], str]) -> None:
@@ -195,6 +195,25 @@ def test_a_block_that_is_cut_is_refused(whole: dict[str, Any], told: Callable[[A
 
 
 # --- what a reader sees and what is compared ----------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        *(None, "5", [5], {"x": "5"}),
+        *({"parameters": bits} for bits in (5, "-5", "0x5", "", "f" * 5000)),
+    ],
+    ids=lambda given: str(given)[:20],
+)
+def test_which_columns_could_not_be_read_is_checked(
+    given: Any, whole: dict[str, Any], told: Callable[[Any], str]
+) -> None:
+    block = whole["trace"]["processes"][0]["blocks"][0]
+    rest = json.loads(damage.unpacked(block["rest"]))
+    assert [step for step in rest if step] == [{"unreadable": {"parameters": "10"}}]
+    rest[0]["unreadable"] = given
+    block["rest"] = damage.packed(json.dumps(rest).encode())
+    assert "which of its tensors could not be read" in told(whole)
 
 
 def test_a_loss_whose_text_and_bits_are_two_numbers_is_refused(
@@ -354,6 +373,16 @@ def test_json_that_is_made_to_hurt_is_refused(
 def test_a_file_without_an_end_is_refused() -> None:
     with pytest.raises(records.NotARecord, match="it has more than 128 MiB"):
         records.read(Path("/dev/zero"))
+
+
+def test_a_trace_of_another_version_is_said_to_be_one_whatever_else_it_has(tmp_path: Path) -> None:
+    (tmp_path / "1-1.jsonl").write_text('{"event": "process", "format": 2, "new": 1}\n')
+    with pytest.raises(records.NotARecord) as refused:
+        records.read(tmp_path)
+    assert str(refused.value) == (
+        f"{tmp_path}/1-1.jsonl is not of this version's traces (format 1); use the version of "
+        "seed-init that wrote it"
+    )
 
 
 def test_a_pipe_in_a_trace_directory_is_not_waited_for(tmp_path: Path) -> None:

@@ -152,7 +152,7 @@ def test_a_record_that_cannot_be_written_leaves_its_parts_and_another_status(
         words = ("record", "-o", "r.json", "--", python, "-c", code)
         done = seed_init(python, *words, place=tmp_path, limit=6)
         assert done.returncode == status, done.stderr
-        line = f"seed-init record: cannot write {tmp_path}/r.json: [Errno 27] File too large; the "
+        line = f"seed-init record: cannot write {tmp_path}/r.json: File too large; the parts "
         assert done.stderr.startswith(line)
     assert {path.suffix for path in tmp_path.iterdir()} == {".parts"}
     assert all(records.read(path).processes for path in tmp_path.iterdir())

@@ -153,17 +153,23 @@ def test_a_command_that_cannot_run_ends_as_in_a_shell_without_a_record(
     (tmp_path / "script").write_text("#!/nowhere/interpreter\n")
     (tmp_path / "script").chmod(0o755)
     (tmp_path / "text").write_text("no program")
+    said: dict[Path | str, str] = {}
     for command, status, reason in (
-        ("no-such-command", 127, "there is no command 'no-such-command'"),
-        (tmp_path / "missing", 127, "there is no command"),
-        (tmp_path / "text", 126, "Permission denied"),
-        (tmp_path / "script", 126, "its interpreter is not there"),
-        ("", 127, "there is no command ''"),
+        ("no-such-command", 127, "no such command in PATH; check its spelling"),
+        (tmp_path / "missing", 127, "there is no such file in"),
+        (tmp_path / "text", 126, "is not executable; put its interpreter before it"),
+        (tmp_path / "script", 126, "the interpreter that its #! line names does not exist"),
+        (tmp_path, 126, "is a directory; give a program"),
+        ("", 127, "no command is given; put it after --"),
     ):
         done = recorded.by_command(python, tmp_path / "r.json", command)
         assert (done.returncode, done.stdout) == (status, "")
         assert reason in done.stderr
         assert done.stderr.count("\n") == 1
+        said[command] = done.stderr
+    # The other commands say the same of it.
+    audited = run(python, "-m", "seed_init", "audit", "--", tmp_path / "script")
+    assert audited.stderr.replace("audit", "record") == said[tmp_path / "script"]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["script", "text"]
 
 
@@ -194,10 +200,26 @@ def test_a_place_that_cannot_be_written_is_said_before_the_command_runs(
         assert done.stderr.count("\n") == 1
 
 
+@pytest.mark.parametrize("subcommand", ["record", "verify", "audit", "cost"])
+def test_a_directory_that_is_gone_is_said_to_be(
+    python: Path, tmp_path: Path, subcommand: str
+) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    library = {"LD_LIBRARY_PATH": str(python.parent.parent / "lib")}
+    script = f"rmdir {gone}; exec {python} -m seed_init {subcommand} -- true"
+    done = run("/bin/sh", "-c", script, cwd=gone, env=library)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == (
+        f"seed-init {subcommand}: this directory cannot be used: No such file or directory; "
+        "change to one that is there\n"
+    )
+
+
 def test_no_command_is_a_usage_error_with_an_example(python: Path, tmp_path: Path) -> None:
     done = run(python, "-m", "seed_init", "record", cwd=tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
-    assert "seed-init record -- python train.py" in done.stderr
+    assert "no command is given; put it after --, for example: -- python train.py" in done.stderr
     assert done.stderr.count("\n") == 1
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from harness.interpreters import stdlib_of
-from harness.processes import output
+from harness.processes import output, run
 from harness.waiting import until
 from seed_init.proof.redaction import redaction
 from seed_init.proof.trace import data_files, journal, packing, records, validation
@@ -560,6 +560,51 @@ def test_a_record_that_cannot_be_written_is_refused_at_the_start(
         assert done.stderr.count("\n") == 1
         assert f"SEED_INIT_RECORD={str(place)!r} cannot be used" in done.stderr
         assert reason in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("plan", "reason"),
+    [
+        (None, "File exists"),
+        ("{", "its plan.json is not JSON"),
+        ("{}", "its plan.json names no instruments"),
+        ('{"instruments": ["no_such"]}', "its plan.json names 'no_such', which is no instrument"),
+        ('{"instruments": ["../x"]}', "its plan.json names '../x', which is no instrument"),
+        ('{"instruments": ["end_torch"]}', "its plan.json names 'end_torch', which is no"),
+    ],
+)
+def test_a_trace_directory_that_cannot_be_used_is_refused_at_the_start(
+    python: Path, tmp_path: Path, plan: str | None, reason: str
+) -> None:
+    trace = tmp_path / "trace"
+    if plan is None:
+        trace.write_text("")
+    else:
+        trace.mkdir()
+        (trace / "plan.json").write_text(plan)
+    env = {"SEED": "7", "SEED_INIT_TRACE": str(trace)}
+    done = run(python, "-c", "print('ran')", env=env)
+    assert (done.returncode, done.stdout) == (78, "")
+    assert done.stderr.startswith(
+        f"seed_init: SEED_INIT_TRACE={str(trace)!r} cannot be used ({reason}"
+    )
+    assert done.stderr.endswith("; give a directory that can be written, or unset it\n")
+
+
+@pytest.mark.parametrize("variable", ["SEED_INIT_TRACE", "SEED_INIT_RECORD"])
+def test_a_place_relative_to_a_directory_that_is_gone_is_refused(
+    python: Path, tmp_path: Path, variable: str
+) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    library = {"LD_LIBRARY_PATH": str(python.parent.parent / "lib")}
+    script = f"rmdir {gone}; SEED=7 {variable}=x exec {python} -c 'print(1)'"
+    done = run("/bin/sh", "-c", script, cwd=gone, env=library)
+    assert (done.returncode, done.stdout) == (78, "")
+    assert done.stderr.startswith(
+        f"seed_init: {variable}='x' cannot be used (No such file or directory); give a "
+    )
+    assert done.stderr.count("\n") == 1
 
 
 def test_a_run_that_cannot_write_its_record_at_the_end_says_so_and_keeps_its_parts(

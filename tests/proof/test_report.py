@@ -34,6 +34,7 @@ from seed_init.proof.reporting.model import (
     StripStep,
     Verdict,
 )
+from seed_init.proof.trace.records import ADVICE
 from seed_init.proof.verifying.verdict import Verification, VerifiedRun
 
 from .answers import by_compare, by_report
@@ -348,8 +349,8 @@ def test_what_is_no_record_is_refused_in_one_line_each(
     done = report("gone.json", "one.json", "lost.json", "-o", "none.html")
     assert done.returncode == 2
     assert done.stderr == (
-        "seed-init report: cannot read gone.json: there is no such file\n"
-        "seed-init report: cannot read lost.json: there is no such file\n"
+        f"seed-init report: cannot read gone.json: No such file or directory; {ADVICE}\n"
+        f"seed-init report: cannot read lost.json: No such file or directory; {ADVICE}\n"
     )
     assert not (records / "none.html").exists()
 
@@ -358,7 +359,8 @@ def test_a_page_that_cannot_be_written_is_one_line(report: Callable[..., Complet
     done = report("one.json", "-o", "no/such/folder/page.html")
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == (
-        "seed-init report: cannot write no/such/folder/page.html: No such file or directory\n"
+        "seed-init report: no/such/folder/page.html cannot be written: there is no directory "
+        "no/such/folder; make it first\n"
     )
 
 

@@ -130,6 +130,39 @@ def test_a_command_that_cannot_be_started_is_said_in_one_line(
     assert "\n" not in str(refused.value)
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="takes root to become a user who may not look")
+def test_a_directory_that_the_user_may_not_look_into_is_passed_over_on_path_and_named_else(
+    tmp_path: Path,
+) -> None:
+    """As root's directories on the PATH of whoever runs with another user number."""
+    locked = tmp_path / "locked"
+    locked.mkdir()
+    shutil.copy("/bin/true", locked / "true")
+    locked.chmod(0)
+    program = """
+import os, sys
+from pathlib import Path
+from seed_init.proof.running import commands, in_place
+os.setgid(65534)
+os.setuid(65534)
+for word in ("true", sys.argv[1] + "/true"):
+    environment = {"PATH": f"{sys.argv[1]}:{os.defpath}"}
+    try:
+        print(commands.resolve([word], environment, Path("/"), Path("/")).program)
+    except commands.CannotStart as error:
+        print(error)
+    try:
+        print(in_place.run_as_a_shell([word], environment).status)
+    except in_place.CannotRun as error:
+        print(error.status, error)
+"""
+    words = [sys.executable, "-c", program, str(locked)]
+    done = subprocess.run(words, cwd=REPOSITORY, capture_output=True, text=True, check=True)
+    refused = f"{locked}/true cannot be executed: Permission denied; check the file"
+    found = shutil.which("true", path=os.defpath)
+    assert done.stdout.splitlines() == [found, "0", refused, f"126 {refused}"]
+
+
 def test_a_python_file_is_run_by_python_unless_it_is_executable(tmp_path: Path) -> None:
     script = tmp_path / "train.py"
     script.write_text(f"#!{shutil.which('sh')}\necho by the shell\n")

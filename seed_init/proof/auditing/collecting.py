@@ -175,6 +175,20 @@ def not_seen(processes: "Sequence[Process]") -> list[str]:
     return list(dict.fromkeys(event["what"] for event in events))
 
 
+def is_blind(processes: "Sequence[Process]", kinds: "Sequence[str]") -> bool:
+    """Return whether a finding of these kinds may have been missed.
+
+    A part of the audit that failed may have been any. What the audit knows that it cannot watch is
+    operators only (`findings.not_seen`).
+
+    Args:
+        processes: as `journal.read` gives them.
+        kinds: of findings.
+    """
+    events = ("failed", "unseen") if "operator" in kinds else ("failed",)
+    return bool(kinds) and any(process.of(*events) for process in processes)
+
+
 def relative(findings: "Sequence[Finding]", cwd: Path) -> list[Finding]:
     """Return the findings, with paths below a directory as they are seen from there.
 

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Two runs are compared step by step, and what differs first is named."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
 from seed_init.proof.comparing.align import Beside, lined_up, named, paired
 from seed_init.proof.comparing.difference import Difference
-from seed_init.proof.trace.columns import coarsened
+from seed_init.proof.trace.columns import coarsened, coarsened_bits
 from seed_init.proof.trace.journal import UNREADABLE, Process
 from seed_init.proof.trace.steps import End, Loss, Step, Tensors, Trained
 
@@ -29,6 +29,8 @@ class Unequal:
         values: what each run has, where that says something to a person.
         exact: what each run has, bit for bit, as text.
         when: " before the first step" for a start, else empty.
+        is_absence: True where one of the runs lacks what the other one has. Where an instrument
+            failed, that may only not have been seen, and proves no difference.
     """
 
     level: str
@@ -39,6 +41,7 @@ class Unequal:
     values: tuple[float | str | int | None, float | str | int | None] | None = None
     exact: tuple[str, str] | None = None
     when: str = ""
+    is_absence: bool = False
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,17 @@ class Parting:
 
     beside: Beside
     unequal: tuple[Unequal, ...]
+
+    def proven(self, failed: bool) -> "Parting | None":
+        """Return what of this is a difference for certain; None where nothing is.
+
+        Args:
+            failed: an instrument failed in one of the runs.
+        """
+        if not failed:
+            return self
+        unequal = tuple(each for each in self.unequal if not each.is_absence)
+        return Parting(self.beside, unequal) if unequal else None
 
     def difference(self) -> Difference:
         """What differs first."""
@@ -67,8 +81,13 @@ class Parting:
         )
 
 
+def has_failed(processes: Sequence[Process]) -> bool:
+    """Return whether an instrument failed in one of some processes."""
+    return any(process.of("failed") for process in processes)
+
+
 def first_difference(
-    a: Sequence[Process], b: Sequence[Process], steps: bool = True
+    a: Sequence[Process], b: Sequence[Process], steps: bool = True, failed: bool = False
 ) -> Difference | None:
     """Compare the traces of two runs.
 
@@ -76,21 +95,34 @@ def first_difference(
         a: the processes of one run, as `journal.read` gives them, or a record's.
         b: those of the other one.
         steps: compare the starts and the steps, too, and not the ends only.
+        failed: something of ours failed in one of the runs that no process has written down.
 
     Returns:
         What was first observed to differ: the earliest step of all processes, and there what
         comes first in `ORDER`. None where everything that both have is equal.
     """
     pairs, alone = paired(a, b)
+    failed = failed or has_failed(a) or has_failed(b)
     trained = [(Trained(first), Trained(second)) for first, second in pairs]
-    firsts = [next(partings(*pair), None) if steps else None for pair in trained]
-    return first_of(trained, firsts, alone if steps else [])
+    firsts = [first_proven(partings(*pair), failed) if steps else None for pair in trained]
+    return first_of(trained, firsts, alone if steps else [], failed)
+
+
+def first_proven(parted: Iterable[Parting], failed: bool) -> Parting | None:
+    """Return where two processes part for certain; None where they do not.
+
+    Args:
+        parted: what `partings` gives.
+        failed: as in `Parting.proven`.
+    """
+    return next((proven for parting in parted if (proven := parting.proven(failed))), None)
 
 
 def first_of(
     pairs: Sequence[tuple[Trained, Trained]],
     firsts: Sequence[Parting | None],
     alone: Sequence[Process],
+    failed: bool,
 ) -> Difference | None:
     """What was first observed to differ between two runs whose steps have been compared.
 
@@ -98,14 +130,15 @@ def first_of(
         pairs: the processes that belong together.
         firsts: of each pair, where its steps part first; None where they do not.
         alone: the processes that only one of the runs has.
+        failed: an instrument failed in one of the runs: what only one of them has is none then.
     """
     differences = []
     for number, ((first, second), parting) in enumerate(zip(pairs, firsts)):
-        difference = parting.difference() if parting else _at_end(first.end, second.end)
+        difference = parting.difference() if parting else _at_end(first.end, second.end, failed)
         if difference is not None:
             difference.rank, difference.process = first.process.rank, number
             differences.append(difference)
-    if not differences and any(process.of("step") for process in alone):
+    if not differences and not failed and any(process.of("step") for process in alone):
         return Difference(
             "trace", f"{len(alone)} process(es) trained in one run and not in the other one"
         )
@@ -136,7 +169,7 @@ def _unequal(beside: Beside, cut_short: tuple[bool, bool]) -> Iterator[Unequal]:
     first, second = beside.first, beside.second
     if beside.instead is not None:
         order = f"{named(beside.moment)} and {named(beside.instead)}"
-        yield Unequal("trace", f"the runs step in another order: {order}")
+        yield Unequal("trace", f"the runs step in another order: {order}", is_absence=True)
     if first is None or second is None:
         text = f"only one of the runs (the {'second' if first is None else 'first'}) has this step"
         if cut_short[first is None]:
@@ -144,7 +177,7 @@ def _unequal(beside: Beside, cut_short: tuple[bool, bool]) -> Iterator[Unequal]:
                 "; the process of the other one did not come to its end, and steps that were "
                 "on a device then are lost"
             )
-        yield Unequal("trace", text)
+        yield Unequal("trace", text, is_absence=True)
     elif isinstance(first, Step) and isinstance(second, Step):
         yield from _in_step(first, second)
     else:
@@ -184,7 +217,8 @@ def _losses(first: Sequence[Loss], second: Sequence[Loss]) -> Iterator[Unequal]:
         return
     exact = exact_losses(first), exact_losses(second)
     if len(first) != len(second):
-        yield Unequal("loss", f"{len(first)} and {len(second)} backward passes", exact=exact)
+        text = f"{len(first)} and {len(second)} backward passes"
+        yield Unequal("loss", text, exact=exact, is_absence=True)
         return
     first_loss, second_loss = next((x, y) for x, y in zip(first, second) if x.bits != y.bits)
     values = (first_loss.value, second_loss.value)
@@ -217,7 +251,8 @@ def _tensors(
     level = kind.removesuffix("s")
     if first is None or second is None:
         if first is not second:
-            yield Unequal(level, f"only one of the runs has {kind}{when}", when=when)
+            text = f"only one of the runs has {kind}{when}"
+            yield Unequal(level, text, when=when, is_absence=True)
         return
     if first.vector is None or second.vector is None:
         first, second = first.shortened(), second.shortened()
@@ -237,22 +272,28 @@ def _tensors(
         alone = group == 1 or len(first.names[numbers[0] * group :][:group]) == 1
         tensor = names[0] if alone else None
         yield Unequal(level, text, names, counts[0], tensor, exact=exact, when=when)
-    elif first.vector is None:
+    elif first.vector is None and not (first.unreadable or second.unreadable):
         # Within a column two tensors may change by the same bits, in the sum they do not.
         text = f"the {kind} differ{when}"
         yield Unequal(level, text, (), counts[0], exact=exact, when=when)
 
 
 def _unequal_numbers(first: Tensors, second: Tensors, group: int) -> list[int]:
-    """Return which tensors differ; of records, which columns of `group` tensors each differ."""
+    """Return which tensors differ; of records, which columns of `group` tensors each differ.
+
+    What could not be read is no difference: the trace names it as a failure.
+    """
     if first.vector is not None:
         pairs = zip(first.numbers(), second.numbers())
-        # What could not be read is no difference: the trace names it as a failure.
         return [n for n, pair in enumerate(pairs) if pair[0] != pair[1] and UNREADABLE not in pair]
     columns = [
         coarsened(list(tensors.columns), group // tensors.group) for tensors in (first, second)
     ]
-    return [number for number, pair in enumerate(zip(*columns)) if pair[0] != pair[1]]
+    unknown = 0
+    for tensors in (first, second):
+        unknown |= coarsened_bits(tensors.unreadable, group // tensors.group)
+    pairs = zip(*columns)
+    return [n for n, pair in enumerate(pairs) if pair[0] != pair[1] and not unknown >> n & 1]
 
 
 def _member(names: Sequence[str], number: int, group: int) -> str:
@@ -270,13 +311,15 @@ def _sentence(level: str, names: Sequence[str], count: int | None) -> str:
     return f"the {level} {names[0]} and {len(names) - 1} {of}others differ"
 
 
-def _at_end(first: End | None, second: End | None) -> Difference | None:
+def _at_end(first: End | None, second: End | None, failed: bool) -> Difference | None:
     """What differs after the last step: the final weights, and where the generators stand."""
     if first is None or second is None:
         return None
     for optimizer in sorted({*first.finals, *second.finals}):
         x, y = first.finals.get(optimizer), second.finals.get(optimizer)
         if x is None or y is None:
+            if failed:
+                continue
             return Difference("trace", f"only one of the runs made optimizer {optimizer}")
         # An empty digest is of what has no contents, or could not be read, which is reported.
         unequal = [i for i, pair in enumerate(zip(x, y)) if pair[0] != pair[1] and "" not in pair]

@@ -3,12 +3,15 @@
 
 import atexit
 import os
+from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 
-from seed_init.hook.refusals import Refusal
+from seed_init.hook.refusals import Refusal, shown
 from seed_init.proof.observer import callbacks, core, owner, user_code
 from seed_init.proof.trace import journal
+
+INSTRUMENTS = "seed_init.proof.observer.instruments"
 
 
 def start(values: dict[str, str]) -> None:
@@ -30,14 +33,16 @@ def start(values: dict[str, str]) -> None:
     elif owner.is_elsewhere() and not (directory and Path(directory).is_dir()):
         return  # the run is over, and this process has outlived it
     assert directory is not None
-    trace = Path(directory).absolute()
     try:
+        trace = Path(directory).absolute()
         trace.mkdir(parents=True, exist_ok=True)
         plan = journal.read_plan(trace)
+        starts = [_start_of(name) for name in plan["instruments"]]
     except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
         raise Refusal(
-            f"SEED_INIT_TRACE={directory} cannot be used ({error}); give a directory that can be "
-            "written, or unset it"
+            f"SEED_INIT_TRACE={shown(directory, 200)} cannot be used ({reason}); "
+            "give a directory that can be written, or unset it"
         ) from None
     # Children may have another working directory.
     os.environ["SEED_INIT_TRACE"] = str(trace)
@@ -46,9 +51,27 @@ def start(values: dict[str, str]) -> None:
     if record is not None:
         callbacks.after_all(record.finish)
         owner.at_sigterm(callbacks.run_at_end)
-    for name in plan["instruments"]:
-        instrument = import_module(f"seed_init.proof.observer.instruments.{name}")
-        core.guarded(instrument.start)()
+    for start_instrument in starts:
+        core.guarded(start_instrument)()
+
+
+def _start_of(name: str) -> Callable[[], None]:
+    """Return the function that starts an instrument.
+
+    Raises:
+        ValueError: there is no such instrument.
+    """
+    unknown = ValueError(f"its plan.json names {shown(name)}, which is no instrument")
+    # The half of an instrument that needs torch is none by itself, and would import torch.
+    if not name.isidentifier() or name.endswith("_torch"):
+        raise unknown
+    try:
+        found: Callable[[], None] = import_module(f"{INSTRUMENTS}.{name}").start
+    except ModuleNotFoundError as error:
+        if error.name != f"{INSTRUMENTS}.{name}":
+            raise
+        raise unknown from None
+    return found
 
 
 def _is_own_command() -> bool:

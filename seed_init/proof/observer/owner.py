@@ -87,11 +87,11 @@ def begin(wanted: str, trace: str | None) -> Owner:
     Raises:
         Refusal: it cannot be written there.
     """
-    record = _named(Path(wanted).absolute())
-    # A program that replaces itself by another one with exec is that run's owner still.
-    if os.environ.get(record_parts.RECORDER) == str(os.getpid()) and trace is not None:
-        return Owner(record, Path(trace))
     try:
+        record = _named(Path(wanted).absolute())
+        # A program that replaces itself by another one with exec is that run's owner still.
+        if os.environ.get(record_parts.RECORDER) == str(os.getpid()) and trace is not None:
+            return Owner(record, Path(trace))
         parts = (
             record_parts.parts_of(record) if trace is None else _prepared(Path(trace).absolute())
         )

@@ -15,6 +15,9 @@ from seed_init.proof.redaction.secret_texts import without_secrets
 _PYTHON = re.compile(r"python[\d.]*")
 
 
+NOT_GIVEN = "no command is given; put it after --, for example: -- python train.py"
+
+
 class CannotStart(Exception):
     """The command cannot be started. The text is one line for the user."""
 
@@ -59,7 +62,16 @@ def resolve(
         CannotStart: there is no such command, or it cannot be executed.
     """
     if not words or not words[0]:
-        raise CannotStart("no command is given; put it after --, for example: -- python train.py")
+        raise CannotStart(NOT_GIVEN)
+    try:
+        return _resolved(words, environment, cwd, directory)
+    except OSError as error:  # it is in a directory that the user may not look into
+        raise not_executed(words[0], error.errno or 0) from None
+
+
+def _resolved(
+    words: Sequence[str], environment: Mapping[str, str], cwd: Path, directory: Path
+) -> Command:
     first = words[0]
     if first.endswith(".ipynb"):
         return _notebook(words, environment, cwd, directory)
@@ -67,7 +79,7 @@ def resolve(
         python = python_of(environment)
         note = f"{_shown(first)} is not executable: running it with {python}"
         return Command(python, (python, *words), note)
-    return Command(_find(first, environment, cwd), tuple(words))
+    return Command(program_of(first, environment, cwd), tuple(words))
 
 
 def python_of(environment: Mapping[str, str]) -> str:
@@ -90,7 +102,7 @@ def interpreter_of(words: Sequence[str], environment: Mapping[str, str], cwd: Pa
     """
     if words and _PYTHON.fullmatch(Path(words[0]).name):
         try:
-            return _find(words[0], environment, cwd)
+            return program_of(words[0], environment, cwd)
         except CannotStart:
             pass
     return python_of(environment)
@@ -122,7 +134,18 @@ def _notebook(
     return Command(jupyter, jupyter_words, note, executed)
 
 
-def _find(word: str, environment: Mapping[str, str], cwd: Path) -> str:
+def program_of(word: str, environment: Mapping[str, str], cwd: Path) -> str:
+    """Return the path of the program that the first word of a command names.
+
+    Args:
+        word: the first word.
+        environment: the environment of the run, with its PATH.
+        cwd: the working directory of the run.
+
+    Raises:
+        CannotStart: there is no such program, or it is not executable.
+        OSError: it is in a directory that the user may not look into.
+    """
     shown = _shown(word)
     if "/" in word:
         program = cwd / word
@@ -139,20 +162,22 @@ def _find(word: str, environment: Mapping[str, str], cwd: Path) -> str:
     for entry in path.split(os.pathsep):
         # A relative entry is relative to where the run begins.
         candidate = cwd / entry / word
-        if candidate.is_file() and os.access(candidate, os.X_OK):
+        # Asked first, because `is_file` raises in a directory that the user may not look into. A
+        # shell passes over such an entry.
+        if os.access(candidate, os.X_OK) and candidate.is_file():
             return str(candidate)
     hint = f"write ./{shown}" if (cwd / word).exists() else "check its spelling, or give its path"
     raise CannotStart(f"{shown}: no such command in PATH; {hint}")
 
 
-def not_executed(command: Command, number: int) -> CannotStart:
+def not_executed(word: str, number: int) -> CannotStart:
     """Return why the kernel did not execute a program that was found.
 
     Args:
-        command: the command that was tried.
+        word: the first word of the command that was tried.
         number: the errno of the attempt.
     """
-    word = _shown(command.words[0])
+    word = _shown(word)
     if number == errno.ENOEXEC:
         return CannotStart(
             f"{word} is no program and has no #! line; put its interpreter before it: sh {word}"

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from seed_init.proof.redaction.secret_texts import without_secrets
+from seed_init.proof.running import commands
 
 NOT_FOUND, NOT_EXECUTABLE = 127, 126
 """Exit statuses of a shell for a command that is not there, and for one that is no program."""
@@ -119,25 +119,33 @@ def run_as_a_shell(argv: Sequence[str], environment: Mapping[str, str]) -> Ended
     Raises:
         CannotRun: there is no such program, or it cannot be executed.
     """
+    if not argv[0]:  # which posix_spawnp does not take
+        raise CannotRun(commands.NOT_GIVEN, NOT_FOUND)
     try:
         return run(argv, environment)
-    except (OSError, ValueError) as error:
-        raise _cannot_run(argv[0], error) from None
+    except OSError as error:
+        raise _cannot_run(argv[0], environment, error.errno or 0) from None
 
 
-def _cannot_run(program: str, error: OSError | ValueError) -> CannotRun:
-    name = without_secrets(program, is_word=True)
-    if not name:
-        return CannotRun("there is no command ''", NOT_FOUND)
-    if not isinstance(error, OSError):
-        return CannotRun(f"cannot run {name!a}: {error}", NOT_EXECUTABLE)
-    missing = error.errno in (errno.ENOENT, errno.ENOTDIR)
-    if missing and "/" in name and Path(program).exists():
-        # execve says the same of a script whose interpreter is not there.
-        return CannotRun(f"cannot run {name!a}: its interpreter is not there", NOT_EXECUTABLE)
-    if missing:
-        return CannotRun(f"there is no command {name!a}; see PATH", NOT_FOUND)
-    return CannotRun(f"cannot run {name!a}: {error.strerror}", NOT_EXECUTABLE)
+def _cannot_run(word: str, environment: Mapping[str, str], number: int) -> CannotRun:
+    """Say what `verify` and `audit` say of the same command, with a shell's exit status."""
+    is_missing = number in (errno.ENOENT, errno.ENOTDIR)
+    if is_missing or "/" in word:
+        try:
+            commands.program_of(word, environment, _here())
+        except commands.CannotStart as error:
+            return CannotRun(str(error), NOT_FOUND if is_missing else NOT_EXECUTABLE)
+        except OSError as error:
+            number = error.errno or number
+    # execve says of a script whose interpreter is not there that the script is not.
+    return CannotRun(str(commands.not_executed(word, number)), NOT_EXECUTABLE)
+
+
+def _here() -> Path:
+    try:
+        return Path.cwd()
+    except OSError:  # somebody has removed it
+        return Path()
 
 
 def given_environment() -> dict[str, str]:

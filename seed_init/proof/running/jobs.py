@@ -120,7 +120,7 @@ class Job:
             raise CannotStart(f"{sys.executable} could not start {self._command.program}: {last}")
         self.layout = lines[0].decode()
         if len(lines) > 1:
-            raise commands.not_executed(self._command, int(lines[1]))
+            raise commands.not_executed(self._command.words[0], int(lines[1]))
 
     def wait(self, timeout: float | None, progress: Callable[[float], None] | None) -> bool:
         """Wait for the end of the command's first process.
@@ -237,7 +237,7 @@ def _keeper(start: Start) -> "tuple[subprocess.Popen[bytes], int, int]":
     except OSError as error:
         os.close(report)
         os.close(end)
-        raise commands.not_executed(command, error.errno or 0) from None
+        raise commands.not_executed(command.words[0], error.errno or 0) from None
     finally:
         os.close(to_report)
         os.close(to_end)

@@ -8,6 +8,10 @@ any difference, and 16 bits for each tensor or for each group of neighbours, whi
 from array import array
 from hashlib import blake2b
 
+from seed_init.proof.trace.journal import UNREADABLE
+
+_MARK = UNREADABLE.to_bytes(8, "little")
+
 
 def folded(raw: bytes) -> "array[int]":
     """16 bits for each fingerprint of 64: its four quarters, XORed, so that each bit of it counts.
@@ -41,6 +45,32 @@ def coarsened(columns: "array[int] | list[int]", factor: int) -> "array[int]":
         result = array("H", both.to_bytes(2 * len(even), "little"))
         factor //= 2
     return result
+
+
+def unreadable(raw: bytes, group: int = 1) -> int:
+    """The columns with a tensor that could not be read: bit i of the result stands for column i.
+
+    Args:
+        raw: as in `folded`.
+        group: how many tensors a column stands for.
+    """
+    found = 0
+    if _MARK in raw:
+        for place in range(0, len(raw), 8):
+            if raw[place : place + 8] == _MARK:
+                found |= 1 << place // 8 // group
+    return found
+
+
+def coarsened_bits(bits: int, factor: int) -> int:
+    """What `unreadable` gives, for columns that each stand for `factor` of the given ones."""
+    found = 0
+    while factor > 1 and bits:
+        # From the top, each column that is left shrinks the number.
+        place = bits.bit_length() - 1
+        found |= 1 << place // factor
+        bits ^= 1 << place
+    return found | bits
 
 
 def summed(raw: bytes) -> str:

@@ -153,11 +153,15 @@ class Process:
 
 def lost(directory: Path) -> list[str]:
     """A line for each process of a trace whose events could not all be written."""
-    return [
-        f"the trace of process {file.stem.rpartition('-')[2]} could not be written to its end "
-        "(a full disk, or a limit that the program has set): what came later was not seen"
-        for file in sorted(directory.glob(f"*{LOST}"))
-    ]
+    return [_lost(file) for file in sorted(directory.glob(f"*{LOST}"))]
+
+
+def _lost(file: Path) -> str:
+    pid = "-".join(file.stem.split("-")[1:2])
+    return (
+        f"the trace of process {pid} could not be written to its end (a full disk, or a limit that "
+        "the program has set): what came later was not seen"
+    )
 
 
 class Unreadable(Exception):
@@ -167,7 +171,9 @@ class Unreadable(Exception):
 def read(directory: Path) -> list[Process]:
     """Every process of a trace, in the order in which they began to write.
 
-    What is there is checked (`validation`): the directory may come from anywhere.
+    What is there is checked (`validation`): the directory may come from anywhere. A process whose
+    events could not all be written has an event "failed" at its end, so that whoever compares it
+    knows. If such a process has left no file, the first one has the event.
 
     Raises:
         Unreadable: no such directory, or a file in it that no observer of this version wrote, or
@@ -176,7 +182,13 @@ def read(directory: Path) -> list[Process]:
     if not directory.is_dir():
         raise Unreadable(f"{directory} is not a trace: no such directory")
     read = [_read_file(file) for file in sorted(directory.glob("*.jsonl"))]
-    return [process for process in read if process is not None]
+    processes = [process for process in read if process is not None]
+    by_name = {process.file.stem: process for process in processes}
+    for file in sorted(directory.glob(f"*{LOST}")):
+        # Who compares asks the processes alone, also where a record has them.
+        if (process := by_name.get(file.stem, next(iter(processes), None))) is not None:
+            process.events.append({"event": "failed", "what": _lost(file)})
+    return processes
 
 
 def _read_file(file: Path) -> Process | None:
@@ -190,14 +202,21 @@ def _read_file(file: Path) -> Process | None:
         header = next(lines, None)
         if header is None:
             return None  # killed while it wrote the first line
-        if header.get("event") != "process" or header.get("format") != FORMAT:
-            raise Unreadable(f"{file} is not of this version's traces (format {FORMAT})")
-        return Process(header, file, list(lines))
+        # First, because an event of another format has another shape as well.
+        is_other = isinstance(header, dict) and header.get("format", FORMAT) != FORMAT
+        if is_other or validation.event(header)["event"] != "process":
+            raise Unreadable(
+                f"{file} is not of this version's traces (format {FORMAT}); use the version of "
+                "seed-init that wrote it"
+            )
+        return Process(header, file, [validation.event(line) for line in lines])
     except validation.Invalid as error:
-        raise Unreadable(f"{file} is no trace: {error}") from None
+        raise Unreadable(
+            f"{file} is no trace: {error}; give the directory as seed-init wrote it"
+        ) from None
 
 
-def _lines(file: Path) -> Iterator[dict[str, Any]]:
+def _lines(file: Path) -> Iterator[Any]:
     from seed_init.proof.trace import validation
 
     with file.open("rb") as content:
@@ -209,10 +228,9 @@ def _lines(file: Path) -> Iterator[dict[str, Any]]:
             if not line.endswith(b"\n"):
                 return
             try:
-                event = validation.parsed(line, validation.Room(len(line)))
+                yield validation.parsed(line, validation.Room(len(line)))
             except validation.NotJSON:
                 continue  # cut where the disk was full
-            yield validation.event(event)
 
 
 def read_plan(directory: Path) -> dict[str, Any]:
@@ -226,6 +244,8 @@ def read_plan(directory: Path) -> dict[str, Any]:
         plan: Any = json.loads((directory / "plan.json").read_text())
     except FileNotFoundError:
         return dict(DEFAULT_PLAN)
+    except ValueError:  # of JSON and of Unicode
+        raise ValueError("its plan.json is not JSON") from None
     instruments = plan.get("instruments") if isinstance(plan, dict) else None
     if not isinstance(instruments, list) or not all(
         isinstance(instrument, str) for instrument in instruments

@@ -11,7 +11,11 @@ What a step looks like when it is read back (`unpack`); `steps.Step` is made of 
     {"event": "step", "optimizer": 0, "call": 3, "rng": {...}, "loss": [[1.5, "3ff8..."]],
      "gradients": [ints of 16 bits], "parameters": [...],
      "sums": {"gradients": "16 hex digits", "parameters": "..."},
-     "short": {"bits": 16, "group": {"gradients": 1, "parameters": 1}}}
+     "short": {"bits": 16, "group": {"gradients": 1, "parameters": 1}},
+     "unreadable": {"parameters": "5"}}
+
+"unreadable" is there only where a tensor could not be read: bit i of the hexadecimal number stands
+for column i. Its column and the sum then say nothing about it.
 
 Column i of group g stands for the tensors i*g ... i*g+g-1 of the "tensors" event. Two tensors of
 one group that change by the same bits cancel in their column, but not in the sums.
@@ -27,7 +31,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from seed_init.proof.trace import validation
-from seed_init.proof.trace.columns import coarsened, folded, summed
+from seed_init.proof.trace.columns import coarsened, folded, summed, unreadable
 from seed_init.proof.trace.journal import Process
 from seed_init.proof.trace.validation import Invalid, Room
 
@@ -44,6 +48,9 @@ COLUMNS_MOST = 300
 
 VECTORS = ("gradients", "parameters")
 _NAMED = {"event", "optimizer", "call", "rng", "loss", *VECTORS}
+
+UNREADABLE_MOST = 1000
+"""Hexadecimal digits of the columns that could not be read: more than the columns have."""
 
 CALL_MOST = 2**53
 """No call of an optimizer has this number; a double holds every one below."""
@@ -195,14 +202,18 @@ class _Block:
 
     def add(self, event: dict[str, Any]) -> None:
         self.calls.append(event["call"])
+        rest = {name: value for name, value in event.items() if name not in _NAMED}
+        unknown: dict[str, str] = {}
         for kind in self.has:
             raw = b64decode(event[kind])
+            if bits := unreadable(raw, self.group):
+                unknown[kind] = f"{bits:x}"
             self.vectors[kind].append(coarsened(folded(raw), self.group))
             self.sums[kind].append(summed(raw))
         for name in self.generators:
             self.rng[name].append(event["rng"][name])
         self.losses.append(event.get("loss"))
-        self.rest.append({name: value for name, value in event.items() if name not in _NAMED})
+        self.rest.append({**rest, "unreadable": unknown} if unknown else rest)
 
     def packed(self) -> dict[str, Any]:
         return {
@@ -256,7 +267,20 @@ def _rest(packed: str | None, steps: int, room: Room) -> list[dict[str, Any]]:
     for entry in rest:
         if not isinstance(entry, dict) or not entry.keys().isdisjoint((*_NAMED, "sums", "short")):
             raise Invalid("what else a step has takes the place of what it has")
+        if "unreadable" in entry and not _are_columns(entry["unreadable"]):
+            raise Invalid("a step does not say which of its tensors could not be read")
     return rest
+
+
+def _are_columns(found: Any) -> bool:
+    return isinstance(found, dict) and all(
+        kind in VECTORS
+        and isinstance(bits, str)
+        and _is_hex(bits)
+        # int() would take a sign, white space and nothing at all otherwise.
+        and 0 < len(bits) <= UNREADABLE_MOST
+        for kind, bits in found.items()
+    )
 
 
 def _differences(numbers: list[int]) -> bytes:

@@ -27,6 +27,13 @@ PLAN: dict[str, Any] = {"instruments": ["facts", "flags", "steps", "end", "files
 """What is observed for a record."""
 
 
+ADVICE = "give a record (a .json file) or a trace directory"
+"""What to do about a path that is neither."""
+
+OTHER_VERSION = "use the version of seed-init that wrote it"
+"""What to do about a record or a trace of another version."""
+
+
 class NotARecord(Exception):
     """A file or directory is no record that can be read. The text is one line for the user."""
 
@@ -143,11 +150,18 @@ def read(path: Path, whole: bool = False) -> Record:
     try:
         return _read_directory(path, whole) if path.is_dir() else _read_file(path)
     except OSError as error:
-        raise NotARecord(f"cannot read {sections.named(path)}: {error.strerror}") from None
+        raise NotARecord(cannot_read(path, error)) from None
     except journal.Unreadable as error:
         raise NotARecord(str(error)) from None
-    except validation.Invalid as error:
+    except packing.Unpackable as error:
         raise NotARecord(f"{sections.named(path)} is no record: {error}") from None
+    except validation.Invalid as error:
+        raise NotARecord(f"{sections.named(path)} is no record: {error}; {ADVICE}") from None
+
+
+def cannot_read(path: Path, error: OSError) -> str:
+    """Return one line for the user about a record that is not there, or may not be read."""
+    return f"cannot read {sections.named(path)}: {error.strerror}; {ADVICE}"
 
 
 def _read_file(path: Path) -> Record:
@@ -155,22 +169,22 @@ def _read_file(path: Path) -> Record:
     content = validation.parsed(raw, room)
     schema = content.get("schema") if isinstance(content, dict) else None
     if schema != SCHEMA:
-        named = ascii(schema) if isinstance(schema, str) and len(schema) < 80 else "another one"
+        if not isinstance(schema, str):
+            raise validation.Invalid("it names no schema")
+        named = ascii(schema) if len(schema) < 80 else "another one"
         raise NotARecord(
-            f"{sections.named(path)} is no record of this version: its schema is "
-            f"{'None' if schema is None else named}, not {SCHEMA!r}"
+            f"{sections.named(path)} is no record of this version: its schema is {named}, not "
+            f"{SCHEMA!r}; {OTHER_VERSION}"
         )
     _check(content)
     return Record(content, _unpacked(content, room))
 
 
 def _read_directory(path: Path, whole: bool) -> Record:
+    os.scandir(path).close()  # raises where it may not be read, which `glob` passes over
     traced = journal.read(path)
     if not traced:
-        raise NotARecord(
-            f"{sections.named(path)} has no trace in it; give a record (a .json file) or a trace "
-            "directory"
-        )
+        raise NotARecord(f"{sections.named(path)} has no trace in it; {ADVICE}")
     content = assemble(path, traced)
     _check(content)
     if whole:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
 
-from seed_init.proof.trace.columns import folded, summed
+from seed_init.proof.trace.columns import folded, summed, unreadable
 from seed_init.proof.trace.journal import Process
 
 Event = Mapping[str, Any]
@@ -46,6 +46,7 @@ class Tensors:
         columns: of a record, 16 bits for each group of neighbours.
         group: how many tensors a column stands for.
         total: of a record, 64 bits for all tensors.
+        unreadable: of a record, the columns with a tensor that could not be read, as bits.
     """
 
     names: Sequence[str]
@@ -53,6 +54,7 @@ class Tensors:
     columns: Sequence[int] = ()
     group: int = 1
     total: str = ""
+    unreadable: int = 0
 
     @classmethod
     def from_json(cls, event: Event, kind: str, names: Names) -> "Tensors | None":
@@ -69,7 +71,9 @@ class Tensors:
         named = names.get((event["optimizer"], kind), ())
         if isinstance(content, str):
             return cls(named, content)
-        return cls(named, None, content, event["short"]["group"][kind], event["sums"][kind])
+        group, total = event["short"]["group"][kind], event["sums"][kind]
+        bits = int(event.get("unreadable", {}).get(kind, "0"), 16)
+        return cls(named, None, content, group, total, bits)
 
     def numbers(self) -> tuple[int, ...]:
         """The fingerprint of each tensor, of 64 bits. Only a journal has them."""
@@ -81,7 +85,7 @@ class Tensors:
         if self.vector is None:
             return self
         raw = b64decode(self.vector)
-        return Tensors(self.names, None, folded(raw), 1, summed(raw))
+        return Tensors(self.names, None, folded(raw), 1, summed(raw), unreadable(raw))
 
     def count(self) -> int:
         """How many tensors there are; where columns stand for groups, how many have a name."""

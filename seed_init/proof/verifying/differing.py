@@ -31,9 +31,8 @@ def first_difference(runs: Runs, first: Outcome, second: Outcome) -> Difference 
 
 def _in_traces(first: Outcome, second: Outcome) -> Difference | None:
     both = first.run.condition.observed and second.run.condition.observed
-    difference = steps.first_difference(first.processes, second.processes, steps=both)
-    if difference is not None and difference.level == "trace" and failures_of([first, second]):
-        difference = None  # a step that is missing in a trace may only not have been seen
+    failed = bool(failures_of([first, second]))
+    difference = steps.first_difference(first.processes, second.processes, both, failed)
     statuses = [first.run.status, second.run.status]
     if (difference is None or difference.step is None) and statuses[0] != statuses[1]:
         text = f"the exit status is {statuses[0]} and {statuses[1]}"

@@ -34,9 +34,9 @@ cuDNN where they are set as attributes: `ContextProp` has kept those (torch/back
 """
 
 ATTRIBUTES = {
-    "CUDNN_BENCHMARK": "torch.backends.cudnn.benchmark",
-    "CUDNN_DETERMINISTIC": "torch.backends.cudnn.deterministic",
-    "CUDNN_ALLOW_TF32": "torch.backends.cudnn.allow_tf32",
+    name: f"torch.{flag.attribute}"
+    for name, flag in determinism.FLAGS.items()
+    if flag.attribute.startswith("backends.cudnn.")
 }
 """Flag of the contract that `torch_flags.follow` tells of -> as the user knows it."""
 

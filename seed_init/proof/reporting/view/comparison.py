@@ -8,7 +8,14 @@ from dataclasses import dataclass, field
 from seed_init.proof.comparing.align import in_common
 from seed_init.proof.comparing.comparison import status_difference, status_of
 from seed_init.proof.comparing.difference import Difference
-from seed_init.proof.comparing.steps import Parting, Unequal, first_of, partings
+from seed_init.proof.comparing.steps import (
+    Parting,
+    Unequal,
+    first_of,
+    first_proven,
+    has_failed,
+    partings,
+)
 from seed_init.proof.comparing.values import counted
 from seed_init.proof.reporting.model import DifferenceView, Strip, StripStep
 from seed_init.proof.reporting.view.rows import ALL, Loaded, Row, Series, names_of
@@ -25,14 +32,16 @@ class Unlike:
     Attributes:
         differing: call -> what differs, the first first.
         absent: call -> the name of the record that alone has the step.
+        failed: an instrument failed in one of the runs: what is absent may only not have been seen.
     """
 
     differing: dict[int, list[Unequal]] = field(default_factory=dict)
     absent: dict[int, str] = field(default_factory=dict)
+    failed: bool = False
 
     def first(self) -> int | None:
         """The first call at which the two are not equal."""
-        return min((*self.differing, *self.absent), default=None)
+        return min((*self.differing, *(() if self.failed else self.absent)), default=None)
 
 
 @dataclass
@@ -73,8 +82,13 @@ def compared(
     pairs = _pairs(rows, number)
     parted = [list(partings(*pair)) for pair in pairs]
     alone = [lone for row in rows if (lone := _alone(row, number)) is not None]
-    difference = first_of(pairs, [next(iter(of_pair), None) for of_pair in parted], alone)
-    unlike = _unlike(rows, parted, base, candidate, number)
+    failed = has_failed(base.record.processes) or has_failed(candidate.record.processes)
+    firsts = [first_proven(of_pair, failed) for of_pair in parted]
+    difference = first_of(pairs, firsts, alone, failed)
+    proven = [
+        [shown for parting in of_pair if (shown := _shown(parting, failed))] for of_pair in parted
+    ]
+    unlike = _unlike(rows, proven, base, candidate, number, failed)
     return Comparison(
         base,
         candidate,
@@ -84,6 +98,13 @@ def compared(
         difference or status_difference(base.record, candidate.record),
         bool(in_common(base.record.processes, candidate.record.processes)),
     )
+
+
+def _shown(parting: Parting, failed: bool) -> Parting | None:
+    """Return what the strips show: what is proven, and each step that only one record has."""
+    if parting.beside.first is None or parting.beside.second is None:
+        return parting
+    return parting.proven(failed)
 
 
 def _pairs(rows: Sequence[Row], number: int) -> list[tuple[Trained, Trained]]:
@@ -105,9 +126,12 @@ def _unlike(
     base: Loaded,
     candidate: Loaded,
     number: int,
+    failed: bool,
 ) -> list[dict[int, Unlike]]:
     """Return, for each row, optimizer -> what is not equal in the steps."""
-    unlike_by_row: list[dict[int, Unlike]] = [defaultdict(Unlike) for _ in rows]
+    unlike_by_row: list[dict[int, Unlike]] = [
+        defaultdict(lambda: Unlike(failed=failed)) for _ in rows
+    ]
     pairs = iter(parted)
     for row, unlike in zip(rows, unlike_by_row):
         first, second = row.members[0], row.members[number]
@@ -159,7 +183,8 @@ def strips(comparison: Comparison, several: bool) -> Iterator[Strip]:
     base, candidate = comparison.base.name, comparison.candidate.name
     for series, unlike in zip(comparison.series, comparison.unlike):
         shown = [_step(unlike, call) for call in series.calls(0, comparison.number)]
-        first = next((i for i, step in enumerate(shown) if step.state != "same"), None)
+        at = unlike.first()
+        first = next((i for i, step in enumerate(shown) if step.number == at), None)
         label = f"{series.label}, {base} and {candidate}" if several else series.label
         if shown:
             yield Strip(label, tuple(shown), first)
@@ -196,11 +221,19 @@ def difference_view(comparison: Comparison, rows: Sequence[Row]) -> DifferenceVi
         difference.first_observed,
         tuple(where),
         (
-            f"All {call:,} steps before are equal." if call else "It is the first step.",
+            _before(unlike, call),
             *(_sentence(comparison, series, call, part) for part in parts),
         ),
         values=_values(comparison, parts[0].exact),
     )
+
+
+def _before(unlike: Unlike, call: int) -> str:
+    if not call:
+        return "It is the first step."
+    if any(absent < call for absent in unlike.absent):
+        return "Before, all steps that both have are equal."
+    return f"All {call:,} steps before are equal."
 
 
 def _index_of_series(comparison: Comparison, rows: Sequence[Row]) -> int | None:
