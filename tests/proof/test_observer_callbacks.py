@@ -74,6 +74,7 @@ def test_a_function_of_a_half_that_was_never_loaded_is_not_called_at_the_end(
     assert written == []
 
 
+@pytest.mark.torch
 def test_an_optimizers_step_goes_on_where_the_hook_of_the_window_fails(
     written: "list[str]", monkeypatch: pytest.MonkeyPatch
 ) -> None:
