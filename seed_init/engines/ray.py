@@ -89,6 +89,9 @@ engine = Ray()
 
 
 def _attach(ray: "Any") -> None:
+    """See `Ray.attach`. A worker that nobody has asked for a seed calls this before the hook."""
+    if ray_units.is_attached(ray):
+        return
     signature = ray._common.signature
     function, actor_class = ray.remote_function.RemoteFunction, ray.actor.ActorClass
     handle = ray.actor.ActorHandle
@@ -138,7 +141,7 @@ def _attach(ray: "Any") -> None:
             method_name not in UNNUMBERED
             and not self._ray_is_cross_language
             and _is_sent(ray)
-            and ray_exports.is_ours(ray, made_by)
+            and ray_exports.is_ours(ray, self)
         ):
             trial = _trial(args[0]) if args and method_name == "reset" else None
             label = f"{made_by.class_name}.{method_name}"
@@ -154,16 +157,9 @@ def _attach(ray: "Any") -> None:
     handle._actor_method_call = call_actor
 
 
-def arrived(held: "Any") -> None:
-    """In a worker: see to it that what is sent along is understood here, whatever SEED is.
-
-    Args:
-        held: the function or class that was loaded (`ray_exports`).
-    """
-    ray = sys.modules["ray"]
-    if not ray_units.is_attached(ray):
-        _attach(ray)  # in a worker that was asked for nothing when it began
-    ray_exports.remember(held)
+def arrived() -> None:
+    """In a worker: see to it that what is sent along is understood here, whatever SEED is."""
+    _attach(sys.modules["ray"])
 
 
 def _is_sent(ray: "Any") -> bool:

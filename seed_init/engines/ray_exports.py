@@ -8,7 +8,6 @@ that has the hook, but was asked for nothing when it began, gets its adapter now
 """
 
 from types import FunctionType
-from weakref import WeakSet
 
 from seed_init.hook.callers import like
 
@@ -16,11 +15,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-MARK = b"seed_init"
-"""Is in each pickle of ours, by the name of a module."""
+MARK = b"this worker of Ray has no seeding hook"
+"""Is in each pickle of ours, in the code of `_told`."""
 
-_classes: "WeakSet[type]" = WeakSet()  # that came in such a pickle
-_exported: "set[Any]" = set()  # identities of classes that all who have them got from us
+_ours: "dict[Any, bool]" = {}  # identity of a class -> whether such a pickle holds it
 
 
 class Exported:
@@ -39,7 +37,7 @@ def _told(held):  # type: ignore[no-untyped-def]
 
     try:
         __import__("seed_init.engines.ray")
-        sys.modules["seed_init.engines.ray"].arrived(held)
+        sys.modules["seed_init.engines.ray"].arrived()
     except Exception:
         import ray._common.signature as signature
 
@@ -67,12 +65,6 @@ _by_value = FunctionType(
     _told.__code__, {"__builtins__": __builtins__, "__name__": "__main__"}, "told"
 )
 _by_value.__module__ = "__main__"
-
-
-def remember(held: "Any") -> None:
-    """Remember what has come in a pickle of ours, where it is the class of actors."""
-    if isinstance(held, type):
-        _classes.add(held)
 
 
 def attach(ray: "Any") -> None:
@@ -116,7 +108,7 @@ def attach(ray: "Any") -> None:
     @like(export_class)
     def export_actor_class(self: "Any", Class: "Any", descriptor: "Any", *rest: "Any") -> None:
         export_class(self, Class, descriptor, *rest)
-        _exported.add(descriptor.function_id)
+        _ours[descriptor.function_id] = True
 
     functions.pickle_dumps = wrapping(dump, object)
     classes.pickle_dumps = wrapping(dump_class, type)
@@ -124,18 +116,22 @@ def attach(ray: "Any") -> None:
     manager.export_actor_class = export_actor_class
 
 
-def is_ours(ray: "Any", made_by: "Any") -> bool:
+def is_ours(ray: "Any", handle: "Any") -> bool:
     """Whether the process of an actor has got its class from us.
+
+    A process may have a handle and not the class, which is then looked up where Ray keeps it.
 
     Args:
         ray: the package.
-        made_by: the descriptor of the function that made the actor.
+        handle: of the actor.
     """
-    identity = made_by.function_id
-    if identity in _exported:
-        return True
-    manager = ray._private.worker.global_worker.function_actor_manager
-    if manager._loaded_actor_classes.get(identity) not in _classes:
-        return False
-    _exported.add(identity)
-    return True
+    identity = handle._ray_actor_creation_function_descriptor.function_id
+    if identity not in _ours:
+        classes = ray._private.function_manager
+        key = classes.make_function_table_key(
+            b"ActorClass", handle._ray_actor_id.job_id, identity.binary()
+        )
+        client = ray._private.worker.global_worker.gcs_client
+        held = client.internal_kv_get(key, classes.KV_NAMESPACE_FUNCTION_TABLE)
+        _ours[identity] = held is not None and MARK in held
+    return _ours[identity]
