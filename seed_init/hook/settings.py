@@ -16,6 +16,7 @@ BUILT_IN = {
     "SEED_INIT_RANKS": "same",
     "SEED_INIT_CHILDREN": "distinct",
     "SEED_INIT_TASKS": "distinct",
+    "SEED_INIT_POOLS": "worker",
     "SEED_INIT_NOTEBOOK": "kernel",
 }
 """What holds when neither the environment nor the defaults file says anything."""
@@ -47,7 +48,7 @@ class Settings:
             the contract or sets a flag; a policy is asked for by its attribute.
         origins: variable name to where that value comes from: "environment", "PATH:LINE" of
             the defaults file, "SEED=random", "DETERMINISM=level" or "built-in".
-        log, unseeded, reseed, ranks, children, tasks, notebook: the words of SEED_INIT_LOG,
+        log, unseeded, reseed, ranks, children, tasks, pools, notebook: the words of SEED_INIT_LOG,
             SEED_INIT_UNSEEDED and so on, which have a built-in value.
         seed: the seed of this job, 0...4294967295, or None where nothing is seeded.
         determinism: the level, or None where neither SEED nor DETERMINISM was given and the
@@ -66,6 +67,7 @@ class Settings:
         "member",
         "notebook",
         "origins",
+        "pools",
         "ranks",
         "reseed",
         "restart",
@@ -84,6 +86,7 @@ class Settings:
     ranks: str
     children: str
     tasks: str
+    pools: str
     notebook: str
     seed: int | None
     determinism: str | None
