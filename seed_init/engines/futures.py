@@ -17,6 +17,11 @@ if TYPE_CHECKING:
     from typing import Any
 
 
+OF_ENGINES = ("dask", "distributed")
+"""Packages with executors of their own, for tasks that another adapter numbers. Around a unit that
+shares the default generators with other threads, a task could not have them to itself."""
+
+
 class Executors(Engine):
     """`submit` is what everything goes through; `map` of processes makes chunks before."""
 
@@ -44,12 +49,18 @@ def _number_submissions(executor: "Any", package: str) -> None:
     @callers.like(submit)
     def numbered(self: "Any", /, *arguments: "Any", **keywords: "Any") -> "Any":
         # Without a function the executor says what is wrong.
-        if arguments and callable(arguments[0]) and not items.is_numbered(arguments[0]):
+        if arguments and callable(arguments[0]) and _has_items(self, arguments[0]):
             item = items.number(items.Item, package, "submit", arguments[0])
             arguments = arguments if item is None else (item, *arguments[1:])
         return submit(self, *arguments, **keywords)
 
     executor.submit = numbered
+
+
+def _has_items(executor: "Any", function: "Any") -> bool:
+    """Whether what is submitted to an executor is an item that nobody else numbers."""
+    package = type(executor).__module__.partition(".")[0]
+    return package not in OF_ENGINES and not items.is_numbered(function)
 
 
 def _number_items(executor: "Any", package: str) -> None:

@@ -9,6 +9,7 @@ it is pickled by its name in this module, and the function in it as it would be 
 """
 
 from _thread import get_ident
+from functools import partial
 
 from seed_init.hook import numbering, state, units
 
@@ -23,7 +24,9 @@ if TYPE_CHECKING:
 
 
 class Item:
-    """A function, each call of which is a unit of work. The attributes are those of the function.
+    """A function, each call of which is a unit of work.
+
+    Its public attributes and its names are those of the function.
 
     If the object has been pickled, it is in a worker process, which is there for its items.
     Otherwise it is in the process that has submitted it. There a thread of a pool shares the
@@ -78,7 +81,9 @@ class Item:
         return type(self), (self._engine, self._function, self._path, self._seed)
 
     def __getattr__(self, name: str) -> "Any":
-        if name == "_function":  # somebody looks before __init__ has run
+        # Not `_function`, before __init__ has run, nor what pickle asks for: a partial has
+        # `__setstate__`, which would be given our state.
+        if name.startswith("_") and name not in ("__name__", "__qualname__"):
             raise AttributeError(name)
         return getattr(self._function, name)
 
@@ -141,8 +146,8 @@ def is_numbered(function: "Any") -> bool:
     """
     if isinstance(function, Item) or type(function).__module__.partition(".")[0] == "joblib":
         return True
-    # functools.partial(_process_chunk, item)
-    return any(isinstance(part, Item) for part in getattr(function, "args", ()) or ())
+    # Of processes, `map` submits partial(_process_chunk, item).
+    return isinstance(function, partial) and any(isinstance(part, Item) for part in function.args)
 
 
 def expect(function: "Any", *names: str) -> None:

@@ -2,8 +2,8 @@
 """multiprocessing.Pool: each item has streams of its own, with SEED_INIT_POOLS=item.
 
 The path of an item is the number of the call and the index of the item in it, whatever the chunks
-are (Lib/multiprocessing/pool.py). multiprocess, which pathos and Hugging Face datasets build on, has
-the same code. billiard's pool is made otherwise; Celery's adapter numbers what runs there.
+are (Lib/multiprocessing/pool.py). multiprocess, which pathos and Hugging Face datasets build on,
+has the same code. billiard's pool is made otherwise; Celery's adapter numbers what runs there.
 """
 
 from seed_init.engines import Engine, items

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """pytest: each test has streams of its own, by its node id, with SEED_INIT_POOLS=item.
 
-So a test draws the same alone, in any order, and in whichever worker of pytest-xdist. A fixture that
-several tests share is set up by whichever of them is first; it has streams of its own as well.
+So a test draws the same alone, in any order, and in whichever worker of pytest-xdist. A fixture
+that several tests share is set up by whichever of them is first; it has streams of its own as well.
 """
 
 from seed_init.engines import Engine, items
