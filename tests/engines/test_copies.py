@@ -11,12 +11,12 @@ import json, os, random, sys, time
 def draw(_):
     time.sleep(0.2)  # so that both workers get items
     return [os.getpid(), random.random(), random.Random().random()]
-def loky():
+def loky(workers=2):
     from loky import get_reusable_executor
-    return list(get_reusable_executor(2).map(draw, range(4)))
-def pathos():
+    return list(get_reusable_executor(workers).map(draw, range(4)))
+def pathos(workers=2):
     from pathos.multiprocessing import ProcessPool
-    return ProcessPool(2).map(draw, range(4), chunksize=1)
+    return ProcessPool(workers).map(draw, range(4), chunksize=1)
 def mpire(method, use_dill=False):
     from mpire import WorkerPool
     with WorkerPool(2, start_method=method, use_dill=use_dill) as pool:
@@ -49,14 +49,15 @@ def test_children_have_streams_of_their_own(python: Path, tmp_path: Path, call: 
     assert not set(numbers) & {number for child in free for number in child}
 
 
-@pytest.mark.parametrize("call", ["loky()", "pathos()"])
+@pytest.mark.parametrize("call", ["loky({})", "pathos({})"])
 def test_items_have_streams_of_their_own_on_request(
     python: Path, tmp_path: Path, call: str
 ) -> None:
     program = tmp_path / "items.py"
     program.write_text(PROGRAM)
     env = {"SEED": "7", "SEED_INIT_POOLS": "item"}
-    told = [answer(python, program, call, env=env) for _ in "12"]
-    first, second = ({number for child in each for number in child} for each in told)
-    assert first == second
-    assert len(first) == 8
+    told = [answer(python, program, call.format(workers), env=env) for workers in (1, 2)]
+    assert [len(each) for each in told] == [1, 2]
+    one, two = ({number for child in each for number in child} for each in told)
+    assert one == two
+    assert len(one) == 8
