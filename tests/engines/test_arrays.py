@@ -67,6 +67,7 @@ def job(slurm: None, image: Path, tmp_path: Path) -> Callable[..., list[Any]]:
     return submit
 
 
+@pytest.mark.shows("Slurm", "runs", "alike", "control")
 def test_the_jobs_of_an_array_draw_apart(job: Callable[..., list[Any]]) -> None:
     script = "{probe} default; SEED=array {probe} index; SEED=7+array {probe} mixed; "
     script += "SEED=7 {probe} seven; SEED_INIT=0 {probe} off"
@@ -85,6 +86,7 @@ def test_the_jobs_of_an_array_draw_apart(job: Callable[..., list[Any]]) -> None:
     ]
 
 
+@pytest.mark.shows("Slurm", "alike")
 def test_the_batch_script_is_no_rank_and_what_srun_starts_is(
     job: Callable[..., list[Any]],
 ) -> None:

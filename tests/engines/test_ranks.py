@@ -174,6 +174,7 @@ class TestTorchrunOnTwoNodes:
         assert [status for status, _, _ in told] == [0, 0], told
         return ranks_of(*(out for _, out, _ in told))
 
+    @pytest.mark.shows("torchrun", "alike")
     def test_a_restart_has_streams_of_its_own(self, python: Path) -> None:
         first = self.nodes(python, **DISTINCT)
         second = self.nodes(python, **DISTINCT, KILL="1")
@@ -226,7 +227,12 @@ def by_lightning(python: Path, env: dict[str, str]) -> list[Rank]:
     return ranks_of(told.stdout)
 
 
-@pytest.mark.parametrize("launched", [by_mpi, by_accelerate, by_lightning])
+@pytest.mark.shows("{}", "runs", "alike", "control")
+@pytest.mark.parametrize(
+    "launched",
+    [by_mpi, by_accelerate, by_lightning],
+    ids=["Open MPI", "accelerate", "Lightning"],
+)
 def test_the_ranks_of_a_launcher(python: Path, launched: Start) -> None:
     """Same by default, and distinct where asked, in each run; without the hook each as it likes."""
     if launched is not by_lightning and shutil.which("mpirun") is None:
