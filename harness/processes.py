@@ -8,8 +8,6 @@ from typing import Any
 
 from harness import interpreters
 
-REPOSITORY = interpreters.REPOSITORY
-
 Completed = subprocess.CompletedProcess[str]
 
 
