@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 from benchmarks.interleaved import Arm
 from harness import interpreters
-from harness.processes import REPOSITORY
+from harness.repository import REPOSITORY
 
 ROUNDS = 7
 VENV = REPOSITORY / ".venv-engines"

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from harness import interpreters
-from harness.processes import REPOSITORY
+from harness.repository import REPOSITORY
 
 from . import summary
 
