@@ -155,8 +155,8 @@ def _restart(values: dict[str, str], origins: dict[str, str]) -> tuple[str | int
 
     Both count where a scheduler restarts the job and torchrun its workers within each attempt.
     """
-    chosen, elastic = values.get("SEED_INIT_RESTART", ""), _count(ELASTIC)
-    if not chosen and (requeued := _count(REQUEUED)):
+    chosen, elastic = values.get("SEED_INIT_RESTART", ""), restarts(ELASTIC)
+    if not chosen and (requeued := restarts(REQUEUED)):
         values["SEED_INIT_RESTART"], origins["SEED_INIT_RESTART"] = str(requeued), REQUEUED
         # A requeued job, and one whose workers torchrun has restarted, must not draw alike.
         return ("restart", requeued) if elastic is None else ("restart", requeued, elastic)
@@ -168,8 +168,12 @@ def _restart(values: dict[str, str], origins: dict[str, str]) -> tuple[str | int
     return ("restart", int(chosen), elastic) if elastic else ("restart", int(chosen))
 
 
-def _count(name: str) -> int | None:
-    """A number of restarts in the environment; None where nobody counts."""
+def restarts(name: str) -> int | None:
+    """A number of restarts in the environment; None where nobody counts.
+
+    Args:
+        name: `ELASTIC` or `REQUEUED`.
+    """
     text = os.environ.get(name, "")
     # Nine digits: int() raises on a text of more than 4300.
     return int(text) if text.isascii() and text.isdecimal() and len(text) <= 9 else None

@@ -19,7 +19,8 @@ from typing import Any
 
 import pytest
 
-from harness.processes import REPOSITORY, Completed, run
+from harness.processes import Completed, run
+from harness.repository import REPOSITORY
 from seed_init.proof.auditing.collecting import Finding
 from seed_init.proof.comparing.difference import Difference, Source
 from seed_init.proof.reporting import charts, page
