@@ -24,6 +24,7 @@ def drawn(python: Path, folder: Path, *words: str, **env: str) -> dict[int, list
     return {x: numbers for x, _, *numbers in jobs}
 
 
+@pytest.mark.shows("Hydra", "runs", "seed", "workers", "control")
 @pytest.mark.parametrize("launcher", [(), JOBLIB], ids=["basic", "joblib"])
 def test_a_job_of_a_multirun_draws_what_it_draws_alone(
     python: Path, tmp_path: Path, launcher: tuple[str, ...]

@@ -35,6 +35,7 @@ def numbers_in(told: Any) -> list[float]:
     return [number for part in parts for number in numbers_in(part)]
 
 
+@pytest.mark.shows("joblib", "runs", "alike", "seed")
 def test_an_item_draws_the_same_in_every_run(drawn: Callable[..., Drawn]) -> None:
     first, second, third = (drawn("2 loky 1", run=number) for number in range(3))
     assert first == second == third
@@ -43,6 +44,7 @@ def test_an_item_draws_the_same_in_every_run(drawn: Callable[..., Drawn]) -> Non
     assert not set(numbers) & set(numbers_in(drawn("2 loky 1", SEED="8")))
 
 
+@pytest.mark.shows("joblib", "workers")
 @pytest.mark.parametrize("words", ["3 loky 4", "1 loky auto", "2 multiprocessing auto"])
 def test_workers_batches_and_backends_change_nothing(
     drawn: Callable[..., Drawn], words: str
@@ -59,6 +61,7 @@ def test_in_threads_generators_without_a_seed_follow_the_item(drawn: Callable[..
     assert len(set(numbers_in(told))) == len(numbers_in(told))
 
 
+@pytest.mark.shows("joblib", "control")
 def test_without_the_hook_items_vary(drawn: Callable[..., Drawn]) -> None:
     first, second = (drawn("2 loky 1", run=number, SEED_INIT="0") for number in range(2))
     assert not set(numbers_in(first)) & set(numbers_in(second))

@@ -79,6 +79,7 @@ def numbers_in(told: dict[str, Any]) -> list[float]:
     return [number for draw in (*own, *of_fixtures) for number in draw]
 
 
+@pytest.mark.shows("pytest-xdist", "runs", "workers")
 def test_a_test_draws_the_same_in_any_order_alone_and_in_any_worker(
     python: Path, suite: Path
 ) -> None:
@@ -91,6 +92,7 @@ def test_a_test_draws_the_same_in_any_order_alone_and_in_any_worker(
     assert alone == {name: expected[name] for name in alone}
 
 
+@pytest.mark.shows("pytest-xdist", "alike", "seed", "control")
 def test_no_two_tests_and_fixtures_draw_alike(python: Path, suite: Path) -> None:
     numbers = numbers_in(drawn(python, suite))
     assert len(set(numbers)) == len(numbers) > 50
