@@ -63,6 +63,11 @@ test-gpu: $(if $(PYTHON),,venv) ## run the tests that need a GPU; skipped, with 
 test-torch: ## run the hook's tests, and CUDA's host side, with another torch: VERSION=2.9.1 or newest
 	@tools/test-torch.sh "$(VERSION)" $(PYTEST_ARGS)
 
+# The lane's venv has the engines; torch is that of .venv.
+.PHONY: test-engines
+test-engines: venv ## run the tests that start real engines: Dask, Ray, Spark, … (installs into .venv-engines)
+	@tools/test-engines.sh $(PYTEST_ARGS)
+
 # Evidence goes into docs/, or into the folder GPU_OUT. Other arguments: GPU_ARGS=--rehearse
 .PHONY: gpu
 gpu: $(if $(PYTHON),,venv) ## ask a GPU what only a GPU can tell, in 8 minutes; writes docs/gpu.md (PYTHON=… GPU_OUT=… GPU_ARGS=…)
@@ -104,5 +109,5 @@ dist: venv ## build the wheel and the sdist into dist/, and try the wheel with e
 
 .PHONY: clean
 clean: ## remove .venv and caches; images stay
-	rm -rf .venv .venv-peers .venv-torch-* .cache .mypy_cache .pytest_cache .ruff_cache build dist *.egg-info
+	rm -rf .venv .venv-engines .venv-peers .venv-torch-* .cache .mypy_cache .pytest_cache .ruff_cache build dist *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -9,6 +9,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import torch
 
+    from seed_init.hook.units import Stream
+
 
 def seed() -> int | None:
     """Return the seed in effect in this process.
@@ -89,9 +91,9 @@ def generator(
     new = torch.Generator(device)
     label: str | int | None = stream
     if label is None:
-        here = state.path, state.rounds[-1]
+        here = state.origin()
         if here not in _generators:  # a notebook may begin a round with every cell, for weeks
-            for ended in [key for key in _generators if key[1] not in state.rounds]:
+            for ended in [key for key in _generators if not state.is_running(key[1])]:
                 _generators.pop(ended, None)
         label = _generators[here] = _generators.get(here, 0) + 1
     value = state.process_seed("generator", label)
@@ -100,6 +102,73 @@ def generator(
     else:
         new.manual_seed(value)
     return new
+
+
+def stream(*parts: str | int) -> "Stream":
+    """Start every stream of this process over at a path, and so those of its children to come.
+
+        with seed_init.stream("rollout", 3):
+            ...  # the same numbers whenever and wherever the program does this
+
+    The default generators of all libraries start there, and generators that are made without a
+    seed. They are numbered anew. The path goes from the unit of work of an engine (a task of Ray,
+    for instance) if one runs, otherwise from the program, whichever of its workers this process is.
+    So the same parts give the same streams in each worker: put the number of the task among them.
+
+    As a context manager, it puts the streams that ran before back at the end. As a call, without
+    `with`, it starts the streams, which then go on until the next call.
+
+    Like `random.seed`, it concerns all threads. But if other threads run units of work of an engine
+    at the same time, only generators that this thread makes without a seed, and
+    `seed_init.generator()`, start at the path.
+
+    Args:
+        parts: names and numbers, at least one.
+
+    Returns:
+        The context manager. It does nothing where nothing is seeded.
+
+    Raises:
+        TypeError: no part is given, or one is neither text nor an integer.
+    """
+    if not parts:
+        raise TypeError("stream() needs a path: a name or number, or several")
+    from seed_init.hook import units
+
+    return units.Stream(tuple(_part(part) for part in parts))
+
+
+def worker(name: str | int) -> int | None:
+    """Give this process streams of its own, by a name.
+
+    It is for programs that the same engine or script starts several times, and that the hook cannot
+    tell apart: with one SEED each would draw what all the others draw. The streams start as if the
+    process began now with SEED_INIT_WORKER=name.
+
+    Args:
+        name: a name that no other worker has, or its number: 3 and "3" are one name.
+
+    Returns:
+        The seed of this process's stream, as `seed()` does. None where nothing is seeded.
+
+    Raises:
+        TypeError: `name` is neither text nor an integer.
+        ValueError: `name` is empty.
+    """
+    from seed_init.hook import rounds
+
+    text = str(_part(name)).strip()
+    if not text:
+        raise ValueError("worker() needs a name or a number")
+    return rounds.become_worker(text)
+
+
+def _part(part: object) -> str | int:
+    if isinstance(part, str):
+        return str(part)
+    if isinstance(part, bool) or not hasattr(part, "__index__"):
+        raise TypeError(f"a part of a path must be text or an integer, not {type(part).__name__}")
+    return int(part.__index__())
 
 
 def worker_init_fn(worker_id: int) -> None:
@@ -134,13 +203,14 @@ def status() -> dict[str, object]:
 
     Returns:
         A JSON-ready mapping: `version`, `seed` (as `seed()`), `path` (this process's place),
-        `rank`, `restart` (the counts), `settings` (name, value, origin of each), `seeded` (library
-        to seed), `unseeded` (library to the number of generators that were made without a seed
-        and derived from SEED), `reseeded` (where the program seeded by itself: `function`,
-        `place`, what was `given` and `used` there last, `count`), `flags` (torch flag to value,
-        origin and, once torch is imported, the value now; "unknown" where torch does not tell
-        it), `switches` (the same of variables by which other libraries choose deterministic
-        algorithms), `installed` (where the hook is) and `not_covered` (lines; empty is good).
+        `rank`, `unit` (the unit of work that runs: `engine` and `path`), `restart` (the counts),
+        `settings` (name, value, origin of each), `seeded` (library to seed), `unseeded` (library to
+        the number of generators that were made without a seed and derived from SEED), `reseeded`
+        (where the program seeded by itself: `function`, `place`, what was `given` and `used` there
+        last, `count`), `flags` (torch flag to value, origin and, once torch is imported, the value
+        now; "unknown" where torch does not tell it), `switches` (the same of variables by which
+        other libraries choose deterministic algorithms), `installed` (where the hook is) and
+        `not_covered` (lines; empty is good).
     """
     from seed_init.hook import status
 

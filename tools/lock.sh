@@ -18,9 +18,10 @@ lock notebook --constraints constraints.txt --no-emit-package numpy
 lock torch
 lock test
 lock peers
+lock engines
 
 # torch's CPU build comes from an index of its own, with the same needs but CUDA's. The tests'
-# libraries and the peers need torch, but tools/venv.sh and tools/peers.sh see to that.
+# libraries, the engines and the peers need torch, but the scripts that install them see to that.
 python3 - <<'PYTHON'
 import re
 from pathlib import Path
@@ -30,6 +31,7 @@ for source, target in (
     ("torch.txt", "torch-cpu.txt"),
     ("test.txt", "test.txt"),
     ("peers.txt", "peers.txt"),
+    ("engines.txt", "engines.txt"),
 ):
     blocks = re.split(r"^(?=\S)", Path(source).read_text(), flags=re.M)
     Path(target).write_text("".join(b for b in blocks if not cuda.match(b)))

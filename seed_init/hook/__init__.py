@@ -23,13 +23,22 @@ if TYPE_CHECKING:
     from seed_init.hook.settings import Settings
     from seed_init.hook.streams import Path
 
+    Origin = tuple[Path, int]
+    """A path and a round: what is numbered within the streams starts from 1 in each."""
+
 RANK_VARIABLES = {
     "RANK": "WORLD_SIZE",
-    "SLURM_PROCID": "SLURM_NTASKS",
     "OMPI_COMM_WORLD_RANK": "OMPI_COMM_WORLD_SIZE",
     "PMI_RANK": "PMI_SIZE",
+    "PMIX_RANK": "SLURM_NTASKS",
+    "SLURM_PROCID": "SLURM_NTASKS",
+    "SUBMITIT_LOCAL_GLOBALID": "SUBMITIT_LOCAL_NTASKS",
 }
-"""Rank and number of ranks: torchrun, Slurm, Open MPI, MPICH; the innermost launcher first."""
+"""Rank and number of ranks: torchrun, Open MPI, MPICH, PMIx, Slurm, submitit; the innermost
+launcher first. PMIx tells no number of ranks in the environment; Slurm does, which has PMIx."""
+
+STEP = "SLURM_STEP_ID"
+"""Set in what srun has started. The batch script has SLURM_PROCID=0 and is no rank."""
 
 HELPERS = (
     ("spawn", "spawn_main"),
@@ -73,12 +82,20 @@ class State:
         rounds: a stack of numbers. The last one is the running round, the others wait until
             `%%seeded` ends. A round begins where the streams start over. What is numbered within
             the streams (generators without a seed, `seed_init.generator()`) is numbered by round.
+        units: thread -> origin of the unit of work that the thread runs (`units`). A unit that
+            has the process to itself has moved `path` and the rounds as well.
+        named_from: where the paths of named streams go from (`units.Stream`): the unit of work,
+            if `path` is that of one or below one; None for the program.
         loader: in a DataLoader worker, its path, and the path where its streams start instead.
         any_unseeded: whether generators were made without a seed, so that a worker may have some
             to adopt. Here and not in `unseeded`, which most processes need not load.
         drew: whether this process replaced SEED=random, so that nobody has told the seed yet.
         drew_alone: whether no entrypoint had drawn before: another program that is started beside
             this one draws its own seed.
+        joined: rank and number of ranks, where the process got to know them after its start, in
+            `torch.distributed.init_process_group`; None where it did not.
+        worker: a name that the program has given to this process (`seed_init.worker`); None for the
+            one in SEED_INIT_WORKER.
         copies: package -> its module `process`, of multiprocessing and of each copy of it.
     """
 
@@ -92,12 +109,16 @@ class State:
         "inherits",
         "interpreter",
         "is_forked",
+        "joined",
         "loader",
+        "named_from",
         "path",
         "reseeded",
         "rounds",
         "scope",
         "settings",
+        "units",
+        "worker",
     )
 
     settings: "Settings"
@@ -112,7 +133,11 @@ class State:
         self.scope: Path = ()
         self.rounds = [0]
         self._round_numbers = count(1)
+        self.units: dict[int, Origin] = {}
+        self.named_from: Path | None = None
         self.loader: tuple[Path, Path] | None = None
+        self.joined: tuple[int, str] | None = None
+        self.worker: str | None = None
         self.copies: dict[str, ModuleType] = {}
 
     def __getattr__(self, name: str) -> "Any":
@@ -120,7 +145,7 @@ class State:
         if name == "settings":
             from seed_init.hook.settings import read
 
-            settings = read()
+            settings = read(lambda: self.rank() is not None)
             if not settings.is_off:  # SEED_INIT=0 holds as long as the environment says so
                 self.settings = settings
             return settings
@@ -137,15 +162,17 @@ class State:
     def base_seed(self) -> int | None:
         """The seed of the whole job; None where nothing is seeded.
 
-        It is SEED, in a job that was restarted a seed derived from it, and after `reseed(value)`
-        that value.
+        It is SEED, in a job that was restarted, or has its own place in an array, a seed derived
+        from it, and after `reseed(value)` that value.
         """
         if _is_left_alone():
             return None
         if self.reseeded is not None:
             return self.reseeded
         settings = self.settings
-        return None if settings.seed is None else _derive(settings.seed, settings.restart)
+        if settings.seed is None:
+            return None
+        return _derive(_derive(settings.seed, settings.member), settings.restart)
 
     def job_seed(self) -> int | None:
         """The seed that the streams of this job's present part come from; None: none is seeded."""
@@ -159,7 +186,7 @@ class State:
             branch: the path below this process; empty for the process itself.
         """
         seed = self.job_seed()
-        return None if seed is None else _derive(seed, self.path + branch)
+        return None if seed is None else _derive(seed, self.place() + branch)
 
     def library_seed(self) -> int | None:
         """The seed of the libraries' default generators here; None where nothing is seeded.
@@ -169,6 +196,21 @@ class State:
         seed = self.job_seed()
         return None if seed is None else _derive(seed, self.stream_path())
 
+    def place(self) -> "Path":
+        """The path of this process; in a thread that runs a unit of work beside others, its own."""
+        unit = self.units.get(_thread.get_ident()) if self.units else None
+        return self.path if unit is None else unit[0]
+
+    def origin(self) -> "Origin":
+        """Where this thread's streams start, and in which round."""
+        unit = self.units.get(_thread.get_ident()) if self.units else None
+        return (self.stream_path(), self.rounds[-1]) if unit is None else unit
+
+    def is_running(self, number: int) -> bool:
+        """Whether a round has not ended, though it may wait."""
+        # A list: other threads begin and end units meanwhile.
+        return number in self.rounds or any(of == number for _, of in list(self.units.values()))
+
     def stream_path(self) -> "Path":
         """The path where the streams of this process start: in a DataLoader worker not its own."""
         if self.loader is not None and self.loader[0] == self.path:
@@ -177,18 +219,26 @@ class State:
 
     def begin_round(self) -> None:
         """Number what is made from now on within the streams from the start again."""
-        self.rounds[-1] = next(self._round_numbers)
+        self.rounds[-1] = self.new_round()
 
     def begin_inner_round(self) -> None:
         """Put the running round aside, and begin another one."""
-        self.rounds.append(next(self._round_numbers))
+        self.rounds.append(self.new_round())
+
+    def new_round(self) -> int:
+        """The number of a round, for one that is not on the stack."""
+        return next(self._round_numbers)
 
     # --- the process ---
 
     def rank(self) -> tuple[int, str] | None:
         """The process's rank and the number of ranks as text ("?" if unknown), if it has one."""
+        if self.joined is not None:
+            return self.joined
         for name, size in RANK_VARIABLES.items():
             value = os.environ.get(name, "")
+            if name == "SLURM_PROCID" and value == "0" and STEP not in os.environ:
+                continue
             # Nine digits: int() raises on a text of more than 4300.
             if value.isascii() and value.isdecimal() and len(value) <= 9:
                 return int(value), os.environ.get(size, "?")
@@ -210,6 +260,9 @@ class State:
         path: Path = ()
         if rank is not None and self.settings.ranks == "distinct":
             path = ("rank", rank[0])
+        worker = self.worker or self.settings.values.get("SEED_INIT_WORKER")
+        if worker:
+            path = (*path, "worker", worker)
         if self.interpreter is None or self.inherits:
             return path
         return (*path, "interpreter", self.interpreter)

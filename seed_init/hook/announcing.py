@@ -3,7 +3,14 @@
 
 import os
 
-from seed_init.hook import say, settings, startup, state
+from seed_init.hook import STEP, say, settings, startup, state
+
+EXPORT = "SLURM_EXPORT_ENV"
+
+LAUNCHERS = ("xargs", "make", "snakemake")
+SHELLS = ("sh", "bash", "dash", "busybox", "env", "time")
+GENERATIONS = 4
+"""How many shells there may be between a launcher and the program."""
 
 _announced = False
 
@@ -37,9 +44,9 @@ def _announce_first(name: str, here: settings.Settings) -> None:
         return
     _announced = True
     say(summary(here))
-    warning = cublas_warning(here)
-    if warning:
-        say(warning)
+    for warning in (cublas_warning(here), export_warning(here), pool_warning(here)):
+        if warning:
+            say(warning)
 
 
 def announce_again(names: list[str]) -> None:
@@ -68,6 +75,61 @@ def cublas_warning(here: settings.Settings) -> str | None:
     )
 
 
+def export_warning(here: settings.Settings) -> str | None:
+    """One line where srun has not passed on what the batch script exports.
+
+    What `sbatch --export` was given goes into SLURM_EXPORT_ENV, which srun takes for its own
+    `--export` (srun(1)). So a SEED that the batch script exports does not reach the tasks.
+    """
+    exported = os.environ.get(EXPORT, "")
+    words = exported.split(",")
+    if STEP not in os.environ or not exported or "ALL" in words or "SEED" in words:
+        return None
+    seed, origin = here.values.get("SEED", "none"), here.origins.get("SEED", "")
+    # In an array a script gives each job its own. Elsewhere this SEED may be meant.
+    is_given = origin == "environment" and (
+        f"SEED={seed}" not in words or "SLURM_ARRAY_TASK_ID" not in os.environ
+    )
+    if is_given:
+        return None
+    return (
+        f"{EXPORT}={exported!a}: srun passes no SEED of the batch script on to its tasks, and "
+        f"SEED={seed} ({origin}) holds here; use srun --export=ALL"
+    )
+
+
+def pool_warning(here: settings.Settings) -> str | None:
+    """One line where a launcher that numbers nothing starts programs under a seed nobody gave."""
+    seed, origin = here.values.get("SEED"), here.origins.get("SEED", "")
+    if not origin.startswith("/") or here.member or state.path or state.reseeded is not None:
+        return None
+    launcher = _launcher()
+    if launcher is None:
+        return None
+    return (
+        f"{launcher}: all programs that it starts draw alike with the SEED={seed} of {origin}, "
+        "which nobody has asked for; SEED_INIT_WORKER=NAME gives each its own streams"
+    )
+
+
+def _launcher() -> str | None:
+    """The launcher that this process comes from, if it is one that does not tell who is who."""
+    process = str(os.getppid())
+    for _ in range(GENERATIONS):
+        try:
+            with open(f"/proc/{process}/stat") as file:
+                head, _, rest = file.read().rpartition(")")
+        except (OSError, ValueError):
+            return None
+        name = head.partition("(")[2]
+        if name in LAUNCHERS:
+            return name
+        if name not in SHELLS:
+            return None
+        process = rest.split()[1]
+    return None
+
+
 def switch_warnings(here: settings.Settings) -> list[str]:
     """A line for each variable of a library beside torch that contradicts level warn."""
     if here.determinism != "warn":
@@ -88,6 +150,10 @@ def summary(here: settings.Settings) -> str:
     if here.restart and here.seed is not None and state.reseeded is None:
         parts.append(f"restart {'.'.join(map(str, here.restart[1:]))}")
     parts.append(f"DETERMINISM={here.determinism}")
+    if here.member and state.reseeded is None:
+        # Not the random number of who has no index.
+        known = here.member[:-1] if here.member[-2] == "submitit" else here.member
+        parts.append(f"{' '.join(map(str, known))} (streams of its own)")
     if state.scope:
         parts.append(f"a stream for {'each' if here.notebook == 'cell' else 'this'} cell")
     rank = state.rank()

@@ -86,7 +86,8 @@ def before_fork() -> None:
         _forking.append((thread, Fork(state.path, None)))
         return
     has_other_threads = count_of_other_threads() > _former_threads
-    path = starting.get(thread) if starting else None
+    # It is for one child: what the same call forks besides, in a callback, must not be like it.
+    path = starting.pop(thread, None) if starting else None
     if path is None:
         fork = _number(has_other_threads)
         if not (has_other_threads or state.inherits or state.any_unseeded):
@@ -285,6 +286,8 @@ def _take_fork() -> Fork:
     _of_parent, _next, _forking = (_next, _forking), [], []
     if starting:
         starting.clear()
+    if state.units:
+        sys.modules["seed_init.hook.units"].forget()
     return fork
 
 

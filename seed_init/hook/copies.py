@@ -58,7 +58,7 @@ def watch(name: str) -> None:
         if pickled and state.any_unseeded:
             notes = _unseeded().notes_for_pickled()
         # Travels with the process object: a fork server has an older environment than ours.
-        self._seed_init = path, state.job_seed(), notes
+        self._seed_init = path, state.job_seed(), notes, state.named_from
         if not pickled:
             children.starting[thread] = path
         try:
@@ -95,6 +95,9 @@ def _is_pickled(process: "Any", package: str) -> bool:
 
 
 def _path(process: "Any", package: str) -> "Path":
+    place = getattr(process, "_seed_init_place", None)
+    if place is not None:  # a server's worker has a place of its own (`engines`)
+        return (*state.path, *place)
     number = process._identity[-1]
     if _taken == (package, state.path):
         return (*state.path, number)
@@ -113,7 +116,7 @@ def take_path(process: "Any", package: str) -> None:
         package: of the copy of multiprocessing.
     """
     global _taken
-    path, seed, notes = getattr(process, "_seed_init", (None, None, None))
+    path, seed, notes, named_from = getattr(process, "_seed_init", (None, None, None, None))
     # Its parent's `reseed` may have changed the seed.
     if seed is not None and seed != state.job_seed():
         from seed_init.hook import rounds
@@ -127,6 +130,7 @@ def take_path(process: "Any", package: str) -> None:
         # A class with a pickling of its own has lost it: its number among all that are spawned.
         path = (*state.root(), *_label(package), *process._identity)
     _taken = package, path
+    state.named_from = named_from
     if path != state.path:  # as it is in a fork that the parent has prepared
         state.move_to(path)
         seeding.reseed_libraries()

@@ -18,6 +18,12 @@ if TYPE_CHECKING:
 VARIABLES = (CUBLAS, "PYTHONHASHSEED", *switches.NAMES, switches.NCCL_ALGO)
 """Variables that frameworks are known to remove or to set."""
 
+OF_ENGINES = {"PYTHONHASHSEED": ("6640",)}
+"""Values that an engine gives a variable for its workers, after this process has read its own.
+
+Dask does so (distributed/nanny.py; dask/multiprocessing.py).
+"""
+
 
 def watch(
     settings: Settings,
@@ -70,5 +76,5 @@ def _variables(before: dict[str, str | None]) -> list[str]:
     return [
         f"{name} was {before[name]} and is {now[name] or 'not set'}"
         for name in before
-        if before[name] is not None and now[name] != before[name]
+        if before[name] is not None and now[name] not in (before[name], *OF_ENGINES.get(name, ()))
     ]

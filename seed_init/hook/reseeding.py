@@ -3,7 +3,7 @@
 
 import operator
 
-from seed_init.hook import callers, debug, state, streams
+from seed_init.hook import callers, debug, startup, state, streams
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -96,6 +96,12 @@ def _shown(seed: object) -> str:
         seed = seed[: SHOWN_MAX + 1]
     text = float.__repr__(seed) if isinstance(seed, float) else repr(seed)
     return text if len(text) <= SHOWN_MAX else f"{text[: SHOWN_MAX - 3]}..."
+
+
+def by_program() -> frozenset[str]:
+    """The libraries (keys of `startup.LIBRARIES`) that the program has seeded by itself."""
+    packages = {function.partition(".")[0] for function, _ in list(notes)}
+    return frozenset(name for name in startup.LIBRARIES if name.partition(".")[0] in packages)
 
 
 def status() -> "list[dict[str, Any]]":

@@ -18,13 +18,18 @@ def reseed(seed: int | None) -> int | None:
         The seed of this process's stream; None where nothing is seeded.
     """
     if seed is not None:
-        state.give_seed(seed)
-        children.forget_prepared()
-        _wait_for_imports()
+        take_seed(seed)
     seeding.see_to_missed()
     state.begin_round()
     seeding.reseed_libraries()
     return state.process_seed()
+
+
+def take_seed(seed: int) -> None:
+    """Put a seed in SEED's place, for what is seeded from now on."""
+    state.give_seed(seed)
+    children.forget_prepared()
+    _wait_for_imports()
 
 
 def start_over(scope: "Path") -> None:
@@ -39,6 +44,33 @@ def start_over(scope: "Path") -> None:
     children.number_anew()
     state.begin_round()
     seeding.reseed_libraries()
+
+
+def move(path: "Path", keep: frozenset[str] = seeding.NONE) -> None:
+    """Start every stream over at another place of the process tree, as if this process began there.
+
+    Args:
+        path: where.
+        keep: libraries whose streams go on.
+    """
+    state.move_to(path)
+    # Named streams of its workers go from there as well.
+    state.named_from = path
+    children.number_anew()
+    state.begin_round()
+    seeding.reseed_libraries(keep)
+
+
+def become_worker(name: str) -> int | None:
+    """Start every stream over where that of a worker of this name does.
+
+    Returns:
+        The seed of this process's stream; None where nothing is seeded.
+    """
+    state.worker = name
+    seeding.see_to_missed()
+    move(state.root())
+    return state.process_seed()
 
 
 def _wait_for_imports() -> None:

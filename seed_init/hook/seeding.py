@@ -132,9 +132,11 @@ def see_to_missed() -> None:
             imported(name)
 
 
-def _reseed(name: str, library: "Library", seed: int) -> None:
+def _reseed(
+    name: str, library: "Library", seed: int, give: "Callable[[int], None] | None" = None
+) -> None:
     try:
-        library.seed(seed)
+        (give or library.seed)(seed)
         if startup.finder is not None:
             library.watch()
     except Exception as error:
@@ -145,14 +147,32 @@ def _reseed(name: str, library: "Library", seed: int) -> None:
         seeded[name] = seed
 
 
-def reseed_libraries() -> None:
-    """Start this process's stream over in every library that is imported."""
+def reseed_libraries(keep: frozenset[str] = NONE) -> None:
+    """Start this process's stream over in every library that is imported.
+
+    Args:
+        keep: libraries whose streams go on.
+    """
     seed = state.process_seed()
     if seed is None:
         return
     for name, library in libraries_here():
-        if name not in locked:
+        if name not in locked and name not in keep:
             _reseed(name, library, seed)
+
+
+def reseed_for_unit(keep: frozenset[str]) -> None:
+    """As `reseed_libraries`, for a unit of work.
+
+    Args:
+        keep: libraries whose streams go on.
+    """
+    seed = state.process_seed()
+    if seed is None:
+        return
+    for name, library in libraries_here():
+        if name not in locked and name not in keep:
+            _reseed(name, library, seed, library.seed_again)
 
 
 def seed_in_loader_worker() -> None:

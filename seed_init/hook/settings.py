@@ -5,12 +5,18 @@ import os
 
 from seed_init.hook import startup
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 BUILT_IN = {
     "SEED_INIT_LOG": "info",
     "SEED_INIT_UNSEEDED": "derive",
     "SEED_INIT_RESEED": "honour",
     "SEED_INIT_RANKS": "same",
     "SEED_INIT_CHILDREN": "distinct",
+    "SEED_INIT_TASKS": "distinct",
+    "SEED_INIT_POOLS": "worker",
     "SEED_INIT_NOTEBOOK": "kernel",
 }
 """What holds when neither the environment nor the defaults file says anything."""
@@ -27,6 +33,9 @@ not its user's choice."""
 ELASTIC = "TORCHELASTIC_RESTART_COUNT"
 """How often torchrun has restarted the workers of this job (torch/distributed/elastic)."""
 
+REQUEUED = "SLURM_RESTART_COUNT"
+"""How often Slurm has requeued this job; not set in its first attempt (sbatch(1))."""
+
 
 class Settings:
     """What this process was asked to do, and by whom. Frozen.
@@ -39,13 +48,15 @@ class Settings:
             the contract or sets a flag; a policy is asked for by its attribute.
         origins: variable name to where that value comes from: "environment", "PATH:LINE" of
             the defaults file, "SEED=random", "DETERMINISM=level" or "built-in".
-        log, unseeded, reseed, ranks, children, notebook: the words of SEED_INIT_LOG,
+        log, unseeded, reseed, ranks, children, tasks, pools, notebook: the words of SEED_INIT_LOG,
             SEED_INIT_UNSEEDED and so on, which have a built-in value.
         seed: the seed of this job, 0...4294967295, or None where nothing is seeded.
         determinism: the level, or None where neither SEED nor DETERMINISM was given and the
             hook has nothing to do.
         restart: the path of this attempt's streams: empty in the first, ("restart", 2) in the
             second restart.
+        member: where the streams of this job start if SEED comes from a defaults file, and the job
+            is one of several that would draw alike: ("array", 3). Empty for most.
     """
 
     __slots__ = (
@@ -53,12 +64,15 @@ class Settings:
         "determinism",
         "is_off",
         "log",
+        "member",
         "notebook",
         "origins",
+        "pools",
         "ranks",
         "reseed",
         "restart",
         "seed",
+        "tasks",
         "unseeded",
         "values",
     )
@@ -71,13 +85,20 @@ class Settings:
     reseed: str
     ranks: str
     children: str
+    tasks: str
+    pools: str
     notebook: str
     seed: int | None
     determinism: str | None
     restart: tuple[str | int, ...]
+    member: tuple[str | int, ...]
 
     def __init__(
-        self, chosen: dict[str, str], chosen_origins: dict[str, str], is_off: bool = False
+        self,
+        chosen: dict[str, str],
+        chosen_origins: dict[str, str],
+        is_rank: "Callable[[], bool]" = bool,
+        is_off: bool = False,
     ) -> None:
         built_in = {} if is_off else BUILT_IN
         values = built_in | chosen
@@ -95,14 +116,17 @@ class Settings:
             exported = exported if startup.needs_workspace(values, level) else None
         if level is not None and exported and CUBLAS not in values:
             values[CUBLAS], origins[CUBLAS] = exported, f"DETERMINISM={level}"
-        restarts, elastic = values.get("SEED_INIT_RESTART"), "" if is_off else _elastic_restarts()
-        if elastic and not restarts:
-            values["SEED_INIT_RESTART"], origins["SEED_INIT_RESTART"] = elastic, ELASTIC
-            restarts, elastic = elastic, ""
-        restart: tuple[str | int, ...] = ()
-        if restarts and restarts != "0":
-            # Both, where a scheduler counts and torchrun counts within each of its attempts.
-            restart = ("restart", int(restarts), *([int(elastic)] if elastic else ()))
+        member: tuple[str | int, ...] = ()
+        if seed is not None and seed.isdecimal() and origins.get("SEED", "").startswith("/"):
+            from seed_init.hook import arrays
+
+            # In the defaults file: nobody has asked for it.
+            member = arrays.of_default()
+            is_built_in = origins["SEED_INIT_RANKS"] == "built-in"
+            if is_built_in and is_rank() and not arrays.is_training():
+                values["SEED_INIT_RANKS"] = "distinct"
+                origins["SEED_INIT_RANKS"] = f"SEED of {origins['SEED']}"
+        restart = () if is_off else _restart(values, origins)
         put = object.__setattr__
         put(self, "is_off", is_off)
         for name in BUILT_IN:
@@ -112,6 +136,7 @@ class Settings:
         put(self, "seed", int(seed) if seed and seed.isdecimal() else None)
         put(self, "determinism", level)
         put(self, "restart", restart)
+        put(self, "member", member)
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"Settings are frozen; {name} cannot be set")
@@ -125,19 +150,43 @@ def workspace_is_exported() -> bool:
     )
 
 
-def _elastic_restarts() -> str:
-    """How often torchrun has restarted this job; "" for never."""
-    count = os.environ.get(ELASTIC, "")
+def _restart(values: dict[str, str], origins: dict[str, str]) -> tuple[str | int, ...]:
+    """The path of this attempt's streams; SEED_INIT_RESTART gets a value where a scheduler counts.
+
+    Both count where a scheduler restarts the job and torchrun its workers within each attempt.
+    """
+    chosen, elastic = values.get("SEED_INIT_RESTART", ""), restarts(ELASTIC)
+    if not chosen and (requeued := restarts(REQUEUED)):
+        values["SEED_INIT_RESTART"], origins["SEED_INIT_RESTART"] = str(requeued), REQUEUED
+        # A requeued job, and one whose workers torchrun has restarted, must not draw alike.
+        return ("restart", requeued) if elastic is None else ("restart", requeued, elastic)
+    if not chosen and elastic:
+        values["SEED_INIT_RESTART"], origins["SEED_INIT_RESTART"] = str(elastic), ELASTIC
+        return "restart", elastic
+    if not chosen or chosen == "0":
+        return ()
+    return ("restart", int(chosen), elastic) if elastic else ("restart", int(chosen))
+
+
+def restarts(name: str) -> int | None:
+    """A number of restarts in the environment; None where nobody counts.
+
+    Args:
+        name: `ELASTIC` or `REQUEUED`.
+    """
+    text = os.environ.get(name, "")
     # Nine digits: int() raises on a text of more than 4300.
-    is_count = count.isascii() and count.isdecimal() and len(count) <= 9 and int(count) > 0
-    return str(int(count)) if is_count else ""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= 9 else None
 
 
-def read() -> Settings:
+def read(is_rank: "Callable[[], bool]") -> Settings:
     """The settings that hold in this process.
 
     They hold with the hook and, where it is not installed, without it: code that asks for a
     seeded generator must not get an unseeded one. A value that is not accepted ends this process.
+
+    Args:
+        is_rank: tells whether a launcher has made this process a rank.
     """
     if os.environ.get("SEED_INIT", "").strip() == "0":
         return Settings({}, {}, is_off=True)
@@ -146,6 +195,10 @@ def read() -> Settings:
         values, origins = {}, {}
         try:
             startup.read(values, origins)
+            if values.get("SEED", "").endswith("array"):
+                from seed_init.hook import arrays
+
+                arrays.replace(values, origins)
         except Exception as error:
             startup.end(error)
-    return Settings(values, origins)
+    return Settings(values, origins, is_rank)

@@ -50,6 +50,12 @@ either force the import or come too early.
 
 UNIQUE_NAMES = (
     "uuid",
+    "dask.sizeof",
+    "distributed.comm.core",
+    "distributed.protocol.compression",
+    "distributed.scheduler",
+    "distributed.utils_comm",
+    "distributed.worker",
     "email.utils",
     "email.generator",
     "IPython.core.tips",
@@ -58,10 +64,59 @@ UNIQUE_NAMES = (
     "jupyter_server.auth.security",
     "jupyter_server.serverapp",
     "nbconvert.utils.io",
+    "pyspark.shuffle",
+    "ray._common.retry",
+    "ray._common.utils",
+    "ray._private.event.event_logger",
+    "ray._private.event.export_event_logger",
+    "ray._private.external_storage",
+    "ray._private.gcs_pubsub",
+    "ray._private.node",
+    "ray._raylet",
     "torch._inductor.codegen.wrapper",
     "zmq.sugar.socket",
 )
 """Modules that draw names, salts and ports from `random`: they get true entropy (`entropy`)."""
+
+ENGINES = {
+    "celery.signals": "celery",
+    "dask._expr": "dask",
+    "dask.delayed": "dask",
+    "dask.local": "dask",
+    "distributed.client": "dask",
+    "distributed.threadpoolexecutor": "dask",
+    "distributed.worker": "dask",
+    "gunicorn.app.base": "replicas",
+    "gunicorn.arbiter": "gunicorn",
+    "hydra.core.utils": "hydra",
+    "optuna.study._optimize": "optuna",
+    "pyspark.core.context": "spark",
+    "pyspark.core.rdd": "spark",
+    "pyspark.rdd": "spark",
+    "pyspark.worker_message": "spark",
+    "ray": "ray",
+    "ray.train.v2._internal.execution.worker_group.worker": "ray",
+    "ray.tune.execution.tune_controller": "ray",
+    "rq.job": "rq",
+    "torch.distributed.distributed_c10d": "torch_distributed",
+    "uvicorn.main": "replicas",
+    "uvicorn.server": "replicas",
+    "uvicorn.supervisors.multiprocess": "uvicorn",
+}
+"""Module whose import is waited for -> the file in `engines/` that knows it (`engines`)."""
+
+POOLS = {
+    "_pytest.fixtures": "pytest",
+    "_pytest.runner": "pytest",
+    "concurrent.futures.process": "futures",
+    "concurrent.futures.thread": "futures",
+    "joblib.externals.loky.process_executor": "futures",
+    "joblib.parallel": "joblib",
+    "loky.process_executor": "futures",
+    "multiprocess.pool": "pools",
+    "multiprocessing.pool": "pools",
+}
+"""The same for what only SEED_INIT_POOLS=item asks for."""
 
 COPIES = ".process"
 """How the name ends of the module by which a copy of multiprocessing is known (`copies`)."""
@@ -100,7 +155,10 @@ ACCEPTED: "dict[str, tuple[str, ...]]" = {
     "SEED_INIT_RESEED": ("honour", "mix"),
     "SEED_INIT_RANKS": ("same", "distinct"),
     "SEED_INIT_CHILDREN": ("distinct", "inherit"),
+    "SEED_INIT_TASKS": ("distinct", "same", "leave"),
+    "SEED_INIT_POOLS": ("worker", "item"),
     "SEED_INIT_RESTART": (),
+    "SEED_INIT_WORKER": (),
     "SEED_INIT_NOTEBOOK": ("kernel", "cell"),
     "SEED_INIT_TRACE": (),
     "SEED_INIT_RECORD": (),
@@ -113,8 +171,9 @@ SEED_INIT is not among them: it holds before anything is read, and in no default
 SEED_MAX = 2**32 - 1
 """The largest seed that `numpy.random.seed` and PYTHONHASHSEED take as well."""
 
-NUMBERS = {"SEED": ("random", "off"), "SEED_INIT_RESTART": ()}
-"""Variables that take a whole number up to `SEED_MAX`, with the words that they take as well."""
+NUMBERS = {"SEED": ("random", "off", "array", "7+array"), "SEED_INIT_RESTART": ()}
+"""Variables that take a whole number up to `SEED_MAX`, with the words that they take as well.
+In place of 7, any number (`arrays.accept`)."""
 
 CUBLAS_DETERMINISTIC = (":4096:8", ":16:8")
 """The two values PyTorch accepts as deterministic (aten/src/ATen/Context.cpp)."""
@@ -174,15 +233,18 @@ def imported(name: str) -> None:
 
 
 def call(name: str) -> None:
-    """Seed a library, watch a copy of multiprocessing, or give true entropy to who draws names.
+    """Seed a library, attach to an engine or a copy of multiprocessing, or give true entropy to who
+    draws names.
 
     This must not raise: raising would fail the user's import.
     """
     if name in UNIQUE_NAMES:
         guarded("hook.entropy", "give_to", name)
-    elif name in LIBRARIES:
+    if name in LIBRARIES:
         guarded("hook.seeding", "imported", name)
-    else:
+    elif name in ENGINES or name in POOLS:
+        guarded("engines", "imported", name)
+    elif name not in UNIQUE_NAMES:
         guarded("hook.copies", "watch", name)
 
 
@@ -327,12 +389,18 @@ def accept(name: str, value: str) -> str:
         words = (f"a whole number from 0 to {SEED_MAX}", *NUMBERS[name])
         if value in words[1:]:
             return value
+        if name == "SEED" and value.endswith("+array"):
+            accepted: str = part("hook.arrays").accept(value)
+            return accepted
     raise part("hook.refusals").not_accepted(name, value, words)
 
 
 def _arm() -> None:
-    if values.get("SEED") == "random":
+    seed = values.get("SEED", "")
+    if seed == "random":
         part("hook.draw").replace_random(values, origins)
+    elif seed.endswith("array"):
+        part("hook.arrays").replace(values, origins)
     _export_workspace()
     watch()
     if is_observed():
@@ -383,7 +451,9 @@ def watch() -> None:
         ),
     )
     finder = sys.modules[__name__]
-    waiting.update(LIBRARIES, UNIQUE_NAMES)
+    waiting.update(LIBRARIES, UNIQUE_NAMES, ENGINES)
+    if values.get("SEED_INIT_POOLS") == "item":
+        waiting.update(POOLS)
     sys.meta_path.insert(0, finder)
     for name in list(sys.modules):
         if name in waiting or name.endswith(COPIES):

@@ -21,6 +21,8 @@ from seed_init.installing import placement
 def status() -> dict[str, object]:
     """See `seed_init.status`."""
     settings, rank = state.settings, state.rank()
+    units = sys.modules.get("seed_init.hook.units")
+    unit = units.current() if units is not None else None
     return {
         "version": version(),
         "python": sys.executable,
@@ -30,6 +32,7 @@ def status() -> dict[str, object]:
         "restart": list(settings.restart[1:]),
         "path": list(state.path),
         "rank": rank[0] if rank else None,
+        "unit": None if unit is None else {"engine": unit.engine, "path": list(unit.path)},
         "settings": [
             {"name": name, "value": value, "origin": origin}
             for name, value, origin in settings_in_order(settings)

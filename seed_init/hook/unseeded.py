@@ -6,20 +6,13 @@ the generators that were made before under the same key. What is made during an 
 itself, because many modules make generators when they are imported (scipy.stats does): these must
 not shift the user's, least of all in a notebook, where an import happens once and a cell runs
 twice.
-Threads count for themselves, so that no thread's generators depend on how far another one is. A
-thread goes by its name, which `threading` gives in the order in which threads are constructed,
-less what changes from run to run (`labels`). If several threads have one name, each is numbered
-when it makes its first generator.
+Threads count for themselves (`numbering`).
 
 If a generator was made before a worker came into being, every worker that holds the generator would
 repeat it. `adopt` gives each of them a stream of its own.
 """
 
-import sys
-from _thread import _local
-from itertools import count
-
-from seed_init.hook import callers, labels, say, seeding, state, streams
+from seed_init.hook import callers, labels, numbering, say, seeding, state, streams
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -54,23 +47,7 @@ FORKING = ("popen_fork", "forkserver")
 TOLD_MAX = 1000
 """Lines of code that are named; a program that generates its code could have any number."""
 
-Origin = tuple[streams.Path, int]  # a process and a round
-_threads: "dict[tuple[Origin, str], count[int]]" = {}  # with the name: to number threads
-_count_by_library: "dict[tuple[Origin, str], int]" = {}  # with the library
 _said: set[str] = set()
-
-
-class _Counts(_local):
-    """What this thread made, by process and round: as which thread, and how many.
-
-    These by library, the module that made them, and whether that was during an import.
-    """
-
-    def __init__(self) -> None:
-        self.by_origin: dict[Origin, tuple[streams.Path, dict[tuple[str, ...], int]]] = {}
-
-
-_counts = _Counts()
 
 
 def entropy(library: str, what: str, frame: "FrameType | None") -> int | None:
@@ -101,7 +78,7 @@ def entropy(library: str, what: str, frame: "FrameType | None") -> int | None:
     label: tuple[str, ...] = (named,)
     if callers.during_import(frame):
         label = (*label, "import")
-    return streams.derive_entropy(seed, (*state.stream_path(), *_numbered(library, *label)))
+    return streams.derive_entropy(seed, numbering.next_path("unseeded", library, *label))
 
 
 def _is_of_copy(module: str, names: tuple[str, ...]) -> bool:
@@ -133,61 +110,9 @@ def _tell_once(line: str) -> None:
         say(line)
 
 
-def _numbered(*label: str) -> streams.Path:
-    origin = (state.stream_path(), state.rounds[-1])
-    if origin not in _counts.by_origin:
-        _forget_ended_rounds()
-        _counts.by_origin[origin] = _thread(origin), {}
-    thread, counts = _counts.by_origin[origin]
-    number = counts[label] = counts.get(label, 0) + 1
-    _count_by_library[origin, label[0]] = _count_by_library.get((origin, label[0]), 0) + 1
-    return (*thread, "unseeded", *label, number)
-
-
-def _forget_ended_rounds() -> None:
-    """Forget ended rounds: a notebook may begin a round with every cell, for weeks."""
-    for origin in [origin for origin in _counts.by_origin if origin[1] not in state.rounds]:
-        del _counts.by_origin[origin]
-    for counts in (_threads, _count_by_library):
-        for key in list(counts):
-            if key[0][1] not in state.rounds:
-                counts.pop(key, None)
-
-
-def _thread(origin: Origin) -> streams.Path:
-    """("thread", name, k) for the k-th thread of that name; empty for the main thread."""
-    threading = sys.modules.get("threading")
-    if threading is None:
-        return ()
-    number = threading.get_ident()
-    if number == threading.main_thread().ident:
-        return ()
-    # Not current_thread(): it would register threads that `threading` did not start.
-    threads = threading.enumerate()
-    thread = next((thread for thread in threads if thread.ident == number), None)
-    name = ""
-    if thread is not None:
-        # It may be named after the thread that started it.
-        numbers = (getattr(thread, "native_id", None), *(alive.ident for alive in threads))
-        name = labels.of_thread(_name_of(thread), *numbers)
-    # One step each under the interpreter's lock: two threads never get one number.
-    return ("thread", name, next(_threads.setdefault((origin, name), count(1))))
-
-
-def _name_of(thread: "Any") -> str:
-    # A class of the user's may have an attribute or a property of that name.
-    try:
-        return str(thread.name)
-    except Exception:
-        return ""
-
-
 def count_by_library() -> dict[str, int]:
     """Library -> how many generators of it this process has made without a seed."""
-    origin = (state.stream_path(), state.rounds[-1])
-    return {
-        library: number for (of, library), number in list(_count_by_library.items()) if of == origin
-    }
+    return numbering.count_by_label("unseeded")
 
 
 def find() -> None:

@@ -54,6 +54,10 @@ class Library:
         """The determinism flags at this moment: variable of the contract -> value."""
         return {}
 
+    def seed_again(self, value: int) -> None:
+        """As `seed`, for each of many units of work: a task may take less time than `seed`."""
+        self.seed(value)
+
     # --- %%seeded ---
 
     def state(self) -> "Any":

@@ -167,6 +167,13 @@ class Torch(Library):
         _latest = value
         _manual_seed(value)
 
+    def seed_again(self, value: int) -> None:
+        """As `seed`; where CUDA has not started without formatting the stack, as in a fork."""
+        if torch.cuda.is_initialized():
+            self.seed(value)
+        else:
+            self.seed_in_fork(value)
+
     def state(self) -> "dict[str, Any]":
         """The states of the default generators, for `restore`; of CUDA's where CUDA has started."""
         started, tracker = torch.cuda.is_initialized(), _tracker()

@@ -262,8 +262,7 @@ def test_status_tells_that_isolated_python_ignores_pythonhashseed(python: Path) 
 
 
 def test_the_package_names_what_it_gives(python: Path) -> None:
-    assert (
-        shown(python, "print(*seed_init.__all__)") == "generator reseed seed status worker_init_fn"
-    )
+    names = "generator reseed seed status stream worker worker_init_fn"
+    assert shown(python, "print(*seed_init.__all__)") == names
     done = run(python, "-c", "import seed_init; seed_init.nothing", env=SEED)
     assert done.stderr.endswith("AttributeError: module 'seed_init' has no attribute 'nothing'\n")

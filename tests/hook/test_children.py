@@ -718,6 +718,8 @@ class TestRanks:
         ("SLURM_PROCID", "SLURM_NTASKS"),
         ("OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE"),
         ("PMI_RANK", "PMI_SIZE"),
+        ("PMIX_RANK", "SLURM_NTASKS"),
+        ("SUBMITIT_LOCAL_GLOBALID", "SUBMITIT_LOCAL_NTASKS"),
     ],
 )
 def test_a_rank_is_known_by_its_launchers_variable(python: Path, variable: str, size: str) -> None:
@@ -730,6 +732,19 @@ def test_a_rank_is_known_by_its_launchers_variable(python: Path, variable: str, 
     distinct = run(python, "-c", code, env={**env, "SEED_INIT_RANKS": "distinct"})
     assert distinct.stdout == f"{output(python, '-c', derived)} 3\n"
     assert distinct.stderr.endswith(", rank 3 of 4 (distinct streams)\n")
+
+
+def test_a_batch_script_of_slurm_is_no_rank_and_mpirun_in_it_counts(python: Path) -> None:
+    """sbatch sets SLURM_PROCID=0 in the script, and all that it starts without srun inherit it."""
+
+    def rank(**env: str) -> str:
+        code = "import seed_init; print(seed_init.status()['rank'])"
+        return output(python, "-c", code, env={"SEED": "7", "SLURM_PROCID": "0", **env})
+
+    assert rank(SLURM_NTASKS="4") == "None"
+    assert rank(SLURM_STEP_ID="0") == "0"
+    # mpirun starts one daemon on each machine by srun, whose variables the ranks inherit.
+    assert rank(SLURM_STEP_ID="0", OMPI_COMM_WORLD_RANK="3") == "3"
 
 
 @pytest.mark.parametrize("rank", ["", "x", "-1", "1.0", "٣", "9" * 5000])

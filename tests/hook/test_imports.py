@@ -23,6 +23,7 @@ MAY_IMPORT = {
     "installing": {"system"},
     "hook": {"installing", "system"},
     "libraries": {"hook"},
+    "engines": {"hook"},
     "api": {"hook"},
     "seed_init": {"api"},
     "notebook": {"hook"},

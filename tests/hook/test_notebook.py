@@ -639,9 +639,9 @@ thread = threading.Thread(target=numpy.random.default_rng); thread.start(); thre
         one.printed(f"{code}{number}")
     told = one.printed(
         "seed_init.generator(); numpy.random.default_rng()\n"
-        "from seed_init import api; from seed_init.hook import unseeded\n"
-        "print(len(api._generators), len(unseeded._count_by_library), len(unseeded._threads), "
-        "len(unseeded._counts.by_origin))"
+        "from seed_init import api; from seed_init.hook import numbering\n"
+        "print(len(api._generators), len(numbering._count_by_label), len(numbering._threads), "
+        "len(numbering._counts.by_origin))"
     )
     assert told == "1 1 0 1"
 

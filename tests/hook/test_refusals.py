@@ -10,7 +10,7 @@ from harness.processes import output, run
 from .support import write_defaults
 
 FLAG = "0 or 1"
-SEED = "a whole number from 0 to 4294967295, random or off"
+SEED = "a whole number from 0 to 4294967295, random, off, array or 7+array"
 # Not read from seed_init.hook.startup: this is the contract, and a change to it should be seen.
 ACCEPTED = {
     "SEED": SEED,
@@ -27,11 +27,13 @@ ACCEPTED = {
     "SEED_INIT_RESEED": "honour or mix",
     "SEED_INIT_RANKS": "same or distinct",
     "SEED_INIT_CHILDREN": "distinct or inherit",
+    "SEED_INIT_TASKS": "distinct, same or leave",
+    "SEED_INIT_POOLS": "worker or item",
     "SEED_INIT_NOTEBOOK": "kernel or cell",
     "SEED_INIT_RESTART": "a whole number from 0 to 4294967295 or leave it unset",
 }
 PATHS = ("SEED_INIT_TRACE", "SEED_INIT_RECORD")
-ANY_TEXT = (*PATHS, "CUBLAS_WORKSPACE_CONFIG")
+ANY_TEXT = (*PATHS, "CUBLAS_WORKSPACE_CONFIG", "SEED_INIT_WORKER")
 
 LONG = "x" * 5000
 BAD_TEXTS = {
@@ -54,6 +56,8 @@ BAD_SEEDS = {
     "a plus": ("+7", "'+7'"),
     "an underscore": ("1_0", "'1_0'"),
     "a list": ("1,2", "'1,2'"),
+    "a word and an array": ("random+array", "'random+array'"),
+    "a large number and an array": ("4294967296+array", "'4294967296+array'"),
     "10000 digits": ("9" * 10000, f"'{'9' * 40}'... (10000 characters)"),
 }
 PROGRAM = "print('user code ran')"

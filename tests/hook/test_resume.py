@@ -162,6 +162,13 @@ RESTARTS = [
     ({"SEED_INIT_RESTART": "0", "TORCHELASTIC_RESTART_COUNT": "2"}, ()),
     # A scheduler counts, and torchrun within each of its attempts.
     ({"SEED_INIT_RESTART": "1", "TORCHELASTIC_RESTART_COUNT": "2"}, ("restart", 1, 2)),
+    ({"SLURM_RESTART_COUNT": "0"}, ()),
+    ({"SLURM_RESTART_COUNT": "1"}, ("restart", 1)),
+    ({"SLURM_RESTART_COUNT": "1", "SEED_INIT_RESTART": "4"}, ("restart", 4)),
+    ({"SLURM_RESTART_COUNT": "1", "SEED_INIT_RESTART": "0"}, ()),
+    # Not as when torchrun has restarted the workers once, in the job's first attempt.
+    ({"SLURM_RESTART_COUNT": "1", "TORCHELASTIC_RESTART_COUNT": "0"}, ("restart", 1, 0)),
+    ({"SLURM_RESTART_COUNT": "1", "TORCHELASTIC_RESTART_COUNT": "2"}, ("restart", 1, 2)),
 ]
 
 

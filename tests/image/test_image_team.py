@@ -151,7 +151,7 @@ def test_a_default_that_is_refused_is_not_built(team: str, tmp_path: Path) -> No
     (line,) = not_built(tmp_path, team, "USER root", "RUN seed-init set-default SEED=seven")
     assert line == (
         "seed_init: SEED='seven' is not accepted; "
-        "use a whole number from 0 to 4294967295, random or off"
+        "use a whole number from 0 to 4294967295, random, off, array or 7+array"
     )
 
 

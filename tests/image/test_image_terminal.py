@@ -174,7 +174,7 @@ def test_where_nobody_sits_nothing_is_said(
         (
             {"SEED": "seven"},
             ["seed_init: SEED='seven' is not accepted; use a whole number from 0 to "
-             "4294967295, random or off"],
+             "4294967295, random, off, array or 7+array"],
         ),
     ],
 )  # fmt: skip

@@ -738,7 +738,7 @@ def test_two_ranks_under_torchrun_are_in_one_record(python: Path, tmp_path: Path
 
 def test_ranks_that_are_started_one_by_one_have_a_record_each(python: Path, tmp_path: Path) -> None:
     for rank in ("0", "1"):
-        ranks = {"SLURM_PROCID": rank, "SLURM_NTASKS": "2"}
+        ranks = {"SLURM_PROCID": rank, "SLURM_NTASKS": "2", "SLURM_STEP_ID": "0"}
         recorded.by_variable(python, tmp_path / "r.json", "-c", "pass", env=ranks)
     single = {"SLURM_PROCID": "0", "SLURM_NTASKS": "1"}
     recorded.by_variable(python, tmp_path / "r.json", "-c", "pass", env=single)
