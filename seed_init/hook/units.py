@@ -27,6 +27,8 @@ from seed_init.hook import children, random_number, rounds, seeding, startup, st
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from seed_init.hook.streams import Path
 
 LEAVE = ("left", "unit")
@@ -38,6 +40,15 @@ _running: "list[Unit]" = []  # of all threads, in the order of their beginnings
 _waiting: "list[Unit]" = []  # have begun, and let others run (`wait`)
 _holders: "list[Unit]" = []  # that `begin` has given the process to; the last one has it now
 _stays: "Unit | None" = None  # what this process is for the rest of its life (`stay`)
+
+BEFORE, BEGUN, RETURNED = "before", "begun", "returned"
+
+watch: "Callable[[str, Unit], None] | None" = None
+"""Told, where a run is observed, of each unit that is `BEFORE` its streams start, that has `BEGUN`,
+and whose code has `RETURNED`, while its streams are still there."""
+
+sent: "dict[str, int]" = {}
+"""Engine -> how many units this process has submitted to it, where the adapter counts them."""
 
 
 class Unit:
@@ -59,6 +70,16 @@ class Unit:
         self._aside: rounds.Streams | None = None
         self._taken = None
         self.has_ended = False
+
+    @property
+    def has_company(self) -> bool:
+        """Whether other threads draw from the global generators while it runs."""
+        return self._taken is None
+
+    @property
+    def is_aside(self) -> bool:
+        """Whether what ran before goes on with its own streams when the unit has ended."""
+        return self._aside is not None
 
     def run(self, aside: bool, keep: frozenset[str] = _NOTHING) -> None:
         """Start the streams at the path of the unit.
@@ -152,11 +173,15 @@ def begin(
     if shared or _is_shared(aside):
         unit.run_in_company()
     else:
+        if watch is not None:
+            watch(BEFORE, unit)
         # A signal must not leave it half done.
         aside = aside or unit.thread in state.units or bool(_waiting)
         startup.guarded("hook.units", "run", unit, aside, keep)
         _holders.append(unit)
     _running.append(unit)
+    if watch is not None:
+        watch(BEGUN, unit)
     return unit
 
 
@@ -171,6 +196,7 @@ def end(unit: Unit | None) -> None:
     Args:
         unit: what `begin` returned.
     """
+    returned(unit)
     if unit in _running:
         _running.remove(unit)
     elif unit in _waiting:
@@ -182,6 +208,28 @@ def end(unit: Unit | None) -> None:
         unit.give_back()
     while _holders and _holders[-1].has_ended:
         _holders.pop().give_back()
+
+
+def returned(unit: Unit | None) -> None:
+    """Tell whoever observes this run that a unit's code has returned: nothing more is drawn in it.
+
+    For an adapter that calls `end` only when the next unit begins. `end` does this as well.
+
+    Args:
+        unit: what `begin` returned.
+    """
+    if watch is not None and unit is not None:
+        watch(RETURNED, unit)
+
+
+def count(engine: str, number: int = 1) -> None:
+    """Count units that this process submits, so that a run knows of those that nobody has seen.
+
+    Args:
+        engine: as `begin` has it.
+        number: how many.
+    """
+    sent[engine] = sent.get(engine, 0) + number
 
 
 def wait() -> None:
@@ -220,6 +268,11 @@ def stay(unit: Unit | None) -> None:
             _holders.remove(unit)
         state.units.pop(unit.thread, None)
         _stays = unit
+
+
+def lasting() -> Unit | None:
+    """The unit that this process is for the rest of its life (`stay`); None for none."""
+    return _stays
 
 
 def current() -> Unit | None:
@@ -299,4 +352,5 @@ def forget() -> None:
     for units in (_running, _waiting, _holders):
         units.clear()
     state.units.clear()
+    sent.clear()
     _called = _stays = None

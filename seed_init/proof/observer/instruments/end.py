@@ -8,12 +8,13 @@ a program.
 
 from typing import Any
 
-from seed_init.proof.observer import callbacks, core
+from seed_init.proof.observer import callbacks, core, units
 from seed_init.proof.observer.tensors import generators
 
 
 def start() -> None:
     """Wait for optimizers, and for the end."""
+    units.start()
     callbacks.after_import("torch", f"{__name__}_torch.install")
     callbacks.at_end(finish)
 
@@ -23,7 +24,7 @@ def finish() -> None:
     half: Any = callbacks.loaded(f"{__name__}_torch")
     core.journal.write(
         "end",
-        generators=generators.positions(),
+        generators={} if units.are_left_by_units() else generators.positions(),
         final=half.final() if half is not None else [],
         compiled=half is not None and half.is_compiled(),
     )
