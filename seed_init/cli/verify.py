@@ -197,6 +197,7 @@ def _difference(result: Verification) -> list[str]:
     known: list[tuple[str, Any]] = [
         ("level", difference.level),
         ("rank", difference.rank),
+        ("process", difference.who),
         ("batch", difference.batch),
         ("generator", difference.generator),
         ("tensor", difference.tensor),
@@ -217,6 +218,7 @@ def _coverage(result: Verification) -> list[str]:
     compared = result.compared
     parts = [f"{compared['steps']} steps" if compared["steps"] else ""]
     parts.append(f"{compared['ranks']} ranks" if compared["ranks"] else "")
+    parts += [f"{number} units of {engine}" for engine, number in compared["units"].items()]
     parts.append(f"{compared['tensors']} tensors" if compared["tensors"] else "")
     parts.append(
         f"generators {', '.join(compared['generators'])}" if compared["generators"] else ""
@@ -224,5 +226,13 @@ def _coverage(result: Verification) -> list[str]:
     parts.append(f"{compared['stdout_lines']} lines of output, exit status")
     parts += [f"file {name}" for name in compared["files"]]
     lines = [f"failed: {failure}" for failure in result.failures]
+    if compared["moved"]:
+        lines.append(_moved(compared["moved"], result.verdict))
     lines += [f"compared: {'; '.join(part for part in parts if part)}"]
     return lines + [f"not compared: {line}" for line in result.not_compared]
+
+
+def _moved(number: int, outcome: str) -> str:
+    tasks = "a task" if number == 1 else f"{number} tasks"
+    same = ", and did the same there" if outcome == verdict.IDENTICAL else ""
+    return f"{tasks} went to another worker in another run{same}"

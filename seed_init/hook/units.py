@@ -41,14 +41,14 @@ _waiting: "list[Unit]" = []  # have begun, and let others run (`wait`)
 _holders: "list[Unit]" = []  # that `begin` has given the process to; the last one has it now
 _stays: "Unit | None" = None  # what this process is for the rest of its life (`stay`)
 
-BEFORE, BEGUN, RETURNED = "before", "begun", "returned"
+BEGUN, RETURNED = "begun", "returned"
 
 watch: "Callable[[str, Unit], None] | None" = None
-"""Told, where a run is observed, of each unit that is `BEFORE` its streams start, that has `BEGUN`,
-and whose code has `RETURNED`, while its streams are still there."""
+"""Told, where a run is observed, of each unit that has `BEGUN`, and of each whose code has
+`RETURNED`, while its streams are still there."""
 
 sent: "dict[str, int]" = {}
-"""Engine -> how many units this process has submitted to it, where the adapter counts them."""
+"""Engine -> how many units this process has submitted to it; 0 if nobody has counted them."""
 
 
 class Unit:
@@ -173,8 +173,6 @@ def begin(
     if shared or _is_shared(aside):
         unit.run_in_company()
     else:
-        if watch is not None:
-            watch(BEFORE, unit)
         # A signal must not leave it half done.
         aside = aside or unit.thread in state.units or bool(_waiting)
         startup.guarded("hook.units", "run", unit, aside, keep)
@@ -213,7 +211,8 @@ def end(unit: Unit | None) -> None:
 def returned(unit: Unit | None) -> None:
     """Tell whoever observes this run that a unit's code has returned: nothing more is drawn in it.
 
-    For an adapter that calls `end` only when the next unit begins. `end` does this as well.
+    For an adapter that calls `end` only when the next unit begins, or never. `end` does this as
+    well. For a unit that is its process (`stay`), the last call counts.
 
     Args:
         unit: what `begin` returned.
@@ -222,12 +221,12 @@ def returned(unit: Unit | None) -> None:
         watch(RETURNED, unit)
 
 
-def count(engine: str, number: int = 1) -> None:
+def submitted(engine: str, number: int) -> None:
     """Count units that this process submits, so that a run knows of those that nobody has seen.
 
     Args:
         engine: as `begin` has it.
-        number: how many.
+        number: how many; 0 if there are some, and the engine decides how many.
     """
     sent[engine] = sent.get(engine, 0) + number
 
@@ -268,6 +267,15 @@ def stay(unit: Unit | None) -> None:
             _holders.remove(unit)
         state.units.pop(unit.thread, None)
         _stays = unit
+
+
+def path_outside() -> "Path":
+    """The path of this process, apart from the units that it runs, without a random number."""
+    for unit in (_stays, *_holders):
+        if unit is not None and unit._taken is not None:
+            path, is_random, _ = unit._taken
+            return path[:-1] if is_random else path
+    return state.known_path()
 
 
 def lasting() -> Unit | None:

@@ -88,7 +88,8 @@ def _drawers(processes: "Sequence[Process]") -> "Iterator[_Drawer]":
     for process in processes:
         engines = {event["unit"]: event["engine"] for event in process.of("unit")}
         program = program_of(_starter(process, by_pid))
-        for event in process.of("drew"):
+        last = {event.get("unit"): event for event in process.of("drew")}
+        for event in last.values():
             yield _Drawer(process, program, engines.get(event.get("unit")), event)
 
 

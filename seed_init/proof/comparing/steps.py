@@ -4,9 +4,11 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
+from pathlib import Path
 
 from seed_init.proof.comparing.align import Beside, lined_up, named, paired
 from seed_init.proof.comparing.difference import Difference
+from seed_init.proof.trace import units
 from seed_init.proof.trace.columns import coarsened, coarsened_bits
 from seed_init.proof.trace.journal import UNREADABLE, Process
 from seed_init.proof.trace.steps import End, Loss, Step, Tensors, Trained
@@ -137,12 +139,32 @@ def first_of(
         difference = parting.difference() if parting else _at_end(first.end, second.end, failed)
         if difference is not None:
             difference.rank, difference.process = first.process.rank, number
+            difference.who = _who(first.process, len(pairs))
+            difference.is_in_a_unit = units.engine_of(first.process) is not None
             differences.append(difference)
     if not differences and not failed and any(process.of("step") for process in alone):
         return Difference(
             "trace", f"{len(alone)} process(es) trained in one run and not in the other one"
         )
     return min(differences, key=_precedence, default=None)
+
+
+def _who(process: Process, number: int) -> str | None:
+    """Return what a reader calls a process or unit of work; None where there is only one process.
+
+    Args:
+        process: of one of the runs.
+        number: of all that were compared.
+    """
+    path = " ".join(map(str, process.header["path"]))
+    engine = units.engine_of(process)
+    if engine is not None:
+        return f"{engine}'s unit {path}"
+    if number < 2:
+        return None
+    words = process.header["argv"]
+    command = " ".join(Path(word).name for word in words)
+    return f"{path} ({command})" if path else command
 
 
 def _precedence(difference: Difference) -> tuple[float, int, int]:

@@ -34,7 +34,9 @@ begun: list[Callable[[Unit, int], None]] = []
 """Called with each unit that has begun, and its number."""
 
 returning: list[Callable[[Unit, int], None]] = []
-"""Called with each unit whose code has returned, and its number, before its streams go."""
+"""Called with each unit whose code has returned, and its number, before its streams go.
+
+With a unit that is its process, again and again: the last call counts."""
 
 
 def start() -> None:
@@ -60,9 +62,7 @@ def number() -> int | None:
 
 
 def _watch(what: str, unit: Unit) -> None:
-    if what == units.BEFORE:
-        _end_former()
-    elif what == units.BEGUN:
+    if what == units.BEGUN:
         _begin(unit)
     else:
         _end(unit)
@@ -92,20 +92,10 @@ def _begin(unit: Unit) -> None:
 
 
 @core.guarded
-def _end_former() -> None:
-    """End a unit that the process goes on with: the constructor of an actor, and its first call."""
-    unit = units.lasting()
-    if unit is not None:
-        _write_end(unit)
-
-
-@core.guarded
 def _end(unit: Unit) -> None:
-    _write_end(unit)
-
-
-def _write_end(unit: Unit) -> None:
-    mine = _numbers.pop(unit, None)
+    mine = _numbers.get(unit)
+    if unit is not units.lasting():
+        _numbers.pop(unit, None)
     if mine is None or not is_traced():
         return
     for call in returning:

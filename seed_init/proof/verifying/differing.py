@@ -44,8 +44,8 @@ def _in_output(runs: Runs, first: Outcome, second: Outcome) -> Difference | None
     compared = output_lines.compare(
         first.run.stdout_file,
         second.run.stdout_file,
-        runs.request.ignore_output,
-        unordered=_has_ranks(first.processes),
+        (*runs.request.ignore_output, *output_lines.of_engines(first.processes)),
+        unordered=_are_several(first.processes),
     )
     if compared.first is None:
         return None
@@ -54,8 +54,10 @@ def _in_output(runs: Runs, first: Outcome, second: Outcome) -> Difference | None
     return Difference("output", line, values=values)
 
 
-def _has_ranks(processes: list[Process]) -> bool:
-    return len({process.rank for process in processes} - {None}) > 1
+def _are_several(processes: list[Process]) -> bool:
+    """Return whether several processes may write the output: ranks, or workers of an engine."""
+    ranks = {process.rank for process in processes} - {None}
+    return len(ranks) > 1 or sum(bool(process.of("unit")) for process in processes) > 1
 
 
 def _in_files(kept: Path, first: Outcome, second: Outcome) -> Difference | None:

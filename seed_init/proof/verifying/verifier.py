@@ -111,7 +111,11 @@ def _explained(runs: Runs, attributed: Attributed) -> Difference:
     """Return the difference of two runs, located as finely as possible, with its remedies."""
     first, second, difference = attributed.first, attributed.second, attributed.difference
     is_in_a_step = difference.level not in ("status", "trace") or difference.step is not None
-    if runs.request.locate and not attributed.is_observers and is_in_a_step:
+    if difference.is_in_a_unit:
+        difference.trail.append(
+            "no closer look: the reruns look at a step of a process, and not of a unit of work"
+        )
+    elif runs.request.locate and not attributed.is_observers and is_in_a_step:
         looked_at = [first, second]
 
         def rerun(which: int, plan: dict[str, Any]) -> list[Process]:

@@ -14,17 +14,12 @@ two programs with one path number theirs alike.
 
 import sys
 import time
-from _random import Random
 from collections.abc import Iterator
 from typing import Any
 
-from seed_init.hook import reseeding, seeding, state, units
-from seed_init.proof.observer import callbacks, core, user_code
+from seed_init.hook import state, units
+from seed_init.proof.observer import callbacks, core, drawing, user_code
 from seed_init.proof.observer import units as observed
-from seed_init.proof.observer.audit import held_generators
-
-LIBRARIES = {"random": "random", "numpy.random": "numpy", "torch": "torch"}
-"""Library -> the package by which `reseeding` names what the program has seeded."""
 
 _began = time.time()
 _at_begin: dict[int, tuple[float, dict[str, int]]] = {}
@@ -39,19 +34,21 @@ def start() -> None:
 
 
 def _begin(unit: units.Unit, number: int) -> None:
-    _at_begin[number] = time.time(), _seeded_by_program()
+    _at_begin[number] = time.time(), drawing.seeded_by_program()
 
 
 def _write_of_unit(unit: units.Unit, number: int) -> None:
-    began, seeded = _at_begin.pop(number, (0.0, {}))
-    drawn = [] if unit.has_company else list(_drawn(seeded))
+    began, seeded = _at_begin.pop(number, (_began, {}))
+    if unit is units.lasting():
+        _at_begin[number] = began, seeded
+    drawn = [] if unit.has_company else list(drawing.drawn(seeded))
     _write(drawn, [], began, number)
 
 
 def _write_of_process() -> None:
     if state.inherits and not state.is_main():
         return  # it goes on with the streams of its parent, as it was asked to
-    drawn = [] if observed.are_left_by_units() else list(_drawn({}))
+    drawn = [] if observed.are_left_by_units() else list(drawing.drawn({}))
     _write(drawn, sorted(units.sent), _began, None)
 
 
@@ -74,49 +71,6 @@ def _write(drawn: list[str], sent: list[str], began: float, unit: int | None) ->
         began=began,
         ended=time.time(),
     )
-
-
-def _drawn(seeded: dict[str, int]) -> Iterator[str]:
-    """Yield each generator that does not stand any more where the hook's seed has put it.
-
-    Args:
-        seeded: package -> how often the program had seeded it before.
-    """
-    now = _seeded_by_program()
-    for name, read in held_generators.of_libraries():
-        library = name
-        seed = seeding.seeded.get(library)
-        package = LIBRARIES[library]
-        if seed is None or now.get(package, 0) != seeded.get(package, 0):
-            continue
-        if read() != _start_of(library, seed):
-            yield name
-
-
-def _start_of(library: str, seed: int) -> Any:
-    """Return the state that a library's generator has with a seed, as `held_generators` reads it.
-
-    Raises:
-        KeyError: there is no such library.
-    """
-    if library == "random":
-        return Random(seed).getstate()
-    made: Any = (
-        sys.modules["numpy.random"].RandomState(seed)
-        if library == "numpy.random"
-        else sys.modules["torch"].Generator().manual_seed(seed)
-    )
-    read = held_generators.reader(made)
-    return None if read is None else read()
-
-
-def _seeded_by_program() -> dict[str, int]:
-    """Return package -> how often the program has seeded it by itself."""
-    times: dict[str, int] = {}
-    for (function, _), note in list(reseeding.notes.items()):
-        package = function.partition(".")[0]
-        times[package] = times.get(package, 0) + int(note["count"])
-    return times
 
 
 def _unseeded() -> Iterator[str]:

@@ -1,0 +1,131 @@
+"""Units of work of engines in a trace: two runs are compared unit by unit, in whatever worker."""
+
+import copy
+from pathlib import Path
+from typing import Any
+
+from seed_init.proof.comparing.align import in_common, in_rows, moved, paired
+from seed_init.proof.comparing.steps import first_difference
+from seed_init.proof.trace import units
+from seed_init.proof.trace.journal import Process
+
+Event = dict[str, Any]
+
+STEP: Event = {"event": "step", "call": 0, "rng": {"torch": "a"}, "loss": []}
+
+
+def begin(unit: int, name: str, alone: bool = True) -> Event:
+    path = ["dask", name]
+    return {"event": "unit", "unit": unit, "engine": "Dask", "path": path, "alone": alone}
+
+
+def end(unit: int, position: str) -> Event:
+    return {"event": "unit_end", "unit": unit, "rank": None, "generators": {"random": position}}
+
+
+def worker(number: int, *tasks: tuple[str, str], last: str | None = None) -> Process:
+    """A worker that has run tasks, each with its name and where it leaves `random`."""
+    events = [
+        event
+        for unit, (name, position) in enumerate(tasks, 1)
+        for event in (begin(unit, name), end(unit, position))
+    ]
+    final = {"optimizer": 9, "digests": ["w"]}
+    generators = {} if last is None else {"random": last}
+    events.append({"event": "end", "generators": generators, "final": [final]})
+    return process(number, *events)
+
+
+def process(number: int, *events: Event) -> Process:
+    header: dict[str, Any] = {"pid": number, "parent": 0, "path": ["process", number]}
+    header |= {"rank": None, "argv": ["python", "worker.py"]}
+    return Process(header, Path(), list(events))
+
+
+A, B, C = ("a", "1"), ("b", "2"), ("c", "3")
+
+
+def test_which_worker_takes_a_task_is_no_difference() -> None:
+    first, second = [worker(1, A, B), worker(2, C)], [worker(1, C), worker(2, B, A)]
+    assert first_difference(first, second) is None
+    assert moved(first, second) == 3
+    assert moved(first, copy.deepcopy(first)) == 0
+    assert in_common(first, second).generators == ("random",)
+
+
+def test_a_task_that_draws_otherwise_is_a_difference_and_is_named() -> None:
+    first, second = [worker(1, A, B), worker(2, C)], [worker(1, ("c", "4")), worker(2, A, B)]
+    difference = first_difference(first, second)
+    assert difference is not None
+    assert (difference.level, difference.generator) == ("generator", "random")
+    assert difference.who == "Dask's unit dask c" and difference.is_in_a_unit
+
+
+def test_what_a_worker_does_by_itself_is_compared_as_ever() -> None:
+    first, second = [worker(1, A, last="x"), worker(2)], [worker(1, last="y"), worker(2, A)]
+    difference = first_difference(first, second)
+    assert difference is not None and difference.who == "process 1 (python worker.py)"
+
+
+def test_a_task_that_only_one_run_has_seen_is_alone() -> None:
+    pairs, alone = paired([worker(1, A, B)], [worker(1, A)])
+    assert [units.engine_of(one) for one, _ in pairs] == [None, "Dask"]
+    assert [one.header["path"] for one in alone] == [["dask", "b"]]
+
+
+def test_a_task_whose_worker_was_killed_is_as_good_as_its_next_attempt() -> None:
+    killed = process(1, begin(1, "a"))
+    first, second = [killed, worker(2, A)], [worker(1, A), worker(2)]
+    assert len(units.placed(first)) == 1
+    assert first_difference(first, second) is None
+    assert len(units.placed([killed])) == 1
+
+
+def test_the_optimizers_of_a_task_are_numbered_by_the_task() -> None:
+    """In one run the task is the first of its worker, in the other one the second."""
+
+    def steps(unit: int, optimizer: int, position: str) -> list[Event]:
+        step = {**STEP, "unit": unit, "optimizer": optimizer, "rng": {"torch": position}}
+        return [begin(unit, f"t{position}"), step, end(unit, position)]
+
+    def ending(*optimizers: int) -> Event:
+        finals = [{"optimizer": number, "digests": ["w"]} for number in optimizers]
+        return {"event": "end", "generators": {}, "final": finals}
+
+    first = [process(1, *steps(1, 0, "a"), *steps(2, 1, "b"), ending(0, 1)), process(2, ending())]
+    second = [process(1, *steps(1, 0, "b"), ending(0)), process(2, *steps(1, 0, "a"), ending(0))]
+    assert first_difference(first, second) is None
+    assert in_common(first, second).final_weights == 2
+    second[1].events[1] = {**second[1].events[1], "loss": [[1.0, "3ff0000000000000"]]}
+    difference = first_difference(first, second)
+    assert difference is not None and (difference.step, difference.who) == (
+        0,
+        "Dask's unit dask ta",
+    )
+
+
+def test_the_rows_of_a_report_have_units_side_by_side() -> None:
+    rows = in_rows([[worker(1, A, B), worker(2)], [worker(1, B), worker(2, A)]])
+    paths = [[one and one.header["path"] for one in row] for row in rows]
+    assert len(paths) == 4 and all(one == other for one, other in paths)
+
+
+def test_a_worker_that_nobody_has_named_is_known_without_its_random_number() -> None:
+    first, second = process(1), process(2)
+    first.header["path"] = ["dask", "worker", 2**40]
+    second.header["path"] = ["dask", "worker", 2**50]
+    assert paired([first], [second]) == ([(first, second)], [])
+
+
+def test_what_was_not_seen_of_units_is_told() -> None:
+    def sent(engine: str, number: int) -> Event:
+        return {"event": "units", "sent": {engine: number}}
+
+    assert units.unseen([worker(1, A, B), process(2, sent("Dask", 2))]) == []
+    [line] = units.unseen([worker(1, A), process(2, sent("Dask", 2))])
+    assert "of 2 that the program submitted, 1 ran" in line
+    [line] = units.unseen([process(2, sent("Dask", 0))])
+    assert "of those that the program submitted, none ran" in line
+    shared = process(1, begin(1, "a", alone=False), {**end(1, ""), "generators": {}})
+    assert "other threads" in units.unseen([shared])[0]
+    assert "the end was not seen" in units.unseen([process(1, begin(1, "a"))])[0]
