@@ -83,6 +83,8 @@ def _explanations(compared: Comparison) -> list[str]:
 
 def _coverage(compared: dict[str, Any]) -> str:
     parts = [f"{compared['steps']} steps of {compared['processes']} process(es)"]
+    if compared["units"]:
+        parts.append(f"{compared['units']} units of work")
     if compared["final_weights"]:
         parts.append(f"{compared['final_weights']} final parameters")
     if compared["generators"]:

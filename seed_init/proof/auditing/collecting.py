@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from seed_init.proof.auditing import alike, clones
+from seed_init.proof.trace import units
 from seed_init.proof.trace.journal import Process
 
 PLAN = {"instruments": ["auditing"]}
@@ -177,19 +178,21 @@ def not_seen(processes: "Sequence[Process]") -> list[str]:
         processes: as `journal.read` gives them.
     """
     events = [event for process in processes for event in process.of("unseen", "failed")]
-    return list(dict.fromkeys(event["what"] for event in events))
+    return list(dict.fromkeys([*(event["what"] for event in events), *units.unseen(processes)]))
 
 
 def is_blind(processes: "Sequence[Process]", kinds: "Sequence[str]") -> bool:
     """Return whether a finding of these kinds may have been missed.
 
     A part of the audit that failed may have been any. What the audit knows that it cannot watch is
-    operators only (`findings.not_seen`).
+    operators only (`findings.not_seen`), and units of work, which may be alike.
 
     Args:
         processes: as `journal.read` gives them.
         kinds: of findings.
     """
+    if "alike" in kinds and units.unseen(processes):
+        return True
     events = ("failed", "unseen") if "operator" in kinds else ("failed",)
     return bool(kinds) and any(process.of(*events) for process in processes)
 

@@ -192,6 +192,7 @@ class InCommon:
         final_weights: parameters whose final digests both have, of all pairs.
         generators: names of those whose last position both have, in some pair.
         alone: processes that only one of the runs has.
+        units: pairs of units of work that belong together.
     """
 
     processes: int
@@ -199,6 +200,7 @@ class InCommon:
     final_weights: int
     generators: tuple[str, ...]
     alone: int
+    units: int = 0
 
     def __bool__(self) -> bool:
         """False where no comparison can say anything, because nothing was looked at."""
@@ -215,7 +217,9 @@ def in_common(a: Sequence[Process], b: Sequence[Process]) -> InCommon:
         if ends[0] is not None and ends[1] is not None:
             generators |= ends[0].generators.keys() & ends[1].generators.keys()
             weights += _weights_in_common(ends[0], ends[1])
-    return InCommon(len(pairs), steps, weights, tuple(sorted(generators)), len(alone))
+    of_units = sum(units.engine_of(first) is not None for first, _ in pairs)
+    names = tuple(sorted(generators))
+    return InCommon(len(pairs) - of_units, steps, weights, names, len(alone), of_units)
 
 
 def _weights_in_common(first: End, second: End) -> int:
