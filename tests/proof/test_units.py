@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from seed_init.proof.comparing.align import in_common, in_rows, moved, paired
-from seed_init.proof.comparing.steps import first_difference
+from seed_init.proof.comparing.steps import first_difference, moved_workers
 from seed_init.proof.trace import units
 from seed_init.proof.trace.journal import Process
 
@@ -129,3 +129,20 @@ def test_what_was_not_seen_of_units_is_told() -> None:
     shared = process(1, begin(1, "a", alone=False), {**end(1, ""), "generators": {}})
     assert "other threads" in units.unseen([shared])[0]
     assert "the end was not seen" in units.unseen([process(1, begin(1, "a"))])[0]
+
+
+def pool(*ends: str, last: str = "m", steps: int = 0) -> list[Process]:
+    """A program and the workers of its pool, and where each of them leaves `random`."""
+    workers = [worker(number, last=position) for number, position in enumerate(ends, 1)]
+    main = worker(9, last=last)
+    main.header["path"] = []
+    main.events[:0] = [{**STEP, "optimizer": 0, "call": call} for call in range(steps)]
+    return [main, *workers]
+
+
+def test_where_only_workers_of_a_pool_drew_otherwise_a_task_went_to_another_one() -> None:
+    assert len(moved_workers(pool("a", "b"), pool("c", "d"))) == 2
+    assert moved_workers(pool("a", "b"), pool("a", "d")) == []  # who has drawn the rest?
+    assert moved_workers(pool("a", "b"), pool("c", "d", last="n")) == []
+    assert moved_workers(pool("a", "b", steps=2), pool("c", "d", steps=1)) == []
+    assert moved_workers([worker(1, A), worker(2)], [worker(1), worker(2, A)]) == []

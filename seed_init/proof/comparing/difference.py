@@ -42,7 +42,8 @@ class Difference:
 
     Attributes:
         level: the finest that was reached: "status", "trace", "batch", "seed", "draw", "loss",
-            "gradient", "parameter", "module", "operator", "line", "generator", "output" or "file".
+            "gradient", "parameter", "module", "operator", "line", "generator", "worker", "output"
+            or "file".
         text: what differs, in a few words, for `first_observed`.
         step: the call of its optimizer, from 0; None for what is in no step.
         optimizer: in order of creation, from 0.

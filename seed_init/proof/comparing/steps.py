@@ -17,6 +17,10 @@ ORDER = ("draw", "loss", "gradient", "parameter")
 """Levels of what differs at one step: each can only be a consequence of those before it."""
 
 
+SHOWN_MAX = 60
+"""Characters of a command line that tell a process from others."""
+
+
 @dataclass(frozen=True)
 class Unequal:
     """One kind of thing that differs at a start or a step.
@@ -110,6 +114,38 @@ def first_difference(
     return first_of(trained, firsts, alone if steps else [], failed)
 
 
+def moved_workers(a: Sequence[Process], b: Sequence[Process]) -> list[Process]:
+    """Return workers of one pool whose generators stand elsewhere at the end, if no more differs.
+
+    Then a task has gone to another worker: each worker draws from a stream of its own.
+
+    Args:
+        a: as in `first_difference`.
+        b: likewise.
+
+    Returns:
+        At least two processes of `a` with one parent; none where anything else differs.
+    """
+    pairs, _ = paired(a, b)
+    found: list[Process] = []
+    for first, second in pairs:
+        pair = Trained(first), Trained(second)
+        if any(partings(*pair)):
+            return []
+        difference = _at_end(pair[0].end, pair[1].end, True)
+        if difference is not None and (difference.level != "generator" or not _is_worker(first)):
+            return []
+        found += [first] * (difference is not None)
+    pools = {tuple(process.header["path"][:-1]) for process in found}
+    return found if len(found) > 1 and len(pools) == 1 else []
+
+
+def _is_worker(process: Process) -> bool:
+    """Return whether a process is a child by multiprocessing, or a copy of it (`hook.copies`)."""
+    path = process.header["path"]
+    return units.engine_of(process) is None and "process" in path[-2:-1]
+
+
 def first_proven(parted: Iterable[Parting], failed: bool) -> Parting | None:
     """Return where two processes part for certain; None where they do not.
 
@@ -163,7 +199,7 @@ def _who(process: Process, number: int) -> str | None:
     if number < 2:
         return None
     words = process.header["argv"]
-    command = " ".join(Path(word).name for word in words)
+    command = " ".join(Path(word).name for word in words)[:SHOWN_MAX]
     return f"{path} ({command})" if path else command
 
 

@@ -29,6 +29,22 @@ def first_difference(runs: Runs, first: Outcome, second: Outcome) -> Difference 
     return difference
 
 
+def only_workers_moved(runs: Runs, first: Outcome, second: Outcome) -> int:
+    """Return how many workers of a pool drew otherwise, if nothing else differs; 0 if it does.
+
+    Args:
+        runs: of the verification.
+        first: one of two runs that are not the same.
+        second: the other one.
+    """
+    is_all = (
+        first.run.status == second.run.status
+        and _in_output(runs, first, second) is None
+        and _in_files(runs.kept_files, first, second) is None
+    )
+    return len(steps.moved_workers(first.processes, second.processes)) if is_all else 0
+
+
 def _in_traces(first: Outcome, second: Outcome) -> Difference | None:
     both = first.run.condition.observed and second.run.condition.observed
     failed = bool(failures_of([first, second]))
