@@ -20,7 +20,8 @@ def begin(unit: int, name: str, alone: bool = True) -> Event:
 
 
 def end(unit: int, position: str) -> Event:
-    return {"event": "unit_end", "unit": unit, "rank": None, "generators": {"random": position}}
+    made: Event = {"event": "unit_end", "unit": unit, "rank": None, "final": []}
+    return {**made, "generators": {"random": position}}
 
 
 def worker(number: int, *tasks: tuple[str, str], last: str | None = None) -> Process:
@@ -102,6 +103,21 @@ def test_the_optimizers_of_a_task_are_numbered_by_the_task() -> None:
         0,
         "Dask's unit dask ta",
     )
+
+
+def test_the_final_weights_of_a_task_are_its_own_where_no_step_was_observed() -> None:
+    """As in the run without training hooks; one worker tells them at the end of the task."""
+    mine = {"optimizer": 3, "digests": ["v"], "unit": 1}
+    told = process(1, begin(1, "a"), {**end(1, "1"), "final": [mine]})
+    late = process(1, begin(1, "a"), end(1, "1"), {**worker(1).events[-1], "final": [mine]})
+    assert in_common([told], [late]).final_weights == 1
+    assert first_difference([told], [late]) is None
+    other = {**mine, "digests": ["x"]}
+    late.events[-1] = {**late.events[-1], "final": [other]}
+    difference = first_difference([told], [late])
+    assert difference is not None and difference.level == "parameter"
+    late.events.pop()  # killed before it could tell them
+    assert first_difference([told], [late]) is None
 
 
 def test_the_rows_of_a_report_have_units_side_by_side() -> None:

@@ -172,11 +172,14 @@ def first_of(
     """
     differences = []
     for number, ((first, second), parting) in enumerate(zip(pairs, firsts)):
-        difference = parting.difference() if parting else _at_end(first.end, second.end, failed)
+        # A worker that is killed has not told the final weights of each of its units.
+        is_unit = units.engine_of(first.process) is not None
+        at_end = _at_end(first.end, second.end, failed or is_unit) if parting is None else None
+        difference = parting.difference() if parting else at_end
         if difference is not None:
             difference.rank, difference.process = first.process.rank, number
             difference.who = _who(first.process, len(pairs))
-            difference.is_in_a_unit = units.engine_of(first.process) is not None
+            difference.is_in_a_unit = is_unit
             differences.append(difference)
     if not differences and not failed and any(process.of("step") for process in alone):
         return Difference(

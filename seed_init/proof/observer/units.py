@@ -7,12 +7,14 @@ unit's, and whoever reads the trace lines units up by their paths (`proof.trace.
 Events:
 
     {"event": "unit", "unit": 3, "engine": "Dask", "path": ["dask", "f-1"], "alone": true}
-    {"event": "unit_end", "unit": 3, "rank": null, "generators": {"random": "...", ...}}
+    {"event": "unit_end", "unit": 3, "rank": null, "generators": {"random": "...", ...},
+     "final": [...]}
     {"event": "units", "sent": {"Ray": 40}}
 
 `unit` numbers the units of this process; the starts and steps of a unit have it as well. A unit is
 not `alone` where other threads draw from the global generators meanwhile: then nobody can tell what
-it has drawn. `units`, at the end, says how many units the process has submitted.
+it has drawn. `final` is of optimizers that are gone by then, as in the event `end`, which has the
+others. `units`, at the end, says how many units the process has submitted.
 """
 
 import os
@@ -22,6 +24,9 @@ from seed_init.hook import state, units
 from seed_init.hook.units import Unit
 from seed_init.proof.observer import callbacks, core
 from seed_init.proof.observer.tensors import generators
+
+END_TORCH = "seed_init.proof.observer.instruments.end_torch"
+"""Digests the final parameters, where an instrument has loaded it."""
 
 MOST = 100_000
 """Units of one process that are written down."""
@@ -101,11 +106,13 @@ def _end(unit: Unit) -> None:
     for call in returning:
         call(unit, mine)
     rank = state.rank()
+    half = callbacks.loaded(END_TORCH)
     core.journal.write(
         "unit_end",
         unit=mine,
         rank=rank[0] if rank else None,
         generators={} if unit.has_company else generators.positions(),
+        final=half.take_final(mine) if half is not None else [],
     )
 
 

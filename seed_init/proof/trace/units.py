@@ -99,7 +99,8 @@ def _split(process: Process, numbers: Mapping[int, Event]) -> tuple[Process, lis
             events[number].append(event)
         elif kind != "unit":
             rest.append(event)
-    finals = [final for event in process.of("end") for final in event["final"]]
+    finals = [final for event in process.of("end", "unit_end") for final in event["final"]]
+    owners |= {final["optimizer"]: final["unit"] for final in finals if "unit" in final}
     units = [
         _unit(process, begin, events[number], ends.get(number), finals, owners)
         for number, begin in numbers.items()
@@ -120,13 +121,14 @@ def _unit(
     owners: Mapping[int, int],
 ) -> Process:
     # In another worker the same optimizer may be the first one, or the third.
-    turns = {of: turn for turn, of in enumerate(dict.fromkeys(e["optimizer"] for e in events))}
+    own_optimizers = sorted(of for of, owner in owners.items() if owner == begin["unit"])
+    turns = {of: turn for turn, of in enumerate(own_optimizers)}
     events = [{**event, "optimizer": turns[event["optimizer"]]} for event in events]
     if end is not None:
         own = [
             {**final, "optimizer": turns[final["optimizer"]]}
             for final in finals
-            if owners.get(final["optimizer"]) == begin["unit"] and final["optimizer"] in turns
+            if final["optimizer"] in turns
         ]
         compiled = any(event.get("compiled") for event in process.of("end"))
         generators = end["generators"]
