@@ -18,7 +18,7 @@ PROGRAMS = Path(__file__).parent / "programs"
 DASK, RAY, SPARK = (PROGRAMS / f"through_{name}.py" for name in ("dask", "ray", "spark"))
 
 TASKS = 6
-"""Of the program of Dask."""
+"""Of the program of Dask, with TRAIN."""
 
 
 def seed_init(python: Path, cwd: Path, *words: str | Path, **env: str | None) -> Completed:
@@ -54,7 +54,7 @@ def recorded(python: Path, cwd: Path, *command: str | Path, **env: str | None) -
 def test_tasks_that_go_to_another_worker_are_the_same_and_are_told(
     python: Path, tmp_path: Path
 ) -> None:
-    result = verified(python, tmp_path, DASK, "cluster", "word")
+    result = verified(python, tmp_path, DASK, "cluster", "word", TRAIN="1")
     assert (result["verdict"], result["difference"]) == ("identical", None)
     compared = result["compared"]
     assert compared["units"] == {"Dask": TASKS} and compared["moved"] == TASKS
@@ -67,8 +67,8 @@ def test_tasks_that_go_to_another_worker_are_the_same_and_are_told(
 def test_a_task_that_draws_otherwise_is_named(python: Path, tmp_path: Path) -> None:
     result = verified(python, tmp_path, DASK, "cluster", "word", WILD="1")
     assert result["verdict"] == "different"
-    assert result["difference"]["who"] == "Dask's unit dask wild-4-word"
-    assert "  process: Dask's unit dask wild-4-word" in lines(result)
+    assert result["difference"]["who"] == "Dask's unit dask wild-2-word"
+    assert "  process: Dask's unit dask wild-2-word" in lines(result)
 
 
 @pytest.mark.parametrize(("tasks", "status"), [("distinct", 0), ("same", 1)])
@@ -82,7 +82,7 @@ def test_workers_that_draw_alike_are_found(
     told = json.loads(done.stdout.splitlines()[0])[-1]
     place = [line for line in told if "seed" in line and "unit of work of Dask" in line]
     assert len(place) == 1 - status
-    assert all("path dask told-5-word" in line for line in place)
+    assert all("path dask told-3-word" in line for line in place)
 
 
 @pytest.fixture(scope="module")
