@@ -197,6 +197,9 @@ def attach_to_train(module: "Any") -> None:
     @like(original)
     def set_train_context(context: "Any") -> "Any":
         done = original(context)
+        lasting = units.lasting()
+        if units.watch is not None and lasting is not None:
+            lasting.rank = _rank(context)
         if _actor is not None and has_distinct_ranks():
             try:
                 rank = int(context.get_world_rank())
@@ -207,6 +210,13 @@ def attach_to_train(module: "Any") -> None:
         return done
 
     module.set_train_context = set_train_context
+
+
+def _rank(context: "Any") -> int | None:
+    try:
+        return int(context.get_world_rank())
+    except Exception:
+        return None  # only whoever observes the run asks
 
 
 def has_distinct_ranks() -> bool:

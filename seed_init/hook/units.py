@@ -58,9 +58,11 @@ class Unit:
         path: where its streams start.
         engine: which engine's it is, for `status`.
         has_ended: whether it only keeps the process until those end that began after it.
+        rank: in a training job, for whoever observes the run; None for none, or if it is that of
+            the process.
     """
 
-    __slots__ = ("_aside", "_former", "_taken", "engine", "has_ended", "path", "thread")
+    __slots__ = ("_aside", "_former", "_taken", "engine", "has_ended", "path", "rank", "thread")
 
     _taken: "tuple[Path, bool, Path | None] | None"
 
@@ -70,6 +72,7 @@ class Unit:
         self._aside: rounds.Streams | None = None
         self._taken = None
         self.has_ended = False
+        self.rank: int | None = None
 
     @property
     def has_company(self) -> bool:

@@ -28,7 +28,7 @@ from seed_init.proof.observer.tensors import generators
 END_TORCH = "seed_init.proof.observer.instruments.end_torch"
 """Digests the final parameters, where an instrument has loaded it."""
 
-MOST = 100_000
+MOST = 20_000
 """Units of one process that are written down."""
 
 _numbers: dict[Unit, int] = {}  # of units that have begun and not returned
@@ -105,15 +105,26 @@ def _end(unit: Unit) -> None:
         return
     for call in returning:
         call(unit, mine)
-    rank = state.rank()
     half = callbacks.loaded(END_TORCH)
     core.journal.write(
         "unit_end",
         unit=mine,
-        rank=rank[0] if rank else None,
+        rank=rank_of(unit),
         generators={} if unit.has_company else generators.positions(),
         final=half.take_final(mine) if half is not None else [],
     )
+
+
+def rank_of(unit: Unit | None) -> int | None:
+    """Return the rank of a unit in a training job, or that of this process; None for no rank.
+
+    Args:
+        unit: the unit; None for the process itself.
+    """
+    if unit is not None and unit.rank is not None:
+        return unit.rank
+    rank = state.rank()
+    return rank[0] if rank else None
 
 
 def is_traced() -> bool:

@@ -42,30 +42,27 @@ def _write_of_unit(unit: units.Unit, number: int) -> None:
     if unit is units.lasting():
         _at_begin[number] = began, seeded
     drawn = [] if unit.has_company else list(drawing.drawn(seeded))
-    _write(drawn, [], began, number)
+    _write(drawn, [], began, {"unit": number, "rank": observed.rank_of(unit)})
 
 
 def _write_of_process() -> None:
     if state.inherits and not state.is_main():
         return  # it goes on with the streams of its parent, as it was asked to
     drawn = [] if observed.are_left_by_units() else list(drawing.drawn({}))
-    _write(drawn, sorted(units.sent), _began, None)
+    _write(drawn, sorted(units.sent), _began, {"rank": observed.rank_of(None)})
 
 
-def _write(drawn: list[str], sent: list[str], began: float, unit: int | None) -> None:
+def _write(drawn: list[str], sent: list[str], began: float, who: dict[str, Any]) -> None:
     path, _ = state.origin()
     seed = state.job_seed()
     drawn += [f"{library} without a seed" for library in _unseeded()]
     if seed is None or state.ends_in_random or not (drawn or sent):
         return
-    rank = state.rank()
-    fields: dict[str, Any] = {} if unit is None else {"unit": unit}
     core.journal.write(
         "drew",
-        **fields,
+        **who,
         seed=seed,
         path=list(path),
-        rank=rank[0] if rank else None,
         generators=drawn,
         sent=sent,
         began=began,
