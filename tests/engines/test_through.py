@@ -159,3 +159,7 @@ def test_partitions_are_seen_and_the_driver_passes_the_trace_on(
     seen = units.placed(record.processes)
     assert {tuple(unit.header["path"][-2:]) for unit, _ in seen} == {(0, n) for n in range(4)}
     assert all(unit.of("end") for unit, _ in seen)
+    done = seed_init(python, tmp_path, "compare", "record.json", "record.json")
+    assert (done.returncode, "4 units of work" in done.stdout) == (0, True)
+    done = seed_init(python, tmp_path, "report", "record.json", "record.json")
+    assert done.returncode == 0, done.stderr
