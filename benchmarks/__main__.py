@@ -9,6 +9,7 @@ from benchmarks import (
     commands,
     digits,
     divergence,
+    engines,
     forks,
     image,
     imports,
@@ -36,6 +37,7 @@ PARTS = {
     "operators": operators.main,
     "switches": switches.main,
     "products": products.main,
+    "engines": engines.main,
 }
 
 

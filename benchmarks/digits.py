@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from harness import interpreters
+from harness.repository import REPOSITORY
 
 SEEDS = (0, 1, 2, 3, 7, 42)
 
@@ -36,7 +37,7 @@ def train(python: Path, seed: int, metrics: Path) -> dict[str, Any]:
     start = time.monotonic()
     subprocess.run(
         [str(python), "examples/digits/train.py", "--out", str(metrics)],
-        cwd=interpreters.REPOSITORY,
+        cwd=REPOSITORY,
         env=interpreters.environment(python, SEED=str(seed), HOME=str(Path.home())),
         check=True,
         stdout=subprocess.DEVNULL,

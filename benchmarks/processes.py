@@ -3,7 +3,8 @@
 import os
 import subprocess
 import sys
-from pathlib import Path
+
+from harness.repository import REPOSITORY
 
 CLEARED = ("SEED", "DETERMINISM", "CUBLAS_WORKSPACE_CONFIG", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 """Variables that would change what is measured."""
@@ -25,6 +26,6 @@ def run(module: str, *arguments: str) -> None:
     subprocess.run(
         [sys.executable, "-m", module, *arguments],
         check=True,
-        cwd=Path(__file__).parents[1],
+        cwd=REPOSITORY,
         env=environment,
     )

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from benchmarks.interleaved import Arm, measure, report
 from harness import interpreters
+from harness.repository import REPOSITORY
 
 ROUNDS = 500
 
@@ -22,7 +23,7 @@ def main() -> None:
         as_in_image = interpreters.link_copy(hooked, Path(place, "as-in-image"))
         defaults = Path(place, "as-in-image/etc/seed_init/defaults")
         defaults.parent.mkdir(parents=True)
-        defaults.write_text((interpreters.REPOSITORY / "image/defaults").read_text())
+        defaults.write_text((REPOSITORY / "image/defaults").read_text())
         no_pth = interpreters.link_copy(hooked, Path(place, "no-pth"))
         next(Path(place, "no-pth").rglob("seed_init.pth")).unlink()
         two_files = interpreters.link_copy(hooked, Path(place, "two-files"))

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from harness.interpreters import copy_base, link_copy, see_packages
-from harness.processes import REPOSITORY, output
+from harness.processes import output
+from harness.repository import REPOSITORY
 
 
 @pytest.fixture(scope="session")

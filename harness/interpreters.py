@@ -11,7 +11,8 @@ import sys
 import sysconfig
 from pathlib import Path
 
-REPOSITORY = Path(__file__).parent.parent
+from harness.repository import REPOSITORY
+
 before_packages: list[Path] = []
 """Directories that private interpreters see before the packages (`harness.lanes`)."""
 

@@ -8,8 +8,6 @@ from typing import Any
 
 from harness import interpreters
 
-REPOSITORY = interpreters.REPOSITORY
-
 Completed = subprocess.CompletedProcess[str]
 
 
@@ -41,6 +39,21 @@ def run(
         encoding="utf-8",
         timeout=timeout,
     )
+
+
+def in_a_directory_that_is_gone(folder: Path, *command: Path | str, **variables: str) -> Completed:
+    """Run a Python in a directory that is removed before it starts.
+
+    Args:
+        folder: where the directory is made.
+        command: the interpreter and what follows it.
+        variables: put into its environment.
+    """
+    gone = folder / "gone"
+    gone.mkdir()
+    env = {**environment_of(command[0], {}), **variables}
+    script = 'rmdir "$PWD"; exec "$@"'
+    return run("/bin/sh", "-c", script, "sh", *command, cwd=gone, env=env)
 
 
 def environment_of(python: Path | str, env: Mapping[str, str | None]) -> dict[str, str]:

@@ -3,7 +3,9 @@
 from pathlib import Path
 from string import Template
 
-FILE = Path(__file__).parents[1] / "versions.env"
+from harness.repository import REPOSITORY
+
+FILE = REPOSITORY / "versions.env"
 
 
 def pinned(file: Path = FILE) -> dict[str, str]:

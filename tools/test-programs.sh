@@ -1,21 +1,32 @@
 #!/usr/bin/env bash
-# test-programs.sh: install the programs that the container tests run on the host and that are
-# missing here. Does nothing where all are there.
+# test-programs.sh [engines]: install the programs that the container tests run on the host and that
+# are missing here; with the word "engines", those of tests/engines as well. Does nothing where all
+# are there.
 set -euo pipefail
 
 say() { printf 'seed-init: %s\n' "$*" >&2; }
 die() { say "$*"; exit 1; }
 
 # Program, and the package of Debian and Ubuntu that has it.
-readonly programs=(
+programs=(
     ssh:openssh-client # logs into the target ssh
     npm:npm            # installs the dev container command line
     gcc:gcc            # builds the CUDA runtime that computes nothing (tests/nullcuda)
 )
+if [[ ${1-} == engines ]]; then
+    programs+=(
+        java:default-jre-headless # Spark
+        mpirun:openmpi-bin
+        munged:munge              # Slurm's
+        parallel:parallel
+        redis-server:redis-server # keeps the jobs of RQ
+        slurmctld:slurm-wlm
+    )
+fi
 
 lacking=()
 for pair in "${programs[@]}"; do
-    command -v "${pair%%:*}" > /dev/null || lacking+=("${pair#*:}")
+    PATH=$PATH:/usr/sbin command -v "${pair%%:*}" > /dev/null || lacking+=("${pair#*:}")
 done
 # The C library's headers, which gcc only recommends.
 [[ -e /usr/include/stdlib.h ]] || lacking+=(libc6-dev)

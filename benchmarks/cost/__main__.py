@@ -14,7 +14,7 @@ from benchmarks.cost import arms as ways
 from benchmarks.cost import measuring, picture, record, table
 from benchmarks.cost.arms import GROUPS, Arm
 from benchmarks.cost.pythons import Failed, Interpreters, execute, make_interpreters, packages
-from harness import interpreters
+from harness.repository import REPOSITORY
 from seed_init.proof.cost.measuring import LEAST_STEPS
 from seed_init.proof.running.signals import ending_on_signals
 
@@ -57,7 +57,7 @@ def parse() -> argparse.Namespace:
         "--device", choices=("cpu", "cuda"), help="default: cuda where there is one"
     )
     parser.add_argument("--threads", type=int, help="of the CPU; default: PyTorch's choice")
-    default = interpreters.REPOSITORY / "docs/cost"
+    default = REPOSITORY / "docs/cost"
     parser.add_argument("--output", type=Path, default=default, metavar="DIRECTORY")
     parser.add_argument("--render", type=Path, metavar="FILE.json", help="only table and picture")
     options = parser.parse_args()

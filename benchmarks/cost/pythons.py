@@ -12,9 +12,10 @@ from pathlib import Path
 
 from benchmarks.cost.arms import Arm
 from harness import interpreters
+from harness.repository import REPOSITORY
 
 HERE = Path(__file__).parent
-PEERS = interpreters.REPOSITORY / ".venv-peers"
+PEERS = REPOSITORY / ".venv-peers"
 TIMEOUT = 900.0
 """Seconds for one process, which takes some ten."""
 

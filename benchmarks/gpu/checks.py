@@ -12,7 +12,8 @@ from importlib.util import find_spec
 
 from benchmarks.gpu import judging, price
 from benchmarks.gpu.judging import BITS, FAIL, HOST, INFO, NOT_RUN, PASS, TIME, Outcome, verdict
-from benchmarks.gpu.room import GPU_PROGRAMS, MODELS, PROGRAMS, REPOSITORY, Room, events, short
+from benchmarks.gpu.room import GPU_PROGRAMS, MODELS, PROGRAMS, Room, events, short
+from harness.repository import REPOSITORY
 
 REPEATS, REPEATED_STEPS = 30, 3
 REHEARSED_REPEATS = 2

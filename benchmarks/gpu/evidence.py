@@ -10,7 +10,7 @@ from typing import Any
 
 from benchmarks.cost import picture, record, table
 from benchmarks.gpu.judging import FAIL, INFO, NOT_RUN, PASS
-from benchmarks.gpu.room import REPOSITORY
+from harness.repository import REPOSITORY
 from seed_init.system import writing
 
 PAGE = REPOSITORY / "docs/gpu.md"

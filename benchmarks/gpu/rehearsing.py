@@ -6,7 +6,8 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
-from benchmarks.gpu.room import REPOSITORY, Failed, short
+from benchmarks.gpu.room import Failed, short
+from harness.repository import REPOSITORY
 
 BUILD = REPOSITORY / "tests/nullcuda/runtime/build.py"
 LIBRARY = "libnullcud"

@@ -17,7 +17,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-REPOSITORY = Path(__file__).parents[2]
+from harness.repository import REPOSITORY
+
 PROGRAMS = Path(__file__).parent / "programs"
 GPU_PROGRAMS = REPOSITORY / "tests/gpu/programs"
 MODELS = REPOSITORY / "benchmarks/cost"

@@ -9,6 +9,7 @@ from seed_init.cli import output, printing
 from seed_init.cli.errors import CommandError
 from seed_init.proof.comparing import comparison
 from seed_init.proof.comparing.comparison import Comparison
+from seed_init.proof.comparing.values import counted
 from seed_init.proof.trace import records
 
 STATUS = {"same": 0, "different": 1, "nothing in common": 3, "unproven": 4}
@@ -82,11 +83,12 @@ def _explanations(compared: Comparison) -> list[str]:
 
 
 def _coverage(compared: dict[str, Any]) -> str:
-    parts = [f"{compared['steps']} steps of {compared['processes']} process(es)"]
+    processes = counted(compared["processes"], "process", "es")
+    parts = [f"{counted(compared['steps'], 'step')} of {processes}"]
     if compared["units"]:
-        parts.append(f"{compared['units']} units of work")
+        parts.append(counted(compared["units"], "unit") + " of work")
     if compared["final_weights"]:
-        parts.append(f"{compared['final_weights']} final parameters")
+        parts.append(counted(compared["final_weights"], "final parameter"))
     if compared["generators"]:
         parts.append(f"generators at the end: {', '.join(compared['generators'])}")
     return "; ".join(parts)

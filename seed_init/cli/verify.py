@@ -8,6 +8,7 @@ from typing import Any
 from seed_init.cli import arguments, output, printing
 from seed_init.cli.errors import LOST, CommandError
 from seed_init.proof.comparing import output_lines
+from seed_init.proof.comparing.values import counted
 from seed_init.proof.redaction.secret_words import words_without_secrets
 from seed_init.proof.running import commands
 from seed_init.proof.running.progress import Line
@@ -216,14 +217,15 @@ def _difference(result: Verification) -> list[str]:
 
 def _coverage(result: Verification) -> list[str]:
     compared = result.compared
-    parts = [f"{compared['steps']} steps" if compared["steps"] else ""]
-    parts.append(f"{compared['ranks']} ranks" if compared["ranks"] else "")
-    parts += [f"{number} units of {engine}" for engine, number in compared["units"].items()]
-    parts.append(f"{compared['tensors']} tensors" if compared["tensors"] else "")
+    nouns = "step", "rank", "tensor"
+    parts = [counted(compared[f"{noun}s"], noun) for noun in nouns if compared[f"{noun}s"]]
+    parts += [
+        f"{counted(number, 'unit')} of {engine}" for engine, number in compared["units"].items()
+    ]
     parts.append(
         f"generators {', '.join(compared['generators'])}" if compared["generators"] else ""
     )
-    parts.append(f"{compared['stdout_lines']} lines of output, exit status")
+    parts.append(f"{counted(compared['stdout_lines'], 'line')} of output, exit status")
     parts += [f"file {name}" for name in compared["files"]]
     lines = [f"failed: {failure}" for failure in result.failures]
     if compared["moved"]:

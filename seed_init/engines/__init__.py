@@ -2,7 +2,8 @@
 """One file an engine: where its units of work begin and end, and what identifies each of them.
 
 Each file has an object `engine`, of a class below `Engine`. `startup.ENGINES` says which module's
-import it waits for, and the file is loaded right after that import. docs/reference/engines.md says
+import it waits for, and the file is loaded right after that import. `startup.POOLS` has those that
+wait only with SEED_INIT_POOLS=item, and `items` is what these share. docs/reference/engines.md says
 how to add one.
 """
 
@@ -49,7 +50,7 @@ def imported(name: str) -> None:
     """Attach to the engine whose module has just been imported.
 
     Args:
-        name: the module: a key of `startup.ENGINES`.
+        name: the module: a key of `startup.ENGINES` or of `startup.POOLS`.
     """
     engine = load(name)
     if state.settings.is_off or (engine.has_units and state.settings.tasks == "same"):
@@ -71,9 +72,10 @@ def load(name: str) -> Engine:
     """What the hook knows of an engine.
 
     Args:
-        name: the name of one of the engine's modules: a key of `startup.ENGINES`.
+        name: the name of one of the engine's modules, as in `imported`.
     """
-    full = f"seed_init.engines.{startup.ENGINES[name]}"
+    file = startup.ENGINES[name] if name in startup.ENGINES else startup.POOLS[name]
+    full = f"seed_init.engines.{file}"
     __import__(full)
     engine: Engine = sys.modules[full].engine
     return engine

@@ -5,16 +5,23 @@ Some launchers tell a rank too late for the start of Python: Lightning's `ddp` s
 user did, and `torch.multiprocessing.spawn` passes the rank as an argument. In `init_process_group`
 each process says its rank. There SEED_INIT_RANKS is applied, where that has not been done, and the
 SEED of all ranks is compared: a SEED that was lost on the way to one machine shows in no number.
+
+Nor do the agents of torchrun count restarts alike: if an agent sees the others wait before its own
+workers have failed, it restarts these without counting (`_invoke_run` in
+torch/distributed/elastic/agent/server/api.py). So the ranks agree on the latest count.
 """
 
+import os
 import sys
 import time
 
 from seed_init.engines import Engine
 from seed_init.hook import callers, debug, say, startup, state
+from seed_init.hook.settings import ELASTIC, restarts
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import ModuleType
     from typing import Any
 
@@ -52,7 +59,7 @@ class TorchDistributed(Engine):
 
 
 def joined() -> None:
-    """This process has joined the default group: compare SEED, and take the streams of its rank.
+    """This process has joined the default group: compare SEED, take the streams of its rank.
 
     Raises:
         Refusal: the ranks have different seeds.
@@ -60,11 +67,16 @@ def joined() -> None:
     rank, size = _module.get_rank(), _module.get_world_size()
     if size < 2 or state.settings.is_off:
         return
+    different, attempts = "", (0, 0)
     try:
-        different = _compare(_module._get_default_store(), rank, size)
+        store = _module._get_default_store()
+        # A store may be used for one group after another.
+        keys = f"{KEYS}/{store.add(f'{KEYS}/{rank}', 1)}"
+        _tell_attempt(store, keys)
+        different = _compare(store, keys, rank, size)
+        attempts = _tell_attempt(store, keys)
     except Exception as error:  # a store without these functions, or one that is gone
         debug(f"the SEEDs of the ranks are not compared: {error}")
-        different = ""
     if different:
         from seed_init.hook.refusals import Refusal
 
@@ -72,13 +84,15 @@ def joined() -> None:
             f"{different}; give all ranks one SEED (SEED_INIT_RANKS=distinct gives each its "
             "own streams), or set SEED_INIT=0 to run without seeding"
         )
+    if attempts[0] != attempts[1]:
+        _take_attempt(max(attempts), rank, size)
     _take_rank(rank, size)
 
 
 # --- the seeds ---
 
 
-def _compare(store: "Any", rank: int, size: int) -> str:
+def _compare(store: "Any", keys: str, rank: int, size: int) -> str:
     """What is different, in words; "" if nothing is, or nobody can tell.
 
     The first rank says its SEED, each other one compares its own, and the last one tells all. Each
@@ -86,11 +100,10 @@ def _compare(store: "Any", rank: int, size: int) -> str:
 
     Args:
         store: of the default group.
+        keys: begins the name of each key of this group.
         rank: of this process.
         size: the number of ranks.
     """
-    # A store may be used for one group after another.
-    keys = f"{KEYS}/{store.add(f'{KEYS}/{rank}', 1)}"
     told = _compare_with_first(store, keys, rank)
     try:
         if told:
@@ -161,6 +174,41 @@ def _let_others_read(store: "Any", key: str, rank: int, size: int) -> None:
         time.sleep(0.2 if rank == 0 else 0)  # for the last answer
     except Exception as error:
         debug(f"the store has gone: {error}")
+
+
+# --- the attempt of torchrun ---
+
+
+def _tell_attempt(store: "Any", keys: str) -> tuple[int, int]:
+    """Tell how often torchrun has restarted this rank; the least and the largest number so far."""
+    mine = restarts(ELASTIC)
+    if mine is None:
+        return 0, 0
+    return _extreme(store, f"{keys}/least", mine, min), _extreme(store, f"{keys}/most", mine, max)
+
+
+def _extreme(store: "Any", key: str, mine: int, of: "Callable[[int, int], int]") -> int:
+    """Put a number under a key, unless one that is more extreme is there; the one that is there."""
+    held = ""
+    while True:
+        held = store.compare_set(key, held, str(mine)).decode()
+        if of(int(held), mine) == int(held):
+            return int(held)
+
+
+def _take_attempt(attempt: int, rank: int, size: int) -> None:
+    """Start every stream over in the attempt that the ranks have agreed on.
+
+    Those that count so already start over, too: the ranks are to draw alike from here on. Children
+    of this process, which read the count in the environment, belong to the attempt as well.
+    """
+    os.environ[ELASTIC] = str(attempt)
+    del state.settings  # they are read again
+    if state.settings.restart and state.job_seed() is not None:
+        from seed_init.hook import reseeding, rounds
+
+        rounds.move(state.path, reseeding.by_program())
+        say(f"rank {rank} of {size}: the streams of restart {attempt}, which not all ranks counted")
 
 
 # --- the streams ---

@@ -208,7 +208,8 @@ class State:
 
     def is_running(self, number: int) -> bool:
         """Whether a round has not ended, though it may wait."""
-        return number in self.rounds or any(unit[1] == number for unit in self.units.values())
+        # A list: other threads begin and end units meanwhile.
+        return number in self.rounds or any(of == number for _, of in list(self.units.values()))
 
     def stream_path(self) -> "Path":
         """The path where the streams of this process start: in a DataLoader worker not its own."""

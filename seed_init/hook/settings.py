@@ -16,6 +16,7 @@ BUILT_IN = {
     "SEED_INIT_RANKS": "same",
     "SEED_INIT_CHILDREN": "distinct",
     "SEED_INIT_TASKS": "distinct",
+    "SEED_INIT_POOLS": "worker",
     "SEED_INIT_NOTEBOOK": "kernel",
 }
 """What holds when neither the environment nor the defaults file says anything."""
@@ -47,7 +48,7 @@ class Settings:
             the contract or sets a flag; a policy is asked for by its attribute.
         origins: variable name to where that value comes from: "environment", "PATH:LINE" of
             the defaults file, "SEED=random", "DETERMINISM=level" or "built-in".
-        log, unseeded, reseed, ranks, children, tasks, notebook: the words of SEED_INIT_LOG,
+        log, unseeded, reseed, ranks, children, tasks, pools, notebook: the words of SEED_INIT_LOG,
             SEED_INIT_UNSEEDED and so on, which have a built-in value.
         seed: the seed of this job, 0...4294967295, or None where nothing is seeded.
         determinism: the level, or None where neither SEED nor DETERMINISM was given and the
@@ -66,6 +67,7 @@ class Settings:
         "member",
         "notebook",
         "origins",
+        "pools",
         "ranks",
         "reseed",
         "restart",
@@ -84,6 +86,7 @@ class Settings:
     ranks: str
     children: str
     tasks: str
+    pools: str
     notebook: str
     seed: int | None
     determinism: str | None
@@ -152,8 +155,8 @@ def _restart(values: dict[str, str], origins: dict[str, str]) -> tuple[str | int
 
     Both count where a scheduler restarts the job and torchrun its workers within each attempt.
     """
-    chosen, elastic = values.get("SEED_INIT_RESTART", ""), _count(ELASTIC)
-    if not chosen and (requeued := _count(REQUEUED)):
+    chosen, elastic = values.get("SEED_INIT_RESTART", ""), restarts(ELASTIC)
+    if not chosen and (requeued := restarts(REQUEUED)):
         values["SEED_INIT_RESTART"], origins["SEED_INIT_RESTART"] = str(requeued), REQUEUED
         # A requeued job, and one whose workers torchrun has restarted, must not draw alike.
         return ("restart", requeued) if elastic is None else ("restart", requeued, elastic)
@@ -165,8 +168,12 @@ def _restart(values: dict[str, str], origins: dict[str, str]) -> tuple[str | int
     return ("restart", int(chosen), elastic) if elastic else ("restart", int(chosen))
 
 
-def _count(name: str) -> int | None:
-    """A number of restarts in the environment; None where nobody counts."""
+def restarts(name: str) -> int | None:
+    """A number of restarts in the environment; None where nobody counts.
+
+    Args:
+        name: `ELASTIC` or `REQUEUED`.
+    """
     text = os.environ.get(name, "")
     # Nine digits: int() raises on a text of more than 4300.
     return int(text) if text.isascii() and text.isdecimal() and len(text) <= 9 else None

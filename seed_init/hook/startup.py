@@ -88,6 +88,7 @@ ENGINES = {
     "distributed.worker": "dask",
     "gunicorn.app.base": "replicas",
     "gunicorn.arbiter": "gunicorn",
+    "hydra.core.utils": "hydra",
     "optuna.study._optimize": "optuna",
     "pyspark.core.context": "spark",
     "pyspark.core.rdd": "spark",
@@ -103,6 +104,19 @@ ENGINES = {
     "uvicorn.supervisors.multiprocess": "uvicorn",
 }
 """Module whose import is waited for -> the file in `engines/` that knows it (`engines`)."""
+
+POOLS = {
+    "_pytest.fixtures": "pytest",
+    "_pytest.runner": "pytest",
+    "concurrent.futures.process": "futures",
+    "concurrent.futures.thread": "futures",
+    "joblib.externals.loky.process_executor": "futures",
+    "joblib.parallel": "joblib",
+    "loky.process_executor": "futures",
+    "multiprocess.pool": "pools",
+    "multiprocessing.pool": "pools",
+}
+"""The same for what only SEED_INIT_POOLS=item asks for."""
 
 COPIES = ".process"
 """How the name ends of the module by which a copy of multiprocessing is known (`copies`)."""
@@ -142,6 +156,7 @@ ACCEPTED: "dict[str, tuple[str, ...]]" = {
     "SEED_INIT_RANKS": ("same", "distinct"),
     "SEED_INIT_CHILDREN": ("distinct", "inherit"),
     "SEED_INIT_TASKS": ("distinct", "same", "leave"),
+    "SEED_INIT_POOLS": ("worker", "item"),
     "SEED_INIT_RESTART": (),
     "SEED_INIT_WORKER": (),
     "SEED_INIT_NOTEBOOK": ("kernel", "cell"),
@@ -227,7 +242,7 @@ def call(name: str) -> None:
         guarded("hook.entropy", "give_to", name)
     if name in LIBRARIES:
         guarded("hook.seeding", "imported", name)
-    elif name in ENGINES:
+    elif name in ENGINES or name in POOLS:
         guarded("engines", "imported", name)
     elif name not in UNIQUE_NAMES:
         guarded("hook.copies", "watch", name)
@@ -437,6 +452,8 @@ def watch() -> None:
     )
     finder = sys.modules[__name__]
     waiting.update(LIBRARIES, UNIQUE_NAMES, ENGINES)
+    if values.get("SEED_INIT_POOLS") == "item":
+        waiting.update(POOLS)
     sys.meta_path.insert(0, finder)
     for name in list(sys.modules):
         if name in waiting or name.endswith(COPIES):

@@ -57,17 +57,23 @@ class Unit:
     Attributes:
         path: where its streams start.
         engine: which engine's it is, for `status`.
+        is_guest: whether the process does other things meanwhile, as its adapter has said
+            (`shared`). Then what other threads begin does not make way for it.
         has_ended: whether it only keeps the process until those end that began after it.
         rank: in a training job, for whoever observes the run; None for none, or if it is that of
             the process.
     """
 
-    __slots__ = ("_aside", "_former", "_taken", "engine", "has_ended", "path", "rank", "thread")
+    __slots__ = (
+        *("_aside", "_former", "_taken", "engine", "has_ended", "is_guest", "path", "rank"),
+        "thread",
+    )
 
     _taken: "tuple[Path, bool, Path | None] | None"
 
-    def __init__(self, engine: str, path: "Path") -> None:
+    def __init__(self, engine: str, path: "Path", is_guest: bool = False) -> None:
         self.engine, self.path, self.thread = engine, path, get_ident()
+        self.is_guest = is_guest
         self._former = state.units.get(self.thread)
         self._aside: rounds.Streams | None = None
         self._taken = None
@@ -129,7 +135,8 @@ class Unit:
 def _is_shared(aside: bool) -> bool:
     """Whether other threads draw from this process's global generators."""
     threading, thread = sys.modules.get("threading"), get_ident()
-    if any(unit.thread != thread for unit in _running):
+    # Of this thread, the guest; of others, whoever is none.
+    if any((unit.thread == thread) == unit.is_guest for unit in list(_running)):
         return True
     is_main = threading is None or thread == threading.main_thread().ident
     return aside and not is_main and thread not in state.units
@@ -172,7 +179,7 @@ def begin(
             path = ("seed", seed, *path)
         else:
             rounds.take_seed(seed)
-    unit = Unit(engine, path)
+    unit = Unit(engine, path, shared)
     if shared or _is_shared(aside):
         unit.run_in_company()
     else:
@@ -316,7 +323,7 @@ class Stream:
             return
         self._base: Path = _named_from() if self._former is None else self._former._base
         unit = self._unit = Unit("stream", (*self._base, "stream", *parts))
-        if any(other.thread != unit.thread for other in _running):
+        if any(other.thread != unit.thread and not other.is_guest for other in list(_running)):
             unit.run_in_company()
         else:
             startup.guarded("hook.units", "run", unit, True, _NOTHING)

@@ -18,10 +18,10 @@ from pathlib import Path
 import pytest
 
 import seed_init
+from harness.repository import REPOSITORY
 
 pytestmark = pytest.mark.slow
 
-REPOSITORY = Path(__file__).parents[2]
 PACKAGE = REPOSITORY / "seed_init"
 BUILT = os.environ.get("SEED_INIT_DIST")
 """A folder with a wheel and an sdist that are to be tested; without it they are built."""

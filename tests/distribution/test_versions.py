@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 import seed_init
+from harness.repository import REPOSITORY, files
 from harness.versions import pinned
 
-REPOSITORY = Path(__file__).parents[2]
 PINNED = pinned()
 TORCH, CUDA, CUDNN = (PINNED[f"PINNED_{name}"] for name in ("TORCH", "CUDA", "CUDNN"))
 BASE = f"pytorch/pytorch:{TORCH}-cuda{CUDA}-cudnn{CUDNN}-runtime"
@@ -50,17 +50,8 @@ def test_a_version_that_a_file_has_to_repeat_is_the_pinned_one(
 
 def texts() -> Iterator[tuple[str, str]]:
     """Name and text of every file of the repository that git tracks or would."""
-    listed = subprocess.run(
-        ["git", "ls-files", "-z", "-co", "--exclude-standard"],
-        cwd=REPOSITORY,
-        check=True,
-        capture_output=True,
-        text=True,
-    )
-    for name in filter(None, listed.stdout.split("\0")):
-        file = REPOSITORY / name
-        if file.is_file():
-            yield name, file.read_text(errors="replace")
+    for name in files():
+        yield name, (REPOSITORY / name).read_text(errors="replace")
 
 
 def test_no_file_names_another_image_than_the_pinned_one() -> None:

@@ -1,7 +1,6 @@
 """The Markdown pages of this repository: their headings, links, code and tables."""
 
 import re
-import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -10,7 +9,7 @@ from pathlib import Path
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-REPOSITORY = Path(__file__).parents[2]
+from harness.repository import REPOSITORY, files
 
 
 @dataclass(frozen=True)
@@ -163,12 +162,4 @@ def page(name: str) -> Page:
 @cache
 def pages() -> tuple[Page, ...]:
     """Every Markdown file that git knows, or would."""
-    return tuple(page(name) for name in tracked("*.md"))
-
-
-def tracked(*patterns: str) -> list[str]:
-    """The files of this repository that git does not ignore, by their paths in it."""
-    words = ("git", "ls-files", "--cached", "--others", "--exclude-standard", "--", *patterns)
-    done = subprocess.run(words, cwd=REPOSITORY, capture_output=True, text=True, check=True)
-    names = dict.fromkeys(done.stdout.splitlines())  # while a merge is open, git names a file twice
-    return [name for name in names if (REPOSITORY / name).is_file()]
+    return tuple(page(name) for name in files("*.md"))

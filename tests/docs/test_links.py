@@ -7,7 +7,9 @@ from urllib.parse import unquote
 
 import pytest
 
-from .pages import REPOSITORY, Page, page, pages, tracked
+from harness.repository import REPOSITORY, files
+
+from .pages import Page, page, pages
 
 EVERYWHERE = re.compile(r"^(https?:|mailto:)")
 PATHS = re.compile(r"(?<![\w./-])(?:\.\./)*docs/[\w./-]+\.(?:md|png|svg)\b")
@@ -53,7 +55,7 @@ def test_every_page_of_docs_can_be_reached_from_the_readme() -> None:
 
 def test_every_path_into_docs_that_code_or_a_message_names_exists() -> None:
     wrong = []
-    for name in tracked(":!docs/cost/*.json", ":!requirements/*.txt", ":!tests/docs/*"):
+    for name in files(":!docs/cost/*.json", ":!requirements/*.txt", ":!tests/docs/*"):
         try:
             text = (REPOSITORY / name).read_text()
         except UnicodeDecodeError:

@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
-from .pages import REPOSITORY, page
+from harness.repository import REPOSITORY
+
+from .pages import page
 
 PICTURE = REPOSITORY / "docs/pictures/terminal.svg"
 

@@ -5,10 +5,11 @@ import shlex
 
 import pytest
 
+from harness.repository import REPOSITORY
 from seed_init import cli
 from seed_init.hook import startup
 
-from .pages import REPOSITORY, Page, page, pages
+from .pages import Page, page, pages
 
 README = page("README.md")
 CHINESE = page("README.zh-CN.md")

@@ -15,11 +15,12 @@ from typing import Any
 import pytest
 
 import seed_init
+from harness.repository import REPOSITORY
 from seed_init import cli
 from seed_init.hook import startup
 from seed_init.proof import verify
 
-from .pages import REPOSITORY, Page, Table, page
+from .pages import Page, Table, page
 
 COMMANDS = "docs/reference/commands.md"
 VARIABLES = "docs/reference/variables.md"

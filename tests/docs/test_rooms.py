@@ -2,9 +2,10 @@
 
 import re
 
+from harness.repository import REPOSITORY
 from tests.hook.test_imports import MAY_IMPORT
 
-from .pages import REPOSITORY, page
+from .pages import page
 
 DESIGN = page("docs/why/design.md")
 PACKAGE = REPOSITORY / "seed_init"

@@ -16,7 +16,9 @@ from pathlib import Path
 
 import pytest
 
-from .pages import REPOSITORY, Code, page, tracked
+from harness.repository import REPOSITORY, files
+
+from .pages import Code, page
 
 TUTORIAL = "docs/tutorial.md"
 GAP = "…"
@@ -77,7 +79,7 @@ def script(blocks: list[Code]) -> Iterator[str]:
 
 
 def copy_of_the_repository(folder: Path) -> Path:
-    for name in tracked(":!tests", ":!docs/cost"):
+    for name in files(":!tests", ":!docs/cost"):
         target = folder / name
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(REPOSITORY / name, target, follow_symlinks=False)

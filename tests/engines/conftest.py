@@ -3,12 +3,16 @@
 import os
 import re
 import shutil
+from collections import defaultdict
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from harness import interpreters
-from harness.processes import REPOSITORY
+from harness.repository import REPOSITORY
+
+from . import summary
 
 VENV = Path(os.environ.get("SEED_INIT_ENGINES_VENV") or REPOSITORY / ".venv-engines")
 """Where the engines are installed. A single one may be in a virtual environment of its own."""
@@ -17,6 +21,36 @@ VENV = Path(os.environ.get("SEED_INIT_ENGINES_VENV") or REPOSITORY / ".venv-engi
 def pytest_ignore_collect(config: pytest.Config) -> bool | None:
     """Leave these tests out of the lanes of `harness.lanes`."""
     return True if config.option.lane else None
+
+
+outcomes: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
+"""What the tests of this run have shown so far (`summary.table`)."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "shows(engine, *what): a cell of the table (summary.py)")
+    config.addinivalue_line("markers", "most_used: one of the engines that CI runs, too")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+    report: pytest.TestReport = yield  # type: ignore[assignment]
+    if report.when == "call" or report.outcome != "passed":
+        for mark in item.iter_markers("shows"):
+            engine, *shown = mark.args
+            if engine == "{}":
+                engine = item.callspec.id  # type: ignore[attr-defined]
+            for what in shown:
+                outcomes[engine][what].add(report.outcome)
+    return report
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if outcomes:
+        packages = [Path(pytest.__file__).parents[1], *VENV.glob("lib/python3*/site-packages")]
+        terminalreporter.section("what the engines have shown")
+        for row in summary.table(outcomes, packages):
+            terminalreporter.line(row)
 
 
 @pytest.fixture(scope="session")

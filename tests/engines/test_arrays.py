@@ -1,11 +1,12 @@
-"""Slurm for real, where it runs: arrays, steps, and a SEED that srun does not pass on."""
+"""Slurm for real: arrays, steps, and a SEED that srun does not pass on."""
 
 import json
 import os
 import shutil
 import subprocess
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,17 +15,21 @@ import pytest
 from harness.interpreters import link_copy
 from harness.processes import environment_of
 
+from . import slurm
+
 PROBE = Path(__file__).parent / "programs/probe.py"
 PATIENCE = 120.0
 """Seconds for a job of a few small programs, on a machine that is busy."""
 
 
-@pytest.fixture
-def slurm() -> None:
-    if shutil.which("sbatch") is None:
-        pytest.skip("Slurm is not installed (Debian: slurm-wlm)")
-    if subprocess.run(["sinfo"], capture_output=True).returncode != 0:
-        pytest.skip("Slurm does not run here")
+@pytest.fixture(scope="module")
+def variables(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """Those by which Slurm's commands find the Slurm of these tests."""
+    why = slurm.missing()
+    if why:
+        pytest.skip(why)
+    with slurm.running(tmp_path_factory.mktemp("slurm")) as found:
+        yield found
 
 
 @pytest.fixture
@@ -38,7 +43,7 @@ def image(python: Path, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def job(slurm: None, image: Path, tmp_path: Path) -> Callable[..., list[Any]]:
+def job(variables: dict[str, str], image: Path, tmp_path: Path) -> Callable[..., list[Any]]:
     """Submit a batch script; `{probe}` in it is a program that tells where it is and what it drew.
 
     Gives what these programs have told, in order of their names.
@@ -53,7 +58,7 @@ def job(slurm: None, image: Path, tmp_path: Path) -> Callable[..., list[Any]]:
         where = ("--output", f"{out}/%j", "--chdir", "/", "--overcommit")
         command = ["sbatch", "--parsable", "--wait", *where, *options, str(file)]
         # The job has the environment of who submits it.
-        env = environment_of(image, {"PATH": os.environ["PATH"]})
+        env = environment_of(image, {"PATH": os.environ["PATH"], **variables})
         subprocess.run(command, check=True, capture_output=True, timeout=PATIENCE, env=env)
         told: list[str] = []
         end = time.monotonic() + 10  # the file may come a moment after the job's end
@@ -67,15 +72,17 @@ def job(slurm: None, image: Path, tmp_path: Path) -> Callable[..., list[Any]]:
     return submit
 
 
+@pytest.mark.shows("Slurm", "runs", "alike", "seed", "control")
 def test_the_jobs_of_an_array_draw_apart(job: Callable[..., list[Any]]) -> None:
     script = "{probe} default; SEED=array {probe} index; SEED=7+array {probe} mixed; "
-    script += "SEED=7 {probe} seven; SEED_INIT=0 {probe} off"
+    script += "SEED=8+array {probe} eight; SEED=7 {probe} seven; SEED_INIT=0 {probe} off"
     told = job(script, "--array=1-2")
     names = [each[0] for each in told]
-    assert names == sorted([*("default", "index", "mixed", "seven", "off")] * 2)
+    assert names == sorted([*("default", "eight", "index", "mixed", "seven", "off")] * 2)
     of = {name: [each for each in told if each[0] == name] for name in names}
     assert [each[1] for each in of["index"]] == [1, 2]
-    for name in ("default", "index", "mixed", "off"):
+    assert not {each[-1] for each in of["mixed"]} & {each[-1] for each in of["eight"]}
+    for name in ("default", "eight", "index", "mixed", "off"):
         zero, one = of[name]
         assert zero[-1] != one[-1]
     assert of["seven"][0] == of["seven"][1]
@@ -85,6 +92,7 @@ def test_the_jobs_of_an_array_draw_apart(job: Callable[..., list[Any]]) -> None:
     ]
 
 
+@pytest.mark.shows("Slurm", "alike")
 def test_the_batch_script_is_no_rank_and_what_srun_starts_is(
     job: Callable[..., list[Any]],
 ) -> None:
@@ -107,3 +115,34 @@ def test_a_seed_of_the_script_is_lost_by_export_and_kept_by_all(
     all_, direct, step = job(script, "--export=NONE")
     assert (all_[1], direct[1]) == (7, 7)
     assert step[1] != 7
+
+
+@pytest.fixture
+def at_once(variables: dict[str, str]) -> Iterator[None]:
+    """Meanwhile no job waits for a time, as a requeued one does for two minutes."""
+    done, environment = threading.Event(), {**os.environ, **variables}
+
+    def hurry() -> None:
+        while not done.wait(1):
+            squeue = ("squeue", "--noheader", "--states=PENDING", "--format=%i")
+            told = subprocess.run(squeue, env=environment, capture_output=True, text=True)
+            for identity in told.stdout.split():
+                words = ("scontrol", "update", f"JobId={identity}", "StartTime=now")
+                subprocess.run(words, env=environment, capture_output=True)
+
+    thread = threading.Thread(target=hurry)
+    thread.start()
+    yield
+    done.set()
+    thread.join()
+
+
+@pytest.mark.usefixtures("at_once")
+def test_a_job_that_is_requeued_goes_on_in_streams_of_its_own(
+    job: Callable[..., list[Any]],
+) -> None:
+    script = "SEED=7 {probe} ${{SLURM_RESTART_COUNT:-0}}; SEED=7 SEED_INIT_RESTART=0 {probe} same\n"
+    script += "[ $SLURM_RESTART_COUNT ] || {{ scontrol requeue $SLURM_JOB_ID; sleep 60; }}"
+    first, second, same, again = job(script, "--requeue", "--open-mode=append")
+    assert (first[0], first[1], second[0]) == ("0", 7, "1")
+    assert same[-1] == again[-1] == first[-1] != second[-1]

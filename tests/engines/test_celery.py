@@ -102,10 +102,12 @@ def are_distinct(answered: Told) -> bool:
     return second == first and len(set(drawn)) == len(drawn)
 
 
+@pytest.mark.shows("Celery", "alike")
 def test_no_two_tasks_draw_alike_and_a_retried_one_draws_the_same(prefork: Told) -> None:
     assert are_distinct(prefork)
 
 
+@pytest.mark.shows("Celery", "runs", "workers")
 def test_tasks_draw_the_same_in_two_nodes_that_have_another_seed(
     python: Path, tmp_path: Path, prefork: Told
 ) -> None:
@@ -150,6 +152,7 @@ def test_a_message_without_our_header_goes_by_its_id(
     assert not set(numbers(foreign["tasks"])) & set(numbers(prefork["tasks"]))
 
 
+@pytest.mark.shows("Celery", "seed", "control")
 def test_another_seed_gives_other_numbers_and_none_gives_new_ones(
     python: Path, tmp_path: Path, prefork: Told
 ) -> None:

@@ -56,6 +56,8 @@ def assert_none_alike(drawn: Drawn) -> None:
 # --- a cluster ------------------------------------------------------------------------------------
 
 
+@pytest.mark.shows("Dask", "runs", "alike", "seed")
+@pytest.mark.most_used
 def test_each_task_of_a_cluster_draws_the_same_in_every_run(drawn: Callable[..., Drawn]) -> None:
     first, second = (drawn("cluster", "2", "1", run=number) for number in (1, 2))
     assert tasks(first) == tasks(second)
@@ -64,10 +66,14 @@ def test_each_task_of_a_cluster_draws_the_same_in_every_run(drawn: Callable[...,
     assert not set(units(first)) & set(units(other))
 
 
+@pytest.mark.shows("Dask", "workers")
+@pytest.mark.most_used
 def test_another_number_of_workers_changes_nothing(drawn: Callable[..., Drawn]) -> None:
     assert tasks(drawn("cluster", "1", "1")) == tasks(drawn("cluster", "2", "1"))
 
 
+@pytest.mark.shows("Dask", "control")
+@pytest.mark.most_used
 def test_the_tasks_of_a_cluster_vary_without_the_hook(drawn: Callable[..., Drawn]) -> None:
     first, second = (drawn("cluster", "2", "1", run=number, SEED_INIT="0") for number in (1, 2))
     assert_none_alike(first)
@@ -111,6 +117,7 @@ def cluster(python: Path, folder: Path, workers: int, seed: str) -> Iterator[str
         yield json.loads(file.read_text())["address"]
 
 
+@pytest.mark.shows("Dask, workers as programs", "runs", "alike", "workers")
 @pytest.mark.parametrize("workers", [1, 2])
 def test_workers_that_are_programs_draw_what_the_clients_seed_gives(
     python: Path, tmp_path: Path, drawn: Callable[..., Drawn], workers: int

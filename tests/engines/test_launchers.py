@@ -158,6 +158,7 @@ def lines(text: str) -> list[list[object]]:
     return sorted(json.loads(line) for line in text.splitlines() if line.startswith("["))
 
 
+@pytest.mark.shows("GNU parallel", "runs", "alike")
 def test_jobs_of_gnu_parallel_draw_apart(image: Path) -> None:
     if shutil.which("parallel") is None:
         pytest.skip("GNU parallel is not installed (Debian: parallel)")
@@ -172,6 +173,7 @@ def test_jobs_of_gnu_parallel_draw_apart(image: Path) -> None:
     assert len({each[-1] for each in told(SEED="7")}) == 1
 
 
+@pytest.mark.shows("xargs", "alike")
 def test_programs_of_xargs_are_told_apart_by_a_name(image: Path) -> None:
     command = f"seq 2 | xargs -P2 -I% env SEED_INIT_WORKER=% {image} {PROBE} %"
     told = lines(run("/bin/sh", "-c", command).stdout)
@@ -179,6 +181,26 @@ def test_programs_of_xargs_are_told_apart_by_a_name(image: Path) -> None:
     assert told[0][-1] != told[1][-1]
 
 
+@pytest.mark.parametrize("through", ["{}", 'sh -c "{}; true"'], ids=["itself", "a shell"])
+def test_programs_of_xargs_say_that_they_draw_alike_where_nobody_gave_the_seed(
+    image: Path, through: str
+) -> None:
+    def said(**env: str) -> list[str]:
+        program = f"{image} -c 'import numpy.random'"
+        command = f"seq 2 | xargs -P2 -I% {through.format(program)}"
+        done = run("/bin/sh", "-c", command, env=env)
+        return [line for line in done.stderr.splitlines() if "draw alike" in line]
+
+    lines = said()
+    assert len(lines) == 2
+    assert lines[0].startswith("seed_init: xargs: all programs that it starts draw alike with ")
+    assert "SEED_INIT_WORKER=NAME gives each its own streams" in lines[0]
+    assert not said(SEED="7")  # somebody has asked for it
+    assert not said(SEED_INIT_WORKER="3")
+    assert not said(SEED_INIT="0")
+
+
+@pytest.mark.shows("submitit", "alike")
 def test_jobs_of_submitit_draw_apart(image: Path, tmp_path: Path) -> None:
     jobs = json.loads(output(image, PROGRAMS / "submitit_jobs.py", tmp_path, timeout=120))
     assert len(set(jobs)) == 3
@@ -194,6 +216,7 @@ rule one:
 """
 
 
+@pytest.mark.shows("Snakemake", "alike")
 def test_jobs_of_snakemake_are_told_apart_by_a_name(image: Path, tmp_path: Path) -> None:
     (tmp_path / "Snakefile").write_text(SNAKEFILE.format(python=image, probe=PROBE))
     words = ("-m", "snakemake", "--cores=2", "--quiet", "all")

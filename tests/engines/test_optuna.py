@@ -4,6 +4,8 @@ import json
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from harness.processes import environment_of, output
 
 WORKER = """
@@ -39,6 +41,8 @@ def trials(python: Path, file: Path, seed: str, **env: str) -> list[list[float]]
     return told
 
 
+@pytest.mark.shows("Optuna", "runs", "alike", "seed", "control")
+@pytest.mark.most_used
 def test_two_processes_on_one_study_run_ten_distinct_trials(python: Path, tmp_path: Path) -> None:
     first, second = (trials(python, tmp_path / name, "7") for name in ("a.db", "b.db"))
     assert len({x for x, _ in first}) == len({y for _, y in first}) == 10

@@ -1,5 +1,6 @@
 """Real launchers of ranks: which streams each rank has, and what is said where SEEDs differ."""
 
+import contextlib
 import json
 import os
 import shutil
@@ -48,9 +49,9 @@ def start(python: Path, *arguments: Path | str, **env: str | None) -> "subproces
     )
 
 
-def end(*processes: "subprocess.Popen[str]") -> list[tuple[int, str, str]]:
+def end(*processes: "subprocess.Popen[str]", timeout: float = 180) -> list[tuple[int, str, str]]:
     try:
-        told = [each.communicate(timeout=180) for each in processes]
+        told = [each.communicate(timeout=timeout) for each in processes]
         return [(each.returncode, *texts) for each, texts in zip(processes, told, strict=True)]
     finally:
         for each in processes:
@@ -139,6 +140,25 @@ def test_seeds_that_each_rank_has_drawn_are_named_and_nobody_ends(python: Path) 
     assert sum("to replay this run, draw once" in stderr for _, _, stderr in told) == 1
 
 
+@pytest.mark.parametrize("policy", [SAME, DISTINCT], ids=["same", "distinct"])
+def test_ranks_agree_on_the_attempt_that_torchruns_agents_count_differently(
+    python: Path, policy: dict[str, str]
+) -> None:
+    """An agent does not count a restart that another one has asked for."""
+    counts = [{**policy, "TORCHELASTIC_RESTART_COUNT": count} for count in "01"]
+    told = started(python, url=url(), envs=(counts[0], counts[1]))
+    assert [status for status, _, _ in told] == [0, 0], told
+    ranks = ranks_of(*(out for _, out, _ in told))
+    assert [rank["attempt"] for rank in ranks] == [[1], [1]]
+    after = numbers(ranks, "after")
+    assert (after[0] == after[1]) is (policy is SAME)
+    if policy is SAME:  # the beginning of what restart 1 draws
+        assert after[1] == ranks[1]["before"]
+    for rank, (_, _, stderr) in enumerate(told):
+        line = f"rank {rank} of 2: the streams of restart 1, which not all ranks counted"
+        assert line in stderr
+
+
 @pytest.mark.parametrize(
     ("env", "paths", "are_equal"),
     [
@@ -166,14 +186,22 @@ class TestTorchrunOnTwoNodes:
     """Two agents on loopback, as on two machines; rank 1 dies once, and all start again."""
 
     def nodes(self, python: Path, **env: str) -> list[Rank]:
+        """What the ranks tell. Also without the hook, torchrun hangs now and then at a restart."""
+        for _ in range(2):
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                return self.start_nodes(python, **env)
+        return self.start_nodes(python, **env)
+
+    def start_nodes(self, python: Path, **env: str) -> list[Rank]:
         place = f"127.0.0.1:{free_port()}"
         words = ("-m", "torch.distributed.run", "--nnodes=2", "--nproc-per-node=1")
         words += ("--max-restarts=1", "--rdzv-backend=c10d", f"--rdzv-endpoint={place}")
         words += ("--rdzv-id=1", "--local-addr=127.0.0.1")
-        told = end(*(start(python, *words, PROBE, "torch", **env) for _ in range(2)))
+        told = end(*(start(python, *words, PROBE, "torch", **env) for _ in range(2)), timeout=90)
         assert [status for status, _, _ in told] == [0, 0], told
         return ranks_of(*(out for _, out, _ in told))
 
+    @pytest.mark.shows("torchrun", "alike")
     def test_a_restart_has_streams_of_its_own(self, python: Path) -> None:
         first = self.nodes(python, **DISTINCT)
         second = self.nodes(python, **DISTINCT, KILL="1")
@@ -226,7 +254,12 @@ def by_lightning(python: Path, env: dict[str, str]) -> list[Rank]:
     return ranks_of(told.stdout)
 
 
-@pytest.mark.parametrize("launched", [by_mpi, by_accelerate, by_lightning])
+@pytest.mark.shows("{}", "runs", "alike", "control")
+@pytest.mark.parametrize(
+    "launched",
+    [by_mpi, by_accelerate, by_lightning],
+    ids=["Open MPI", "accelerate", "Lightning"],
+)
 def test_the_ranks_of_a_launcher(python: Path, launched: Start) -> None:
     """Same by default, and distinct where asked, in each run; without the hook each as it likes."""
     if launched is not by_lightning and shutil.which("mpirun") is None:

@@ -109,6 +109,8 @@ def assert_none_alike(told: Any) -> None:
     assert len(set(numbers)) == len(numbers)
 
 
+@pytest.mark.shows("Ray", "runs", "alike", "seed")
+@pytest.mark.most_used
 def test_each_unit_draws_the_same_in_every_run(told: Callable[..., Any]) -> None:
     """Also a unit of a program whose workers nobody has asked for a seed."""
     first, second = told(), told(run=2)
@@ -117,11 +119,15 @@ def test_each_unit_draws_the_same_in_every_run(told: Callable[..., Any]) -> None
     assert not set(units(first)) & set(units(told(SEED="8")))
 
 
+@pytest.mark.shows("Ray", "workers")
+@pytest.mark.most_used
 def test_another_number_of_workers_changes_nothing(told: Callable[..., Any]) -> None:
     """One worker on this machine against two nodes."""
     assert told("local")["drawn"] == told()["drawn"]
 
 
+@pytest.mark.shows("Ray", "control")
+@pytest.mark.most_used
 def test_the_units_vary_without_the_hook(told: Callable[..., Any]) -> None:
     first, second = (told(run=number, SEED_INIT="0") for number in (1, 2))
     assert_none_alike(first)
@@ -155,6 +161,7 @@ def test_ray_draws_nothing_of_the_programs(python: Path, told: Callable[..., Any
     assert " ".join(map(str, drawn)) == output(python, "-c", code, env={"SEED": "7"})
 
 
+@pytest.mark.shows("Ray Tune", "runs", "alike", "seed", "control")
 def test_each_trial_of_tune_has_streams_of_its_own(python: Path, cluster: str) -> None:
     def trials(*arguments: str, **env: str) -> Any:
         program = PROGRAMS / "ray_tune.py"
@@ -167,6 +174,7 @@ def test_each_trial_of_tune_has_streams_of_its_own(python: Path, cluster: str) -
     assert trials(SEED_INIT="0") != trials(SEED_INIT="0")
 
 
+@pytest.mark.shows("Ray Train", "alike", "control")
 def test_the_ranks_of_a_training_job_are_alike_unless_they_shall_not_be(
     python: Path, cluster: str
 ) -> None:

@@ -73,6 +73,7 @@ def numbers(drawn: Any) -> list[float]:
     return [number for part in parts for number in numbers(part)]
 
 
+@pytest.mark.shows("RQ", "alike")
 def test_no_two_jobs_draw_alike_and_a_retried_one_draws_the_same(forking: Told) -> None:
     second, first = forking["retried"]
     assert second == first
@@ -81,12 +82,14 @@ def test_no_two_jobs_draw_alike_and_a_retried_one_draws_the_same(forking: Told) 
     assert len(forking["repeated"]) == 2
 
 
+@pytest.mark.shows("RQ", "runs", "workers")
 def test_jobs_draw_the_same_in_a_worker_that_runs_them_itself(
     python: Path, tmp_path: Path, forking: Told
 ) -> None:
     assert told(python, tmp_path, "SimpleWorker") == forking
 
 
+@pytest.mark.shows("RQ", "seed", "control")
 def test_another_seed_gives_other_numbers_and_none_gives_new_ones(
     python: Path, tmp_path: Path, forking: Told
 ) -> None:

@@ -84,6 +84,8 @@ def replaced(server: Server, first: Draws) -> list[Draws]:
     return after
 
 
+@pytest.mark.shows("{}", "runs", "alike")
+@pytest.mark.most_used
 @pytest.mark.parametrize("name", SERVERS)
 def test_a_worker_goes_by_its_place_and_one_that_replaces_it_by_the_attempt(
     python: Path, name: str
@@ -99,6 +101,8 @@ def test_a_worker_goes_by_its_place_and_one_that_replaces_it_by_the_attempt(
     assert len(set(every)) == len(every)
 
 
+@pytest.mark.shows("{}", "seed", "control")
+@pytest.mark.most_used
 @pytest.mark.parametrize("name", SERVERS)
 def test_another_seed_gives_other_numbers_and_none_gives_new_ones(python: Path, name: str) -> None:
     drawn: list[float] = []

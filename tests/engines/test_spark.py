@@ -44,6 +44,7 @@ def numbers(told: Any) -> list[float]:
     return [number for part in parts for number in numbers(part)]
 
 
+@pytest.mark.shows("Spark", "alike")
 def test_no_two_partitions_draw_alike_and_a_retried_one_draws_the_same(local: Told) -> None:
     told = {**local, "tried again": [*local["tried again"]]}
     second, first = told["tried again"][1]
@@ -58,6 +59,7 @@ def test_the_driver_draws_what_it_draws_without_spark(
     assert draws(python, tmp_path, "none")["driver"] == local["driver"]
 
 
+@pytest.mark.shows("Spark", "runs", "workers")
 def test_partitions_draw_the_same_on_a_cluster_of_two(
     python: Path, tmp_path: Path, local: Told
 ) -> None:
@@ -72,6 +74,7 @@ def test_the_seed_reaches_workers_that_have_none(python: Path, tmp_path: Path, l
     assert lost == local
 
 
+@pytest.mark.shows("Spark", "seed", "control")
 def test_another_seed_gives_other_numbers_and_none_gives_new_ones(
     python: Path, tmp_path: Path, local: Told
 ) -> None:

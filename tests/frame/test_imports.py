@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from harness.processes import REPOSITORY
+from harness.repository import REPOSITORY
 
 
 def imported(room: str) -> Iterator[tuple[str, str]]:

@@ -12,7 +12,7 @@ import pytest
 
 from harness import lanes
 from harness.budgets import BUDGETS
-from harness.processes import REPOSITORY
+from harness.repository import REPOSITORY, files
 
 CONFTEST = 'pytest_plugins = ("harness.lanes", "harness.durations")\n'
 
@@ -260,8 +260,7 @@ def test_over_budget_fails_the_lane_all_alone(project: Project, lane: str, statu
 
 
 def test_every_folder_of_tests_has_a_budget_and_no_other() -> None:
-    files = git(REPOSITORY, "ls-files", "-co", "--exclude-standard", "*/test_*.py").splitlines()
-    folders = {file.rpartition("/")[0] for file in files if (REPOSITORY / file).exists()}
+    folders = {file.rpartition("/")[0] for file in files("*/test_*.py")}
     # Programs and examples may be tests themselves, which a test of ours runs.
     ours = {folder for folder in folders if re.match(r"(benchmarks/)?tests/[a-z]+$", folder)}
     assert ours == set(BUDGETS)

@@ -15,7 +15,8 @@ from typing import Any
 
 import pytest
 
-from harness.processes import REPOSITORY, Completed, environment_of, run
+from harness.processes import Completed, environment_of, run
+from harness.repository import REPOSITORY
 
 from . import differences
 from .differences import Version

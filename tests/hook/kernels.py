@@ -10,7 +10,8 @@ from jupyter_client.blocking import BlockingKernelClient
 from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import KernelManager
 
-from harness.processes import REPOSITORY, environment_of
+from harness.processes import environment_of
+from harness.repository import REPOSITORY
 
 ANSWER_S = 60
 

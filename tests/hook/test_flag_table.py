@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from harness.processes import REPOSITORY, answer, output, run
+from harness.processes import answer, output, run
+from harness.repository import REPOSITORY
 
 pytestmark = pytest.mark.torch
 

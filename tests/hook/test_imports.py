@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.processes import REPOSITORY, answer, output
+from harness.processes import answer, output
+from harness.repository import REPOSITORY
 from seed_init.hook import startup
 
 PACKAGE = REPOSITORY / "seed_init"

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from harness.interpreters import stdlib_of
-from harness.processes import REPOSITORY, Completed, output, run
+from harness.processes import Completed, output, run
+from harness.repository import REPOSITORY
 from seed_init.cli.installing import OLDEST
 
 from .support import site_packages_of

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from harness.processes import REPOSITORY, answer, output, run
+from harness.processes import answer, output, run
+from harness.repository import REPOSITORY
 from harness.sharing import once
 from seed_init.hook import seeding, startup
 from seed_init.libraries import uncovered

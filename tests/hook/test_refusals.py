@@ -28,6 +28,7 @@ ACCEPTED = {
     "SEED_INIT_RANKS": "same or distinct",
     "SEED_INIT_CHILDREN": "distinct or inherit",
     "SEED_INIT_TASKS": "distinct, same or leave",
+    "SEED_INIT_POOLS": "worker or item",
     "SEED_INIT_NOTEBOOK": "kernel or cell",
     "SEED_INIT_RESTART": "a whole number from 0 to 4294967295 or leave it unset",
 }

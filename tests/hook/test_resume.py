@@ -6,7 +6,8 @@ from tempfile import NamedTemporaryFile
 
 import pytest
 
-from harness.processes import REPOSITORY, output, run
+from harness.processes import output, run
+from harness.repository import REPOSITORY
 from harness.sharing import once
 
 EPOCHS = 4

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from harness.interpreters import link_copy
-from harness.processes import REPOSITORY, Completed, output, run
+from harness.processes import Completed, output, run
+from harness.repository import REPOSITORY
 
 from .support import program, site_packages_of
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from harness.processes import Completed, run
+from harness.repository import REPOSITORY
 
 from .support import write_defaults
 
@@ -87,7 +88,7 @@ def test_it_fails_where_nothing_is_asked_for(python: Path) -> None:
 
 
 def test_it_fails_where_the_hook_did_not_run(bare: Path, fresh: Callable[[str], Path]) -> None:
-    package = Path(__file__).parents[2] / "seed_init"
+    package = REPOSITORY / "seed_init"
     done = run(bare, package, "status", "--check", env={"SEED": "7"})
     assert "run 'seed-init install'" in failure(done)
     python = fresh("hooked")

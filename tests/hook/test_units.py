@@ -250,6 +250,29 @@ print(json.dumps(told + [unit("task", 1)]))"""
     assert shared[2:] == alone[2:]
 
 
+def test_what_other_threads_begin_does_not_make_way_for_a_guest(python: Path) -> None:
+    """A guest shares the process whatever else runs there, and so does what it begins itself."""
+    code = f"""{UNITS}
+def guest():
+    running = units.begin("test", ("guest",), aside=True, shared=True)
+    told.append(unit("task", 2, aside=True)[2:]); began.set(); done.wait()
+    units.end(running)
+told, began, done = [], threading.Event(), threading.Event()
+thread = threading.Thread(target=guest); thread.start(); began.wait()
+told += [unit("task", 1, aside=True), draw()[:2]]
+with seed_init.stream("a"):
+    told.append(draw())
+done.set(); thread.join()
+print(json.dumps(told))"""
+    inner, task, after, named = told(python, code)
+    alone = f"""{UNITS}
+told = [unit("task", 2, shared=True)[2:], unit("task", 1, aside=True), draw()[:2]]
+with seed_init.stream("a"):
+    told.append(draw())
+print(json.dumps(told))"""
+    assert [inner, task, after, named] == told(python, alone)
+
+
 def test_the_submitters_seed_takes_the_place_of_the_workers(python: Path) -> None:
     code = f"{UNITS}print(json.dumps([unit('task', 1, seed=9), unit('task', 1, seed=8)]))"
     assert told(python, code) == told(python, code, seed="9")

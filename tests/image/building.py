@@ -8,9 +8,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from containers import REPOSITORY, command, docker
+from containers import command, docker
 
 from harness import versions
+from harness.repository import REPOSITORY
 from harness.sharing import once
 
 COMPOSE_NEEDED = (2, 24)

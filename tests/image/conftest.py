@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from building import Base, Images, build_images_of, missing_engine, obtain_base
-from containers import DRAWS, Containers, Project, copy_checkout, unique
+from containers import DRAWS, Container, Containers, Project, copy_checkout, unique
 
 from harness import sharing
 from harness.sharing import once
@@ -40,6 +40,27 @@ def base(engine: None, kept: Path) -> Base:
 def images(base: Base, kept: Path) -> Images:
     """All images, built from this checkout."""
     return build_images_of(kept)
+
+
+@pytest.fixture(scope="session")
+def entered(engine: None) -> Iterator[Callable[..., Container]]:
+    """Starts a container that waits to be entered: one for all tests that ask for the same.
+
+    So what a test changes in such a container, the next test finds there.
+    """
+    containers = Containers()
+    started: dict[object, Container] = {}
+
+    def enter(image: str, *options: str, **variables: str) -> Container:
+        asked = image, options, tuple(sorted(variables.items()))
+        if asked not in started:
+            started[asked] = containers.start(
+                image, "sleep", "infinity", options=options, **variables
+            )
+        return started[asked]
+
+    yield enter
+    containers.close()
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import shutil
 import subprocess
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,7 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-REPOSITORY = Path(__file__).resolve().parents[2]
+from harness.repository import copy_files
+
 TIMEOUT = 120.0  # seconds a command may take, unless a test knows better
 TRAINING_TIMEOUT = 300.0
 
@@ -288,11 +288,6 @@ class Project:
 
 def copy_checkout(folder: Path) -> None:
     """Copy what git tracks, and what it does not ignore, as it is now."""
-    listed = command("git", "ls-files", "-z", "-co", "--exclude-standard", cwd=REPOSITORY).stdout
-    for name in filter(None, listed.split("\0")):
-        source, target = REPOSITORY / name, folder / name
-        if source.is_file():  # deleted files are still listed
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(source, target)
+    copy_files(folder)
     if os.geteuid() == 0:
         command("chown", "-R", "1000:0", folder)

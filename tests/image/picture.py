@@ -9,7 +9,9 @@ from pathlib import Path
 
 from PIL import Image
 
-PICTURE = Path(__file__).resolve().parents[2] / "docs/pictures/notebook.png"
+from harness.repository import REPOSITORY
+
+PICTURE = REPOSITORY / "docs/pictures/notebook.png"
 LARGEST = 150_000  # bytes: every clone has it
 COLOURS = (256, 128, 64, 32)  # a page has few, most of them at the edges of letters
 

@@ -13,10 +13,11 @@ from pathlib import Path
 
 import pytest
 from browsing import VIEWPORT, WAIT_S, Lab, Pictures, find_chromium, launch, numbers
-from containers import REPOSITORY, Containers, check_quiet
+from containers import Containers, check_quiet
 from playwright.sync_api import Browser, Locator, expect, sync_playwright
 from servers import ALLOWED, Server, link
 
+from harness.repository import REPOSITORY
 from harness.sharing import once
 from harness.waiting import free_port
 

@@ -4,8 +4,9 @@ import json
 import re
 
 import pytest
-from containers import REPOSITORY, Containers, Done, docker, inspect, unique
+from containers import Containers, Done, docker, inspect, unique
 
+from harness.repository import REPOSITORY
 from harness.versions import pinned
 
 pytestmark = pytest.mark.image

@@ -5,9 +5,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from containers import DRAWS, REPOSITORY, Container, Containers, check_quiet
+from containers import DRAWS, Container, Containers, check_quiet
 from servers import ALLOWED, ANSWER_S, Server
 
+from harness.repository import REPOSITORY
 from harness.waiting import free_port, until
 
 pytestmark = pytest.mark.image

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from containers import DRAWS, Containers, Done, derived_image, inspect
+from containers import DRAWS, Container, Containers, Done, derived_image, inspect
 
 pytestmark = pytest.mark.image
 
@@ -76,14 +76,16 @@ def test_a_bypassed_entrypoint_does_not_change_the_numbers(
 
 
 def test_docker_exec_gives_the_numbers_of_the_container(
-    container: Containers, images, recipe: Recipe
+    entered: Callable[..., Container], images, recipe: Recipe
 ) -> None:
-    running = container.start(images.runtime, "sleep", "infinity", SEED="7")
+    running = entered(images.runtime, SEED="7")
     check(running.exec("python", "-c", DRAWS), recipe(7))
 
 
-def test_docker_exec_may_choose_another_seed(container: Containers, images, recipe: Recipe) -> None:
-    running = container.start(images.runtime, "sleep", "infinity", SEED="8")
+def test_docker_exec_may_choose_another_seed(
+    entered: Callable[..., Container], images, recipe: Recipe
+) -> None:
+    running = entered(images.runtime, SEED="8")
     check(running.exec("python", "-c", DRAWS, options=["--env=SEED=7"]), recipe(7))
 
 

@@ -53,9 +53,9 @@ def start(
 
 
 @pytest.fixture
-def machine(container: Containers, images) -> Container:
+def machine(entered: Callable[..., Container], images) -> Container:
     """A container in which a user starts servers by hand."""
-    return container.start(images.notebook, "sleep", "infinity")
+    return entered(images.notebook)
 
 
 # --- who may come in ----------------------------------------------------------------------
@@ -109,7 +109,9 @@ def test_a_variable_that_is_not_accepted_is_refused_in_one_line(
     assert done.lines == [f"seed_init: {line}"]
 
 
-IN_HOME = "/home/jovyan/.jupyter/jupyter_server_config"
+# Of this case alone: other tests enter the same container.
+HOME = "export HOME=/tmp/configured; mkdir -p $HOME/.jupyter"
+IN_HOME = "$HOME/.jupyter/jupyter_server_config"
 EXTENSIONS_OF_HIS_OWN = {"ServerApp": {"jpserver_extensions": {"jupyterlab": True}}}
 
 
@@ -134,9 +136,9 @@ EXTENSIONS_OF_HIS_OWN = {"ServerApp": {"jpserver_extensions": {"jupyterlab": Tru
         ),
         pytest.param(
             [
-                f"mkdir -p {IN_HOME.rpartition('/')[0]} && echo"
-                f" 'c.IdentityProvider.token = \"\"' > {IN_HOME}.py && seed-init-notebook",
-                f"echo '{json.dumps(EXTENSIONS_OF_HIS_OWN)}' > {IN_HOME}.json"
+                f"{HOME} && echo 'c.IdentityProvider.token = \"\"' > {IN_HOME}.py"
+                " && seed-init-notebook",
+                f"{HOME} && echo '{json.dumps(EXTENSIONS_OF_HIS_OWN)}' > {IN_HOME}.json"
                 " && seed-init-notebook",
             ],
             id="the user's configuration",

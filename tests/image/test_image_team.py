@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from containers import DRAWS, REPOSITORY, Containers, Done, docker, unique
+from containers import DRAWS, Containers, Done, docker, unique
+
+from harness.repository import REPOSITORY
 
 pytestmark = pytest.mark.image
 

@@ -1,5 +1,6 @@
 """Terminals: seeded, with one line at the start that says which seed holds."""
 
+import functools
 import json
 import re
 from collections.abc import Callable
@@ -8,8 +9,10 @@ from pathlib import Path
 import pexpect
 import pytest
 import websocket
-from containers import DRAWS, REPOSITORY, Container, Containers, Project, derived_image, environment
+from containers import DRAWS, Container, Containers, Project, derived_image, environment
 from test_image_notebook import ANSWER_S, start
+
+from harness.repository import REPOSITORY
 
 pytestmark = pytest.mark.image
 
@@ -57,13 +60,9 @@ def output(lines: list[str]) -> list[float]:
 
 
 @pytest.fixture
-def running(container: Containers, images) -> Callable[..., Container]:
+def running(entered: Callable[..., Container], images) -> Callable[..., Container]:
     """Starts a container of the runtime image that waits to be entered."""
-
-    def run(*options: str, **variables: str) -> Container:
-        return container.start(images.runtime, "sleep", "infinity", options=options, **variables)
-
-    return run
+    return functools.partial(entered, images.runtime)
 
 
 @pytest.fixture

@@ -6,9 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from containers import REPOSITORY, TRAINING_TIMEOUT, Container, Containers, command, copy_checkout
+from containers import TRAINING_TIMEOUT, Container, Containers, command, copy_checkout
 from servers import Server
 
+from harness.repository import REPOSITORY
 from harness.waiting import free_port
 
 pytestmark = pytest.mark.image

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from harness.interpreters import see_packages
+from harness.repository import copy_files
 
-REPOSITORY = Path(__file__).parents[2]
 LOCKS = ("torch", "notebook")
 OURS = ("SEED", "DETERMINISM", "JUPYTER", "NB_PREFIX", "PYTHONHASHSEED", "PIP_", "MAKE", "MFLAGS")
 """Beginnings of variables that would reach what is tested from whoever runs the tests."""
@@ -84,18 +84,7 @@ def copy_checkout(place: Path) -> Checkout:
     checkout = Checkout(place / "checkout", place / "commands")
     checkout.commands.mkdir()
     checkout.fake("docker", '[ "$1" != info ]')
-    listed = subprocess.run(
-        ["git", "ls-files", "-z", "-co", "--exclude-standard"],
-        cwd=REPOSITORY,
-        check=True,
-        capture_output=True,
-        text=True,
-    )
-    for name in filter(None, listed.stdout.split("\0")):
-        source, target = REPOSITORY / name, checkout.folder / name
-        if source.is_file():  # a deleted file is still listed
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(source, target)
+    copy_files(checkout.folder)
     identity = ("-c", "user.name=tests", "-c", "user.email=tests@example.org")
     for words in (["init", "--quiet"], ["add", "-A"], ["commit", "--quiet", "-m", "a checkout"]):
         checkout.run("git", *identity, *words)

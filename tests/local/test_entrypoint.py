@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import REPOSITORY
+from harness.repository import REPOSITORY
 
 NO_MOUNT = 99
 HOST_WITH_A_GPU = f"""

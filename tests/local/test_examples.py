@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import REPOSITORY
+from harness.repository import REPOSITORY
 
 DIGITS = REPOSITORY / "examples/digits/train.py"
 RESUME = REPOSITORY / "examples/resume/train.py"

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from harness.processes import REPOSITORY
+from harness.repository import REPOSITORY
 
 from .running import NullCuda
 

@@ -74,3 +74,22 @@ def test_a_child_forked_after_cuda_has_started_is_refused_by_pytorchs_own_messag
     """The hook seeds the child, which must neither start CUDA nor hide the error."""
     assert told["late"] == control["late"]
     assert "Cannot re-initialize CUDA in forked subprocess" in told["late"]["raised"]
+
+
+def test_the_devices_follow_each_unit_of_work(python: Path, null_cuda: NullCuda) -> None:
+    """Also a unit in which CUDA starts; no unit starts CUDA."""
+
+    def units(**env: str) -> Any:
+        given = {**null_cuda.env(devices=DEVICES), **env}
+        return answer(python, PROGRAMS / "units.py", env=given)
+
+    told = units(SEED="7")
+    assert told["is early"] is False
+    cpu, devices = told["starting"]
+    assert devices == [cpu] * DEVICES
+    assert told["after"] == told["at last"] == [7, [7] * DEVICES]
+    assert told["late"][0] == told["starting"]
+    drawn = [seed for seed, _ in (*told["early"], *told["late"])]
+    assert len({7, *drawn}) == 5
+    assert all(devices == [seed] * DEVICES for seed, devices in told["late"])
+    assert units(SEED_INIT="0") != units(SEED_INIT="0")

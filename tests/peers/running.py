@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness import interpreters
+from harness.repository import REPOSITORY
 from tests.peers.suites import Suite
 
 PART_TIMEOUT = 900  # seconds for one part in one interpreter, on a busy machine
@@ -37,7 +38,7 @@ PASSED, SKIPPED, FAILED = "passed", "skipped", "failed"
 PACKAGES = Path(sysconfig.get_path("purelib"))
 """The packages whose tests are run: those of the environment that runs this."""
 
-FETCHED = interpreters.REPOSITORY / ".cache/peers"
+FETCHED = REPOSITORY / ".cache/peers"
 """Tests that are in no installed package (tools/peer-suites.sh)."""
 
 

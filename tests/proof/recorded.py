@@ -10,7 +10,8 @@ from typing import Any
 
 import jsonschema
 
-from harness.processes import REPOSITORY, Completed, environment_of, run
+from harness.processes import Completed, environment_of, run
+from harness.repository import REPOSITORY
 from seed_init.proof.trace.columns import coarsened, folded, summed
 from seed_init.proof.trace.packing import VECTORS
 

@@ -9,7 +9,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from harness.processes import REPOSITORY, environment_of
+from harness.processes import environment_of
+from harness.repository import REPOSITORY
 from seed_init.proof.running import conditions, runner
 from seed_init.proof.running.conditions import Condition
 

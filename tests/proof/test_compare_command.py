@@ -41,7 +41,7 @@ def test_two_records_of_one_training_are_the_same(python: Path, of: dict[str, st
     verdict, _, told = done.stdout.splitlines()
     assert (verdict, told) == (
         "SAME",
-        f"compared: {corpus.STEPS} steps of 1 process(es); 4 final parameters; generators at the "
+        f"compared: {corpus.STEPS} steps of 1 process; 4 final parameters; generators at the "
         "end: numpy, random, torch",
     )
 

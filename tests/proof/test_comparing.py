@@ -322,7 +322,7 @@ def test_a_kernel_that_one_run_has_killed_is_not_taken_for_the_process_that_star
 def test_a_process_that_trained_in_one_run_only_is_a_difference() -> None:
     difference = found([trained()], [trained(), trained(rank=1)])
     assert (difference.level, difference.step) == ("trace", None)
-    assert "1 process(es) trained in one run" in difference.text
+    assert "1 process trained in one run" in difference.text
 
 
 def test_a_process_without_steps_may_be_in_one_run_only() -> None:

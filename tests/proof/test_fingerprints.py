@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import torch
 
+from harness.repository import REPOSITORY
 from seed_init.proof.observer import core
 from seed_init.proof.observer.instruments import end_torch
 from seed_init.proof.observer.tensors import digests, fingerprints, vectors
@@ -571,7 +572,7 @@ def test_the_shards_of_a_dtensor_add_up_to_the_whole(tmp_path: Path) -> None:
     environment = {
         **os.environ,
         "OMP_NUM_THREADS": "1",
-        "PYTHONPATH": str(Path(__file__).parents[2]),
+        "PYTHONPATH": str(REPOSITORY),
     }
     ranks = [
         subprocess.Popen(

@@ -97,7 +97,7 @@ def test_what_is_missing_is_said(python: Path, of: dict[str, str]) -> None:
     assert none["not_compared"] == ["training steps: the records have none in common"]
     partly = as_json(python, "compare", of["draws"], of["draws in several"])
     assert partly["compared"] == {**empty, "processes": 1, "generators": ["random"]}
-    assert "1 process(es) that only one of the records has" in partly["not_compared"]
+    assert "1 process that only one of the records has" in partly["not_compared"]
 
 
 def test_one_stranger_among_several_records_is_named(python: Path, of: dict[str, str]) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.processes import run
+from harness.processes import in_a_directory_that_is_gone, run
 from seed_init.proof.trace import records
 
 from . import recorded
@@ -156,7 +156,7 @@ def test_a_command_that_cannot_run_ends_as_in_a_shell_without_a_record(
     said: dict[Path | str, str] = {}
     for command, status, reason in (
         ("no-such-command", 127, "no such command in PATH; check its spelling"),
-        (tmp_path / "missing", 127, "there is no such file in"),
+        (tmp_path / "missing", 127, "there is no such file; give an existing program"),
         (tmp_path / "text", 126, "is not executable; put its interpreter before it"),
         (tmp_path / "script", 126, "the interpreter that its #! line names does not exist"),
         (tmp_path, 126, "is a directory; give a program"),
@@ -204,11 +204,8 @@ def test_a_place_that_cannot_be_written_is_said_before_the_command_runs(
 def test_a_directory_that_is_gone_is_said_to_be(
     python: Path, tmp_path: Path, subcommand: str
 ) -> None:
-    gone = tmp_path / "gone"
-    gone.mkdir()
-    library = {"LD_LIBRARY_PATH": str(python.parent.parent / "lib")}
-    script = f"rmdir {gone}; exec {python} -m seed_init {subcommand} -- true"
-    done = run("/bin/sh", "-c", script, cwd=gone, env=library)
+    command = (python, "-m", "seed_init", subcommand, "--", "true")
+    done = in_a_directory_that_is_gone(tmp_path, *command)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == (
         f"seed-init {subcommand}: this directory cannot be used: No such file or directory; "

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from harness.interpreters import stdlib_of
-from harness.processes import output, run
+from harness.processes import in_a_directory_that_is_gone, output, run
 from harness.waiting import until
 from seed_init.proof.redaction import redaction
 from seed_init.proof.trace import data_files, journal, packing, records, validation
@@ -595,11 +595,8 @@ def test_a_trace_directory_that_cannot_be_used_is_refused_at_the_start(
 def test_a_place_relative_to_a_directory_that_is_gone_is_refused(
     python: Path, tmp_path: Path, variable: str
 ) -> None:
-    gone = tmp_path / "gone"
-    gone.mkdir()
-    library = {"LD_LIBRARY_PATH": str(python.parent.parent / "lib")}
-    script = f"rmdir {gone}; SEED=7 {variable}=x exec {python} -c 'print(1)'"
-    done = run("/bin/sh", "-c", script, cwd=gone, env=library)
+    command = (python, "-c", "print(1)")
+    done = in_a_directory_that_is_gone(tmp_path, *command, SEED="7", **{variable: "x"})
     assert (done.returncode, done.stdout) == (78, "")
     assert done.stderr.startswith(
         f"seed_init: {variable}='x' cannot be used (No such file or directory); give a "
@@ -741,7 +738,7 @@ def test_two_ranks_under_torchrun_are_in_one_record(python: Path, tmp_path: Path
 
 def test_ranks_that_are_started_one_by_one_have_a_record_each(python: Path, tmp_path: Path) -> None:
     for rank in ("0", "1"):
-        ranks = {"SLURM_PROCID": rank, "SLURM_NTASKS": "2"}
+        ranks = {"SLURM_PROCID": rank, "SLURM_NTASKS": "2", "SLURM_STEP_ID": "0"}
         recorded.by_variable(python, tmp_path / "r.json", "-c", "pass", env=ranks)
     single = {"SLURM_PROCID": "0", "SLURM_NTASKS": "1"}
     recorded.by_variable(python, tmp_path / "r.json", "-c", "pass", env=single)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.processes import REPOSITORY
+from harness.repository import REPOSITORY
 from seed_init.proof.redaction import redaction, secret_names
 
 # Put together here, so that no scanner of repositories takes them for real ones.

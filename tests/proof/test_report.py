@@ -19,7 +19,8 @@ from typing import Any
 
 import pytest
 
-from harness.processes import REPOSITORY, Completed, run
+from harness.processes import Completed, run
+from harness.repository import REPOSITORY
 from seed_init.proof.auditing.collecting import Finding
 from seed_init.proof.comparing.difference import Difference, Source
 from seed_init.proof.reporting import charts, page
@@ -306,7 +307,8 @@ def test_no_file_is_replaced_unless_that_is_asked_for(
     done = report("one.json", "-o", "kept.html")
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == (
-        "seed-init report: kept.html is there already; give another name with -o, or --force\n"
+        "seed-init report: kept.html is there already; give another name with -o, or "
+        "--force to overwrite it\n"
     )
     assert kept.read_text() == "mine"
     assert report("one.json", "-o", "kept.html", "--force").returncode == 0

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.processes import REPOSITORY
+from harness.repository import REPOSITORY
 from harness.waiting import until
 from seed_init.proof.running import (
     busy_cpus,

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from harness.repository import REPOSITORY
+
 from .tracing import numbers, traced
 
 pytestmark = pytest.mark.torch
@@ -43,7 +45,7 @@ for step in range(3):
 print(json.dumps([start, told, [name for name, _ in model.named_parameters()],
                   [name for name, _ in model.named_buffers()]]))
 """,
-        env={"REPOSITORY": str(Path(__file__).parents[2])},
+        env={"REPOSITORY": str(REPOSITORY)},
     )
     start, told, names, buffers = found.answer
 

@@ -294,7 +294,7 @@ def test_a_command_without_any_python_is_compared_and_what_is_missing_told(
     done = by_command(python, tmp_path, "--", "echo", "text")
     assert done.returncode == 0
     assert done.stdout.splitlines()[-2:] == [
-        "compared: 1 lines of output, exit status",
+        "compared: 1 line of output, exit status",
         "not compared: training steps and generators: no Python of this command ran the hook; "
         "run 'seed-init install' with it (one that ends by os._exit or exec before its first step "
         "writes nothing either)",

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from benchmarks.cost.__main__ import MODELS
-from harness.processes import REPOSITORY, answer
+from harness.processes import answer
+from harness.repository import REPOSITORY
 from harness.sharing import once
 
 PROGRAM = Path(__file__).parent / "programs/all_models.py"

@@ -10,7 +10,8 @@ import pytest
 from benchmarks.cost import measuring, table
 from benchmarks.cost.arms import ARMS
 from benchmarks.cost.pythons import Interpreters, with_lines
-from harness.processes import REPOSITORY, run
+from harness.processes import run
+from harness.repository import REPOSITORY
 from harness.sharing import once
 
 TINY = ["lstm", "--device", "cpu", "--threads", "1"]

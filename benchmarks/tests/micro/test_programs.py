@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-REPOSITORY = Path(__file__).parents[3]
+from harness.repository import REPOSITORY
 
 pytestmark = pytest.mark.torch
 

@@ -8,6 +8,7 @@ from typing import Any
 from seed_init.proof.comparing import environments, steps
 from seed_init.proof.comparing.align import InCommon, in_common
 from seed_init.proof.comparing.difference import Difference
+from seed_init.proof.comparing.values import counted
 from seed_init.proof.redaction import redaction
 from seed_init.proof.trace import records, units
 from seed_init.proof.trace.journal import Process
@@ -134,5 +135,5 @@ def _missing(common: InCommon, first: list[Process], second: list[Process]) -> l
     if not all(process.of("end") for process in processes):
         lines.append("the end of a process that was killed")
     if common.alone:
-        lines.append(f"{common.alone} process(es) that only one of the records has")
+        lines.append(f"{counted(common.alone, 'process', 'es')} that only one of the records has")
     return list(dict.fromkeys([*lines, *units.unseen(first), *units.unseen(second)]))

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from seed_init.proof.comparing.align import Beside, lined_up, named, paired
 from seed_init.proof.comparing.difference import Difference
+from seed_init.proof.comparing.values import counted
 from seed_init.proof.trace import units
 from seed_init.proof.trace.columns import coarsened, coarsened_bits
 from seed_init.proof.trace.journal import UNREADABLE, Process
@@ -182,9 +183,8 @@ def first_of(
             difference.is_in_a_unit = is_unit
             differences.append(difference)
     if not differences and not failed and any(process.of("step") for process in alone):
-        return Difference(
-            "trace", f"{len(alone)} process(es) trained in one run and not in the other one"
-        )
+        processes = counted(len(alone), "process", "es")
+        return Difference("trace", f"{processes} trained in one run and not in the other one")
     return min(differences, key=_precedence, default=None)
 
 

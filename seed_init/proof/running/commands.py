@@ -152,7 +152,8 @@ def program_of(word: str, environment: Mapping[str, str], cwd: Path) -> str:
         if program.is_dir():
             raise CannotStart(f"{shown} is a directory; give a program, or python -m for a package")
         if not program.exists():
-            raise CannotStart(f"{shown}: there is no such file in {cwd}; give an existing program")
+            where = "" if Path(word).is_absolute() else f" in {cwd}"
+            raise CannotStart(f"{shown}: there is no such file{where}; give an existing program")
         if not os.access(program, os.X_OK):
             raise CannotStart(
                 f"{shown} is not executable; put its interpreter before it, or chmod +x it"

@@ -7,6 +7,7 @@ from typing import Any
 
 from seed_init.proof.comparing import output_lines, written_files
 from seed_init.proof.comparing.align import moved
+from seed_init.proof.comparing.values import counted
 from seed_init.proof.running import conditions
 from seed_init.proof.trace import journal, units
 from seed_init.proof.trace.journal import Process
@@ -94,8 +95,8 @@ def not_compared(runs: Runs) -> list[str]:
     )
     if left_out := _lines(runs, ()) - _lines(runs, output_lines.of_engines(base.processes)):
         lines.append(
-            f"{left_out} lines of output that workers of Ray have printed, which Ray marks with "
-            "the numbers of processes; let the program print what must be the same"
+            f"{counted(left_out, 'line')} of output that workers of Ray have printed, which Ray "
+            "marks with the numbers of processes; let the program print what must be the same"
         )
     missing = written_files.unmatched(request.files, request.cwd or Path.cwd())
     lines += [f"files: none matches {pattern}" for pattern in missing]

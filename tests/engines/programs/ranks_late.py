@@ -30,7 +30,7 @@ def join(rank: int, size: int, url: str, *words: str) -> None:
     told: dict[str, Any] = {"rank": rank, "before": before, "after": draw()}
     dist.barrier()
     status = seed_init.status()
-    told |= {"path": status["path"], "status": status["rank"]}
+    told |= {"path": status["path"], "status": status["rank"], "attempt": status["restart"]}
     sys.stdout.write(json.dumps(told) + "\n")
     sys.stdout.flush()
     dist.destroy_process_group()

@@ -46,4 +46,7 @@ for name, operator in OPERATORS.items():
         seen[name] = {"off": launched(launch)}
         torch.use_deterministic_algorithms(True, warn_only=True)
         seen[name]["warn"] = launched(launch)
+# The thread of the last backward may still drop what it held, for which it wants the GIL. If Python
+# ended meanwhile, the process would abort. One more backward waits for the thread.
+torch.ones(1, device="cuda", requires_grad=True).sum().backward()
 print(json.dumps(seen))

@@ -10,24 +10,30 @@ from seed_init.hook import callers, determinism, state
 from seed_init.proof.observer import callbacks, core
 from seed_init.proof.observer.audit import findings, replacing, sources
 
+
+def _setter_of(flag: determinism.Flag) -> str:
+    """Name the function of torch._C by which PyTorch sets a flag that is an attribute."""
+    owner, _, attribute = flag.attribute.rpartition(".")
+    library = "cublas" if owner.endswith("cuda.matmul") else owner.rpartition(".")[2]
+    return f"_set_{library}_{attribute}"
+
+
 SETTERS = {
-    "_set_cudnn_benchmark": "torch.backends.cudnn.benchmark",
-    "_set_cudnn_deterministic": "torch.backends.cudnn.deterministic",
-    "_set_cudnn_allow_tf32": "torch.backends.cudnn.allow_tf32",
-    "_set_cublas_allow_tf32": "torch.backends.cuda.matmul.allow_tf32",
+    **{
+        _setter_of(flag): f"torch.{flag.attribute}"
+        for flag in determinism.FLAGS.values()
+        if flag.attribute
+    },
     "_set_cublas_allow_fp16_reduced_precision_reduction": (
         "torch.backends.cuda.matmul.allow_fp16_reduced_precision_reduction"
     ),
     "_set_cublas_allow_bf16_reduced_precision_reduction": (
         "torch.backends.cuda.matmul.allow_bf16_reduced_precision_reduction"
     ),
-    "_set_deterministic_fill_uninitialized_memory": (
-        "torch.utils.deterministic.fill_uninitialized_memory"
-    ),
     "_set_float32_matmul_precision": "torch.set_float32_matmul_precision",
     "_set_deterministic_algorithms": "torch.use_deterministic_algorithms",
 }
-"""Function of torch._C -> the flag as the user knows it.
+"""Function of torch._C -> the flag as the user knows it: the contract's, and some beside them.
 
 PyTorch's own functions and modules look these up when they set a flag, but for the three of
 cuDNN where they are set as attributes: `ContextProp` has kept those (torch/backends/__init__.py).
