@@ -1,9 +1,11 @@
 """Units of work of engines in a trace: two runs are compared unit by unit, in whatever worker."""
 
 import copy
+import json
 from pathlib import Path
 from typing import Any
 
+from harness.processes import run
 from seed_init.proof.comparing.align import in_common, in_rows, moved, paired
 from seed_init.proof.comparing.steps import first_difference, moved_workers
 from seed_init.proof.trace import units
@@ -162,3 +164,27 @@ def test_where_only_workers_of_a_pool_drew_otherwise_a_task_went_to_another_one(
     assert moved_workers(pool("a", "b"), pool("c", "d", last="n")) == []
     assert moved_workers(pool("a", "b", steps=2), pool("c", "d", steps=1)) == []
     assert moved_workers([worker(1, A), worker(2)], [worker(1), worker(2, A)]) == []
+
+
+POOL = """
+import concurrent.futures, multiprocessing, random, time
+
+def draw(number):
+    time.sleep(0.02 * random.random())
+    return random.random()
+
+if __name__ == "__main__":
+    context = multiprocessing.get_context("spawn")
+    with concurrent.futures.ProcessPoolExecutor(2, mp_context=context) as executor:
+        print(list(executor.map(draw, range(6))))
+"""
+
+
+def test_the_items_of_a_pool_are_compared_item_by_item(python: Path, tmp_path: Path) -> None:
+    (tmp_path / "pool.py").write_text(POOL)
+    words = "-m", "seed_init", "verify", "--json", "--no-perturb", "--", python, "pool.py"
+    done = run(python, *words, env={"SEED": "7", "SEED_INIT_POOLS": "item"}, cwd=tmp_path)
+    result = json.loads(done.stdout)
+    assert (result["verdict"], result["difference"]) == ("identical", None)
+    assert result["compared"]["units"] == {"concurrent.futures": 6}
+    assert result["compared"]["generators"] == ["random"]

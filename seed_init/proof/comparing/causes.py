@@ -108,8 +108,8 @@ TABLE = (
         lambda difference, broke: difference.level == "worker",
         "whichever worker of the pool is free takes the next task, and each worker draws from a "
         "stream of its own",
-        "draw in a stream of the task: with seed_init.stream(number of the task); or let one "
-        "worker do them all",
+        "SEED_INIT_POOLS=item gives each task a stream of its own; seed_init.stream(number of the "
+        "task) does so by hand",
     ),
     Cause(
         _level("batch"),
