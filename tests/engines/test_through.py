@@ -14,6 +14,8 @@ from seed_init.cli import verify
 from seed_init.proof.trace import records, units
 from seed_init.proof.verifying.verdict import Verification
 
+from . import test_ray
+
 PROGRAMS = Path(__file__).parent / "programs"
 DASK, RAY, SPARK = (PROGRAMS / f"through_{name}.py" for name in ("dask", "ray", "spark"))
 
@@ -126,7 +128,6 @@ def test_workers_of_a_cluster_that_runs_already_write_to_the_trace(
     python: Path, tmp_path: Path
 ) -> None:
     """And what the program gives them by `runtime_env` holds."""
-    import test_ray
 
     quiet = test_ray.QUIET | {"SEED": "7"}
     with ExitStack() as stack:
