@@ -264,4 +264,5 @@ def _libraries(result: Result) -> list[str]:
 def _row(finding: Finding) -> tuple[str, ...]:
     ranks = f"ranks {','.join(map(str, finding.ranks))}" if finding.ranks else ""
     what = "; ".join(part for part in (finding.what, finding.detail, ranks) if part)
-    return f"{finding.file}:{finding.line}", f"{finding.count}x", what, finding.text
+    place = finding.file if finding.kind == "alike" else f"{finding.file}:{finding.line}"
+    return place, f"{finding.count}x", what, finding.text

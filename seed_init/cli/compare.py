@@ -85,6 +85,8 @@ def _explanations(compared: Comparison) -> list[str]:
 def _coverage(compared: dict[str, Any]) -> str:
     processes = counted(compared["processes"], "process", "es")
     parts = [f"{counted(compared['steps'], 'step')} of {processes}"]
+    if compared["units"]:
+        parts.append(counted(compared["units"], "unit") + " of work")
     if compared["final_weights"]:
         parts.append(counted(compared["final_weights"], "final parameter"))
     if compared["generators"]:

@@ -14,7 +14,7 @@ from seed_init.cli.errors import USAGE, CommandError
 from seed_init.proof.auditing import collecting
 from seed_init.proof.redaction import redaction
 from seed_init.proof.running import commands, in_place
-from seed_init.proof.trace import data_files, journal, record_parts, records
+from seed_init.proof.trace import data_files, journal, record_parts, records, units
 
 EXAMPLES = """\
 example:
@@ -139,8 +139,10 @@ def _assembled(
 
 
 def _write(output: Path, parts: Path, ended: in_place.Ended, options: argparse.Namespace) -> Path:
+    traced = journal.read(parts)
     record = records.assemble(
         parts,
+        traced,
         ended=time.time(),
         status=ended.status,
         how="signal" if ended.by_signal else "exit",
@@ -148,8 +150,10 @@ def _write(output: Path, parts: Path, ended: in_place.Ended, options: argparse.N
         budget=data_files.BUDGET_IN_A_HURRY if ended.told_to else data_files.BUDGET,
     )
     if options.audit:
-        findings = [finding.to_json() for finding in collecting.collect(journal.read(parts))]
+        findings = [finding.to_json() for finding in collecting.collect(traced)]
         record["audit"] = {"findings": redaction.deep(findings)}
+    for line in units.unseen(traced):
+        printing.error(f"not recorded: {line}", "seed-init record")
     if not options.force:
         return records.write_new(output, record)
     records.write(output, record)

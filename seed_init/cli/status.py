@@ -69,6 +69,7 @@ def as_lines(state: dict[str, Any]) -> list[str]:
         f"hook installed: {where}",
         "",
         *table([(row["name"], row["value"], row["origin"]) for row in state["settings"]]),
+        *_place(state),
     ]
     for title, part in (
         ("set when torch is imported:", "flags"),
@@ -82,3 +83,20 @@ def as_lines(state: dict[str, Any]) -> list[str]:
     if state.get("checked"):
         lines += ["", f"checked: {state['checked']}"]
     return lines
+
+
+def _place(state: dict[str, Any]) -> list[str]:
+    """Return where the streams of this process start, unless that is where each program's do."""
+    unit = state["unit"]
+    if state["seed"] is None or not (state["path"] or unit):
+        return []
+    if unit is None:
+        return ["", f"this process: {_path(state['path'])}, seed {state['seed']}"]
+    return [
+        "",
+        f"this unit of work of {unit['engine']}: {_path(unit['path'])}, seed {state['seed']}",
+    ]
+
+
+def _path(path: list[str | int]) -> str:
+    return f"path {' '.join(map(str, path))}"

@@ -198,6 +198,7 @@ def _difference(result: Verification) -> list[str]:
     known: list[tuple[str, Any]] = [
         ("level", difference.level),
         ("rank", difference.rank),
+        ("process", difference.who),
         ("batch", difference.batch),
         ("generator", difference.generator),
         ("tensor", difference.tensor),
@@ -216,10 +217,10 @@ def _difference(result: Verification) -> list[str]:
 
 def _coverage(result: Verification) -> list[str]:
     compared = result.compared
-    parts = [
-        counted(compared[f"{noun}s"], noun)
-        for noun in ("step", "rank", "tensor")
-        if compared[f"{noun}s"]
+    nouns = "step", "rank", "tensor"
+    parts = [counted(compared[f"{noun}s"], noun) for noun in nouns if compared[f"{noun}s"]]
+    parts += [
+        f"{counted(number, 'unit')} of {engine}" for engine, number in compared["units"].items()
     ]
     parts.append(
         f"generators {', '.join(compared['generators'])}" if compared["generators"] else ""
@@ -227,5 +228,13 @@ def _coverage(result: Verification) -> list[str]:
     parts.append(f"{counted(compared['stdout_lines'], 'line')} of output, exit status")
     parts += [f"file {name}" for name in compared["files"]]
     lines = [f"failed: {failure}" for failure in result.failures]
+    if compared["moved"]:
+        lines.append(_moved(compared["moved"], result.verdict))
     lines += [f"compared: {'; '.join(part for part in parts if part)}"]
     return lines + [f"not compared: {line}" for line in result.not_compared]
+
+
+def _moved(number: int, outcome: str) -> str:
+    tasks = "a task" if number == 1 else f"{number} tasks"
+    same = ", and did the same there" if outcome == verdict.IDENTICAL else ""
+    return f"{tasks} went to another worker in another run{same}"

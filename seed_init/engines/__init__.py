@@ -79,3 +79,16 @@ def load(name: str) -> Engine:
     __import__(full)
     engine: Engine = sys.modules[full].engine
     return engine
+
+
+def trace_variables() -> dict[str, str]:
+    """What a worker has to find in its environment to write to the trace of this run.
+
+    Empty where no command of ours observes the run. The first variable is where the trace is, the
+    second says that somebody else makes the record of the run (`proof.trace.record_parts`).
+    """
+    from os import environ
+
+    names = ("SEED_INIT_TRACE", "SEED_INIT_RECORDER")
+    found = {name: environ[name] for name in names if environ.get(name)}
+    return found if len(found) == len(names) else {}

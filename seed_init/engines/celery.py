@@ -87,6 +87,7 @@ def _before_publish(  # type: ignore[no-untyped-def]
     if _told(headers, headers["id"]) is None:
         again = _of_retry(headers, name, seed)
         headers[HEADER] = again or _header(headers["id"], _next(name), seed)
+    units.submitted("Celery", 1)
     # (args, kwargs, {"chord": ..}) in protocol 2 (celery/app/amqp.py, as_task_v2)
     chord = body[2].get("chord") if isinstance(body, tuple) and len(body) == 3 else None
     if chord:

@@ -21,9 +21,10 @@ from elsewhere.
 """
 
 import json
+import os
 import sys
 
-from seed_init.engines import Engine, ray_exports, ray_units
+from seed_init.engines import Engine, ray_exports, ray_units, trace_variables
 from seed_init.hook import numbering, random_number, state, units
 from seed_init.hook.callers import like
 
@@ -40,6 +41,9 @@ TRAIN = "ray.train.v2._internal.execution.worker_group.worker"
 
 TRIAL_INFO = "__trial_info__"
 """In the configuration that Tune passes to an actor: which trial it is for (ray/tune/result.py)."""
+
+INJECTED = "RAY_JOB_CONFIG_JSON_ENV_VAR"
+"""Has the configuration of a job that was submitted to a cluster, of which the program is part."""
 
 UNNUMBERED = ("__ray_ready__", "__ray_terminate__")
 """Methods of each actor that are Ray's and run nothing of the user's."""
@@ -98,8 +102,11 @@ def _attach(ray: "Any") -> None:
     flatten, submit = signature.flatten_args, function._remote
     create, call = actor_class._remote, handle._actor_method_call
     ray_units.check(ray)
+    _ = ray.init, ray._private.services.find_bootstrap_address
     ray_exports.attach(ray)
     ray_units.attach(ray)
+    if trace_variables():
+        ray.init = _init_with_trace(ray)
 
     @like(flatten)
     def flatten_args(signature_parameters: "Any", args: "Any", kwargs: "Any") -> "Any":
@@ -157,6 +164,35 @@ def _attach(ray: "Any") -> None:
     handle._actor_method_call = call_actor
 
 
+def _init_with_trace(ray: "Any") -> "Any":
+    """`ray.init` that has the workers of a cluster write to the trace of this run.
+
+    The workers of a cluster that the program starts have its environment anyway.
+    """
+    init = ray.init
+
+    @like(init)
+    def init_with_trace(*arguments: "Any", **keywords: "Any") -> "Any":
+        given = keywords.get("runtime_env") or {}
+        # What is in a configuration of the job, a runtime environment would take the place of.
+        is_free = not keywords.get("job_config") and INJECTED not in os.environ
+        if is_free and isinstance(given, dict) and _joins(ray, arguments, keywords):
+            variables = {**trace_variables(), **(given.get("env_vars") or {})}
+            keywords["runtime_env"] = {**given, "env_vars": variables}
+        return init(*arguments, **keywords)
+
+    return init_with_trace
+
+
+def _joins(ray: "Any", arguments: "tuple[Any, ...]", keywords: "dict[str, Any]") -> bool:
+    """Whether `ray.init` joins a cluster that runs already (services.py, canonicalize_...)."""
+    address = os.environ.get("RAY_ADDRESS") or keywords.get("address", None)
+    address = address or next(iter(arguments), None)
+    if address is not None:
+        return bool(address != "local")
+    return ray._private.services.find_bootstrap_address(keywords.get("_temp_dir")) is not None
+
+
 def arrived() -> None:
     """In a worker: see to it that what is sent along is understood here, whatever SEED is."""
     _attach(sys.modules["ray"])
@@ -166,9 +202,12 @@ def _is_sent(ray: "Any") -> bool:
     """Whether what is submitted here reaches workers that know what is sent along."""
     # A client's server submits in its place. What workers load from their own files is no export.
     worker = ray._private.worker.global_worker
-    return not (ray._private.client_mode_hook.client_mode_should_convert()) and not getattr(
+    is_sent = not (ray._private.client_mode_hook.client_mode_should_convert()) and not getattr(
         worker, "load_code_from_local", False
     )
+    if not is_sent:
+        units.submitted(ray_units.ENGINE, 0)
+    return is_sent
 
 
 def _with(args: "Any", kind: str, path: "Path") -> Arguments:
@@ -179,6 +218,8 @@ def _with(args: "Any", kind: str, path: "Path") -> Arguments:
         kind: one of those in `ray_units`.
         path: where its streams start.
     """
+    if kind != ray_units.CALL:  # how many calls of an actor are units, only the actor knows
+        units.submitted(ray_units.ENGINE, 1)
     if state.settings.tasks == "leave":
         path = (*units.LEAVE, random_number())
     return Arguments(args or (), json.dumps([kind, state.job_seed(), path]).encode())

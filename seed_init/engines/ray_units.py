@@ -103,6 +103,49 @@ def attach(ray: "Any") -> None:
 
     recover_args.seed_init = True  # type: ignore[attr-defined]
     signature.recover_args = recover_args
+    if units.watch is not None:
+        _tell_of_returns(ray._private.function_manager.FunctionActorManager)
+
+
+def _tell_of_returns(manager: "Any") -> None:
+    """Tell whoever observes this run when a unit's code has returned: Ray kills its workers.
+
+    A generator or coroutine has only begun by then, and ends when the next unit begins.
+    """
+    get = manager.get_execution_info
+
+    @like(get)
+    def get_execution_info(self: "Any", *arguments: "Any") -> "Any":
+        info = get(self, *arguments)
+        return info._replace(function=_telling(info.function, info.function_name))
+
+    manager.get_execution_info = get_execution_info
+
+
+def _telling(function: "Any", name: str) -> "Any":
+    from inspect import iscoroutinefunction, isgeneratorfunction
+
+    code = getattr(function, "method", function)
+    if hasattr(function, "seed_init") or iscoroutinefunction(code) or isgeneratorfunction(code):
+        return function
+
+    @like(function)
+    def call(*arguments: "Any", **keywords: "Any") -> "Any":
+        try:
+            return function(*arguments, **keywords)
+        finally:
+            units.returned(_returned(name))
+
+    call.__dict__.update({**vars(function), "seed_init": True})
+    return call
+
+
+def _returned(name: str) -> "units.Unit | None":
+    """The unit whose code has returned: a task, a call, or all that the process is for."""
+    unit = _beside.get(get_ident(), _last)
+    if unit is None and _actor is not None and (_actor.kind != CALLED or name == "__init__"):
+        return units.lasting()
+    return unit
 
 
 def _begin(kind: str, seed: int | None, path: "Path", core: "Any") -> None:
@@ -154,6 +197,9 @@ def attach_to_train(module: "Any") -> None:
     @like(original)
     def set_train_context(context: "Any") -> "Any":
         done = original(context)
+        lasting = units.lasting()
+        if units.watch is not None and lasting is not None:
+            lasting.rank = _rank(context)
         if _actor is not None and has_distinct_ranks():
             try:
                 rank = int(context.get_world_rank())
@@ -164,6 +210,13 @@ def attach_to_train(module: "Any") -> None:
         return done
 
     module.set_train_context = set_train_context
+
+
+def _rank(context: "Any") -> int | None:
+    try:
+        return int(context.get_world_rank())
+    except Exception:
+        return None  # only whoever observes the run asks
 
 
 def has_distinct_ranks() -> bool:

@@ -79,6 +79,7 @@ def _number(job: "Any") -> None:
 
     seed = state.job_seed()
     if seed is not None:
+        units.submitted("RQ", 1)
         path = numbering.next_path("rq", str(job.func_name))
         setattr(job, ATTRIBUTE, dumps({"path": path, "seed": seed}))
 

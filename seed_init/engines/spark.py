@@ -20,7 +20,7 @@ The seed of the driver goes to the workers as PYTHONHASHSEED does: in `SparkCont
 
 import sys
 
-from seed_init.engines import Engine
+from seed_init.engines import Engine, trace_variables
 from seed_init.hook import callers, numbering, startup, state, units
 
 TYPE_CHECKING = False
@@ -63,6 +63,7 @@ def _number_functions(module: "Any") -> None:
     @callers.like(prepare)
     def _prepare_for_python_RDD(sc, command):  # type: ignore[no-untyped-def]
         pickled, *rest = prepare(sc, command)
+        units.submitted("Spark", 0)  # the query decides how many partitions there are
         # The function of an RDD comes with a profiler and two serializers, a UDF with its type.
         if state.job_seed() is not None and isinstance(command, tuple) and len(command) == 4:
             pickled += _trailer(numbering.next_path("spark", "rdd"))
@@ -80,7 +81,7 @@ def _pass_settings(module: "Any") -> None:
     @callers.like(do_init)
     def _do_init(self, *args, **kwargs):  # type: ignore[no-untyped-def]
         do_init(self, *args, **kwargs)
-        for name, value in _settings().items():
+        for name, value in {**_settings(), **trace_variables()}.items():
             # What the program has given to its workers holds.
             self.environment.setdefault(name, value)
 
@@ -138,11 +139,32 @@ def _see_tasks(module: "Any") -> None:
     def from_stream(cls, stream):  # type: ignore[no-untyped-def]
         global _unit
         told = read(cls, stream)
+        if units.watch is not None:
+            _tell_of_returns()
         units.end(_unit)  # the task before, in a worker that is used again
         _unit = units.begin("Spark", _path(told))
         return told
 
     module.WorkerInitInfo.from_stream = classmethod(from_stream)
+
+
+def _tell_of_returns() -> None:
+    """Tell whoever observes this run when a task's code has returned: the worker may be killed."""
+    for name in ("pyspark.worker", "__main__"):
+        module: Any = sys.modules.get(name)
+        report = getattr(module, "report_times", None)
+        if report is not None and not hasattr(report, "seed_init"):
+            module.report_times = _telling(report)
+
+
+def _telling(report: "Any") -> "Any":
+    @callers.like(report)
+    def report_times(*args, **kwargs):  # type: ignore[no-untyped-def]
+        units.returned(_unit)
+        return report(*args, **kwargs)
+
+    report_times.seed_init = True  # type: ignore[attr-defined]
+    return report_times
 
 
 def _path(told: "Any") -> "Path":

@@ -64,6 +64,16 @@ def count_by_label(kind: str) -> dict[str, int]:
     }
 
 
+def labels_here(kind: str) -> "list[tuple[str, ...]]":
+    """The labels of a kind that this thread has numbered where it is now.
+
+    Args:
+        kind: what was numbered.
+    """
+    _, counts = _counts.by_origin.get(state.origin(), ((), {}))
+    return [key[1:] for key in counts if key[0] == kind]
+
+
 def _forget_ended_rounds() -> None:
     """A notebook may begin a round with every cell, for weeks, and a worker one with every task."""
     for origin in [origin for origin in _counts.by_origin if not state.is_running(origin[1])]:

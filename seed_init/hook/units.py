@@ -27,6 +27,8 @@ from seed_init.hook import children, random_number, rounds, seeding, startup, st
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from seed_init.hook.streams import Path
 
 LEAVE = ("left", "unit")
@@ -39,6 +41,15 @@ _waiting: "list[Unit]" = []  # have begun, and let others run (`wait`)
 _holders: "list[Unit]" = []  # that `begin` has given the process to; the last one has it now
 _stays: "Unit | None" = None  # what this process is for the rest of its life (`stay`)
 
+BEGUN, RETURNED = "begun", "returned"
+
+watch: "Callable[[str, Unit], None] | None" = None
+"""Told, where a run is observed, of each unit that has `BEGUN`, and of each whose code has
+`RETURNED`, while its streams are still there."""
+
+sent: "dict[str, int]" = {}
+"""Engine -> how many units this process has submitted to it; 0 if nobody has counted them."""
+
 
 class Unit:
     """A unit of work that runs, from `begin` to `end`.
@@ -49,9 +60,14 @@ class Unit:
         is_guest: whether the process does other things meanwhile, as its adapter has said
             (`shared`). Then what other threads begin does not make way for it.
         has_ended: whether it only keeps the process until those end that began after it.
+        rank: in a training job, for whoever observes the run; None for none, or if it is that of
+            the process.
     """
 
-    __slots__ = ("_aside", "_former", "_taken", "engine", "has_ended", "is_guest", "path", "thread")
+    __slots__ = (
+        *("_aside", "_former", "_taken", "engine", "has_ended", "is_guest", "path", "rank"),
+        "thread",
+    )
 
     _taken: "tuple[Path, bool, Path | None] | None"
 
@@ -62,6 +78,17 @@ class Unit:
         self._aside: rounds.Streams | None = None
         self._taken = None
         self.has_ended = False
+        self.rank: int | None = None
+
+    @property
+    def has_company(self) -> bool:
+        """Whether other threads draw from the global generators while it runs."""
+        return self._taken is None
+
+    @property
+    def is_aside(self) -> bool:
+        """Whether what ran before goes on with its own streams when the unit has ended."""
+        return self._aside is not None
 
     def run(self, aside: bool, keep: frozenset[str] = _NOTHING) -> None:
         """Start the streams at the path of the unit.
@@ -161,6 +188,8 @@ def begin(
         startup.guarded("hook.units", "run", unit, aside, keep)
         _holders.append(unit)
     _running.append(unit)
+    if watch is not None:
+        watch(BEGUN, unit)
     return unit
 
 
@@ -175,6 +204,7 @@ def end(unit: Unit | None) -> None:
     Args:
         unit: what `begin` returned.
     """
+    returned(unit)
     if unit in _running:
         _running.remove(unit)
     elif unit in _waiting:
@@ -186,6 +216,29 @@ def end(unit: Unit | None) -> None:
         unit.give_back()
     while _holders and _holders[-1].has_ended:
         _holders.pop().give_back()
+
+
+def returned(unit: Unit | None) -> None:
+    """Tell whoever observes this run that a unit's code has returned: nothing more is drawn in it.
+
+    For an adapter that calls `end` only when the next unit begins, or never. `end` does this as
+    well. For a unit that is its process (`stay`), the last call counts.
+
+    Args:
+        unit: what `begin` returned.
+    """
+    if watch is not None and unit is not None:
+        watch(RETURNED, unit)
+
+
+def submitted(engine: str, number: int) -> None:
+    """Count units that this process submits, so that a run knows of those that nobody has seen.
+
+    Args:
+        engine: as `begin` has it.
+        number: how many; 0 if there are some, and the engine decides how many.
+    """
+    sent[engine] = sent.get(engine, 0) + number
 
 
 def wait() -> None:
@@ -224,6 +277,20 @@ def stay(unit: Unit | None) -> None:
             _holders.remove(unit)
         state.units.pop(unit.thread, None)
         _stays = unit
+
+
+def path_outside() -> "Path":
+    """The path of this process, apart from the units that it runs, without a random number."""
+    for unit in (_stays, *_holders):
+        if unit is not None and unit._taken is not None:
+            path, is_random, _ = unit._taken
+            return path[:-1] if is_random else path
+    return state.known_path()
+
+
+def lasting() -> Unit | None:
+    """The unit that this process is for the rest of its life (`stay`); None for none."""
+    return _stays
 
 
 def current() -> Unit | None:
@@ -303,4 +370,5 @@ def forget() -> None:
     for units in (_running, _waiting, _holders):
         units.clear()
     state.units.clear()
+    sent.clear()
     _called = _stays = None

@@ -68,6 +68,7 @@ def test_json_is_one_object_with_the_difference_and_all_explanations(
         "explanations": [],
         "compared": {
             "processes": 1,
+            "units": 0,
             "steps": corpus.STEPS,
             "final_weights": 4,
             "generators": ["numpy", "random", "torch"],

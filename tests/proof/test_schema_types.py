@@ -34,7 +34,7 @@ DESCRIBED: list[tuple[type, dict[str, Any], set[str]]] = [
 ]
 """A type, what the schema says of it, and what its JSON has on top of its fields."""
 
-NOT_WRITTEN = {"process"}
+NOT_WRITTEN = {"is_in_a_unit", "process"}
 """Fields that are of use within one process alone."""
 
 NAMES: dict[Any, str] = {str: "string", int: "integer", float: "number", bool: "boolean"}

@@ -6,7 +6,8 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from seed_init.proof.auditing import clones
+from seed_init.proof.auditing import alike, clones
+from seed_init.proof.trace import units
 from seed_init.proof.trace.journal import Process
 
 PLAN = {"instruments": ["auditing"]}
@@ -22,6 +23,7 @@ KINDS = {
     "clock": "wall clocks read",
     "entropy": "entropy of the operating system read",
     "clones": "generators in the same state in several workers that draw from them",
+    "alike": "processes or units of work that draw the same numbers, with one seed and one path",
 }
 """Kind of finding -> what it is."""
 
@@ -38,6 +40,10 @@ REMEDIES = {
     "entropy": "keep it to names and secrets; take numbers from a seeded generator",
     "clones": "make the generator in the worker: in a DataLoader's from "
     "torch.utils.data.get_worker_info().seed, in others without a seed of its own",
+    "alike": "if they are not to be alike, give each its own streams: SEED_INIT_WORKER=NAME or "
+    "seed_init.worker(NAME), or another SEED; SEED_INIT_RANKS=distinct for ranks, and "
+    "SEED_INIT_TASKS=distinct (the default) for the tasks of an engine; if they are to repeat each "
+    "other, leave them as they are",
 }
 """Kind of finding -> what to do about it."""
 
@@ -48,10 +54,10 @@ class Finding:
 
     Attributes:
         kind: one of `KINDS`.
-        what: was called, set or shared.
+        what: was called, set, shared or drawn from.
         detail: a few words more; "" for none.
-        file: its path, or "Cell In[3]" of a notebook.
-        line: its number.
+        file: its path, or "Cell In[3]" of a notebook; of processes that are alike their program.
+        line: its number; 0 where there is no line.
         function: the qualified name of the user's function; "" where it is not known.
         text: the line of source, without indentation; "" where it is not known.
         count: how often, in all processes.
@@ -102,7 +108,7 @@ def collect(processes: "Sequence[Process]") -> list[Finding]:
         processes: as `journal.read` gives them.
     """
     merged: dict[tuple[Any, ...], _Merged] = {}
-    for process, event in [*_counted(processes), *clones.find(processes)]:
+    for process, event in [*_counted(processes), *clones.find(processes), *alike.find(processes)]:
         entry = merged.setdefault(_key(event), _Merged({name: event[name] for name in _FIELDS}))
         entry.count += event["count"]
         entry.processes.add(process.file)
@@ -172,19 +178,21 @@ def not_seen(processes: "Sequence[Process]") -> list[str]:
         processes: as `journal.read` gives them.
     """
     events = [event for process in processes for event in process.of("unseen", "failed")]
-    return list(dict.fromkeys(event["what"] for event in events))
+    return list(dict.fromkeys([*(event["what"] for event in events), *units.unseen(processes)]))
 
 
 def is_blind(processes: "Sequence[Process]", kinds: "Sequence[str]") -> bool:
     """Return whether a finding of these kinds may have been missed.
 
     A part of the audit that failed may have been any. What the audit knows that it cannot watch is
-    operators only (`findings.not_seen`).
+    operators only (`findings.not_seen`), and units of work, which may be alike.
 
     Args:
         processes: as `journal.read` gives them.
         kinds: of findings.
     """
+    if "alike" in kinds and units.unseen(processes):
+        return True
     events = ("failed", "unseen") if "operator" in kinds else ("failed",)
     return bool(kinds) and any(process.of(*events) for process in processes)
 

@@ -8,6 +8,7 @@ from collections import defaultdict, deque
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 
+from seed_init.proof.trace import units
 from seed_init.proof.trace.journal import Process
 from seed_init.proof.trace.steps import End, Moment, Step, end_of
 
@@ -17,6 +18,9 @@ Pair = tuple[Process, Process]
 def paired(a: Sequence[Process], b: Sequence[Process]) -> tuple[list[Pair], list[Process]]:
     """Return which processes of two runs belong together, and which have no partner.
 
+    The units of work of an engine are among them, each like a process of its own (`trace.units`):
+    which worker takes a unit is no difference.
+
     Args:
         a: the processes of one run, as `journal.read` gives them, or a record's.
         b: the processes of the other run.
@@ -24,6 +28,7 @@ def paired(a: Sequence[Process], b: Sequence[Process]) -> tuple[list[Pair], list
     Returns:
         The pairs, in the order of `a`, and the processes that only one of the runs has.
     """
+    a, b = units.parted(a), units.parted(b)
     partners = matched(a, b)
     taken = set(partners.values())
     alone = [process for number, process in enumerate(a) if number not in partners]
@@ -53,6 +58,22 @@ def matched(a: Sequence[Process], b: Sequence[Process]) -> dict[int, int]:
     return partners
 
 
+def moved(a: Sequence[Process], b: Sequence[Process]) -> int:
+    """Return how many units of work ran in another worker in the second one of two runs.
+
+    Args:
+        a: as in `paired`.
+        b: likewise.
+    """
+    workers = matched(a, b)
+    of_units = [units.placed(processes) for processes in (a, b)]
+    partners = matched(*([unit for unit, _ in side] for side in of_units))
+    return sum(
+        workers.get(of_units[0][first][1]) != of_units[1][second][1]
+        for first, second in partners.items()
+    )
+
+
 def in_rows(runs: Sequence[Sequence[Process]]) -> list[list[Process | None]]:
     """The processes of several runs as rows, those that belong together in one row.
 
@@ -65,6 +86,7 @@ def in_rows(runs: Sequence[Sequence[Process]]) -> list[list[Process | None]]:
         Rows with a process for each run, or None where a run has none. The rows of the first run's
         processes come first, in their order.
     """
+    runs = [units.parted(processes) for processes in runs]
     first = runs[0]
     rows: list[list[Process | None]] = [[process] for process in first]
     extra: list[Process] = []  # those that begin the rows after the first run's
@@ -83,7 +105,10 @@ def in_rows(runs: Sequence[Sequence[Process]]) -> list[list[Process | None]]:
 
 def _key(process: Process, words: Callable[[list[str]], list[str]]) -> Hashable:
     header = process.header
-    return header["rank"], tuple(header["path"]), tuple(words(header["argv"][1:]))
+    path, engine = tuple(header["path"]), units.engine_of(process)
+    if engine is None:
+        path = tuple("random" if units.is_random((part,)) else part for part in path)
+    return engine, header["rank"], path, tuple(words(header["argv"][1:]))
 
 
 def _words(argv: list[str]) -> list[str]:
@@ -167,6 +192,7 @@ class InCommon:
         final_weights: parameters whose final digests both have, of all pairs.
         generators: names of those whose last position both have, in some pair.
         alone: processes that only one of the runs has.
+        units: pairs of units of work that belong together.
     """
 
     processes: int
@@ -174,6 +200,7 @@ class InCommon:
     final_weights: int
     generators: tuple[str, ...]
     alone: int
+    units: int = 0
 
     def __bool__(self) -> bool:
         """False where no comparison can say anything, because nothing was looked at."""
@@ -190,7 +217,9 @@ def in_common(a: Sequence[Process], b: Sequence[Process]) -> InCommon:
         if ends[0] is not None and ends[1] is not None:
             generators |= ends[0].generators.keys() & ends[1].generators.keys()
             weights += _weights_in_common(ends[0], ends[1])
-    return InCommon(len(pairs), steps, weights, tuple(sorted(generators)), len(alone))
+    of_units = sum(units.engine_of(first) is not None for first, _ in pairs)
+    names = tuple(sorted(generators))
+    return InCommon(len(pairs) - of_units, steps, weights, names, len(alone), of_units)
 
 
 def _weights_in_common(first: End, second: End) -> int:

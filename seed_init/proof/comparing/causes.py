@@ -105,6 +105,13 @@ TABLE = (
         "SEED_INIT_UNSEEDED=derive (the default) seeds the latter",
     ),
     Cause(
+        lambda difference, broke: difference.level == "worker",
+        "whichever worker of the pool is free takes the next task, and each worker draws from a "
+        "stream of its own",
+        "SEED_INIT_POOLS=item gives each task a stream of its own; seed_init.stream(number of the "
+        "task) does so by hand",
+    ),
+    Cause(
         _level("batch"),
         "a DataLoader worker with a generator of its own, or data in another order",
         "leave SEED_INIT_UNSEEDED=derive; sort file lists; no as_completed or imap_unordered "

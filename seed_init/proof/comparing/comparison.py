@@ -10,7 +10,7 @@ from seed_init.proof.comparing.align import InCommon, in_common
 from seed_init.proof.comparing.difference import Difference
 from seed_init.proof.comparing.values import counted
 from seed_init.proof.redaction import redaction
-from seed_init.proof.trace import records
+from seed_init.proof.trace import records, units
 from seed_init.proof.trace.journal import Process
 from seed_init.proof.trace.records import Record
 
@@ -85,11 +85,12 @@ def compare(a: Path, b: Path) -> Comparison:
         environments.explain(*map(redaction.record, (first.content, second.content))),
         {
             "processes": common.processes,
+            "units": common.units,
             "steps": common.steps,
             "final_weights": common.final_weights,
             "generators": list(common.generators),
         },
-        _missing(common, first.processes + second.processes),
+        _missing(common, first.processes, second.processes),
         failures,
     )
 
@@ -127,12 +128,12 @@ def status_of(record: Record) -> int | None:
     return status
 
 
-def _missing(common: InCommon, processes: list[Process]) -> list[str]:
-    lines = []
+def _missing(common: InCommon, first: list[Process], second: list[Process]) -> list[str]:
+    lines, processes = [], first + second
     if not common.steps:
         lines.append("training steps: the records have none in common")
     if not all(process.of("end") for process in processes):
         lines.append("the end of a process that was killed")
     if common.alone:
         lines.append(f"{counted(common.alone, 'process', 'es')} that only one of the records has")
-    return lines
+    return list(dict.fromkeys([*lines, *units.unseen(first), *units.unseen(second)]))

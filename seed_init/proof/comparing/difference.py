@@ -42,7 +42,8 @@ class Difference:
 
     Attributes:
         level: the finest that was reached: "status", "trace", "batch", "seed", "draw", "loss",
-            "gradient", "parameter", "module", "operator", "line", "generator", "output" or "file".
+            "gradient", "parameter", "module", "operator", "line", "generator", "worker", "output"
+            or "file".
         text: what differs, in a few words, for `first_observed`.
         step: the call of its optimizer, from 0; None for what is in no step.
         optimizer: in order of creation, from 0.
@@ -59,6 +60,8 @@ class Difference:
         trail: what was seen on the way, from coarse to fine, one line each.
         remedies: known causes and what to do about each: {"cause": ..., "remedy": ...}.
         process: the place of its process among those of a trace, for a closer look.
+        who: the process or the unit of work, as a reader knows it; None where there is only one.
+        is_in_a_unit: whether it is a unit of work.
     """
 
     level: str
@@ -78,6 +81,8 @@ class Difference:
     trail: list[str] = field(default_factory=list)
     remedies: list[dict[str, str]] = field(default_factory=list)
     process: int = 0
+    who: str | None = None
+    is_in_a_unit: bool = False
 
     @property
     def first_observed(self) -> str:
@@ -109,7 +114,7 @@ class Difference:
     def to_json(self) -> dict[str, Any]:
         """As in the result of `verify`."""
         content = asdict(self)
-        del content["process"]
+        del content["process"], content["is_in_a_unit"]
         return {**content, "first_observed": self.first_observed}
 
 

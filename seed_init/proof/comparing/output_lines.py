@@ -9,10 +9,19 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
 
+from seed_init.proof.trace import units
+from seed_init.proof.trace.journal import Process
 from seed_init.system.terminal import shown
 
 WIDTH = 200
 """How many characters of a line are shown."""
+
+
+OF_ENGINES = {"Ray": r"^(\x1b\[\d+m)?\(\S+ pid=\d+[^)]*\)"}
+"""Engine -> what begins a line that the engine repeats from a worker: with the process's number.
+
+Ray leaves lines that are alike out, by the time at which they come (ray/_private/ray_logging).
+"""
 
 
 class BadPattern(Exception):
@@ -65,6 +74,16 @@ class Compared:
             for name, line in zip(names, self.first)
         )
         return f"standard output differs{order}: {sides}"
+
+
+def of_engines(processes: Sequence[Process]) -> list[str]:
+    """Regular expressions of lines that no two runs have alike, because of how an engine works.
+
+    Args:
+        processes: of a run.
+    """
+    engines = units.count(processes)
+    return [pattern for engine, pattern in OF_ENGINES.items() if engine in engines]
 
 
 def patterns(ignore: Sequence[str]) -> list[re.Pattern[str]]:

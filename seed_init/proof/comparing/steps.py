@@ -4,16 +4,22 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
+from pathlib import Path
 
 from seed_init.proof.comparing.align import Beside, lined_up, named, paired
 from seed_init.proof.comparing.difference import Difference
 from seed_init.proof.comparing.values import counted
+from seed_init.proof.trace import units
 from seed_init.proof.trace.columns import coarsened, coarsened_bits
 from seed_init.proof.trace.journal import UNREADABLE, Process
 from seed_init.proof.trace.steps import End, Loss, Step, Tensors, Trained
 
 ORDER = ("draw", "loss", "gradient", "parameter")
 """Levels of what differs at one step: each can only be a consequence of those before it."""
+
+
+SHOWN_MAX = 60
+"""Characters of a command line that tell a process from others."""
 
 
 @dataclass(frozen=True)
@@ -109,6 +115,38 @@ def first_difference(
     return first_of(trained, firsts, alone if steps else [], failed)
 
 
+def moved_workers(a: Sequence[Process], b: Sequence[Process]) -> list[Process]:
+    """Return workers of one pool whose generators stand elsewhere at the end, if no more differs.
+
+    Then a task has gone to another worker: each worker draws from a stream of its own.
+
+    Args:
+        a: as in `first_difference`.
+        b: likewise.
+
+    Returns:
+        At least two processes of `a` with one parent; none where anything else differs.
+    """
+    pairs, _ = paired(a, b)
+    found: list[Process] = []
+    for first, second in pairs:
+        pair = Trained(first), Trained(second)
+        if any(partings(*pair)):
+            return []
+        difference = _at_end(pair[0].end, pair[1].end, True)
+        if difference is not None and (difference.level != "generator" or not _is_worker(first)):
+            return []
+        found += [first] * (difference is not None)
+    pools = {tuple(process.header["path"][:-1]) for process in found}
+    return found if len(found) > 1 and len(pools) == 1 else []
+
+
+def _is_worker(process: Process) -> bool:
+    """Return whether a process is a child by multiprocessing, or a copy of it (`hook.copies`)."""
+    path = process.header["path"]
+    return units.engine_of(process) is None and "process" in path[-2:-1]
+
+
 def first_proven(parted: Iterable[Parting], failed: bool) -> Parting | None:
     """Return where two processes part for certain; None where they do not.
 
@@ -135,14 +173,37 @@ def first_of(
     """
     differences = []
     for number, ((first, second), parting) in enumerate(zip(pairs, firsts)):
-        difference = parting.difference() if parting else _at_end(first.end, second.end, failed)
+        # A worker that is killed has not told the final weights of each of its units.
+        is_unit = units.engine_of(first.process) is not None
+        at_end = _at_end(first.end, second.end, failed or is_unit) if parting is None else None
+        difference = parting.difference() if parting else at_end
         if difference is not None:
             difference.rank, difference.process = first.process.rank, number
+            difference.who = _who(first.process, len(pairs))
+            difference.is_in_a_unit = is_unit
             differences.append(difference)
     if not differences and not failed and any(process.of("step") for process in alone):
         processes = counted(len(alone), "process", "es")
         return Difference("trace", f"{processes} trained in one run and not in the other one")
     return min(differences, key=_precedence, default=None)
+
+
+def _who(process: Process, number: int) -> str | None:
+    """Return what a reader calls a process or unit of work; None where there is only one process.
+
+    Args:
+        process: of one of the runs.
+        number: of all that were compared.
+    """
+    path = " ".join(map(str, process.header["path"]))
+    engine = units.engine_of(process)
+    if engine is not None:
+        return f"{engine}'s unit {path}"
+    if number < 2:
+        return None
+    words = process.header["argv"]
+    command = " ".join(Path(word).name for word in words)[:SHOWN_MAX]
+    return f"{path} ({command})" if path else command
 
 
 def _precedence(difference: Difference) -> tuple[float, int, int]:

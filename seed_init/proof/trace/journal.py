@@ -110,13 +110,15 @@ class Journal:
             self._file = self.directory / f"{name}-{os.urandom(8).hex()}.jsonl"
             self._open(os.O_EXCL)
         rank = state.rank()
+        units = sys.modules.get("seed_init.hook.units")
+        path = state.known_path() if units is None else units.path_outside()
         self._put(
             {
                 "event": "process",
                 "format": FORMAT,
                 "pid": pid,
                 "parent": os.getppid(),
-                "path": list(state.known_path()),
+                "path": list(path),
                 "rank": rank[0] if rank else None,
                 "world": rank[1] if rank else None,
                 "argv": redaction.words(sys.orig_argv),

@@ -11,7 +11,7 @@ from typing import Any
 
 from seed_init.hook.settings import EXPORTED
 from seed_init.proof.redaction import redaction
-from seed_init.proof.trace import data_files, journal, machine, validation
+from seed_init.proof.trace import data_files, journal, machine, units, validation
 from seed_init.proof.trace.journal import Process
 
 RUN_FACTS = "run.json"
@@ -398,7 +398,7 @@ def incomplete(of: Traced, ended: float | None) -> list[str]:
         lines += [f"process {number}: {event['what']}" for event in process.of("failed")]
         if ended is not None and _is_program(process) and not _facts(process, "end"):
             lines.append(f"process {number} was killed: what it knew at its end is missing")
-    return lines
+    return lines + units.unseen(of.processes)
 
 
 OF_A_TRACE: dict[str, Callable[[Traced], Any]] = {

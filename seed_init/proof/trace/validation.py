@@ -244,7 +244,7 @@ def _kinds() -> frozenset[str]:
     return schemas.parts("trace-1") - _NO_KINDS
 
 
-_NO_KINDS = frozenset({"run", "whole", "texts", "names", "values", "vector", "losses"})
+_NO_KINDS = frozenset({"run", "whole", "texts", "names", "path", "values", "vector", "losses"})
 
 
 def losses(pairs: Any) -> None:

@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from seed_init.proof.comparing import output_lines, written_files
+from seed_init.proof.comparing.align import moved
+from seed_init.proof.comparing.values import counted
 from seed_init.proof.running import conditions
-from seed_init.proof.trace import journal
+from seed_init.proof.trace import journal, units
 from seed_init.proof.trace.journal import Process
 from seed_init.proof.trace.steps import end_of, steps_of, training_of
 from seed_init.proof.verifying.runs import Outcome, Runs
@@ -20,21 +22,34 @@ EVIDENCE = ("steps", "tensors", "generators", "stdout_lines", "files")
 def compared(runs: Runs) -> dict[str, Any]:
     """What was compared, as counts and names: what the first run has."""
     base = runs.outcomes[0]
-    stdout = base.run.stdout_file
-    steps = [steps_of(process) for process in base.processes]
-    ends = [end for process in base.processes if (end := end_of(process)) is not None]
-    ranks = {process.rank for process, own in zip(base.processes, steps) if own}
+    parts = units.parted(base.processes)
+    steps = [steps_of(process) for process in parts]
+    ends = [end for process in parts if (end := end_of(process)) is not None]
+    ranks = {process.rank for process, own in zip(parts, steps) if own}
     return {
         "runs": len(runs.outcomes),
         "steps": max(map(len, steps), default=0),
         "ranks": len(ranks - {None}),
         "processes": len(base.processes),
-        "tensors": sum(_tensors(process) for process in base.processes),
+        "units": units.count(base.processes),
+        "moved": max(moved(base.processes, outcome.processes) for outcome in runs.outcomes),
+        "tensors": sum(_tensors(process) for process in parts),
         "optimizers": len({step.optimizer for own in steps for step in own}),
-        "stdout_lines": output_lines.compare(stdout, stdout, runs.request.ignore_output).lines,
+        "stdout_lines": _lines(runs, output_lines.of_engines(base.processes)),
         "files": sorted(base.files),
         "generators": sorted({name for end in ends for name in end.generators}),
     }
+
+
+def _lines(runs: Runs, more: Sequence[str]) -> int:
+    """Return how many lines of output the first run has, but for those that are left out.
+
+    Args:
+        runs: of the verification.
+        more: patterns of lines that are left out beside those of the request.
+    """
+    stdout = runs.outcomes[0].run.stdout_file
+    return output_lines.compare(stdout, stdout, (*runs.request.ignore_output, *more)).lines
 
 
 def _tensors(process: Process) -> int:
@@ -69,10 +84,19 @@ def not_compared(runs: Runs) -> list[str]:
         lines.append(f"training steps and generators: {_why_nothing(base, runs.environment)}")
     elif not any(process.of("tensors", "step") for process in base.processes):
         lines.append("training steps: no optimizer of torch.optim made a step")
-    if any(_is_cut(process) for outcome in runs.outcomes for process in outcome.processes):
+    parts = [part for outcome in runs.outcomes for part in units.parted(outcome.processes)]
+    if any(map(_is_cut, parts)):
         lines.append(
             "how a process that trained has ended (os._exit, exec, a signal, or a trace that could "
             "not be written): its final weights and generators, and perhaps its last steps"
+        )
+    lines += list(
+        dict.fromkeys(line for outcome in runs.outcomes for line in units.unseen(outcome.processes))
+    )
+    if left_out := _lines(runs, ()) - _lines(runs, output_lines.of_engines(base.processes)):
+        lines.append(
+            f"{counted(left_out, 'line')} of output that workers of Ray have printed, which Ray "
+            "marks with the numbers of processes; let the program print what must be the same"
         )
     missing = written_files.unmatched(request.files, request.cwd or Path.cwd())
     lines += [f"files: none matches {pattern}" for pattern in missing]

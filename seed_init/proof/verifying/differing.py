@@ -29,6 +29,22 @@ def first_difference(runs: Runs, first: Outcome, second: Outcome) -> Difference 
     return difference
 
 
+def only_workers_moved(runs: Runs, first: Outcome, second: Outcome) -> int:
+    """Return how many workers of a pool drew otherwise, if nothing else differs; 0 if it does.
+
+    Args:
+        runs: of the verification.
+        first: one of two runs that are not the same.
+        second: the other one.
+    """
+    is_all = (
+        first.run.status == second.run.status
+        and _in_output(runs, first, second) is None
+        and _in_files(runs.kept_files, first, second) is None
+    )
+    return len(steps.moved_workers(first.processes, second.processes)) if is_all else 0
+
+
 def _in_traces(first: Outcome, second: Outcome) -> Difference | None:
     both = first.run.condition.observed and second.run.condition.observed
     failed = bool(failures_of([first, second]))
@@ -44,8 +60,8 @@ def _in_output(runs: Runs, first: Outcome, second: Outcome) -> Difference | None
     compared = output_lines.compare(
         first.run.stdout_file,
         second.run.stdout_file,
-        runs.request.ignore_output,
-        unordered=_has_ranks(first.processes),
+        (*runs.request.ignore_output, *output_lines.of_engines(first.processes)),
+        unordered=_are_several(first.processes),
     )
     if compared.first is None:
         return None
@@ -54,8 +70,10 @@ def _in_output(runs: Runs, first: Outcome, second: Outcome) -> Difference | None
     return Difference("output", line, values=values)
 
 
-def _has_ranks(processes: list[Process]) -> bool:
-    return len({process.rank for process in processes} - {None}) > 1
+def _are_several(processes: list[Process]) -> bool:
+    """Return whether several processes may write the output: ranks, or workers of an engine."""
+    ranks = {process.rank for process in processes} - {None}
+    return len(ranks) > 1 or sum(bool(process.of("unit")) for process in processes) > 1
 
 
 def _in_files(kept: Path, first: Outcome, second: Outcome) -> Difference | None:

@@ -20,7 +20,7 @@ from seed_init.proof.trace import journal, records
 from seed_init.proof.trace.journal import Process
 from seed_init.proof.verifying import coverage
 from seed_init.proof.verifying.attribution import Attributed, Parted, attribute
-from seed_init.proof.verifying.differing import first_difference
+from seed_init.proof.verifying.differing import first_difference, only_workers_moved
 from seed_init.proof.verifying.locating import locate
 from seed_init.proof.verifying.runs import Outcome, Progress, Request, Runs
 from seed_init.proof.verifying.verdict import (
@@ -111,13 +111,25 @@ def _explained(runs: Runs, attributed: Attributed) -> Difference:
     """Return the difference of two runs, located as finely as possible, with its remedies."""
     first, second, difference = attributed.first, attributed.second, attributed.difference
     is_in_a_step = difference.level not in ("status", "trace") or difference.step is not None
-    if runs.request.locate and not attributed.is_observers and is_in_a_step:
+    if difference.is_in_a_unit:
+        difference.trail.append(
+            "no closer look: the reruns look at a step of a process, and not of a unit of work"
+        )
+    elif moved := only_workers_moved(runs, first, second):
+        difference.level = "worker"
+        difference.text = (
+            f"the task went to another worker: the generators of {moved} workers of one pool stand "
+            "elsewhere at the end, and nothing else differs"
+        )
+    elif runs.request.locate and not attributed.is_observers and is_in_a_step:
         looked_at = [first, second]
 
         def rerun(which: int, plan: dict[str, Any]) -> list[Process]:
             return _look(runs, looked_at[which], plan)
 
+        who = difference.who
         difference = locate(difference, [first.processes, second.processes], rerun)
+        difference.who = difference.who or who
     difference.runs = [first.name, second.name]
     difference.trail += runs.inherited(second)
     difference.remedies = causes.remedies(difference, attributed.broke)

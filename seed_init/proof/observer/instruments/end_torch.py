@@ -7,7 +7,7 @@ import weakref
 from hashlib import sha256
 from typing import Any
 
-from seed_init.proof.observer import core
+from seed_init.proof.observer import core, units
 from seed_init.proof.observer.tensors import dense, optimizers
 from seed_init.proof.observer.tensors.fingerprints import (
     number,
@@ -35,11 +35,12 @@ def _watch_end(optimizer: Any) -> None:
         core.guarded(undisturbed(_gone)),
         os.getpid(),
         optimizers.number(optimizer),
+        units.number(),
         optimizer.param_groups,
     )
 
 
-def _gone(pid: int, number: int, groups: list[Any]) -> None:
+def _gone(pid: int, number: int, unit: int | None, groups: list[Any]) -> None:
     if os.getpid() != pid:
         return  # a worker's copy of it
     parameters = [parameter for group in groups for parameter in group["params"]]
@@ -57,7 +58,8 @@ def _gone(pid: int, number: int, groups: list[Any]) -> None:
         except Exception as error:
             core.report_unreadable(parameter, error)
             digests.append("")
-    _final.append({"optimizer": number, "digests": digests})
+    of_unit = {} if unit is None else {"unit": unit}
+    _final.append({"optimizer": number, "digests": digests, **of_unit})
 
 
 def sha256_of(tensor: Any) -> str:
@@ -70,6 +72,13 @@ def sha256_of(tensor: Any) -> str:
 
 def _fingerprint(tensor: Any) -> str:
     return "" if dense.is_fake(tensor) else f"{number(tensor):016x}"
+
+
+def take_final(unit: int) -> list[dict[str, Any]]:
+    """Return, once, what `final` does of the optimizers that a unit of work has made."""
+    taken = [entry for entry in final() if entry.get("unit") == unit]
+    _final[:] = [entry for entry in _final if entry.get("unit") != unit]
+    return taken
 
 
 def final() -> list[dict[str, Any]]:

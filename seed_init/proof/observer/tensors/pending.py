@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from seed_init.proof.observer import core
+from seed_init.proof.observer import core, units
 from seed_init.proof.observer.tensors.fingerprints import MASK
 from seed_init.proof.observer.tensors.vectors import OnDevice, Vector
 
@@ -74,6 +74,9 @@ class Pending:
 
     def add(self, fields: dict[str, Any], *, loss: Any = (), **vectors: Vector) -> None:
         """Write an event, at once where all is on the CPU; else it waits for its batch."""
+        unit = units.number()
+        if unit is not None:
+            fields = {**fields, "unit": unit}
         event = Event(fields, list(loss), vectors)
         if not self.waiting and not self.copies and not any(map(is_elsewhere, event.on_device())):
             event.write()

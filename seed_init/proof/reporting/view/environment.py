@@ -34,5 +34,10 @@ def environment(loaded: Sequence[Loaded], rows: Sequence[Row]) -> Iterator[Envir
 def _names(loaded: Loaded, number: int, rows: Sequence[Row], names: Sequence[str]) -> list[str]:
     """What a reader calls each process of a record, by its number there."""
     members = (row.members[number] for row in rows)
-    of = {id(member.process): name for member, name in zip(members, names) if member is not None}
-    return [of[id(process)] for process in loaded.record.processes]
+    # A process without its units of work has the same header.
+    of = {
+        id(member.process.header): name
+        for member, name in zip(members, names)
+        if member is not None
+    }
+    return [of[id(process.header)] for process in loaded.record.processes]

@@ -17,7 +17,7 @@ from seed_init.proof.verifying.verdict import (
 )
 
 _PLACE = (
-    *("level", "step", "rank", "optimizer", "batch", "generator", "tensor", "module"),
+    *("level", "step", "rank", "who", "optimizer", "batch", "generator", "tensor", "module"),
     *("operator", "node"),
 )
 """What is told of a difference, coarse to fine."""
@@ -28,7 +28,7 @@ def verdict(own: Verification) -> Verdict:
     compared = [
         (name.replace("_", " "), shown(value))
         for name, value in own.compared.items()
-        if value or value == 0
+        if value or (value == 0 and name != "moved")
     ]
     failures = [_failure(failure) for failure in own.failures]
     return Verdict(
