@@ -195,16 +195,17 @@ class TestTorchrunOnTwoNodes:
     def start_nodes(self, python: Path, **env: str) -> list[Rank]:
         place = f"127.0.0.1:{free_port()}"
         words = ("-m", "torch.distributed.run", "--nnodes=2", "--nproc-per-node=1")
-        words += ("--max-restarts=1", "--rdzv-backend=c10d", f"--rdzv-endpoint={place}")
+        words += ("--max-restarts=2", "--rdzv-backend=c10d", f"--rdzv-endpoint={place}")
         words += ("--rdzv-id=1", "--local-addr=127.0.0.1")
         told = end(*(start(python, *words, PROBE, "torch", **env) for _ in range(2)), timeout=90)
         assert [status for status, _, _ in told] == [0, 0], told
         return ranks_of(*(out for _, out, _ in told))
 
     @pytest.mark.shows("torchrun", "alike")
-    def test_a_restart_has_streams_of_its_own(self, python: Path) -> None:
+    def test_a_restart_has_streams_of_its_own(self, python: Path, tmp_path: Path) -> None:
         first = self.nodes(python, **DISTINCT)
-        second = self.nodes(python, **DISTINCT, KILL="1")
+        second = self.nodes(python, **DISTINCT, KILL=str(tmp_path / "killed"))
+        assert (tmp_path / "killed").exists()
         assert [rank["restart"] for rank in (*first, *second)] == [[], [], [1], [1]]
         drawn = [tuple(rank["drawn"]) for rank in (*first, *second)]
         assert len(set(drawn)) == 4
