@@ -14,6 +14,7 @@ from seed_init.hook import debug, say, startup, state
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import ModuleType
+    from typing import Any
 
 
 class Engine:
@@ -44,6 +45,22 @@ class Engine:
                 may have been changed.
         """
         raise NotImplementedError
+
+
+def expect(function: "Any", *names: str) -> None:
+    """Look at the first parameters of a function that is to be wrapped.
+
+    Args:
+        function: of the engine.
+        names: how the parameters are called in the releases that the adapter knows.
+
+    Raises:
+        TypeError: they have other names.
+    """
+    code = function.__code__
+    found = code.co_varnames[: code.co_argcount][: len(names)]
+    if found != names:
+        raise TypeError(f"{function.__qualname__}{found} has not the parameters {names}")
 
 
 def imported(name: str) -> None:

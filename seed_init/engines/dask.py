@@ -18,7 +18,7 @@ from hashlib import blake2s
 from types import FunctionType
 from weakref import WeakKeyDictionary
 
-from seed_init.engines import Engine
+from seed_init.engines import Engine, expect
 from seed_init.hook import like, numbering, random_number, seeding, startup, state, units
 
 TYPE_CHECKING = False
@@ -139,8 +139,8 @@ def _attach_to_client(module: "Any") -> None:
     client, graph = module.Client, module._MapExpr
     submit, send, keys = client.submit, client._graph_to_futures, graph.keys.fget
     annotate, funcname, uuid4 = module.dask.annotate, module.funcname, module.uuid.uuid4
-    _expect(submit, "self", "func")
-    _expect(send, "self", "expr", "keys")
+    expect(submit, "self", "func")
+    expect(send, "self", "expr", "keys")
 
     def numbered_submit(self: "Any", *arguments: "Any", **keywords: "Any") -> "Any":
         is_pure = keywords.get("pure", True)
@@ -181,8 +181,8 @@ def _attach_to_client(module: "Any") -> None:
 def _attach_to_worker(module: "Any") -> None:
     worker = module.Worker
     run, call, make = module._run_task_simple, module._run_actor, worker.__init__
-    _expect(run, "task", "data")
-    _expect(call, "func", "args", "kwargs", "execution_state")
+    expect(run, "task", "data")
+    expect(call, "func", "args", "kwargs", "execution_state")
     states = module.thread_state
 
     @like(run)
@@ -287,8 +287,8 @@ def take_worker(name: object) -> None:
 
 def _attach_to_local(module: "Any") -> None:
     schedule, execute = module.get_async, module.execute_task
-    _expect(schedule, "submit", "num_workers", "dsk", "result")
-    _expect(execute, "key", "task_info")
+    expect(schedule, "submit", "num_workers", "dsk", "result")
+    expect(execute, "key", "task_info")
 
     @like(schedule)
     def schedule_as_units(submit: "Any", *arguments: "Any", **keywords: "Any") -> "Any":
@@ -351,14 +351,6 @@ class Batch:
 
 
 # --- attaching ------------------------------------------------------------------------------------
-
-
-def _expect(function: "Any", *names: str) -> None:
-    """Raise TypeError unless the first parameters of a function are those that are known here."""
-    code = function.__code__
-    found = code.co_varnames[: code.co_argcount][: len(names)]
-    if found != names:
-        raise TypeError(f"{function.__qualname__}{found} has not the parameters {names}")
 
 
 def _as_if_in(module: "Any", original: "Any", function: "Any") -> "Any":

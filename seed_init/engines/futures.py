@@ -8,7 +8,7 @@ ThreadPoolExecutor share the default generators; only generators without a seed 
 
 from itertools import count
 
-from seed_init.engines import Engine, items
+from seed_init.engines import Engine, expect, items
 from seed_init.hook import callers
 
 TYPE_CHECKING = False
@@ -34,11 +34,11 @@ class Executors(Engine):
         package = module.__name__.rpartition(".")[0]
         if "ThreadPoolExecutor" in names:
             executor: Any = names["ThreadPoolExecutor"]
-            items.expect(executor.submit, "self", "fn")
+            expect(executor.submit, "self", "fn")
         else:
             executor = names["ProcessPoolExecutor"]
-            items.expect(executor.submit, "self", "fn")
-            items.expect(executor.map, "self", "fn")
+            expect(executor.submit, "self", "fn")
+            expect(executor.map, "self", "fn")
             _number_items(executor, package)
         _number_submissions(executor, package)
 

@@ -7,7 +7,7 @@ one path, which is not that of the program: what the program has drawn before, a
 job must not draw again.
 """
 
-from seed_init.engines import Engine, items
+from seed_init.engines import Engine, expect
 from seed_init.hook import callers, state, units
 
 TYPE_CHECKING = False
@@ -25,7 +25,7 @@ class Hydra(Engine):
         """See `Engine.attach` (hydra/core/utils.py)."""
         names: Any = vars(module)
         run = names["run_job"]
-        items.expect(run, "task_function", "config")
+        expect(run, "task_function", "config")
 
         @callers.like(run)
         def run_job(*arguments: "Any", **keywords: "Any") -> "Any":

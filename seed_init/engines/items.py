@@ -148,11 +148,3 @@ def is_numbered(function: "Any") -> bool:
         return True
     # Of processes, `map` submits partial(_process_chunk, item).
     return isinstance(function, partial) and any(isinstance(part, Item) for part in function.args)
-
-
-def expect(function: "Any", *names: str) -> None:
-    """Raise TypeError unless the first parameters of a function are those that are known here."""
-    code = function.__code__
-    found = code.co_varnames[: code.co_argcount][: len(names)]
-    if found != names:
-        raise TypeError(f"{function.__qualname__}{found} has not the parameters {names}")

@@ -6,7 +6,7 @@ runs it, in batches of whatever size (joblib/parallel.py). Items of one call tha
 other in the program (`n_jobs=1`) have the same streams.
 """
 
-from seed_init.engines import Engine, items
+from seed_init.engines import Engine, expect, items
 from seed_init.hook import callers
 
 TYPE_CHECKING = False
@@ -26,7 +26,7 @@ class Joblib(Engine):
         """See `Engine.attach` (joblib/parallel.py)."""
         parallel: Any = vars(module)["Parallel"]
         call = parallel.__call__
-        items.expect(call, "self", "iterable")
+        expect(call, "self", "iterable")
 
         @callers.like(call)
         def __call__(self: "Any", iterable: "Any") -> "Any":

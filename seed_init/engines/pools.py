@@ -6,7 +6,7 @@ are (Lib/multiprocessing/pool.py). multiprocess, which pathos and Hugging Face d
 has the same code. billiard's pool is made otherwise; Celery's adapter numbers what runs there.
 """
 
-from seed_init.engines import Engine, items
+from seed_init.engines import Engine, expect, items
 from seed_init.hook import callers
 
 TYPE_CHECKING = False
@@ -25,9 +25,9 @@ class Pools(Engine):
     def attach(self, module: "ModuleType") -> None:
         """See `Engine.attach` (`pool` of multiprocessing, or of a copy of it)."""
         pool: Any = vars(module)["Pool"]
-        items.expect(pool._get_tasks, "func", "it", "size")
-        items.expect(pool._guarded_task_generation, "self", "result_job", "func", "iterable")
-        items.expect(pool.apply_async, "self", "func")
+        expect(pool._get_tasks, "func", "it", "size")
+        expect(pool._guarded_task_generation, "self", "result_job", "func", "iterable")
+        expect(pool.apply_async, "self", "func")
         package = module.__name__.rpartition(".")[0]
         _number_batches(pool, package)
         _number_single_items(pool, package)

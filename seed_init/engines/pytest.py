@@ -5,7 +5,7 @@ So a test draws the same alone, in any order, and in whichever worker of pytest-
 that several tests share is set up by whichever of them is first; it has streams of its own as well.
 """
 
-from seed_init.engines import Engine, items
+from seed_init.engines import Engine, expect
 from seed_init.hook import callers, state, units
 
 TYPE_CHECKING = False
@@ -32,7 +32,7 @@ class Pytest(Engine):
 
 def _attach_to_tests(module: "Any") -> None:
     run = module.runtestprotocol
-    items.expect(run, "item")
+    expect(run, "item")
 
     @callers.like(run)
     def runtestprotocol(item: "Any", *arguments: "Any", **keywords: "Any") -> "Any":
@@ -47,7 +47,7 @@ def _attach_to_tests(module: "Any") -> None:
 
 def _attach_to_fixtures(module: "Any") -> None:
     call = module.call_fixture_func
-    items.expect(call, "fixturefunc", "request", "kwargs")
+    expect(call, "fixturefunc", "request", "kwargs")
 
     @callers.like(call)
     def call_fixture_func(fixturefunc: "Any", request: "Any", kwargs: "Any") -> "Any":

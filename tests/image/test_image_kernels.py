@@ -17,9 +17,9 @@ DRAW = "import json, random; print(json.dumps(random.random()))"
 
 COPY = """
 import sys
-sys.path.insert(0, "/tmp/harness")
+sys.path.insert(0, "/tmp/repository")
 from pathlib import Path
-from interpreters import copy_base, see_packages
+from harness.interpreters import copy_base, see_packages
 see_packages(copy_base(Path("/tmp/other")))
 """
 """Copy the image's Python without the hook: another prefix, as a conda environment is one."""
@@ -32,7 +32,7 @@ def server(images) -> Iterator[Server]:
     port = free_port()
     options = [
         f"--publish=127.0.0.1:{port}:{port}",
-        f"--mount=type=bind,src={REPOSITORY}/harness,dst=/tmp/harness,readonly",
+        f"--mount=type=bind,src={REPOSITORY}/harness,dst=/tmp/repository/harness,readonly",
     ]
     running = containers.start(images.notebook, options=options, JUPYTER_PORT=str(port), SEED="7")
     yield Server(running, port).wait_for_link()
@@ -92,7 +92,7 @@ def test_a_kernel_of_another_python_says_that_it_is_not_seeded_until_it_has_the_
 def test_ipython_of_another_python_is_quiet_where_the_user_wants_it(
     container: Containers, images, variable: str
 ) -> None:
-    mount = f"--mount=type=bind,src={REPOSITORY}/harness,dst=/tmp/harness,readonly"
+    mount = f"--mount=type=bind,src={REPOSITORY}/harness,dst=/tmp/repository/harness,readonly"
     running = container.start(images.notebook, "sleep", "infinity", options=[mount])
     running.exec("python", "-c", COPY)
     words = ("/tmp/other/bin/python3", "-m", "IPython", "-c", "print('hello')")

@@ -154,6 +154,7 @@ def test_what_a_verification_has_seen_cannot_steer_a_terminal() -> None:
     difference.values, difference.trail = [EVIL, EVIL], [EVIL]
     difference.remedies = [{"cause": EVIL, "remedy": EVIL}]
     compared = {"steps": 1, "ranks": 1, "tensors": 1, "generators": [EVIL], "stdout_lines": 1}
+    compared |= {"units": {EVIL: 2}, "moved": 2}
     made = Verification("different", (EVIL,), EVIL, [run])
     made.compared, made.difference = {**compared, "files": [EVIL]}, difference
     made.not_compared, made.broke_equality = [EVIL], EVIL
@@ -187,7 +188,9 @@ def test_what_the_environment_says_cannot_steer_a_terminal(
     state = {"version": "1", "python": EVIL, "hook": "active", "installed": [EVIL]}
     state |= {"settings": [row], "flags": {EVIL: row}, "switches": {EVIL: row}}
     state |= {"not_covered": [EVIL], "checked": EVIL}
-    assert is_harmless(printing.as_text(status.as_lines(state)))
+    for unit in (None, {"engine": EVIL, "path": [EVIL]}):
+        place = {"unit": unit, "seed": 7, "path": [EVIL]}
+        assert is_harmless(printing.as_text(status.as_lines(state | place)))
     monkeypatch.setattr(doctor, "findings", lambda gpu_wanted: [doctor.Finding(EVIL, "ok", EVIL)])
     for options in (
         argparse.Namespace(json=True, cpu=True),
