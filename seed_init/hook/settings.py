@@ -110,6 +110,11 @@ class Settings:
             if "DETERMINISM" not in values:
                 values["DETERMINISM"], origins["DETERMINISM"] = "warn", "built-in"
         level = values.get("DETERMINISM")
+        if level == "portable" and "SEED_INIT_THREADS" not in values:
+            from seed_init.hook import portability
+
+            values["SEED_INIT_THREADS"] = str(portability.DEFAULT_THREADS)
+            origins["SEED_INIT_THREADS"] = "built-in"
         exported = os.environ.get(CUBLAS)
         if CUBLAS in values and workspace_is_exported():
             del values[CUBLAS]  # inherited, and no choice of the user's

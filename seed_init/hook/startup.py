@@ -122,17 +122,32 @@ COPIES = ".process"
 """How the name ends of the module by which a copy of multiprocessing is known (`copies`)."""
 
 FLAGS = {
-    "CUDNN_DETERMINISTIC": (("0", "1"), "0", "warn=1 strict=1", "backends.cudnn.deterministic"),
-    "CUDNN_BENCHMARK": (("0", "1"), "0", "fast=1 warn=0 strict=0", "backends.cudnn.benchmark"),
+    "CUDNN_DETERMINISTIC": (
+        ("0", "1"),
+        "0",
+        "warn=1 strict=1 portable=1",
+        "backends.cudnn.deterministic",
+    ),
+    "CUDNN_BENCHMARK": (
+        ("0", "1"),
+        "0",
+        "fast=1 warn=0 strict=0 portable=0",
+        "backends.cudnn.benchmark",
+    ),
     "CUDNN_ALLOW_TF32": (("0", "1"), "1", "", "backends.cudnn.allow_tf32 conv rnn"),
     "TORCH_ALLOW_TF32": (("0", "1"), "0", "", "backends.cuda.matmul.allow_tf32 matmul"),
-    "TORCH_DETERMINISTIC_ALGORITHMS": (("0", "warn", "1"), "0", "warn=warn strict=1", ""),
+    "TORCH_DETERMINISTIC_ALGORITHMS": (
+        ("0", "warn", "1"),
+        "0",
+        "warn=warn strict=1 portable=1",
+        "",
+    ),
     # Filling costs time on every torch.empty and makes no run more reproducible unless the
     # program reads memory it never wrote; filled parameters have turned losses into NaN.
     "TORCH_FILL_UNINITIALIZED_MEMORY": (
         ("0", "1"),
         "1",
-        "warn=0 strict=0",
+        "warn=0 strict=0 portable=0",
         "utils.deterministic.fill_uninitialized_memory",
     ),
 }
@@ -147,9 +162,10 @@ measure or compare flags read them there. Constants only: every start makes this
 
 ACCEPTED: "dict[str, tuple[str, ...]]" = {
     "SEED": (),
-    "DETERMINISM": ("off", "fast", "warn", "strict"),
+    "DETERMINISM": ("off", "fast", "warn", "strict", "portable"),
     **{name: entry[0] for name, entry in FLAGS.items()},
     "CUBLAS_WORKSPACE_CONFIG": (),
+    "SEED_INIT_THREADS": (),
     "SEED_INIT_LOG": ("quiet", "info", "debug"),
     "SEED_INIT_UNSEEDED": ("derive", "warn", "leave"),
     "SEED_INIT_RESEED": ("honour", "mix"),
@@ -171,7 +187,11 @@ SEED_INIT is not among them: it holds before anything is read, and in no default
 SEED_MAX = 2**32 - 1
 """The largest seed that `numpy.random.seed` and PYTHONHASHSEED take as well."""
 
-NUMBERS = {"SEED": ("random", "off", "array", "7+array"), "SEED_INIT_RESTART": ()}
+NUMBERS = {
+    "SEED": ("random", "off", "array", "7+array"),
+    "SEED_INIT_RESTART": (),
+    "SEED_INIT_THREADS": (),
+}
 """Variables that take a whole number up to `SEED_MAX`, with the words that they take as well.
 In place of 7, any number (`arrays.accept`)."""
 
@@ -311,7 +331,7 @@ def read(values: "dict[str, str]", origins: "dict[str, str]") -> None:
         if value and (text := _text(value).strip()):
             values[name] = accept(name, text)
             origins[name] = "environment"
-    if values.get("DETERMINISM") == "strict":
+    if values.get("DETERMINISM") in ("strict", "portable"):
         part("hook.strictness").check(values, environ)
 
 
@@ -402,6 +422,10 @@ def _arm() -> None:
     elif seed.endswith("array"):
         part("hook.arrays").replace(values, origins)
     _export_workspace()
+    if values.get("DETERMINISM") == "portable":
+        part("hook.portability").arm(values)
+    elif b"ATEN_CPU_CAPABILITY" in posix.environ.get(b"SEED_INIT_EXPORTED", b""):
+        part("hook.portability").disarm()
     watch()
     if is_observed():
         part("proof.observer.lifecycle").start(values)
@@ -437,7 +461,12 @@ def needs_workspace(values: "dict[str, str]", level: "str | None") -> bool:
         values: what this process was asked to do.
         level: DETERMINISM, or what stands for it.
     """
-    return values.get("TORCH_DETERMINISTIC_ALGORITHMS", level) in ("1", "warn", "strict")
+    return values.get("TORCH_DETERMINISTIC_ALGORITHMS", level) in (
+        "1",
+        "warn",
+        "strict",
+        "portable",
+    )
 
 
 def watch() -> None:

@@ -299,6 +299,10 @@ class Torch(Library):
         """
         lines = []
         wanted = determinism.wanted(settings)
+        if settings.determinism == "portable":
+            from seed_init.libraries import torch_portable
+
+            lines += torch_portable.install(settings)
         if wanted.get(determinism.ALGORITHMS, ("",))[0] == "warn":
             from seed_init.libraries import torch_attention
 

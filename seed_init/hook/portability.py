@@ -1,0 +1,285 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Level `portable`: the variables by which libraries compute the same bits on every x86-64 CPU.
+
+`TABLE` has them. They are set when Python starts, because each library reads its own when it is
+loaded or first used. A variable that is set to something else, or a library that is loaded before
+its variable is set, ends the process: a level that is not kept is worse than none.
+
+docs/why/portability.md says what was measured.
+"""
+
+import os
+
+from seed_init.hook import debug, refusals
+from seed_init.hook.settings import EXPORTED
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import MutableMapping
+
+THREADS = "SEED_INIT_THREADS"
+
+DEFAULT_THREADS = 4
+"""The number of threads where SEED_INIT_THREADS says none: docs/why/portability.md has the price of
+others."""
+
+MOST_THREADS = 1024
+
+WAITING = "OMP_WAIT_POLICY"
+"""Changes no bits: threads that outnumber the CPUs must not spin while they wait for each other."""
+
+
+class Variable:
+    """One variable of an environment.
+
+    Attributes:
+        name: of the variable.
+        value: what the level needs; "" stands for the number of threads.
+        files: how the names of the libraries begin that read the variable, as files.
+        reader: who reads the variable, and when.
+        since: from which release on.
+        source: where that is written.
+    """
+
+    __slots__ = ("files", "name", "reader", "since", "source", "value")
+
+    def __init__(
+        self,
+        name: str,
+        value: str,
+        files: tuple[str, ...],
+        reader: str,
+        since: str,
+        source: str,
+    ) -> None:
+        self.name, self.value, self.files = name, value, files
+        self.reader, self.since, self.source = reader, since, source
+
+
+_TORCH = ("libtorch_cpu.", "libtorch.")
+_MKL = (*_TORCH, "libmkl_")
+_OPENMP = ("libgomp", "libomp", "libiomp5")
+_OPENBLAS = ("libopenblas", "libscipy_openblas")
+_ONEMKL = "Intel oneMKL Developer Guide, Obtaining Numerically Reproducible Results"
+_OPENMP_SOURCE = "https://www.openmp.org/spec-html/5.0/openmpch6.html"
+
+TABLE = (
+    Variable(
+        "ATEN_CPU_CAPABILITY",
+        "avx2",
+        _TORCH,
+        "PyTorch, at the first operator that has a kernel for several instruction sets",
+        "PyTorch 1.0",
+        "aten/src/ATen/native/DispatchStub.cpp, compute_cpu_capability",
+    ),
+    Variable(
+        "ONEDNN_MAX_CPU_ISA",
+        "AVX2",
+        (*_TORCH, "libdnnl", "libtensorflow"),
+        "oneDNN, when its first kernel is chosen",
+        "oneDNN 2.5",
+        "https://uxlfoundation.github.io/oneDNN/dev_guide_cpu_dispatcher_control.html",
+    ),
+    Variable(
+        "MKL_CBWR",
+        "COMPATIBLE",
+        _MKL,
+        "MKL, at its first call; the hook then chooses AVX2 in PyTorch's MKL (`torch_mkl`)",
+        "MKL 11.0",
+        _ONEMKL,
+    ),
+    Variable(
+        "MKL_VML_DEBUG_CPU_TYPE",
+        "1",
+        _MKL,
+        "MKL's vector functions, at their first call; MKL_CBWR does not reach them",
+        "MKL 10",
+        "mkl_vml_serv_cpu_detect in libtorch_cpu.so",
+    ),
+    Variable("MKL_NUM_THREADS", "", _MKL, "MKL, at its first call", "MKL 10", _ONEMKL),
+    Variable("MKL_DYNAMIC", "FALSE", _MKL, "MKL, at its first call", "MKL 10", _ONEMKL),
+    Variable(
+        "OMP_NUM_THREADS", "", _OPENMP, "OpenMP, when it is loaded", "OpenMP 1.0", _OPENMP_SOURCE
+    ),
+    Variable(
+        "OMP_DYNAMIC", "FALSE", _OPENMP, "OpenMP, when it is loaded", "OpenMP 1.0", _OPENMP_SOURCE
+    ),
+    Variable(
+        "OPENBLAS_CORETYPE",
+        "Haswell",
+        _OPENBLAS,
+        "OpenBLAS of NumPy and SciPy, when it is loaded",
+        "OpenBLAS 0.2",
+        "OpenBLAS, driver/others/dynamic.c, gotoblas_dynamic_init",
+    ),
+    Variable(
+        "OPENBLAS_NUM_THREADS",
+        "1",  # more would be cut to the number of CPUs
+        _OPENBLAS,
+        "OpenBLAS of NumPy and SciPy, when it is loaded",
+        "OpenBLAS 0.2",
+        "OpenBLAS, driver/others/memory.c, blas_get_cpu_number",
+    ),
+    Variable(
+        "NPY_DISABLE_CPU_FEATURES",
+        "AVX512F AVX512CD AVX512_KNL AVX512_KNM AVX512_SKX AVX512_CLX AVX512_CNL AVX512_ICL "
+        "AVX512_SPR X86_V4",
+        ("_multiarray_umath.",),
+        "NumPy, when it is imported; a name that a release does not know does nothing",
+        "NumPy 1.18",
+        "https://numpy.org/doc/stable/reference/simd/build-options.html",
+    ),
+)
+"""Every variable of the level. docs/reference/variables.md shows the table."""
+
+UNSET = {
+    "MKL_DOMAIN_NUM_THREADS": "MKL_NUM_THREADS",
+    "MKL_ENABLE_INSTRUCTIONS": "MKL_CBWR",
+    "NPY_ENABLE_CPU_FEATURES": "NPY_DISABLE_CPU_FEATURES",
+    "OMP_THREAD_LIMIT": "OMP_NUM_THREADS",
+}
+"""Variables that would defeat one of the table -> that one."""
+
+
+def threads(values: dict[str, str]) -> int:
+    """The number of threads of the level, 1...1024.
+
+    Args:
+        values: of the contract's variables.
+
+    Raises:
+        Refusal: SEED_INIT_THREADS is none of these.
+    """
+    text = values.get(THREADS, str(DEFAULT_THREADS))
+    if not 1 <= int(text) <= MOST_THREADS:
+        raise refusals.not_accepted(THREADS, text, (f"a whole number from 1 to {MOST_THREADS}",))
+    return int(text)
+
+
+def wanted(values: dict[str, str]) -> dict[str, str]:
+    """Every variable of the table and its value under level portable.
+
+    Args:
+        values: of the contract's variables.
+
+    Raises:
+        Refusal: SEED_INIT_THREADS is not accepted.
+    """
+    count = str(threads(values))
+    return {variable.name: variable.value or count for variable in TABLE}
+
+
+def check(values: dict[str, str], environ: "MutableMapping[str, str] | None" = None) -> None:
+    """Raise Refusal for a variable in the environment that the level cannot be kept with.
+
+    Args:
+        values: of the contract's variables, all read.
+        environ: the variables; None where a defaults file is looked at.
+    """
+    needed = wanted(values)
+    if environ is None:
+        return
+    ours = environ.get(EXPORTED, "").split(",")
+    for name, value in needed.items():
+        now = environ.get(name, "").strip()
+        if now and not _same(now, value) and name not in ours:
+            is_count = name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS") and now.isdecimal()
+            instead = f"{value} or leave it unset"
+            if is_count:
+                instead = f"{THREADS}={now[:6]}, which sets it everywhere, or leave it unset"
+            raise refusals.Refusal(
+                f"under DETERMINISM=portable {name}={refusals.shown(now)} is not accepted; "
+                f"use {instead}"
+            )
+    for name, instead in UNSET.items():
+        if environ.get(name, "").strip():
+            raise refusals.Refusal(
+                f"under DETERMINISM=portable {name}={refusals.shown(environ[name])} is not "
+                f"accepted, because {instead} is set; leave {name} unset"
+            )
+
+
+def _same(one: str, other: str) -> bool:
+    """Whether two values mean the same: the libraries read words in any case, features in any
+    order."""
+    return sorted(one.upper().replace(",", " ").split()) == sorted(other.upper().split())
+
+
+def arm(values: dict[str, str]) -> None:
+    """Set the variables of the level for this process and its children.
+
+    What the hook has set in a parent and an engine has changed for this child since, such as a
+    number of threads that depends on the number of CPUs (joblib/externals/loky/backend/context.py),
+    is set again.
+
+    Args:
+        values: of the contract's variables.
+
+    Raises:
+        Refusal: a library that reads one of the variables is loaded already.
+    """
+    environ = os.environ
+    ours = dict.fromkeys(filter(None, environ.get(EXPORTED, "").split(",")))
+    changes = {
+        name: value
+        for name, value in wanted(values).items()
+        if not _same(environ.get(name, ""), value)
+    }
+    _refuse_late(changes)
+    if WAITING not in environ and usable_cpus() < threads(values):
+        changes[WAITING] = "PASSIVE"
+    for name, value in changes.items():
+        if environ.get(name) and name in ours:
+            debug(f"{name} was {environ[name]} and is {value} again (DETERMINISM=portable)")
+        environ[name] = value
+        ours[name] = None
+    if changes:
+        environ[EXPORTED] = ",".join(ours)
+
+
+def disarm() -> None:
+    """Take back in a child what level portable has set in a parent, where another level holds."""
+    environ = os.environ
+    ours = dict.fromkeys(filter(None, environ.get(EXPORTED, "").split(",")))
+    for name in (WAITING, *(variable.name for variable in TABLE)):
+        if name in ours:
+            del ours[name]
+            environ.pop(name, None)
+    environ[EXPORTED] = ",".join(ours)
+
+
+def _refuse_late(changes: dict[str, str]) -> None:
+    """Raise Refusal where a library has been loaded that has read one of `changes` already."""
+    if not changes:
+        return
+    loaded = loaded_files()
+    for variable in TABLE:
+        if variable.name in changes:
+            for file in loaded:
+                if file.startswith(variable.files):
+                    raise refusals.Refusal(
+                        f"DETERMINISM=portable comes too late for {file}, which is loaded already; "
+                        f"set {variable.name}={refusals.shown(changes[variable.name])} before "
+                        "Python starts, or do not load the library before the hook"
+                    )
+
+
+def loaded_files() -> list[str]:
+    """The names of the files that are mapped into this process; none where nobody tells."""
+    try:
+        with open("/proc/self/maps", "rb") as lines:  # noqa: PTH123
+            paths = {os.fsdecode(line.rstrip().rpartition(b"/")[2]) for line in lines}
+    except OSError:
+        return []
+    return sorted(paths)
+
+
+def usable_cpus() -> int:
+    """The number of CPUs that this process may use: affinity, and the quota of a container."""
+    count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
+    try:
+        with open("/sys/fs/cgroup/cpu.max", encoding="ascii") as file:  # noqa: PTH123
+            quota, period = file.read().split()
+        return min(count, max(1, int(quota) // int(period)))
+    except (OSError, ValueError):
+        return count  # no quota ("max"), or no cgroup of version 2
