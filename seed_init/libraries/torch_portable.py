@@ -4,7 +4,7 @@
 import torch
 
 from seed_init.hook import portability, refusals, say, state
-from seed_init.libraries import torch_mkl
+from seed_init.libraries import torch_division, torch_mkl, torch_portable_kernels
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ _threads = 0
 
 
 def install(settings: "Settings") -> list[str]:
-    """Choose MKL's branch, and refuse a PyTorch that has not taken the level's variables.
+    """Choose MKL's branch and kernels, refuse a PyTorch that has not taken the level's variables.
 
     Args:
         settings: what this process was asked to do.
@@ -29,6 +29,14 @@ def install(settings: "Settings") -> list[str]:
     _threads = portability.threads(settings.values)
     mkl = torch_mkl.choose()
     _check(mkl)
+    try:
+        torch_division.choose()
+    except torch_division.NotAsExpected as error:
+        raise refusals.Refusal(
+            "DETERMINISM=portable cannot be kept: the division of complex64 cannot be made exact "
+            f"with PyTorch {torch.__version__} ({error}); use PyTorch 2.6"
+        ) from None
+    torch_portable_kernels.install()
     _tell_when_cuda_starts()
     return [f"MKL_CBWR={mkl} (DETERMINISM=portable)"] if mkl else []
 
