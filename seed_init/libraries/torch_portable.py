@@ -4,7 +4,12 @@
 import torch
 
 from seed_init.hook import portability, refusals, say, state
-from seed_init.libraries import torch_division, torch_mkl, torch_portable_kernels
+from seed_init.libraries import (
+    torch_division,
+    torch_mkl,
+    torch_onednn,
+    torch_portable_kernels,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -38,7 +43,8 @@ def install(settings: "Settings") -> list[str]:
         ) from None
     torch_portable_kernels.install()
     _tell_when_cuda_starts()
-    return [f"MKL_CBWR={mkl} (DETERMINISM=portable)"] if mkl else []
+    lines = [f"MKL_CBWR={mkl}" if mkl else "", torch_onednn.choose()]
+    return [f"{line} (DETERMINISM=portable)" for line in lines if line]
 
 
 def changes() -> list[str]:
