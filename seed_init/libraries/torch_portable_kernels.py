@@ -13,6 +13,9 @@ numbers (meta, fake), are passed on.
                                     (`jpvt`, aten/src/ATen/native/BatchLinearAlgebra.cpp), where
                                     LAPACK reads which columns come first: the bits differ from
                                     call to call. The driver gelsd is used in its place.
+    _int_mm                         Where a CPU has AVX512-VNNI, ATen has oneDNN multiply int8,
+                                    which without these instructions (ONEDNN_MAX_CPU_ISA=AVX2) cuts
+                                    sums of two products off at 16 bits. In float64: exact.
 """
 
 import torch
@@ -47,6 +50,8 @@ def install() -> None:
         (aten.triangular_solve.X, _in_float64),
         (aten.linalg_lstsq.default, _by_gelsd),
         (aten.linalg_lstsq.out, _by_gelsd),
+        (aten._int_mm.default, _exactly),
+        (aten._int_mm.out, _exactly),
     ):
         library.impl(operator, make(operator, after), "BackendSelect", with_keyset=True)
 
@@ -109,5 +114,20 @@ def _by_gelsd(operator: "Any", after: "Any") -> "Callable[..., Any]":
         # gelsy finds none.
         none = done[3].resize_(0) if outs else done[3].new_empty(0)
         return (*done[:3], none)
+
+    return kernel
+
+
+def _exactly(operator: "Any", after: "Any") -> "Callable[..., Any]":
+    """Return a kernel that multiplies matrices of int8 exactly."""
+    redispatch = operator.redispatch
+
+    def kernel(keyset: "Any", one: "Tensor", other: "Tensor", **outs: "Any") -> "Any":
+        keyset &= after
+        is_ours = keyset.has(_CPU) and one.dtype is other.dtype is torch.int8
+        if not is_ours or any(out.dtype is not torch.int32 for out in outs.values()):
+            return redispatch(keyset, one, other, **outs)
+        product = torch.mm(one.double(), other.double()).int()
+        return torch.ops.aten.clone.out(product, **outs) if outs else product
 
     return kernel
