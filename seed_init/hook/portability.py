@@ -10,7 +10,7 @@ docs/why/portability.md says what was measured.
 
 import os
 
-from seed_init.hook import debug, refusals
+from seed_init.hook import debug, libm, refusals
 from seed_init.hook.settings import EXPORTED
 
 TYPE_CHECKING = False
@@ -216,8 +216,10 @@ def arm(values: dict[str, str]) -> None:
         values: of the contract's variables.
 
     Raises:
-        Refusal: a library that reads one of the variables is loaded already.
+        Refusal: a library that reads one of the variables is loaded already, or the CPU or the C
+            library is none with which the level can be kept.
     """
+    libm.check()
     environ = os.environ
     ours = dict.fromkeys(filter(None, environ.get(EXPORTED, "").split(",")))
     changes = {
