@@ -23,8 +23,6 @@ DEFAULT_THREADS = 4
 """The number of threads where SEED_INIT_THREADS says none: docs/why/portability.md has the price of
 others."""
 
-MOST_THREADS = 1024
-
 WAITING = "OMP_WAIT_POLICY"
 """Changes no bits: threads that outnumber the CPUs must not spin while they wait for each other."""
 
@@ -132,6 +130,8 @@ TABLE = (
 )
 """Every variable of the level. docs/reference/variables.md shows the table."""
 
+NAMES = tuple(variable.name for variable in TABLE)
+
 UNSET = {
     "MKL_DOMAIN_NUM_THREADS": "MKL_NUM_THREADS",
     "MKL_ENABLE_INSTRUCTIONS": "MKL_CBWR",
@@ -146,14 +146,8 @@ def threads(values: dict[str, str]) -> int:
 
     Args:
         values: of the contract's variables.
-
-    Raises:
-        Refusal: SEED_INIT_THREADS is none of these.
     """
-    text = values.get(THREADS, str(DEFAULT_THREADS))
-    if not 1 <= int(text) <= MOST_THREADS:
-        raise refusals.not_accepted(THREADS, text, (f"a whole number from 1 to {MOST_THREADS}",))
-    return int(text)
+    return int(values.get(THREADS, DEFAULT_THREADS))
 
 
 def wanted(values: dict[str, str]) -> dict[str, str]:
@@ -161,9 +155,6 @@ def wanted(values: dict[str, str]) -> dict[str, str]:
 
     Args:
         values: of the contract's variables.
-
-    Raises:
-        Refusal: SEED_INIT_THREADS is not accepted.
     """
     count = str(threads(values))
     return {variable.name: variable.value or count for variable in TABLE}
@@ -237,11 +228,24 @@ def arm(values: dict[str, str]) -> None:
         environ[EXPORTED] = ",".join(ours)
 
 
+def in_effect(values: dict[str, str]) -> "dict[str, dict[str, str | None]]":
+    """Every variable of the level: name to the value, its origin and the value now.
+
+    Args:
+        values: of the contract's variables.
+    """
+    origin = "DETERMINISM=portable"
+    return {
+        name: {"value": value, "origin": origin, "now": os.environ.get(name) or None}
+        for name, value in wanted(values).items()
+    }
+
+
 def disarm() -> None:
     """Take back in a child what level portable has set in a parent, where another level holds."""
     environ = os.environ
     ours = dict.fromkeys(filter(None, environ.get(EXPORTED, "").split(",")))
-    for name in (WAITING, *(variable.name for variable in TABLE)):
+    for name in (WAITING, *NAMES):
         if name in ours:
             del ours[name]
             environ.pop(name, None)

@@ -3,12 +3,14 @@
 
 import torch
 
-from seed_init.hook import portability, refusals
+from seed_init.hook import portability, refusals, say, state
 from seed_init.libraries import torch_mkl
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from seed_init.hook.settings import Settings
+
+_threads = 0
 
 
 def install(settings: "Settings") -> list[str]:
@@ -23,21 +25,47 @@ def install(settings: "Settings") -> list[str]:
     Raises:
         Refusal: the level cannot be kept in this process.
     """
+    global _threads
+    _threads = portability.threads(settings.values)
     mkl = torch_mkl.choose()
-    _check(settings, mkl)
+    _check(mkl)
+    _tell_when_cuda_starts()
     return [f"MKL_CBWR={mkl} (DETERMINISM=portable)"] if mkl else []
 
 
-def _check(settings: "Settings", mkl: str) -> None:
-    capability = torch.backends.cpu.get_cpu_capability()
-    count, threads = torch.get_num_threads(), portability.threads(settings.values)
+def changes() -> list[str]:
+    """What the program has changed that the level had set, a text each."""
+    count = torch.get_num_threads()
+    if count == _threads:
+        return []
+    return [f"torch.get_num_threads() is {count}, not {_threads} ({portability.THREADS})"]
+
+
+def _check(mkl: str) -> None:
     for what, now, needed in (
-        ("PyTorch's instruction set", capability, "AVX2"),
-        ("the number of PyTorch's threads", count, threads),
-        ("MKL's branch", mkl or "AVX2", "AVX2" if mkl != "COMPATIBLE" else mkl),
+        ("PyTorch's instruction set", torch.backends.cpu.get_cpu_capability(), "AVX2"),
+        ("the number of PyTorch's threads", torch.get_num_threads(), _threads),
+        ("MKL's branch", mkl, mkl if mkl in ("", "COMPATIBLE") else "AVX2"),
     ):
         if now != needed:
             raise refusals.Refusal(
                 f"DETERMINISM=portable cannot be kept: {what} is {now} and not {needed}; "
-                "use a CPU with AVX2 and FMA, and import torch after the hook"
+                "use an x86-64 CPU with AVX2 and FMA, and let the hook start before torch"
             )
+
+
+def _tell_when_cuda_starts() -> None:
+    """Have `_tell` called when CUDA starts, as `torch._wait_for_cuda` does."""
+    calls = getattr(torch.cuda, "_queued_calls", None)
+    if torch.cuda.is_initialized():
+        _tell()
+    elif isinstance(calls, list) and torch.cuda._is_compiled():
+        calls.append((_tell, ["queued by seed_init\n"]))
+
+
+def _tell() -> None:
+    if state.is_main():
+        say(
+            "DETERMINISM=portable is kept on the CPU; on a GPU the same bits hold for one model "
+            "of GPU only: deterministic algorithms, no search of cuDNN's, cuBLAS' workspace pinned"
+        )
