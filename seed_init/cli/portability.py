@@ -2,6 +2,7 @@
 """`seed-init portability` shows what this machine computes, as one hash, and compares machines."""
 
 import argparse
+import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -20,6 +21,8 @@ from seed_init.proof.trace import machine, schemas, validation
 
 FORMAT = 1
 SCHEMA = "portability-1"
+
+EMULATOR = "qemu-x86_64"
 
 STATUS = {"same": 0, "different": 1, "nothing in common": 3, "unproven": 4}
 """Verdict to exit status, as of `seed-init compare`."""
@@ -52,6 +55,12 @@ def add(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="compare with what --json has written, here or on another machine",
     )
+    parser.add_argument(
+        "--emulate",
+        metavar="MODEL",
+        help="ask an emulated CPU instead, such as Haswell or EPYC: qemu-x86_64 of the package "
+        "qemu-user must be there, and it takes minutes",
+    )
     parser.set_defaults(run=run)
 
 
@@ -63,7 +72,7 @@ def run(options: argparse.Namespace) -> int:
     """
     # The file first: nobody wants to wait for a typing error.
     other = read(options.compare) if options.compare is not None else None
-    own = described(_ask())
+    own = described(_ask(options.emulate), options.emulate)
     if other is None:
         shown = printing.as_json(own) if options.json else printing.as_text(as_lines(own))
         return output.tell(shown, 0)
@@ -75,24 +84,35 @@ def run(options: argparse.Namespace) -> int:
     return output.tell(shown, STATUS[agreed.verdict])
 
 
-def _ask() -> Fingerprint:
+def _ask(model: str | None) -> Fingerprint:
     # With the same flags, such as -S and -I, the process finds the same packages as this one.
     flags: list[str] = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]
+    emulator = []
+    if model is not None:
+        if shutil.which(EMULATOR) is None:
+            raise CommandError(
+                f"{EMULATOR} is not there; install qemu-user, or leave --emulate out"
+            )
+        emulator = [EMULATOR, "-cpu", model]
     try:
-        return asking.ask([sys.executable, *flags])
+        return asking.ask([*emulator, sys.executable, *flags])
     except asking.CannotAsk as error:
         raise CommandError(str(error), status=error.status) from None
 
 
-def described(fingerprint: Fingerprint) -> dict[str, Any]:
-    """Return a fingerprint of this machine with the facts that explain it, as --json prints it."""
+def described(fingerprint: Fingerprint, model: str | None = None) -> dict[str, Any]:
+    """Return a fingerprint of this machine with the facts that explain it, as --json prints it.
+
+    Args:
+        fingerprint: of this machine.
+        model: of the CPU that was emulated; None if none was.
+    """
+    cpu = {"maker": _maker(), **machine.cpu(), "usable": portability.usable_cpus()}
+    if model is not None:
+        cpu |= {"maker": None, "model": f"{model}, emulated by {EMULATOR}", "instruction_sets": []}
     facts = {
         "settings": _settings(),
-        "cpu": {
-            "maker": _maker(),
-            **machine.cpu(),
-            "usable": portability.usable_cpus(),
-        },
+        "cpu": cpu,
         "libc": machine.system()["libc"],
     }
     content: dict[str, Any] = redaction.deep({"format": FORMAT, **fingerprint.to_json(), **facts})
@@ -189,7 +209,7 @@ def compared_lines(
         lines += ["", "what differs:"]
         for kind, rows in agreed.kinds.items():
             meaning = agreement.meaning(kind)
-            lines.append(f"  {meaning.words} ({meaning.why}): {', '.join(map(str, rows))}")
+            lines.append(f"  {meaning.words} ({meaning.why}): {'; '.join(map(str, rows))}")
         lines += ["", "what to do:", *(f"  {line}" for line in _cures(agreed, own, other))]
     facts = _unlike(own, other)
     if facts:
@@ -197,7 +217,8 @@ def compared_lines(
         lines += [f"  {line}" for line in table(facts)]
     lines += ["", f"compared: {len(agreed.equal) + len(agreed.differ)} rows"]
     if agreed.not_compared:
-        lines.append(f"not compared, because one side lacks them: {', '.join(agreed.not_compared)}")
+        lacking = "; ".join(agreed.not_compared)
+        lines.append(f"not compared, because one side does not have them: {lacking}")
     return lines
 
 

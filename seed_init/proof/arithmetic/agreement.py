@@ -110,8 +110,8 @@ def cures(kinds: Iterable[str], levels: Iterable[str | None]) -> list[str]:
     others = ", ".join(dict.fromkeys(each.words for each in meanings if not each.cure))
     if others and all(level == PORTABLE for level in levels):
         lines.append(
-            f"{others}: DETERMINISM=portable does not make these equal here; see "
-            "docs/why/portability.md, or use one kind of CPU and one SEED_INIT_THREADS"
+            f"{others}: DETERMINISM=portable does not make these equal here; use one kind of CPU "
+            "and one SEED_INIT_THREADS"
         )
     elif others:
         lines.append(f"{others}: set DETERMINISM=portable on both machines")

@@ -42,7 +42,7 @@ LIBRARIES = ("numpy", "scipy", "torch")
 def of_a_record(record: Mapping[str, Any], environment: Mapping[str, str]) -> Fingerprint | None:
     """The fingerprint for the record of a run that has just ended on this machine.
 
-    Only libraries that the run has used are asked, because to import them takes time.
+    PyTorch is asked only if the run has imported it, because its import takes time.
 
     Args:
         record: its sections.
@@ -69,11 +69,9 @@ def of_a_record(record: Mapping[str, Any], environment: Mapping[str, str]) -> Fi
 
 
 def _used(record: Mapping[str, Any]) -> list[str]:
-    """The libraries that are worth asking: SciPy with NumPy, which tells of its own use nothing."""
-    seeded = {name for process in record["seeds"]["processes"] for name in process["seeded"]}
-    used = ["numpy", "scipy"] if "numpy" in seeded or record["torch"] else []
-    used = [name for name in used if name in record["packages"]]
-    return used + (["torch"] if record["torch"] else [])
+    """The libraries that are asked: those that were imported, and those that nobody tells of."""
+    there = [name for name in ("numpy", "scipy") if name in record["packages"]]
+    return there + (["torch"] if record["torch"] else [])
 
 
 def _name(

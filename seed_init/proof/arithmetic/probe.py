@@ -147,9 +147,18 @@ def single(library: Any, positive: Sequence[float]) -> list[float]:
 
 
 def numbers(count: int) -> list[float]:
-    """Multiples of 2 ** -20 between -1 and 1, as `array` makes them."""
-    drawn = [(i * 2654435761 + (i * i * 40503) % 65521) % 2097143 for i in range(1, count + 1)]
-    return [number / 1048576 - 1 for number in drawn]
+    """Multiples of 2 ** -41 between -1 and 1, as `array` makes them."""
+    return [drawn(i) / 2**41 - 1 for i in range(1, count + 1)]
+
+
+def drawn(i: Any) -> Any:
+    """A number of 42 bits that looks as if it were drawn, or an array of such numbers.
+
+    Shorter ones would not do: their products, and sums of these, would have no more bits than a
+    double, and so would be the same in every order.
+    """
+    high = (i * 2654435761 + (i * i * 40503) % 65521) % 2097143
+    return high * 2097152 + (i * 40503 + (i * i * 7919) % 65537 * 31) % 2097143
 
 
 def digest_of_floats(results: Results) -> str:
@@ -165,7 +174,7 @@ def choices_of_python(module: None) -> Iterator[tuple[str, str]]:
 
 
 def array(np: Any, *shape: int, kind: str = "float64", k: int = 0, low: float = -1.0) -> Any:
-    """An array of multiples of 2 ** -20 from `low` to `low + 2`.
+    """An array of multiples of 2 ** -41 from `low` to `low + 2`, rounded to the type.
 
     Args:
         np: NumPy.
@@ -175,8 +184,7 @@ def array(np: Any, *shape: int, kind: str = "float64", k: int = 0, low: float = 
         low: the least value.
     """
     i = np.arange(1, math.prod(shape) + 1, dtype=np.int64) + 7919 * k
-    drawn = (i * 2654435761 + (i * i * 40503) % 65521) % 2097143
-    return (drawn.astype(np.float64) / 1048576 + low).astype(kind).reshape(shape)
+    return (drawn(i).astype(np.float64) / 2**41 + low).astype(kind).reshape(shape)
 
 
 def numpy_probes(np: Any) -> Probes:
@@ -314,8 +322,7 @@ def torch_probes(torch: Any) -> Probes:
     def fill(*shape: int, k: int = 0, low: float = -1.0, kind: Any = torch.float32) -> Any:
         """As `array`, for tensors."""
         i = torch.arange(1, math.prod(shape) + 1, dtype=torch.int64) + 7919 * k
-        drawn = (i * 2654435761 + (i * i * 40503) % 65521) % 2097143
-        return (drawn.to(torch.float64) / 1048576 + low).to(kind).reshape(shape)
+        return (drawn(i).to(torch.float64) / 2**41 + low).to(kind).reshape(shape)
 
     def with_gradients(function: Callable[..., Any], *inputs: Any) -> Results:
         """A result, and its derivatives with weights that are no power of two."""
@@ -402,7 +409,10 @@ def torch_probes(torch: Any) -> Probes:
         ),
         "adam": ("vector", adam),
         "matrix product": ("BLAS", lambda: [one @ other, fill(512, 512) @ fill(512, 512, k=1)]),
-        "float64 matrix product": ("BLAS", lambda: [one.double() @ other.double()]),
+        "float64 matrix product": (
+            "BLAS",
+            lambda: [fill(257, 311, kind=torch.float64) @ fill(311, 263, k=1, kind=torch.float64)],
+        ),
         "bfloat16 matrix product": ("BLAS", lambda: [one.bfloat16() @ other.bfloat16()]),
         "batched product": ("BLAS", lambda: [torch.bmm(fill(12, 50, 64), fill(12, 64, 50, k=1))]),
         "linear, matrix times vector": (
