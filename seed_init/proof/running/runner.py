@@ -162,6 +162,7 @@ def run(
             cwd,
             stdin,
             directory,
+            conditions.affinity_of(condition),
         )
         with signals.held():
             job = Job(start)

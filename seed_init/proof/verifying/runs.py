@@ -29,6 +29,10 @@ class Request(requests.Request):
         files: patterns of files that the command writes and that are compared.
         locate: rerun the step at which the runs part.
         records: a directory that gets the record of each run, with the verdict in it; it is made.
+        portable: imitate other machines in more runs.
+        emulate: models of CPUs that qemu emulates in more runs; with one, `portable` holds too.
+        emulate_steps: how many training steps are emulated; None for as many as the time allows.
+        emulate_seconds: seconds after which an emulated run is ended.
     """
 
     runs: int = 2
@@ -37,6 +41,15 @@ class Request(requests.Request):
     files: tuple[str, ...] = ()
     locate: bool = True
     records: Path | None = None
+    portable: bool = False
+    emulate: tuple[str, ...] = ()
+    emulate_steps: int | None = None
+    emulate_seconds: float = 600.0
+
+    @property
+    def imitates(self) -> bool:
+        """True where runs as on other machines are asked for."""
+        return self.portable or bool(self.emulate)
 
 
 @dataclass
@@ -69,6 +82,7 @@ class Outcome:
             condition.observed,
             self.run.status,
             self.run.seconds,
+            condition.machine and condition.machine.name,
         )
 
 
@@ -106,8 +120,26 @@ class Runs:
         """The directory with copies of text files that the runs have written."""
         return self.directory / "files"
 
+    def plan_for(self, more: int) -> None:
+        """Count more runs as planned, for the line of progress.
+
+        Args:
+            more: how many.
+        """
+        self._planned = max(self._planned, len(self.outcomes)) + more
+
+    @property
+    def plan(self) -> dict[str, Any]:
+        """What is observed in a run that is no closer look."""
+        return records.PLAN if self.request.records else journal.DEFAULT_PLAN
+
     def run(
-        self, condition: Condition, plan: dict[str, Any] | None = None, why: str = ""
+        self,
+        condition: Condition,
+        plan: dict[str, Any] | None = None,
+        why: str = "",
+        closer: bool = False,
+        timeout: float | None = None,
     ) -> Outcome:
         """Run the command once more.
 
@@ -115,6 +147,8 @@ class Runs:
             condition: how.
             plan: what is observed; what the other runs observe if None.
             why: what it is for, for the user; what the condition changes if empty.
+            closer: whether it is a closer look at one step.
+            timeout: seconds after which the run is ended; those of the request if None.
 
         Raises:
             commands.CannotStart: there is no such command.
@@ -127,11 +161,11 @@ class Runs:
             self.request.command,
             condition,
             self.directory / f"run-{number}",
-            plan=plan or (records.PLAN if self.request.records else journal.DEFAULT_PLAN),
+            plan=plan or self.plan,
             stdin=self.request.stdin,
             environment=self.environment,
             cwd=self._cwd,
-            timeout=self.request.timeout,
+            timeout=self.request.timeout if timeout is None else timeout,
             progress=self._teller(number, condition, why),
             run_directory=self.run_directory,
         )
@@ -143,7 +177,7 @@ class Runs:
             python=commands.interpreter_of(self.request.command, self.environment, self._cwd),
             keep=self.kept_files,
         )
-        outcome = Outcome(f"run {number}", run, run.processes(), files, ended, plan is not None)
+        outcome = Outcome(f"run {number}", run, run.processes(), files, ended, closer)
         self.outcomes.append(outcome)
         return outcome
 
