@@ -208,12 +208,12 @@ MACHINES: dict[tuple[str, bool], list[dict[str, str]]] = {
     ],
     ("emulator", True): [
         {
-            "cause": "an operator or a library that DETERMINISM=portable does not cover on that CPU",
+            "cause": "an operator or a library that DETERMINISM=portable does not cover",
             "remedy": "use another operator there; docs/why/portability.md lists what is covered",
         },
     ],
 }
-"""Kind of machine and whether level `portable` held -> what is known to cause a difference there."""
+"""Kind of machine, and whether level `portable` held -> what is known to cause a difference."""
 
 MACHINES["emulator", False] = MACHINES["instructions", False]
 

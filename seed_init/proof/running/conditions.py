@@ -69,6 +69,11 @@ class Condition:
     variant: int = 1
     machine: Machine | None = None
 
+    @property
+    def is_emulated(self) -> bool:
+        """True where a CPU is emulated."""
+        return self.machine is not None and self.machine.model is not None
+
     def __post_init__(self) -> None:
         unknown = [name for name in self.changed if name not in PERTURBATIONS]
         if unknown:

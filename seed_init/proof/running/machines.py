@@ -55,7 +55,8 @@ SSE: dict[str, str] = {
     "OPENCV_CPU_DISABLE": "AVX512_SKX,AVX2,FP16",
     # glibc's functions of mathematics have variants with FMA (sysdeps/x86_64/fpu/multiarch). The
     # names ending in _Usable are those of glibc before 2.33.
-    "GLIBC_TUNABLES": "glibc.cpu.hwcaps=-AVX,-AVX2,-FMA,-FMA4,-AVX2_Usable,-FMA_Usable,-FMA4_Usable",
+    "GLIBC_TUNABLES": "glibc.cpu.hwcaps=-AVX,-AVX2,-FMA,-FMA4,"
+    "-AVX2_Usable,-FMA_Usable,-FMA4_Usable",
 }
 """Switches of libraries, for a CPU without AVX. The next best imitation of a CPU with AVX-512 on
 one that has AVX2 alone: what depends on the instructions differs in both."""
@@ -72,6 +73,7 @@ class Machine:
         cpus: the number of CPUs that `os.cpu_count` tells; None for this machine's.
         variables: of the environment, with their values.
         model: the CPU that qemu emulates; None where the command runs on this machine's own.
+        emulator: the path of qemu; None likewise.
         part: what alone was changed, where the machine is imitated in part only; None otherwise.
             That such an arm is the same as the base proves little.
         note: what a reader should know of the imitation; None for nothing.
@@ -83,6 +85,7 @@ class Machine:
     cpus: int | None = None
     variables: Mapping[str, str] = field(default_factory=dict, hash=False)
     model: str | None = None
+    emulator: str | None = None
     part: str | None = None
     note: str | None = None
 
