@@ -13,6 +13,7 @@ from seed_init.cli import arguments, output, printing
 from seed_init.cli.errors import CommandError
 from seed_init.cli.tables import table
 from seed_init.hook import portability, state, status
+from seed_init.hook.settings import THREADS
 from seed_init.proof.arithmetic import agreement, asking
 from seed_init.proof.arithmetic.agreement import Agreement
 from seed_init.proof.arithmetic.fingerprint import Fingerprint
@@ -121,7 +122,7 @@ def described(fingerprint: Fingerprint, model: str | None = None) -> dict[str, A
 
 def _settings() -> dict[str, str]:
     rows = status.settings_in_order(state.settings)
-    names = ("SEED_INIT", "DETERMINISM", portability.THREADS)
+    names = ("SEED_INIT", "DETERMINISM", THREADS)
     return {name: value for name, value, _ in rows if name in names}
 
 
