@@ -80,12 +80,18 @@ def _stub(name: str) -> str:
 
 def _kernels(library: ctypes.CDLL, name: str) -> tuple[int, int]:
     """The addresses of a kernel for AVX2 and of that for every x86-64 CPU."""
-    tag = f"{name}_DECLARE_DISPATCH_type"
-    start = f"_ZN2at6native12DispatchStubIP{KERNELS[name]}NS0_{len(tag)}{tag}EE"
-    addresses = [_pointer(library, f"{start}{end}E").value for end in ("4AVX2", "7DEFAULT")]
+    tag = f"{name}_DECLARE_DISPATCH_type"  # before PyTorch 2.6, `name` itself
+    if not hasattr(library, _variable(name, tag, "4AVX2")):
+        tag = name
+    variables = (_variable(name, tag, level) for level in ("4AVX2", "7DEFAULT"))
+    addresses = [_pointer(library, variable).value for variable in variables]
     if None in addresses:
         raise NotAsExpected(f"{name} has no kernel for one of AVX2 and DEFAULT")
     return addresses[0] or 0, addresses[1] or 0
+
+
+def _variable(name: str, tag: str, level: str) -> str:
+    return f"_ZN2at6native12DispatchStubIP{KERNELS[name]}NS0_{len(tag)}{tag}EE{level}E"
 
 
 def _pointer(library: ctypes.CDLL, symbol: str) -> ctypes.c_void_p:
@@ -96,7 +102,10 @@ def _pointer(library: ctypes.CDLL, symbol: str) -> ctypes.c_void_p:
 
 
 def _offset_of_type(stub: ctypes.c_void_p, kernels: tuple[int, int]) -> int:
-    """Where a kernel finds the type of its numbers: bytes from the beginning of its argument."""
+    """Where a kernel finds the type of its numbers: bytes from the beginning of its argument.
+
+    Meanwhile nobody else may divide: PyTorch is just being imported.
+    """
     before = stub.value
     if before not in (None, kernels[0]):
         raise NotAsExpected("a division is not done by its AVX2 kernel")
