@@ -15,11 +15,11 @@ Where the type stands in the kernel's argument is looked up by calls with tensor
 """
 
 import ctypes
-import mmap
-import os
 from pathlib import Path
 
 import torch
+
+from seed_init.libraries import machine_code
 
 ITERATOR = "RNS_18TensorIteratorBaseE"
 
@@ -68,7 +68,10 @@ def choose() -> None:
     found = [(_pointer(library, _stub(name)), _kernels(library, name)) for name in KERNELS]
     offset = _offset_of_type(*found[0])
     codes = [_either(offset, *kernels) for _, kernels in found]
-    start = _executable(b"".join(codes))
+    try:
+        start = machine_code.executable(b"".join(codes))
+    except OSError as error:
+        raise NotAsExpected(f"no memory for instructions: {error.strerror}") from None
     for place, (stub, _) in enumerate(found):
         stub.value = start + place * _LENGTH
     _is_chosen = True
@@ -142,19 +145,3 @@ def _either(offset: int, fast: int, exact: int) -> bytes:
         b"\xff\xe0",  # jmp *%rax
     )
     return b"".join(code).ljust(_LENGTH, b"\x90")
-
-
-def _executable(code: bytes) -> int:
-    """Return the address of a copy of `code` that stays until the process ends, after Python."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    libc.mmap.restype = ctypes.c_void_p
-    libc.mmap.argtypes = (ctypes.c_void_p, ctypes.c_size_t, *(3 * [ctypes.c_int]), ctypes.c_long)
-    libc.mprotect.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
-    flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS
-    start = libc.mmap(None, len(code), mmap.PROT_READ | mmap.PROT_WRITE, flags, -1, 0)
-    if start in (None, ctypes.c_void_p(-1).value):
-        raise NotAsExpected(os.strerror(ctypes.get_errno()))
-    ctypes.memmove(start, code, len(code))
-    if libc.mprotect(start, len(code), mmap.PROT_READ | mmap.PROT_EXEC):
-        raise NotAsExpected(f"no memory for instructions: {os.strerror(ctypes.get_errno())}")
-    return int(start)

@@ -64,29 +64,29 @@ def choose() -> str:
     if not torch.backends.mkldnn.is_available():
         return ""
     try:
-        _pin()
+        _pin(SIZES)
     except (NotAsExpected, AttributeError, OSError, ValueError, struct.error) as error:
         torch._C._set_mkldnn_enabled(False)
         return f"oneDNN is switched off: the sizes of its caches cannot be set ({error})"
     return "oneDNN: caches of " + ", ".join(f"{size >> 10} KiB" for size in SIZES)
 
 
-def _pin() -> None:
+def _pin(sizes: tuple[int, int, int]) -> None:
     path = Path(torch.__file__).with_name("lib") / "libtorch_cpu.so"
     at = _addresses(path, (_OBJECT, _ASK))
     base = _base(ctypes.CDLL(str(path)))
     ask = ctypes.CFUNCTYPE(ctypes.c_uint, ctypes.c_int)(base + at[_ASK])
     ask(1)  # makes the object
     caches = _Caches.from_address(base + at[_OBJECT])
-    if _answers(ask) == SIZES:
+    if _answers(ask) == sizes:
         return
     if _answers(ask) != _as_kept(caches):
         raise NotAsExpected("they are kept in another way")
     before = bytes(caches)
-    caches.levels = len(SIZES)
-    for level, size in enumerate(SIZES):
+    caches.levels = len(sizes)
+    for level, size in enumerate(sizes):
         caches.size[level], caches.sharing[level] = size, 1
-    if _answers(ask) != SIZES:
+    if _answers(ask) != sizes:
         ctypes.memmove(ctypes.addressof(caches), before, len(before))
         raise NotAsExpected("they do not change")
 

@@ -10,6 +10,7 @@ from seed_init.libraries import (
     torch_mkl,
     torch_onednn,
     torch_portable_kernels,
+    torch_sqrt,
 )
 
 TYPE_CHECKING = False
@@ -45,6 +46,8 @@ def install(settings: "Settings") -> list[str]:
     torch_portable_kernels.install()
     _tell_when_cuda_starts()
     lines = [f"MKL_CBWR={mkl}" if mkl else "", torch_onednn.choose()]
+    if torch_sqrt.choose():
+        lines.append("sqrt is rounded correctly")
     return [f"{line} (DETERMINISM=portable)" for line in lines if line]
 
 
