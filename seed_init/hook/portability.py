@@ -9,19 +9,14 @@ docs/why/portability.md says what was measured.
 """
 
 import os
+import sys
 
-from seed_init.hook import debug, refusals
-from seed_init.hook.settings import EXPORTED
+from seed_init.hook import debug, libm, refusals, startup
+from seed_init.hook.settings import EXPORTED, THREADS, THREADS_OF_PORTABLE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
-
-THREADS = "SEED_INIT_THREADS"
-
-DEFAULT_THREADS = 4
-"""The number of threads where SEED_INIT_THREADS says none: docs/why/portability.md has the price of
-others."""
 
 WAITING = "OMP_WAIT_POLICY"
 """Changes no bits: threads that outnumber the CPUs must not spin while they wait for each other."""
@@ -130,6 +125,13 @@ TABLE = (
 )
 """Every variable of the level. docs/reference/variables.md shows the table."""
 
+MODULES = {
+    "torch._inductor.config": "torch_inductor",
+    "torch._inductor.cpp_builder": "torch_inductor",
+}
+"""Module that no variable of the table reaches -> the file in `libraries/` that pins what it does.
+The file's function `imported` is called with the name of the module."""
+
 NAMES = tuple(variable.name for variable in TABLE)
 
 UNSET = {
@@ -147,7 +149,7 @@ def threads(values: dict[str, str]) -> int:
     Args:
         values: of the contract's variables.
     """
-    return int(values.get(THREADS, DEFAULT_THREADS))
+    return int(values.get(THREADS, THREADS_OF_PORTABLE))
 
 
 def wanted(values: dict[str, str]) -> dict[str, str]:
@@ -207,8 +209,11 @@ def arm(values: dict[str, str]) -> None:
         values: of the contract's variables.
 
     Raises:
-        Refusal: a library that reads one of the variables is loaded already.
+        Refusal: a library that reads one of the variables is loaded already, or the CPU or the C
+            library is none with which the level can be kept.
     """
+    libm.check()
+    startup.waiting.update(MODULES)
     environ = os.environ
     ours = dict.fromkeys(filter(None, environ.get(EXPORTED, "").split(",")))
     changes = {
@@ -226,6 +231,17 @@ def arm(values: dict[str, str]) -> None:
         ours[name] = None
     if changes:
         environ[EXPORTED] = ",".join(ours)
+
+
+def imported(name: str) -> None:
+    """Pin what a module does that has just been imported.
+
+    Args:
+        name: a key of `MODULES`.
+    """
+    full = f"seed_init.libraries.{MODULES[name]}"
+    __import__(full)
+    sys.modules[full].imported(name)
 
 
 def in_effect(values: dict[str, str]) -> "dict[str, dict[str, str | None]]":

@@ -253,8 +253,8 @@ def imported(name: str) -> None:
 
 
 def call(name: str) -> None:
-    """Seed a library, attach to an engine or a copy of multiprocessing, or give true entropy to who
-    draws names.
+    """Seed a library, attach to an engine or a copy of multiprocessing, give true entropy to who
+    draws names, or pin what level portable cannot reach by a variable.
 
     This must not raise: raising would fail the user's import.
     """
@@ -264,8 +264,10 @@ def call(name: str) -> None:
         guarded("hook.seeding", "imported", name)
     elif name in ENGINES or name in POOLS:
         guarded("engines", "imported", name)
-    elif name not in UNIQUE_NAMES:
+    elif name.endswith(COPIES):
         guarded("hook.copies", "watch", name)
+    elif name not in UNIQUE_NAMES:
+        guarded("hook.portability", "imported", name)
 
 
 def start() -> None:
