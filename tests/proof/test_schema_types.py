@@ -16,7 +16,7 @@ from seed_init.proof.auditing.collecting import Finding
 from seed_init.proof.comparing.difference import Difference, Source
 from seed_init.proof.trace import journal, records, schemas
 from seed_init.proof.trace.steps import End, Start, Step
-from seed_init.proof.verifying.verdict import Failure, Verification, VerifiedRun
+from seed_init.proof.verifying.verdict import Failure, Imitation, Verification, VerifiedRun
 
 from . import damage
 
@@ -29,6 +29,7 @@ DESCRIBED: list[tuple[type, dict[str, Any], set[str]]] = [
     (Verification, VERDICT, {"format"}),
     (VerifiedRun, VERDICT["properties"]["runs"]["items"], set()),
     (Failure, VERDICT["properties"]["failures"]["items"], set()),
+    (Imitation, VERDICT["properties"]["machines"]["items"], set()),
     (Difference, DIFFERENCE, {"first_observed"}),
     (Source, DIFFERENCE["properties"]["source"], set()),
     (Finding, RECORD["$defs"]["finding"], set()),
