@@ -111,9 +111,10 @@ def _by_gelsd(operator: "Any", after: "Any") -> "Callable[..., Any]":
         if not keyset.has(_CPU) or driver not in (None, "gelsy"):
             return redispatch(keyset, matrix, right, rcond, driver=driver, **outs)
         done = redispatch(keyset, matrix, right, rcond, driver="gelsd", **outs)
-        # gelsy finds none.
-        none = done[3].resize_(0) if outs else done[3].new_empty(0)
-        return (*done[:3], none)
+        solution, residuals, rank, values = done
+        # gelsy finds neither residuals nor singular values.
+        none = [x.resize_(0) if outs else x.new_empty(0) for x in (residuals, values)]
+        return solution, none[0], rank, none[1]
 
     return kernel
 

@@ -163,12 +163,11 @@ def least_squares() -> None:
         wide = torch.linalg.lstsq(matrix.double(), right.double(), driver="gelss")
         far.append(float((done.solution - wide.solution).abs().max()))
         assert done.rank.tolist() == [7, 7, 7]
-        assert done.residuals.shape == wide.residuals.shape
-        assert done.singular_values.shape == (0,)
+        assert done.residuals.shape == done.singular_values.shape == (0,)
     outs = (torch.empty(0), torch.empty(0), torch.empty(0, dtype=torch.int64), torch.empty(0))
     torch.linalg.lstsq(matrix, right, out=outs)
-    assert same(outs[0], done.solution)
-    assert outs[3].shape == (0,)
+    assert torch.allclose(outs[0], done.solution, atol=1e-4)
+    assert outs[1].shape == outs[3].shape == (0,)
     facts["errors of least squares"] = max(far)
     two = [x.double().requires_grad_() for x in (torch.randn(6, 4), torch.randn(6, 2))]
     facts["the gradient of least squares"] = torch.autograd.gradcheck(
