@@ -132,6 +132,10 @@ TABLE = (
 """Every variable of the level. docs/reference/variables.md shows the table."""
 
 MODULES = {
+    "sklearn.cluster._bisect_k_means": "sklearn_portable",
+    "sklearn.cluster._kmeans": "sklearn_portable",
+    "sklearn.ensemble._forest": "sklearn_portable",
+    "sklearn.manifold._t_sne": "sklearn_portable",
     "torch._inductor.config": "torch_inductor",
     "torch._inductor.cpp_builder": "torch_inductor",
 }
