@@ -12,17 +12,11 @@ import os
 import sys
 
 from seed_init.hook import debug, libm, refusals, startup
-from seed_init.hook.settings import EXPORTED
+from seed_init.hook.settings import EXPORTED, THREADS, THREADS_OF_PORTABLE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
-
-THREADS = "SEED_INIT_THREADS"
-
-DEFAULT_THREADS = 4
-"""The number of threads where SEED_INIT_THREADS says none: docs/why/portability.md has the price of
-others."""
 
 WAITING = "OMP_WAIT_POLICY"
 """Changes no bits: threads that outnumber the CPUs must not spin while they wait for each other."""
@@ -159,7 +153,7 @@ def threads(values: dict[str, str]) -> int:
     Args:
         values: of the contract's variables.
     """
-    return int(values.get(THREADS, DEFAULT_THREADS))
+    return int(values.get(THREADS, THREADS_OF_PORTABLE))
 
 
 def wanted(values: dict[str, str]) -> dict[str, str]:

@@ -4,6 +4,7 @@
 import torch
 
 from seed_init.hook import portability, refusals, say, state
+from seed_init.hook.settings import THREADS
 from seed_init.libraries import torch_mkl
 
 TYPE_CHECKING = False
@@ -38,7 +39,7 @@ def changes() -> list[str]:
     count = torch.get_num_threads()
     if count == _threads:
         return []
-    return [f"torch.get_num_threads() is {count}, not {_threads} ({portability.THREADS})"]
+    return [f"torch.get_num_threads() is {count}, not {_threads} ({THREADS})"]
 
 
 def _check(mkl: str) -> None:
