@@ -31,7 +31,8 @@ def install(settings: "Settings") -> list[str]:
     mkl = torch_mkl.choose()
     _check(mkl)
     _tell_when_cuda_starts()
-    return [f"MKL_CBWR={mkl} (DETERMINISM=portable)"] if mkl else []
+    lines = [f"MKL_CBWR={mkl} (DETERMINISM=portable)"] if mkl else []
+    return lines + _choose_engine()
 
 
 def changes() -> list[str]:
@@ -40,6 +41,19 @@ def changes() -> list[str]:
     if count == _threads:
         return []
     return [f"torch.get_num_threads() is {count}, not {_threads} ({THREADS})"]
+
+
+def _choose_engine() -> list[str]:
+    """Take FBGEMM for quantized operators where the engine x86 would choose by the CPU.
+
+    That engine gives some of them to oneDNN on a CPU with VNNI (ATen/native/quantized/cpu/
+    OnednnUtils.h, should_use_onednn_quant).
+    """
+    quantized = torch.backends.quantized
+    if quantized.engine != "x86" or "fbgemm" not in quantized.supported_engines:
+        return []
+    quantized.engine = "fbgemm"
+    return ["torch.backends.quantized.engine=fbgemm (DETERMINISM=portable)"]
 
 
 def _check(mkl: str) -> None:
