@@ -296,6 +296,7 @@ def arm(values: dict[str, str]) -> None:
     """
     libm.check()
     startup.waiting.update(MODULES)
+    sys.meta_path.insert(0, BeforeNumPy())
     environ = os.environ
     ours = dict.fromkeys(filter(None, environ.get(EXPORTED, "").split(",")))
     changes = {
@@ -313,6 +314,23 @@ def arm(values: dict[str, str]) -> None:
         ours[name] = None
     if changes:
         environ[EXPORTED] = ",".join(ours)
+
+
+class BeforeNumPy:
+    """A finder that finds nothing: it is asked when NumPy is about to be imported.
+
+    NumPy warns of each name in NPY_DISABLE_CPU_FEATURES that its release does not have
+    (numpy/_core/src/common/npy_cpu_features.c). Where warnings are errors, as they may be under
+    pytest, the import would fail. Only the newest filter is sure to be the first one.
+    """
+
+    def find_spec(self, name: str, path: object = None, target: object = None) -> None:
+        """Have that warning ignored from now on, if NumPy is imported."""
+        if name == "numpy":
+            import warnings
+
+            text = "During parsing environment variable:? 'NPY_DISABLE_CPU_FEATURES'"
+            warnings.filterwarnings("ignore", text)
 
 
 def imported(name: str) -> None:

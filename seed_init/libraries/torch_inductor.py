@@ -57,7 +57,8 @@ def pin_choices(config: "Any") -> None:
 def pin_flags(builder: "Any") -> None:
     """Have C++ compiled for every CPU with AVX2 and FMA.
 
-    Where the release of PyTorch has no function for that, compiling for the CPU raises RuntimeError.
+    Where the release of PyTorch has no function for that, a compilation for the CPU raises
+    RuntimeError.
 
     Args:
         builder: the module torch._inductor.cpp_builder.

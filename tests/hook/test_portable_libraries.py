@@ -1,10 +1,11 @@
 """What level portable pins in libraries that no variable reaches, and what variables pin there."""
 
 import types
+from pathlib import Path
 
 import pytest
 
-from harness.processes import answer
+from harness.processes import answer, run
 from seed_init.libraries import torch_inductor
 
 PORTABLE = {"SEED": "7", "DETERMINISM": "portable", "SEED_INIT_LOG": "quiet"}
@@ -31,7 +32,7 @@ def test_inductor_makes_the_same_code_on_every_cpu(python: Path) -> None:
 def test_an_inductor_that_cannot_be_pinned_is_refused_when_it_compiles() -> None:
     builder = types.SimpleNamespace(CppBuilder=object)
     torch_inductor.pin_flags(builder)
-    with pytest.raises(RuntimeError, match="torch.compile is not accepted under DETERMINISM=po"):
+    with pytest.raises(RuntimeError, match="is not accepted under DETERMINISM=portable"):
         builder.CppBuilder("name", ["source.cpp"])
 
 
@@ -75,3 +76,15 @@ print(json.dumps([len({digest(forest.predict(data)) for _ in range(12)}),
 
 def test_scikit_learn_adds_up_in_one_order(python: Path) -> None:
     assert answer(python, "-c", SKLEARN, env=PORTABLE) == [1, 1]
+
+
+def test_numpy_does_not_warn_of_features_that_it_does_not_know(
+    python: Path, tmp_path: Path
+) -> None:
+    done = run(python, "-W", "error", "-c", "import numpy", env=PORTABLE)
+    assert (done.stderr, done.returncode) == ("", 0)
+
+    test = "import numpy\n\ndef test_sum():\n    assert numpy.arange(3).sum() == 3\n"
+    (tmp_path / "test_sum.py").write_text(test)
+    done = run(python, "-m", "pytest", "-q", "-W", "error", env=PORTABLE, cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
