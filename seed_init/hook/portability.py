@@ -337,8 +337,11 @@ def imported(name: str) -> None:
     """Pin what a module does that has just been imported.
 
     Args:
-        name: a key of `MODULES`.
+        name: of any module that is waited for; nothing is done unless it is a key of `MODULES`. The
+            observer waits for modules of its own.
     """
+    if name not in MODULES:
+        return
     full = f"seed_init.libraries.{MODULES[name]}"
     __import__(full)
     sys.modules[full].imported(name)
