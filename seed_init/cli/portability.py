@@ -2,7 +2,7 @@
 """`seed-init portability` shows what this machine computes, as one hash, and compares machines."""
 
 import argparse
-import shutil
+import os
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -18,12 +18,11 @@ from seed_init.proof.arithmetic import agreement, asking
 from seed_init.proof.arithmetic.agreement import Agreement
 from seed_init.proof.arithmetic.fingerprint import Fingerprint
 from seed_init.proof.redaction import redaction
+from seed_init.proof.running import emulator
 from seed_init.proof.trace import machine, schemas, validation
 
 FORMAT = 1
 SCHEMA = "portability-1"
-
-EMULATOR = "qemu-x86_64"
 
 STATUS = {"same": 0, "different": 1, "nothing in common": 3, "unproven": 4}
 """Verdict to exit status, as of `seed-init compare`."""
@@ -73,7 +72,7 @@ def run(options: argparse.Namespace) -> int:
     """
     # The file first: nobody wants to wait for a typing error.
     other = read(options.compare) if options.compare is not None else None
-    own = described(_ask(options.emulate), options.emulate)
+    own = _ask(options.emulate)
     if other is None:
         shown = printing.as_json(own) if options.json else printing.as_text(as_lines(own))
         return output.tell(shown, 0)
@@ -85,18 +84,22 @@ def run(options: argparse.Namespace) -> int:
     return output.tell(shown, STATUS[agreed.verdict])
 
 
-def _ask(model: str | None) -> Fingerprint:
+def _ask(model: str | None) -> dict[str, Any]:
     # With the same flags, such as -S and -I, the process finds the same packages as this one.
     flags: list[str] = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]
-    emulator = []
-    if model is not None:
-        if shutil.which(EMULATOR) is None:
-            raise CommandError(
-                f"{EMULATOR} is not there; install qemu-user, or leave --emulate out"
-            )
-        emulator = [EMULATOR, "-cpu", model]
+    words, environment = [sys.executable, *flags], dict(os.environ)
     try:
-        return asking.ask([*emulator, sys.executable, *flags])
+        if model is None:
+            return described(asking.ask(words))
+        found = emulator.find((model,), environment)
+        fault = found.fault(model, sys.executable)
+        if fault is not None:
+            raise CommandError(fault, status=1)
+        environment |= found.machine(model, environment).variables
+        fingerprint = asking.ask([*found.words(model), *words], environment=environment)
+        return described(fingerprint, f"{model}, emulated by {found.version}")
+    except emulator.CannotEmulate as error:
+        raise CommandError(str(error)) from None
     except asking.CannotAsk as error:
         raise CommandError(str(error), status=error.status) from None
 
@@ -106,11 +109,11 @@ def described(fingerprint: Fingerprint, model: str | None = None) -> dict[str, A
 
     Args:
         fingerprint: of this machine.
-        model: of the CPU that was emulated; None if none was.
+        model: of the CPU, and the emulator; None where no CPU was emulated.
     """
     cpu = {"maker": _maker(), **machine.cpu(), "usable": portability.usable_cpus()}
     if model is not None:
-        cpu |= {"maker": None, "model": f"{model}, emulated by {EMULATOR}", "instruction_sets": []}
+        cpu |= {"maker": None, "model": model, "instruction_sets": []}
     facts = {
         "settings": _settings(),
         "cpu": cpu,

@@ -196,8 +196,8 @@ def test_an_emulator_that_is_not_there_is_one_line(python: Path, tmp_path: Path)
     done = command(python, "--emulate", "Haswell", env={"PATH": str(tmp_path)})
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == (
-        "seed-init portability: qemu-x86_64 is not there; install qemu-user, or leave --emulate "
-        "out\n"
+        "seed-init portability: --emulate needs qemu-x86_64, which PATH does not have; install "
+        "qemu-user (Debian, Ubuntu: apt-get install qemu-user)\n"
     )
 
 
