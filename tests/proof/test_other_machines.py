@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -207,9 +208,19 @@ def _shared_steps_alone_are_compared(done: runner.Run, cut: journal.Process) -> 
     assert (begin[-1]["event"], end["event"]) == ("step", "end")
     ended_later = {**end, "generators": {name: "elsewhere" for name in end["generators"]}}
     whole = outcome([*begin, {**begin[-1], "call": 2}, ended_later])
-    assert imitating.first_step(whole, outcome(cut.events)) is None
+    short = outcome(cut.events)
+    assert imitating.cut_difference(whole, short, 2) is None
+    ended_by_itself = imitating.cut_difference(whole, short, 3)
+    assert ended_by_itself is not None
+    assert ended_by_itself.level == "trace"
+    failed = replace(short, run=replace(done, status=1))
+    by_status = imitating.cut_difference(whole, failed, 2)
+    assert by_status is not None
+    assert (by_status.level, by_status.values) == ("status", [0, 1])
+    too_long = replace(short, run=replace(done, status=runner.TIMED_OUT, timeout=9.0))
+    assert imitating.cut_difference(whole, too_long, 3) is None
     other = outcome([*begin[:-1], {**begin[-1], "loss": begin[-2]["loss"]}, end])
-    difference = imitating.first_step(whole, other)
+    difference = imitating.cut_difference(whole, other, 2)
     assert difference is not None
     assert (difference.level, difference.step) == ("loss", 1)
 
