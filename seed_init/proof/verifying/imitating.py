@@ -34,7 +34,7 @@ NO_MACHINE = "no other machine was imitated in full, as shown below"
 NOT_ALL = "nothing that was seen differs, but not compared, as shown below: "
 
 SLOWDOWN = 40
-"""How many times longer a training step takes in the emulator, as a guess: 20 to 60 were seen."""
+"""How many times longer a training step takes in the emulator, as a cautious guess."""
 
 MOST_STEPS = 5
 """Training steps that are emulated, unless the user says how many."""
