@@ -103,7 +103,7 @@ def cnn(kind: str) -> dict[str, str]:
     return train(model, optimizer, batches(), functional.cross_entropy)
 
 
-class Language(nn.Module):
+class Language(nn.Module):  # type: ignore[misc]
     """A small transformer that predicts the next token."""
 
     WORDS, LENGTH, WIDTH = 100, 24, 32
@@ -143,7 +143,7 @@ def transformer() -> dict[str, str]:
     return train(model, optimizer, batches(), functional.cross_entropy, clip)
 
 
-class Sequence(nn.Module):
+class Sequence(nn.Module):  # type: ignore[misc]
     """Two layers of LSTM that answer with a number."""
 
     def __init__(self) -> None:
@@ -169,7 +169,7 @@ def lstm() -> dict[str, str]:
     return train(model, optimizer, batches(), functional.mse_loss)
 
 
-class Autocast(nn.Module):
+class Autocast(nn.Module):  # type: ignore[misc]
     """A perceptron that computes in bfloat16 where autocast chooses that."""
 
     def __init__(self) -> None:
@@ -194,7 +194,7 @@ def bf16() -> dict[str, str]:
     return train(model, optimizer, batches(), functional.cross_entropy)
 
 
-class Items(Dataset[Any]):
+class Items(Dataset[Any]):  # type: ignore[misc]
     """64 items that workers compute with PyTorch and with NumPy."""
 
     def __len__(self) -> int:

@@ -92,7 +92,7 @@ def tensors(value: Any) -> Iterator[Tensor]:
 
 def is_dense_float(tensor: Tensor) -> bool:
     is_float = tensor.is_floating_point() or tensor.is_complex()
-    return is_float and tensor.layout == torch.strided
+    return bool(is_float and tensor.layout == torch.strided)
 
 
 def cases() -> Iterator[Case]:
