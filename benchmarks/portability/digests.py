@@ -49,6 +49,8 @@ def _array(value: Any) -> "np.ndarray[Any, Any]":
         tensor = tensor.to_dense()
     if tensor.is_quantized:
         tensor = tensor.int_repr()
+    if tensor._is_zerotensor():  # has no memory: NumPy would read somebody else's
+        tensor = tensor.clone()
     tensor = tensor.resolve_conj().resolve_neg().contiguous()
     if tensor.dtype == _torch().bfloat16:  # NumPy has none; float32 holds each of its values
         tensor = tensor.float()
