@@ -19,6 +19,10 @@ LEVEL, DEFAULT = "portable", "default"
 """The two recipes: DETERMINISM=portable by the hook, and nothing."""
 
 PARTS = ("programs", "census")
+
+CASE_FILES = ("census.py", "digests.py", "functions.py", "larger.py", "programs.py")
+"""The files that say what is computed."""
+
 SEED = "7"
 
 NATIVE = "native"
@@ -86,6 +90,7 @@ class Laboratory:
         self, folder: Path, place: Path, emulator: Emulator | None, packages: str, is_all: bool
     ) -> None:
         self.folder, self.emulator, self.is_all = folder, emulator, is_all
+        self._versions = {recipe: version_of(recipe) for recipe in (LEVEL, DEFAULT)}
         self.bare, self.hooked = interpreters.bare_and_hooked(place)
         for python in (self.bare, self.hooked):
             if packages:
@@ -94,7 +99,7 @@ class Laboratory:
 
     def file(self, machine: Machine, part: str) -> Path:
         """The file with the results of a machine."""
-        recipe = f"{LEVEL}-{version_of_hook()}" if machine.recipe == LEVEL else machine.recipe
+        recipe = f"{machine.recipe}-{self._versions[machine.recipe]}"
         ending = "-all" if part == "census" and self.is_all else ""
         name = machine.name.replace(", ", "-").replace(" ", "-")
         return self.folder / recipe / name / f"{part}{ending}.jsonl"
@@ -232,12 +237,17 @@ def some_cpus(count: int) -> str:
     return ",".join(map(str, usable[:count]))
 
 
-def version_of_hook() -> str:
-    """A name for what the level does: results of another version are never compared with these."""
+def version_of(recipe: str) -> str:
+    """A name for what computes: results of another level or of other cases are never mixed with
+    these."""
+    files = [Path(__file__).with_name(name) for name in CASE_FILES]
+    files.append(REPOSITORY / "harness/trainings.py")
+    if recipe == LEVEL:
+        for room in ("hook", "libraries"):
+            files += sorted((REPOSITORY / "seed_init" / room).glob("*.py"))
     digest = hashlib.sha256()
-    for room in ("hook", "libraries"):
-        for file in sorted((REPOSITORY / "seed_init" / room).glob("*.py")):
-            digest.update(file.read_bytes())
+    for file in files:
+        digest.update(file.read_bytes())
     return digest.hexdigest()[:8]
 
 
