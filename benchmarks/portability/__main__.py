@@ -54,16 +54,15 @@ def parse() -> argparse.Namespace:
     parser.add_argument(
         "--models",
         type=names,
-        default=list(emulators.MAKERS),
         metavar="NAME,…",
-        help="emulated under the level; default: %(default)s",
+        help=f"emulated under the level; default: of {', '.join(emulators.MAKERS)} what qemu has",
     )
     parser.add_argument(
         "--contrast",
         type=names,
         default=list(CONTRAST),
         metavar="NAME,…",
-        help="emulated by default settings; default: %(default)s",
+        help=f"emulated by default settings; default: {','.join(CONTRAST)}",
     )
     parser.add_argument("--parts", type=names, default=list(PARTS), metavar="NAME,…")
     parser.add_argument("--only", default="", metavar="TEXT", help="machines with this in the name")
@@ -87,15 +86,11 @@ def names(text: str) -> list[str]:
 def measure(options: argparse.Namespace, place: Path) -> int:
     """Compute what is missing, and print the tables."""
     end = time.monotonic() + options.seconds
-    wanted = set(options.models) | set(options.contrast)
-    emulator = emulators.find(options.qemu) if wanted else None
-    for model in sorted(wanted):
-        if emulator and not emulator.has(model):
-            say(f"qemu {emulator.version} has no {model}: left out; --qemu names a newer one")
-    models, contrast = (
-        [model for model in given if emulator and emulator.has(model)]
-        for given in (options.models, options.contrast)
-    )
+    emulator = None
+    if options.models is None or options.models or options.contrast:
+        emulator = emulators.find(options.qemu)
+    models = known_models(emulator, options.models)
+    contrast = known_models(emulator, options.contrast)
     laboratory = Laboratory(options.to, place, emulator, options.packages, options.all)
     todo = [
         (each, part)
@@ -115,6 +110,25 @@ def measure(options: argparse.Namespace, place: Path) -> int:
     if not is_finished:
         return NOT_FINISHED
     return 0 if is_kept(laboratory, todo) else 1
+
+
+def known_models(emulator: emulators.Emulator | None, given: list[str] | None) -> list[str]:
+    """The models that are emulated; without any given, those of the table that qemu has.
+
+    Raises:
+        Failed: a given one is none that qemu has.
+    """
+    if emulator is None:
+        return []
+    for model in given or []:
+        if not emulator.has(model):
+            raise emulators.Failed(
+                f"qemu {emulator.version} has no {model}; -cpu help lists what it has, and --qemu "
+                "names a newer one"
+            )
+    if given is not None:
+        return given
+    return [model for model in emulators.MAKERS if emulator.has(model)]
 
 
 def compute(

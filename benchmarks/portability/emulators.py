@@ -70,7 +70,7 @@ def find(given: str = "") -> Emulator:
     if path is None or (given and path != shutil.which(given)):
         raise Failed(
             f"no emulator {given or 'qemu-x86_64'}; install qemu-user, or give --qemu PATH, "
-            "or --models '' to compare this machine with itself only"
+            "or --models '' --contrast '' to compare this machine with itself"
         )
     first = _output([path, "--version"])
     version = re.search(r"version (\S+)", first)

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The machines that are compared, this one and emulated ones, and how a part runs on one."""
 
+import contextlib
 import hashlib
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -150,9 +152,19 @@ class Laboratory:
         ]
         if part == "census":
             command += ["--inputs", str(self.inputs.resolve()), *["--all"] * self.is_all]
-        return subprocess.run(
-            command, cwd=REPOSITORY, env=self._environment(machine), stdin=subprocess.DEVNULL
-        ).returncode
+        process = subprocess.Popen(
+            command,
+            cwd=REPOSITORY,
+            env=self._environment(machine),
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,  # with its workers, which are ended with it
+        )
+        try:
+            return wait(process, file)
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
 
     def _prefix(self, machine: Machine) -> list[str]:
         prefix = []
@@ -220,6 +232,26 @@ class Laboratory:
             told.append((setting, done.stderr.strip() if is_refused else "accepted"))
         return told
 
+
+def wait(process: "subprocess.Popen[bytes]", file: Path) -> int:
+    """Wait for a process that writes into a file.
+
+    Returns:
+        The exit status of the process; -9 if it has written nothing for STALLED seconds, as
+        emulated threads that wait for each other for ever.
+    """
+    began = time.time()
+    while True:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            return process.wait(10)
+        written = file.stat().st_mtime if file.exists() else began
+        if time.time() - max(began, written) > STALLED:
+            say(f"nothing for {STALLED:.0f} s: the case is given up")
+            return -signal.SIGKILL
+
+
+STALLED = 900.0
+"""Seconds after which a case is given up."""
 
 REFUSED = 78
 """The exit status of a process whose settings the hook refuses (EX_CONFIG)."""
