@@ -6,11 +6,18 @@ import mmap
 import os
 
 
+class NoMemory(Exception):
+    """The system gives no memory for instructions, as some policies have it (SELinux, execmem).
+
+    That depends on the machine: the level cannot be kept on one that computes otherwise for it.
+    """
+
+
 def executable(code: bytes) -> int:
     """Return the address of a copy of `code` that stays until the process ends, after Python.
 
     Raises:
-        OSError: the system gives no memory for instructions.
+        NoMemory: the system gives none.
     """
     libc = ctypes.CDLL(None, use_errno=True)
     libc.mmap.restype = ctypes.c_void_p
@@ -19,10 +26,10 @@ def executable(code: bytes) -> int:
     flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS
     start = libc.mmap(None, len(code), mmap.PROT_READ | mmap.PROT_WRITE, flags, -1, 0)
     if start in (None, ctypes.c_void_p(-1).value):
-        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+        raise NoMemory(os.strerror(ctypes.get_errno()))
     ctypes.memmove(start, code, len(code))
     if libc.mprotect(start, len(code), mmap.PROT_READ | mmap.PROT_EXEC):
-        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+        raise NoMemory(os.strerror(ctypes.get_errno()))
     return int(start)
 
 

@@ -60,6 +60,7 @@ def choose() -> None:
 
     Raises:
         NotAsExpected: nothing has been changed.
+        machine_code.NoMemory: nothing has been changed.
     """
     global _is_chosen
     if _is_chosen:
@@ -68,10 +69,7 @@ def choose() -> None:
     found = [(_pointer(library, _stub(name)), _kernels(library, name)) for name in KERNELS]
     offset = _offset_of_type(*found[0])
     codes = [_either(offset, *kernels) for _, kernels in found]
-    try:
-        start = machine_code.executable(b"".join(codes))
-    except OSError as error:
-        raise NotAsExpected(f"no memory for instructions: {error.strerror}") from None
+    start = machine_code.executable(b"".join(codes))
     for place, (stub, _) in enumerate(found):
         stub.value = start + place * _LENGTH
     _is_chosen = True

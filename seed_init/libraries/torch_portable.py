@@ -6,6 +6,7 @@ import torch
 from seed_init.hook import portability, refusals, say, state
 from seed_init.hook.settings import THREADS
 from seed_init.libraries import (
+    machine_code,
     torch_division,
     torch_mkl,
     torch_onednn,
@@ -36,18 +37,10 @@ def install(settings: "Settings") -> list[str]:
     _threads = portability.threads(settings.values)
     mkl = torch_mkl.choose()
     _check(mkl)
-    try:
-        torch_division.choose()
-    except torch_division.NotAsExpected as error:
-        raise refusals.Refusal(
-            "DETERMINISM=portable cannot be kept: the division of complex64 cannot be made exact "
-            f"with PyTorch {torch.__version__} ({error}); use PyTorch 2.6"
-        ) from None
     torch_portable_kernels.install()
+    exact = _compute_exactly()
     _tell_when_cuda_starts()
-    lines = [f"MKL_CBWR={mkl}" if mkl else "", torch_onednn.choose(), _choose_engine()]
-    if torch_sqrt.choose():
-        lines.append("sqrt is rounded correctly")
+    lines = [f"MKL_CBWR={mkl}" if mkl else "", torch_onednn.choose(), _choose_engine(), exact]
     return [f"{line} (DETERMINISM=portable)" for line in lines if line]
 
 
@@ -57,6 +50,23 @@ def changes() -> list[str]:
     if count == _threads:
         return []
     return [f"torch.get_num_threads() is {count}, not {_threads} ({THREADS})"]
+
+
+def _compute_exactly() -> str:
+    """Have complex64 divided, and square roots taken, without approximations."""
+    try:
+        torch_division.choose()
+        return "sqrt is rounded correctly" if torch_sqrt.choose() else ""
+    except torch_division.NotAsExpected as error:
+        raise refusals.Refusal(
+            "DETERMINISM=portable cannot be kept: the division of complex64 cannot be made exact "
+            f"with PyTorch {torch.__version__} ({error}); use PyTorch 2.6"
+        ) from None
+    except machine_code.NoMemory as error:
+        raise refusals.Refusal(
+            "DETERMINISM=portable cannot be kept: the system gives no memory for instructions "
+            f"({error}), which the exact sqrt and division need; allow this process execmem"
+        ) from None
 
 
 def _choose_engine() -> str:

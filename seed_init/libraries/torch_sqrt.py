@@ -6,7 +6,8 @@ ATen has MKL's vector functions compute the square root of float32 and float64
 implement differently. Under MKL_VML_DEBUG_CPU_TYPE=1 the kernel is E2, which has none: it gives the
 same bits on every CPU, but one result in seven (float32; of float64 one in 70) is not the nearest
 number. Here MKL's table of kernels gets the instruction that every CPU rounds correctly, in a loop,
-in E2's place. Where the table is not as expected, E2 stays.
+in E2's place. Where the table is not as expected, E2 stays: that depends on the library and not on
+the CPU, so that the bits are equal everywhere all the same.
 """
 
 import ctypes
@@ -59,7 +60,11 @@ _LENGTH = 18
 
 
 def choose() -> bool:
-    """Have square roots rounded correctly. Return whether this is so."""
+    """Have square roots rounded correctly. Return whether this is so.
+
+    Raises:
+        machine_code.NoMemory: this system gives no memory for instructions.
+    """
     if not torch.backends.mkl.is_available():
         return True  # then ATen uses the instruction
     library = ctypes.CDLL(str(Path(torch.__file__).with_name("lib") / "libtorch_cpu.so"))
@@ -72,7 +77,7 @@ def choose() -> bool:
             start = machine_code.executable(code)
             for place in _PLACES:
                 table[place] = start
-    except (AttributeError, OSError, ValueError):
+    except (AttributeError, ValueError):
         return False
     return True
 

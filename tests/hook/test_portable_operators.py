@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from harness.processes import answer
+from harness.processes import answer, run
 from harness.sharing import once
 
 from .support import program
@@ -26,6 +26,15 @@ EXACT = (
     "the gradient of least squares",
     "int8 is multiplied exactly",
 )
+
+WITHOUT_MEMORY = """
+from seed_init.libraries import machine_code
+def refuse(code):
+    raise machine_code.NoMemory("Permission denied")
+machine_code.executable = refuse
+import torch
+print("user code ran")
+"""
 
 pytestmark = pytest.mark.torch
 
@@ -73,3 +82,13 @@ def test_a_convolution_adds_in_one_order_on_machines_with_other_caches(
     here, elsewhere, without_the_level = facts["a convolution of another machine"]
     assert here == elsewhere != without_the_level
     assert facts["oneDNN is used"] is True
+
+
+def test_a_system_without_memory_for_instructions_is_refused(python: Path) -> None:
+    done = run(python, "-c", WITHOUT_MEMORY, env=ENVIRONMENT)
+    assert (done.stdout, done.returncode) == ("", 78)
+    assert done.stderr == (
+        "seed_init: DETERMINISM=portable cannot be kept: the system gives no memory for "
+        "instructions (Permission denied), which the exact sqrt and division need; "
+        "allow this process execmem\n"
+    )
