@@ -155,6 +155,8 @@ def run(options: argparse.Namespace) -> int:
             wrong, or a record could not be written.
     """
     arguments.here()
+    if options.emulate_steps is not None and not options.emulate:
+        raise CommandError("--emulate-steps needs --emulate with the CPUs, such as Haswell,EPYC")
     if options.records is not None and (problem := output.check_folder(options.records)):
         # Now: nobody wants to hear of it after the last run only.
         printing.error(f"there will be no records: {problem}", "seed-init verify")
@@ -212,7 +214,9 @@ def _headline(result: Verification) -> str:
     seed = f"SEED={result.seed}" if result.seed else "SEED is not set in the environment"
     command = " ".join(words_without_secrets(result.command))
     if result.verdict == verdict.IDENTICAL:
-        return f"IDENTICAL: {command} ({seed})"
+        others = ", ".join(machine.machine for machine in result.machines)
+        where = f": on this machine, and as with {others}" if others else ""
+        return f"IDENTICAL: {command} ({seed}){where}"
     if result.verdict == verdict.DIFFERENT:
         where = ": the same on this machine, and not on others" if result.machines else ""
         return f"DIFFERENT: {command} ({seed}){where}"

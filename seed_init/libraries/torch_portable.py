@@ -45,7 +45,7 @@ def install(settings: "Settings") -> list[str]:
         ) from None
     torch_portable_kernels.install()
     _tell_when_cuda_starts()
-    lines = [f"MKL_CBWR={mkl}" if mkl else "", torch_onednn.choose()]
+    lines = [f"MKL_CBWR={mkl}" if mkl else "", torch_onednn.choose(), _choose_engine()]
     if torch_sqrt.choose():
         lines.append("sqrt is rounded correctly")
     return [f"{line} (DETERMINISM=portable)" for line in lines if line]
@@ -57,6 +57,19 @@ def changes() -> list[str]:
     if count == _threads:
         return []
     return [f"torch.get_num_threads() is {count}, not {_threads} ({THREADS})"]
+
+
+def _choose_engine() -> str:
+    """Take FBGEMM for quantized operators where the engine x86 would choose by the CPU.
+
+    That engine gives some of them to oneDNN on a CPU with VNNI (ATen/native/quantized/cpu/
+    OnednnUtils.h, should_use_onednn_quant).
+    """
+    quantized = torch.backends.quantized
+    if quantized.engine != "x86" or "fbgemm" not in quantized.supported_engines:
+        return ""
+    quantized.engine = "fbgemm"
+    return "torch.backends.quantized.engine=fbgemm"
 
 
 def _check(mkl: str) -> None:

@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -112,7 +113,9 @@ def test_a_machine_on_which_the_hook_refuses_to_start_is_neither_equal_nor_diffe
 
 def test_each_machine_has_its_line_and_each_run_its_machine(python: Path, tmp_path: Path) -> None:
     words = ("--portable", "--no-perturb", "--", python, PROGRAM, "none")
-    lines = by_command(python, tmp_path, *words).stdout.splitlines()
+    headline, *lines = by_command(python, tmp_path, *words).stdout.splitlines()
+    others = ", ".join(machine.name for machine in machines.imitated({}).machines)
+    assert headline.endswith(f"(SEED=7): on this machine, and as with {others}")
     for machine in machines.imitated({}).machines:
         [run] = [line for line in lines if line.endswith(f"s  as with {machine.name}")]
         number = run.split()[1]
@@ -205,9 +208,19 @@ def _shared_steps_alone_are_compared(done: runner.Run, cut: journal.Process) -> 
     assert (begin[-1]["event"], end["event"]) == ("step", "end")
     ended_later = {**end, "generators": {name: "elsewhere" for name in end["generators"]}}
     whole = outcome([*begin, {**begin[-1], "call": 2}, ended_later])
-    assert imitating.first_step(whole, outcome(cut.events)) is None
+    short = outcome(cut.events)
+    assert imitating.cut_difference(whole, short, 2) is None
+    ended_by_itself = imitating.cut_difference(whole, short, 3)
+    assert ended_by_itself is not None
+    assert ended_by_itself.level == "trace"
+    failed = replace(short, run=replace(done, status=1))
+    by_status = imitating.cut_difference(whole, failed, 2)
+    assert by_status is not None
+    assert (by_status.level, by_status.values) == ("status", [0, 1])
+    too_long = replace(short, run=replace(done, status=runner.TIMED_OUT, timeout=9.0))
+    assert imitating.cut_difference(whole, too_long, 3) is None
     other = outcome([*begin[:-1], {**begin[-1], "loss": begin[-2]["loss"]}, end])
-    difference = imitating.first_step(whole, other)
+    difference = imitating.cut_difference(whole, other, 2)
     assert difference is not None
     assert (difference.level, difference.step) == ("loss", 1)
 
@@ -231,6 +244,7 @@ def test_steps_are_emulated_as_far_as_the_time_allows() -> None:
             ("--emulate", "Haswell"), ("sh", "-c", "true"), "cannot run sh under", marks=needs_qemu
         ),
         (("--emulate", ","), ("true",), "',' names no CPU"),
+        (("--emulate-steps", "3"), ("true",), "--emulate-steps needs --emulate"),
     ],
 )
 def test_what_cannot_be_emulated_is_said_in_one_line_before_any_run(
@@ -274,6 +288,16 @@ def test_a_process_that_leaves_the_emulator_proves_nothing(python: Path, tmp_pat
     [failure] = found["failures"]
     assert "runs on this machine's own CPU" in failure["what"]
     assert failure["runs"] == [found["runs"][-1]["name"]]
+
+
+@needs_qemu
+def test_a_cpu_that_the_level_refuses_is_told_so_and_is_not_called_the_same(
+    python: Path, tmp_path: Path
+) -> None:
+    options = ("--emulate", "Nehalem")
+    found = verified(python, tmp_path, "none", *options, DETERMINISM="portable")
+    assert (found["verdict"], outcomes(found)["Nehalem, emulated"]) == ("unproven", "refused")
+    assert "AVX2" in found["machines"][-1]["told"]
 
 
 @needs_qemu

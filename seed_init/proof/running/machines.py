@@ -146,7 +146,9 @@ def imitated(
             left_out.append(f"{name}: {why}")
             continue
         if switches is SSE and is_portable(environment):
-            left_out.append(f"{name}: DETERMINISM=portable is made for CPUs with AVX2")
+            left_out.append(
+                f"{name}: DETERMINISM=portable is made for CPUs with AVX2; --emulate shows others"
+            )
             continue
         machine = _switched(name, switches, environment)
         if isinstance(machine, str):

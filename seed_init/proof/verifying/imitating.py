@@ -34,7 +34,7 @@ NO_MACHINE = "no other machine was imitated in full, as shown below"
 NOT_ALL = "nothing that was seen differs, but not compared, as shown below: "
 
 SLOWDOWN = 40
-"""How many times longer a training step takes in the emulator, as a guess: 20 to 60 were seen."""
+"""How many times longer a training step takes in the emulator, as a cautious guess."""
 
 MOST_STEPS = 5
 """Training steps that are emulated, unless the user says how many."""
@@ -131,19 +131,18 @@ class Imitations:
             return
         shared = in_common(self._base.processes, outcome.processes).steps
         limit = outcome.run.timeout
-        cut = None if limit is None else f"it was ended after {limit:g} s"
-        if not shared:
-            said = cut or f"it ended with exit status {outcome.run.status}{_last(outcome)}"
+        if limit is not None and not shared:
             self._tell(
                 machine,
                 outcome,
                 FAILED,
-                f"{said}, before a training step could be compared; give it more "
-                "--emulate-seconds, or let the command do less",
+                f"it was ended after {limit:g} s, before a training step could be compared; give "
+                "more --emulate-seconds, or let the command do less",
             )
             return
-        what = f"{counted(shared, 'training step')} compared" + (f", because {cut}" if cut else "")
-        self._judge(machine, outcome, first_step(self._base, outcome), what)
+        why = "" if limit is None else f", because it was ended after {limit:g} s"
+        what = f"{counted(shared, 'training step')} compared{why}"
+        self._judge(machine, outcome, cut_difference(self._base, outcome, stop), what)
 
     def _judge(
         self, machine: Machine, outcome: Outcome, difference: Difference | None, what: str
@@ -154,7 +153,8 @@ class Imitations:
             self.is_proven = True
             return
         difference.runs = [self._base.name, outcome.name]
-        self._tell(machine, outcome, DIFFERS, difference.first_observed)
+        last = _last(outcome) if difference.level == "status" else ""
+        self._tell(machine, outcome, DIFFERS, difference.first_observed + last)
         if self.parted is None:
             self.parted = Attributed(self._base, outcome, difference, machine.name)
 
@@ -247,6 +247,28 @@ def first_step(base: Outcome, cut: Outcome) -> Difference | None:
         for process in cut.processes
     ]
     return steps.first_difference(base.processes, without_end, failed=True)
+
+
+def cut_difference(base: Outcome, cut: Outcome, stop: int | None) -> Difference | None:
+    """What first differs in a run that was ended after its first training steps.
+
+    Args:
+        base: the whole run.
+        cut: the other one.
+        stop: the training steps after which it was to be ended; None if only for its time.
+    """
+    difference = first_step(base, cut)
+    if difference is not None or cut.run.timeout is not None:
+        return difference
+    # It was to make more steps than that, and ended by itself.
+    statuses = [base.run.status, cut.run.status]
+    if statuses[0] != statuses[1]:
+        text = f"the exit status is {statuses[0]} and {statuses[1]}"
+        return Difference("status", text, values=statuses)
+    made = most_steps(cut.processes)
+    if stop is not None and made < stop:
+        return Difference("trace", f"the run ended by itself after {counted(made, 'step')}")
+    return None
 
 
 def _last(outcome: Outcome) -> str:

@@ -229,8 +229,9 @@ class Runs:
 
         def tell(seconds: float, trace: Path) -> None:
             step = journal.latest_step(trace)
-            of = f" of {steps}" if steps is not None else ""
-            at = f", step {step}{of}" if step is not None else ""
+            at = f", step {step}" if step is not None else ""
+            if step is not None and steps is not None:
+                at = f", step {step + 1} of {steps}"
             progress(f"{doing}{at}, {seconds:.0f} s")
 
         return tell
