@@ -179,7 +179,7 @@ def products() -> None:
     one = torch.randint(-128, 128, (64, 96), dtype=torch.int8)
     other = torch.randint(-128, 128, (96, 32), dtype=torch.int8)
     exact = (one.long() @ other.long()).int()
-    out = torch.empty(0, dtype=torch.int32)
+    out = torch.empty(64, 32, dtype=torch.int32)
     alike = [
         same(torch._int_mm(one, other), exact),
         same(torch._int_mm(one, other, out=out), exact),
