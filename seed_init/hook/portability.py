@@ -159,7 +159,7 @@ TABLE = (
     ),
     Variable(
         "OPENCV_IPP",
-        "avx2",
+        "disabled",  # its kernels for AVX2 use approximations that differ by the CPU's maker
         _OPENCV,
         "OpenCV, when Intel's image functions are first used",
         "OpenCV 3.3",

@@ -29,7 +29,7 @@ VARIABLES = {
     "NUMBA_CPU_NAME": "haswell",
     "NUMBA_CPU_FEATURES": "+avx2,+fma",
     "NUMBA_DISABLE_INTEL_SVML": "1",
-    "OPENCV_IPP": "avx2",
+    "OPENCV_IPP": "disabled",
     "OPENCV_FOR_THREADS_NUM": "4",
     "ARROW_USER_SIMD_LEVEL": "AVX2",
     "FBGEMM_ENABLE_INSTRUCTIONS": "AVX2",
