@@ -11,7 +11,7 @@ docs/why/portability.md says what was measured.
 import os
 import sys
 
-from seed_init.hook import debug, libm, refusals, startup
+from seed_init.hook import debug, libm, refusals, say, startup, state
 from seed_init.hook.settings import EXPORTED, THREADS, THREADS_OF_PORTABLE
 
 TYPE_CHECKING = False
@@ -207,9 +207,16 @@ MODULES = {
     "sklearn.manifold._t_sne": "sklearn_portable",
     "torch._inductor.config": "torch_inductor",
     "torch._inductor.cpp_builder": "torch_inductor",
+    "xgboost.core": "xgboost_portable",
 }
 """Module that no variable of the table reaches -> the file in `libraries/` that pins what it does.
 The file's function `imported` is called with the name of the module."""
+
+UNKNOWN = {
+    "jax": "XLA chooses instructions by the CPU",
+    "tensorflow.python": "Eigen and XLA choose instructions by the CPU",
+}
+"""Module of a library that may compute other bits on another CPU -> why."""
 
 NAMES = tuple(variable.name for variable in TABLE)
 
@@ -295,7 +302,7 @@ def arm(values: dict[str, str]) -> None:
             library is none with which the level can be kept.
     """
     libm.check()
-    startup.waiting.update(MODULES)
+    startup.waiting.update(MODULES, UNKNOWN)
     sys.meta_path.insert(0, BeforeNumPy())
     environ = os.environ
     ours = dict.fromkeys(filter(None, environ.get(EXPORTED, "").split(",")))
@@ -334,12 +341,18 @@ class BeforeNumPy:
 
 
 def imported(name: str) -> None:
-    """Pin what a module does that has just been imported.
+    """Pin what a module does that has just been imported, or say that nothing is promised.
 
     Args:
-        name: of any module that is waited for; nothing is done unless it is a key of `MODULES`. The
-            observer waits for modules of its own.
+        name: of any module that is waited for; nothing is done unless it is a key of `MODULES` or
+            `UNKNOWN`. The observer waits for modules of its own.
     """
+    if name in UNKNOWN and state.is_main():
+        library = name.partition(".")[0]
+        say(
+            f"DETERMINISM=portable does not promise the same bits for {library}: "
+            f"{UNKNOWN[name]} (docs/reference/portability.md)"
+        )
     if name not in MODULES:
         return
     full = f"seed_init.libraries.{MODULES[name]}"

@@ -92,3 +92,35 @@ def test_numpy_does_not_warn_of_features_that_it_does_not_know(
     (tmp_path / "test_sum.py").write_text(test)
     done = run(python, "-m", "pytest", "-q", "-W", "error", env=PORTABLE, cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+XGBOOST = """
+import json
+import numpy as np, xgboost
+data = xgboost.DMatrix(np.ones((4, 2)), np.ones(4))
+def updater(**params):
+    booster = xgboost.train({"booster": "gblinear", **params}, data, 1)
+    trained = json.loads(booster.save_config())["learner"]["gradient_booster"]
+    return trained["gblinear_train_param"]["updater"]
+def refusal():
+    try:
+        updater(updater="shotgun")
+    except RuntimeError as error:
+        return str(error)
+print(json.dumps([updater(), refusal()]))
+"""
+
+
+def test_xgboost_fits_linear_boosters_without_a_race(python: Path) -> None:
+    updater, refusal = answer(python, "-c", XGBOOST, env=PORTABLE)
+    assert updater == "coord_descent"
+    assert refusal.startswith("under DETERMINISM=portable updater='shotgun' of XGBoost is not")
+
+
+def test_a_library_for_which_nothing_is_promised_is_named(python: Path, tmp_path: Path) -> None:
+    (tmp_path / "jax.py").touch()
+    env = {**PORTABLE, "SEED_INIT_LOG": "info", "PYTHONPATH": str(tmp_path)}
+    line = "seed_init: DETERMINISM=portable does not promise the same bits for jax: "
+    assert run(python, "-c", "import jax", env=env).stderr.startswith(line)
+    strict = {**env, "DETERMINISM": "strict"}
+    assert run(python, "-c", "import jax", env=strict).stderr == ""
