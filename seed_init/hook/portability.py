@@ -214,7 +214,7 @@ The file's function `imported` is called with the name of the module."""
 
 UNKNOWN = {
     "jax": "XLA chooses instructions by the CPU",
-    "tensorflow.python": "Eigen and XLA choose instructions by the CPU",
+    "tensorflow.python": "Eigen chooses instructions by the CPU",
 }
 """Module of a library that may compute other bits on another CPU -> why."""
 
