@@ -1,1 +1,12 @@
-"""What the promise of DETERMINISM=portable rests on: bits on other CPUs, and the price."""
+# SPDX-License-Identifier: Apache-2.0
+"""The same bits on another CPU: the scripts behind every figure of docs/why/portability.md.
+
+`python -m benchmarks.portability --to FOLDER` computes the same cases on this machine and on CPUs
+that qemu-user emulates, under DETERMINISM=portable and by default, and prints tables of what
+differs. The folder keeps what was computed: the command can be interrupted and started again.
+
+`machines` has the arms and runs them; `emulators` finds qemu and checks its arithmetic with
+`arithmetic.c`; `census` has PyTorch's operators, and `larger` inputs of our own; `programs` has
+whole trainings (`harness/trainings.py`) and the functions of `functions`; `digests` and `results`
+are how a result is told and kept; `table` compares.
+"""

@@ -16,7 +16,6 @@ from seed_init.hook.callers import like
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from types import ModuleType
     from typing import Any
 
 BITS = 256
@@ -38,19 +37,32 @@ def imported(name: str) -> None:
     """
     module = sys.modules[name]
     if name.endswith("config"):
-        _pin_choices(module)
+        pin_choices(module)
     else:
-        _pin_flags(module)
+        pin_flags(module)
 
 
-def _pin_choices(config: "Any") -> None:
+def pin_choices(config: "Any") -> None:
+    """Set the width of the vectors and the number of threads, and leave nothing to a benchmark.
+
+    Args:
+        config: the module torch._inductor.config.
+    """
     threads = portability.threads(state.settings.values)
     config.cpp.simdlen, config.cpp.threads = BITS, threads
     config.max_autotune_gemm_backends = config.max_autotune_conv_backends = "ATEN"
     debug(f"inductor: {BITS} bits, {threads} threads, ATEN (DETERMINISM=portable)")
 
 
-def _pin_flags(builder: "ModuleType") -> None:
+def pin_flags(builder: "Any") -> None:
+    """Have C++ compiled for every CPU with AVX2 and FMA.
+
+    Where the release of PyTorch has no function for that, a compilation for the CPU raises
+    RuntimeError.
+
+    Args:
+        builder: the module torch._inductor.cpp_builder.
+    """
     original = getattr(builder, FLAGS, None)
     if original is None:
         _refuse(builder)

@@ -5,7 +5,14 @@ import torch
 
 from seed_init.hook import portability, refusals, say, state
 from seed_init.hook.settings import THREADS
-from seed_init.libraries import torch_mkl
+from seed_init.libraries import (
+    machine_code,
+    torch_division,
+    torch_mkl,
+    torch_onednn,
+    torch_portable_kernels,
+    torch_sqrt,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,7 +22,7 @@ _threads = 0
 
 
 def install(settings: "Settings") -> list[str]:
-    """Choose MKL's branch, and refuse a PyTorch that has not taken the level's variables.
+    """Choose MKL's branch and kernels, refuse a PyTorch that has not taken the level's variables.
 
     Args:
         settings: what this process was asked to do.
@@ -30,8 +37,11 @@ def install(settings: "Settings") -> list[str]:
     _threads = portability.threads(settings.values)
     mkl = torch_mkl.choose()
     _check(mkl)
+    torch_portable_kernels.install()
+    exact = _compute_exactly()
     _tell_when_cuda_starts()
-    return [f"MKL_CBWR={mkl} (DETERMINISM=portable)"] if mkl else []
+    lines = [f"MKL_CBWR={mkl}" if mkl else "", torch_onednn.choose(), _choose_engine(), exact]
+    return [f"{line} (DETERMINISM=portable)" for line in lines if line]
 
 
 def changes() -> list[str]:
@@ -40,6 +50,36 @@ def changes() -> list[str]:
     if count == _threads:
         return []
     return [f"torch.get_num_threads() is {count}, not {_threads} ({THREADS})"]
+
+
+def _compute_exactly() -> str:
+    """Have complex64 divided, and square roots taken, without approximations."""
+    try:
+        torch_division.choose()
+        return "sqrt is rounded correctly" if torch_sqrt.choose() else ""
+    except torch_division.NotAsExpected as error:
+        raise refusals.Refusal(
+            "DETERMINISM=portable cannot be kept: the division of complex64 cannot be made exact "
+            f"with PyTorch {torch.__version__} ({error}); use PyTorch 2.6"
+        ) from None
+    except machine_code.NoMemory as error:
+        raise refusals.Refusal(
+            "DETERMINISM=portable cannot be kept: the system gives no memory for instructions "
+            f"({error}), which the exact sqrt and division need; allow this process execmem"
+        ) from None
+
+
+def _choose_engine() -> str:
+    """Take FBGEMM for quantized operators where the engine x86 would choose by the CPU.
+
+    That engine gives some of them to oneDNN on a CPU with VNNI (ATen/native/quantized/cpu/
+    OnednnUtils.h, should_use_onednn_quant).
+    """
+    quantized = torch.backends.quantized
+    if quantized.engine != "x86" or "fbgemm" not in quantized.supported_engines:
+        return ""
+    quantized.engine = "fbgemm"
+    return "torch.backends.quantized.engine=fbgemm"
 
 
 def _check(mkl: str) -> None:

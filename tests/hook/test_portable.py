@@ -25,7 +25,17 @@ VARIABLES = {
     "OPENBLAS_NUM_THREADS": "1",
     "NPY_DISABLE_CPU_FEATURES": "AVX512F AVX512CD AVX512_KNL AVX512_KNM AVX512_SKX AVX512_CLX "
     "AVX512_CNL AVX512_ICL AVX512_SPR X86_V4",
+    "NUMBA_NUM_THREADS": "4",
+    "NUMBA_CPU_NAME": "haswell",
+    "NUMBA_CPU_FEATURES": "+avx2,+fma",
+    "NUMBA_DISABLE_INTEL_SVML": "1",
+    "OPENCV_IPP": "disabled",
+    "OPENCV_FOR_THREADS_NUM": "4",
+    "ARROW_USER_SIMD_LEVEL": "AVX2",
+    "FBGEMM_ENABLE_INSTRUCTIONS": "AVX2",
+    "TF_NUM_INTRAOP_THREADS": "4",
 }
+COUNTS = tuple(name for name, value in VARIABLES.items() if value == "4")
 NAMES = tuple(VARIABLES)
 # What the libraries see is the environment of C, and what children get is that of Python.
 SEEN = f"""
@@ -67,7 +77,7 @@ def test_no_other_level_sets_any_of_them(python: Path) -> None:
 
 
 def test_the_number_of_threads_is_the_same_everywhere_and_can_be_chosen(python: Path) -> None:
-    threads = {"OMP_NUM_THREADS": "2", "MKL_NUM_THREADS": "2"}
+    threads = dict.fromkeys(COUNTS, "2")
     assert seen(python, SEED_INIT_THREADS="2") == VARIABLES | threads
 
 
@@ -75,7 +85,7 @@ def test_the_number_of_threads_is_the_same_everywhere_and_can_be_chosen(python: 
 def test_another_value_is_refused(python: Path, name: str) -> None:
     line = refused(python, **{name: "3"})
     instead = VARIABLES[name]
-    if name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+    if name in COUNTS:
         instead = "SEED_INIT_THREADS=3, which sets it everywhere,"
     assert line == f"{name}='3' is not accepted; use {instead} or leave it unset"
 

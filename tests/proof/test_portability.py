@@ -16,7 +16,7 @@ import jsonschema
 import pytest
 
 from harness.processes import Completed, run
-from seed_init.proof.arithmetic import agreement, asking
+from seed_init.proof.arithmetic import agreement, asking, probe
 from seed_init.proof.arithmetic.fingerprint import Fingerprint, Row
 from seed_init.proof.comparing import facts
 from seed_init.proof.comparing.environments import explain
@@ -92,7 +92,7 @@ def test_the_same_machine_is_the_same(
 
 
 @pytest.mark.parametrize(
-    ("env", "kind", "probe"),
+    ("env", "kind", "name"),
     [
         pytest.param(WITHOUT_FMA, "libm", "python sin, cos, tan", marks=needs_fma),
         (OTHER_BLAS, "BLAS", "numpy matrix product"),
@@ -105,13 +105,13 @@ def test_what_another_machine_computes_is_named_with_what_to_do(
     file: Path,
     env: dict[str, str],
     kind: str,
-    probe: str,
+    name: str,
 ) -> None:
     done = command(python, "--json", "--compare", file, env={**hidden("torch"), **env})
     assert (done.returncode, done.stderr) == (1, "")
     found = json.loads(done.stdout)
     assert (found["verdict"], found["same"]) == ("different", False)
-    assert probe in found["differ"][kind]
+    assert name in found["differ"][kind]
     assert found["here"]["hash"] != here["hash"] == found["there"]["hash"]
     assert any(line.startswith(agreement.MEANINGS[kind].words) for line in found["cures"])
     assert not {"version", "sum"} & found["differ"].keys()
@@ -153,6 +153,20 @@ def test_a_crash_is_one_line_that_names_the_library(
     [line] = done.stderr.splitlines()
     assert line.startswith("seed-init portability: ")
     assert "was ended by SIGSEGV at numpy" in line
+
+
+def test_a_probe_that_ends_its_process_hides_no_other_probe(
+    python: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = asking.ask([str(python)], ["python"])
+    program = tmp_path / "probe.py"
+    crash = 'lambda: os.kill(os.getpid(), 11) or each("exp")'
+    program.write_text(asking.PROBE.read_text().replace('lambda: each("exp", "expm1")', crash))
+    monkeypatch.setattr(asking, "PROBE", program)
+    found = asking.ask([str(python)], ["python"])
+    assert found.failed == {"python exp": "the process was ended by SIGSEGV"}
+    assert found.rows == tuple(row for row in whole.rows if row.probe != "exp")
+    assert agreement.compare(whole, found).verdict == "unproven"
 
 
 def test_a_setting_that_only_the_probes_process_can_refuse_ends_with_78(
@@ -262,6 +276,11 @@ def test_a_record_of_a_former_version_has_no_fingerprint_and_is_read(
 
 
 # --- two fingerprints ---
+
+
+def test_what_is_asked_has_probes() -> None:
+    assert tuple(probe.LIBRARIES) == asking.LIBRARIES
+
 
 ROWS = (
     Row("python", "version", "version", "3.11"),

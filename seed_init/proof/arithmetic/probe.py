@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Compute what machines compute differently, and print a digest of each result: an own program.
 
-    python probe.py [LIBRARY ...]
+    python probe.py [LIBRARY ...] [-PROBE ...]
+
+With a `-` before it stands what is left out, such as "-torch lstm".
 
 The libraries run as they would in the user's program: under the variables of the environment, and
 with what the hook sets. A library can crash, and may not end the process that asks. Each line of
@@ -40,7 +42,8 @@ def main() -> None:
     # The modules beside this file are no modules of the user's libraries.
     sys.path[:] = [path for path in sys.path if path != here]
     warnings.simplefilter("ignore")
-    for name in sys.argv[1:] or LIBRARIES:
+    left_out = {word[1:] for word in sys.argv[1:] if word.startswith("-")}
+    for name in [word for word in sys.argv[1:] if word in LIBRARIES] or LIBRARIES:
         probes, digest, choices = LIBRARIES[name]
         tell("library", name=name)
         try:
@@ -55,6 +58,9 @@ def main() -> None:
             continue
         tell_row(name, "version", "version", version(module))
         for probe, (kind, function) in table.items():
+            if f"{name} {probe}" in left_out:
+                continue
+            tell("probe", name=f"{name} {probe}")
             try:
                 result = digest(function())
             except Exception as error:  # this release has no such function
