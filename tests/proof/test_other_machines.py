@@ -273,7 +273,7 @@ def test_an_emulated_cpu_differs_where_the_instructions_decide(
     # One thread, so that only the instructions are left.
     found = verified(python, tmp_path, "product", "--emulate", "Nehalem", OMP_NUM_THREADS="1")
     emulated = found["machines"][-1]
-    assert (emulated["machine"], emulated["kind"]) == ("Nehalem, emulated", "emulator")
+    assert (emulated["machine"], emulated["kind"]) == ("emulated Nehalem", "emulator")
     expected = outcomes(found).get("no AVX", "same")
     assert emulated["outcome"] == expected
     assert outcomes(found)["4 CPUs" if machines.usable_cpus() <= 4 else "one CPU"] == "same"
@@ -296,7 +296,7 @@ def test_a_cpu_that_the_level_refuses_is_told_so_and_is_not_called_the_same(
 ) -> None:
     options = ("--emulate", "Nehalem")
     found = verified(python, tmp_path, "none", *options, DETERMINISM="portable")
-    assert (found["verdict"], outcomes(found)["Nehalem, emulated"]) == ("unproven", "refused")
+    assert (found["verdict"], outcomes(found)["emulated Nehalem"]) == ("unproven", "refused")
     assert "AVX2" in found["machines"][-1]["told"]
 
 

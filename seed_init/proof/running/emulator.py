@@ -87,7 +87,7 @@ class Emulator:
         # Threads that wait must not spin in the emulator. That changes no bits.
         waiting = {} if environment.get(WAITING, "").strip() else {WAITING: "PASSIVE"}
         return Machine(
-            f"{model}, emulated",
+            f"emulated {model}",
             machines.EMULATOR,
             variables=waiting,
             model=model,
