@@ -14,6 +14,7 @@ from benchmarks.portability.machines import (
     CONTRAST,
     DEFAULT,
     LEVEL,
+    NATIVE,
     PARTS,
     Laboratory,
     Machine,
@@ -178,9 +179,22 @@ def text(laboratory: Laboratory, todo: Sequence[tuple[Machine, str]]) -> str:
             ]
             if rows:
                 lines += ["", table.markdown(f"{part}, {title}", UNITS[part], rows)]
+    for part in PARTS:
+        names = refused(laboratory, part)
+        if names:
+            lines += ["", f"### {part}, refused under DETERMINISM=portable only", "", names]
     lines += ["", "### another number of threads in the environment", ""]
     lines += [f"- `{setting}`: {answer}" for setting, answer in laboratory.refusals()]
     return "\n".join(lines)
+
+
+def refused(laboratory: Laboratory, part: str) -> str:
+    """The names of the cases that raise an exception under the level only; "" if there are none."""
+    both = [Machine(recipe, NATIVE) for recipe in (LEVEL, DEFAULT)]
+    if not all(laboratory.done(each, part).exists() for each in both):
+        return ""
+    found = table.refused(*(results.read(laboratory.file(each, part)) for each in both))
+    return ", ".join(f"`{name}`" for name in found)
 
 
 def row(laboratory: Laboratory, machine: Machine, part: str) -> table.Row:

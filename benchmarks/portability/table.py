@@ -111,6 +111,20 @@ def named(case: str, part: str) -> str:
     return f"{case} ({part})" if part else case
 
 
+def refused(level: Results, default: Results) -> list[str]:
+    """The cases with a part that raises an exception under the level and none by default."""
+    return [
+        case for case, digests in level.items() if _errors(digests) - _errors(default.get(case, {}))
+    ]
+
+
+def _errors(digests: Digests) -> set[str]:
+    """The samples of a case that raise an exception; "" for a case without samples."""
+    return {
+        part.rpartition(".")[0] for part, text in digests.items() if text.startswith(results.ERROR)
+    }
+
+
 # --- Markdown -----------------------------------------------------------------------------------
 
 
