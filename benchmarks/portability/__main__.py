@@ -159,6 +159,9 @@ def compute(
 LEAST = {"programs": 320, "census": 4000}
 """How many cases a whole part has at least."""
 
+FEW = 60
+"""How many names a row has at most by default settings, where hundreds of cases differ."""
+
 UNITS = {"programs": "digests", "census": "cases"}
 
 
@@ -178,7 +181,8 @@ def text(laboratory: Laboratory, todo: Sequence[tuple[Machine, str]]) -> str:
                 if of == part and machine.recipe == recipe and machine.reference
             ]
             if rows:
-                lines += ["", table.markdown(f"{part}, {title}", UNITS[part], rows)]
+                most = {"most": FEW} if recipe == DEFAULT else {}
+                lines += ["", table.markdown(f"{part}, {title}", UNITS[part], rows, **most)]
     for part in PARTS:
         names = refused(laboratory, part)
         if names:
