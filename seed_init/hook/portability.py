@@ -9,21 +9,14 @@ docs/why/portability.md says what was measured.
 """
 
 import os
+import sys
 
-from seed_init.hook import debug, refusals
-from seed_init.hook.settings import EXPORTED
+from seed_init.hook import debug, libm, refusals, startup
+from seed_init.hook.settings import EXPORTED, THREADS, THREADS_OF_PORTABLE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
-
-THREADS = "SEED_INIT_THREADS"
-
-DEFAULT_THREADS = 4
-"""The number of threads where SEED_INIT_THREADS says none: docs/why/portability.md has the price of
-others."""
-
-MOST_THREADS = 1024
 
 WAITING = "OMP_WAIT_POLICY"
 """Changes no bits: threads that outnumber the CPUs must not spin while they wait for each other."""
@@ -60,6 +53,9 @@ _TORCH = ("libtorch_cpu.", "libtorch.")
 _MKL = (*_TORCH, "libmkl_")
 _OPENMP = ("libgomp", "libomp", "libiomp5")
 _OPENBLAS = ("libopenblas", "libscipy_openblas")
+_NUMBA = ("libllvmlite",)
+_NUMBA_SOURCE = "https://numba.readthedocs.io/en/stable/reference/envvars.html"
+_OPENCV = ("cv2.", "libopencv_")
 _ONEMKL = "Intel oneMKL Developer Guide, Obtaining Numerically Reproducible Results"
 _OPENMP_SOURCE = "https://www.openmp.org/spec-html/5.0/openmpch6.html"
 
@@ -129,8 +125,96 @@ TABLE = (
         "NumPy 1.18",
         "https://numpy.org/doc/stable/reference/simd/build-options.html",
     ),
+    Variable(
+        "NUMBA_NUM_THREADS",
+        "",
+        _NUMBA,
+        "Numba, when it is imported; a sum over `prange` is one of as many parts",
+        "Numba 0.17",
+        _NUMBA_SOURCE,
+    ),
+    Variable(
+        "NUMBA_CPU_NAME",
+        "haswell",
+        _NUMBA,
+        "Numba, when it is imported",
+        "Numba 0.36",
+        _NUMBA_SOURCE,
+    ),
+    Variable(
+        "NUMBA_CPU_FEATURES",
+        "+avx2,+fma",  # beside what every Haswell has; without this, all that this CPU has
+        _NUMBA,
+        "Numba, when it is imported",
+        "Numba 0.36",
+        "numba/core/codegen.py, _customize_tm_features",
+    ),
+    Variable(
+        "NUMBA_DISABLE_INTEL_SVML",
+        "1",
+        _NUMBA,
+        "Numba, when it is imported; the vector functions of Intel's compiler choose by the CPU",
+        "Numba 0.38",
+        _NUMBA_SOURCE,
+    ),
+    Variable(
+        "OPENCV_IPP",
+        "disabled",  # its kernels for AVX2 use approximations that differ by the CPU's maker
+        _OPENCV,
+        "OpenCV, when Intel's image functions are first used",
+        "OpenCV 3.3",
+        "OpenCV, modules/core/src/system.cpp, IPPInitSingleton",
+    ),
+    Variable(
+        "OPENCV_FOR_THREADS_NUM",
+        "",
+        _OPENCV,
+        "OpenCV, when its first threads start",
+        "OpenCV 4.5.2",
+        "OpenCV, modules/core/src/parallel.cpp, defaultNumberOfThreads",
+    ),
+    Variable(
+        "ARROW_USER_SIMD_LEVEL",
+        "AVX2",
+        ("libarrow",),
+        "Arrow, when its first kernel is chosen",
+        "Arrow 3.0",
+        "https://arrow.apache.org/docs/cpp/env_vars.html",
+    ),
+    Variable(
+        "FBGEMM_ENABLE_INSTRUCTIONS",
+        "AVX2",
+        _TORCH,
+        "PyTorch's quantized operators, when the first one of FBGEMM runs",
+        "PyTorch 1.9",
+        "FBGEMM, src/Utils.cc, fbgemmEnvGetIsa",
+    ),
+    Variable(
+        "TF_NUM_INTRAOP_THREADS",
+        "",
+        ("libtensorflow",),
+        "TensorFlow, when its first device is made",
+        "TensorFlow 1.13",
+        "TensorFlow, core/common_runtime/process_util.cc, NumIntraOpThreadsFromEnvironment",
+    ),
 )
 """Every variable of the level. docs/reference/variables.md shows the table."""
+
+MODULES = {
+    "sklearn.cluster._bisect_k_means": "sklearn_portable",
+    "sklearn.cluster._kmeans": "sklearn_portable",
+    "sklearn.ensemble._forest": "sklearn_portable",
+    "sklearn.manifold._t_sne": "sklearn_portable",
+    "torch._inductor.config": "torch_inductor",
+    "torch._inductor.cpp_builder": "torch_inductor",
+}
+"""Module that no variable of the table reaches -> the file in `libraries/` that pins what it does.
+The file's function `imported` is called with the name of the module."""
+
+NAMES = tuple(variable.name for variable in TABLE)
+
+COUNTS = tuple(variable.name for variable in TABLE if not variable.value)
+"""Those that are the number of threads."""
 
 UNSET = {
     "MKL_DOMAIN_NUM_THREADS": "MKL_NUM_THREADS",
@@ -146,14 +230,8 @@ def threads(values: dict[str, str]) -> int:
 
     Args:
         values: of the contract's variables.
-
-    Raises:
-        Refusal: SEED_INIT_THREADS is none of these.
     """
-    text = values.get(THREADS, str(DEFAULT_THREADS))
-    if not 1 <= int(text) <= MOST_THREADS:
-        raise refusals.not_accepted(THREADS, text, (f"a whole number from 1 to {MOST_THREADS}",))
-    return int(text)
+    return int(values.get(THREADS, THREADS_OF_PORTABLE))
 
 
 def wanted(values: dict[str, str]) -> dict[str, str]:
@@ -161,9 +239,6 @@ def wanted(values: dict[str, str]) -> dict[str, str]:
 
     Args:
         values: of the contract's variables.
-
-    Raises:
-        Refusal: SEED_INIT_THREADS is not accepted.
     """
     count = str(threads(values))
     return {variable.name: variable.value or count for variable in TABLE}
@@ -183,7 +258,7 @@ def check(values: dict[str, str], environ: "MutableMapping[str, str] | None" = N
     for name, value in needed.items():
         now = environ.get(name, "").strip()
         if now and not _same(now, value) and name not in ours:
-            is_count = name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS") and now.isdecimal()
+            is_count = name in COUNTS and now.isdecimal()
             instead = f"{value} or leave it unset"
             if is_count:
                 instead = f"{THREADS}={now[:6]}, which sets it everywhere, or leave it unset"
@@ -216,8 +291,12 @@ def arm(values: dict[str, str]) -> None:
         values: of the contract's variables.
 
     Raises:
-        Refusal: a library that reads one of the variables is loaded already.
+        Refusal: a library that reads one of the variables is loaded already, or the CPU or the C
+            library is none with which the level can be kept.
     """
+    libm.check()
+    startup.waiting.update(MODULES)
+    sys.meta_path.insert(0, BeforeNumPy())
     environ = os.environ
     ours = dict.fromkeys(filter(None, environ.get(EXPORTED, "").split(",")))
     changes = {
@@ -237,11 +316,55 @@ def arm(values: dict[str, str]) -> None:
         environ[EXPORTED] = ",".join(ours)
 
 
+class BeforeNumPy:
+    """A finder that finds nothing: it is asked when NumPy is about to be imported.
+
+    NumPy warns of each name in NPY_DISABLE_CPU_FEATURES that its release does not have
+    (numpy/_core/src/common/npy_cpu_features.c). Where warnings are errors, as they may be under
+    pytest, the import would fail. Only the newest filter is sure to be the first one.
+    """
+
+    def find_spec(self, name: str, path: object = None, target: object = None) -> None:
+        """Have that warning ignored from now on, if NumPy is imported."""
+        if name == "numpy":
+            import warnings
+
+            text = "During parsing environment variable:? 'NPY_DISABLE_CPU_FEATURES'"
+            warnings.filterwarnings("ignore", text)
+
+
+def imported(name: str) -> None:
+    """Pin what a module does that has just been imported.
+
+    Args:
+        name: of any module that is waited for; nothing is done unless it is a key of `MODULES`. The
+            observer waits for modules of its own.
+    """
+    if name not in MODULES:
+        return
+    full = f"seed_init.libraries.{MODULES[name]}"
+    __import__(full)
+    sys.modules[full].imported(name)
+
+
+def in_effect(values: dict[str, str]) -> "dict[str, dict[str, str | None]]":
+    """Every variable of the level: name to the value, its origin and the value now.
+
+    Args:
+        values: of the contract's variables.
+    """
+    origin = "DETERMINISM=portable"
+    return {
+        name: {"value": value, "origin": origin, "now": os.environ.get(name) or None}
+        for name, value in wanted(values).items()
+    }
+
+
 def disarm() -> None:
     """Take back in a child what level portable has set in a parent, where another level holds."""
     environ = os.environ
     ours = dict.fromkeys(filter(None, environ.get(EXPORTED, "").split(",")))
-    for name in (WAITING, *(variable.name for variable in TABLE)):
+    for name in (WAITING, *NAMES):
         if name in ours:
             del ours[name]
             environ.pop(name, None)

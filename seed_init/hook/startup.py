@@ -187,12 +187,12 @@ SEED_INIT is not among them: it holds before anything is read, and in no default
 SEED_MAX = 2**32 - 1
 """The largest seed that `numpy.random.seed` and PYTHONHASHSEED take as well."""
 
-NUMBERS = {
-    "SEED": ("random", "off", "array", "7+array"),
-    "SEED_INIT_RESTART": (),
-    "SEED_INIT_THREADS": (),
+NUMBERS: "dict[str, tuple[int, int, tuple[str, ...]]]" = {
+    "SEED": (0, SEED_MAX, ("random", "off", "array", "7+array")),
+    "SEED_INIT_RESTART": (0, SEED_MAX, ()),
+    "SEED_INIT_THREADS": (1, 1024, ()),
 }
-"""Variables that take a whole number up to `SEED_MAX`, with the words that they take as well.
+"""Variables that take a whole number: the least, the largest, and words that they take as well.
 In place of 7, any number (`arrays.accept`)."""
 
 CUBLAS_DETERMINISTIC = (":4096:8", ":16:8")
@@ -253,8 +253,8 @@ def imported(name: str) -> None:
 
 
 def call(name: str) -> None:
-    """Seed a library, attach to an engine or a copy of multiprocessing, or give true entropy to who
-    draws names.
+    """Seed a library, attach to an engine or a copy of multiprocessing, give true entropy to who
+    draws names, or pin what level portable cannot reach by a variable.
 
     This must not raise: raising would fail the user's import.
     """
@@ -264,8 +264,10 @@ def call(name: str) -> None:
         guarded("hook.seeding", "imported", name)
     elif name in ENGINES or name in POOLS:
         guarded("engines", "imported", name)
-    elif name not in UNIQUE_NAMES:
+    elif name.endswith(COPIES):
         guarded("hook.copies", "watch", name)
+    elif name not in UNIQUE_NAMES:
+        guarded("hook.portability", "imported", name)
 
 
 def start() -> None:
@@ -401,13 +403,14 @@ def accept(name: str, value: str) -> str:
     if value in words or (not words and name not in NUMBERS):
         return value
     if name in NUMBERS:
+        least, most, others = NUMBERS[name]
         if value.isascii() and value.isdecimal():
             # Zeros off first: int() raises on a text of more than 4300 digits.
             value = value.lstrip("0") or "0"
-            if len(value) <= 10 and int(value) <= SEED_MAX:
+            if len(value) <= 10 and least <= int(value) <= most:
                 return value
-        words = (f"a whole number from 0 to {SEED_MAX}", *NUMBERS[name])
-        if value in words[1:]:
+        words = (f"a whole number from {least} to {most}", *others)
+        if value in others:
             return value
         if name == "SEED" and value.endswith("+array"):
             accepted: str = part("hook.arrays").accept(value)

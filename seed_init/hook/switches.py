@@ -216,8 +216,8 @@ def check(settings: Settings, contradictions: "list[tuple[str, str, str]]") -> N
 
     for name, value, instead in contradictions:
         raise refusals.Refusal(
-            f"under DETERMINISM={settings.determinism} {name}={refusals.shown(value)} is not accepted; "
-            f"use {instead} or leave it unset"
+            f"under DETERMINISM={settings.determinism} {name}={refusals.shown(value)} is not "
+            f"accepted; use {instead} or leave it unset"
         )
 
 

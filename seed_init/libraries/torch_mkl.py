@@ -2,10 +2,10 @@
 """PyTorch's MKL under level `portable`: its AVX2 branch on every maker's CPU.
 
 MKL_CBWR=COMPATIBLE gives the same bits on every CPU, with the kernels of 2001: a transformer's step
-takes almost twice as long (docs/why/portability.md). MKL_CBWR=AVX2 gives them with AVX2, but MKL
-takes it on Intel's CPUs only, and ignores it on those of others. MKL asks who made the CPU once, and keeps the
-answer in one integer, which `mkl_serv_intel_cpu_true` returns. This file sets that integer, and then
-chooses the branch by MKL's own function.
+takes almost twice as long (docs/why/portability.md). MKL_CBWR=AVX2 gives them with AVX2, but on the
+CPUs of other makers than Intel MKL ignores that value. MKL asks who made the CPU once, and keeps
+the answer in one integer, which `mkl_serv_intel_cpu_true` returns. This file sets that integer, and
+then chooses the branch by MKL's own function.
 
 If MKL is not as expected, COMPATIBLE stays: that depends on the library and not on the CPU, so that
 the bits are equal everywhere all the same.
