@@ -149,6 +149,7 @@ def compute(
             assert laboratory.emulator is not None
             program = program or emulators.compile_check(place)
             count = emulators.check(laboratory.emulator, machine.model, program)
+            emulators.check_functions(laboratory.emulator, machine.model, laboratory.bare)
             say(f"{machine.model}: {count} instructions agree with those of this CPU")
             checked.add(machine.model)
         if not laboratory.run(machine, part, end - time.monotonic()):

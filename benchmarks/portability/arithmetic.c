@@ -200,6 +200,37 @@ static void moves(const char *prefix) { /* tables and exponents of mathematical 
         mix(&mask, sizeof mask);
     });
     EACH("vmaskmovps", keep_floats(_mm256_maskload_ps(table, integers())));
+    EACH("vunpcklpd", keep_doubles(_mm256_unpacklo_pd(doubles(), doubles())));
+    EACH("vunpckhpd", keep_doubles(_mm256_unpackhi_pd(doubles(), doubles())));
+    EACH("vshufpd", keep_doubles(_mm256_shuffle_pd(doubles(), doubles(), 0x6)));
+    EACH("vmovddup", keep_doubles(_mm256_movedup_pd(doubles())));
+    EACH("vinsertf128", {
+        __m128d half = _mm256_castpd256_pd128(doubles());
+        keep_doubles(_mm256_insertf128_pd(doubles(), half, 1));
+    });
+    EACH("vextractf128", {
+        __m128d half = _mm256_extractf128_pd(doubles(), 1);
+        keep_doubles(_mm256_set_m128d(half, half));
+    });
+    EACH("vpsrlq", keep_integers(_mm256_srli_epi64(integers(), 13)));
+    EACH("vpsllq", keep_integers(_mm256_slli_epi64(integers(), 13)));
+    EACH("vpsrad", keep_integers(_mm256_srai_epi32(integers(), 13)));
+    EACH("vpsubq", keep_integers(_mm256_sub_epi64(integers(), integers())));
+    EACH("vpminsd", keep_integers(_mm256_min_epi32(integers(), integers())));
+    EACH("vpcmpeqq", keep_integers(_mm256_cmpeq_epi64(integers(), integers())));
+    EACH("vpunpckldq", keep_integers(_mm256_unpacklo_epi32(integers(), integers())));
+    EACH("vpunpckhqdq", keep_integers(_mm256_unpackhi_epi64(integers(), integers())));
+    EACH("vpblendd", keep_integers(_mm256_blend_epi32(integers(), integers(), 0x5a)));
+    EACH("vpshufd", keep_integers(_mm256_shuffle_epi32(integers(), 0x8d)));
+    EACH("vpermd", keep_integers(_mm256_permutevar8x32_epi32(integers(), integers())));
+    EACH("vpgatherdd", {
+        __m256i places = _mm256_and_si256(integers(), low);
+        keep_integers(_mm256_i32gather_epi32((const int *)table, places, 4));
+    });
+    EACH("vpgatherqq", {
+        __m256i places = _mm256_and_si256(integers(), low_wide);
+        keep_integers(_mm256_i64gather_epi64((const long long *)wide, places, 8));
+    });
     EACH("vunpcklps", keep_floats(_mm256_unpacklo_ps(floats(), floats())));
     EACH("vshufps", keep_floats(_mm256_shuffle_ps(floats(), floats(), 0x9c)));
     EACH("vmovmskps", {
