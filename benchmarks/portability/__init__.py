@@ -9,4 +9,7 @@ differs. The folder keeps what was computed: the command can be interrupted and 
 `arithmetic.c`; `census` has PyTorch's operators, and `larger` inputs of our own; `programs` has
 whole trainings (`harness/trainings.py`) and the functions of `functions`; `digests` and `results`
 are how a result is told and kept; `table` compares.
+
+Programs of their own: `price` measures a training's step under the level, and `libm` finds the
+arguments by which the hook tells variants of the C library apart.
 """

@@ -14,6 +14,7 @@ from benchmarks.portability.machines import (
     CONTRAST,
     DEFAULT,
     LEVEL,
+    NATIVE,
     PARTS,
     Laboratory,
     Machine,
@@ -148,6 +149,7 @@ def compute(
             assert laboratory.emulator is not None
             program = program or emulators.compile_check(place)
             count = emulators.check(laboratory.emulator, machine.model, program)
+            emulators.check_functions(laboratory.emulator, machine.model, laboratory.bare)
             say(f"{machine.model}: {count} instructions agree with those of this CPU")
             checked.add(machine.model)
         if not laboratory.run(machine, part, end - time.monotonic()):
@@ -157,6 +159,9 @@ def compute(
 
 LEAST = {"programs": 320, "census": 4000}
 """How many cases a whole part has at least."""
+
+FEW = 60
+"""How many names a row has at most by default settings, where hundreds of cases differ."""
 
 UNITS = {"programs": "digests", "census": "cases"}
 
@@ -177,10 +182,24 @@ def text(laboratory: Laboratory, todo: Sequence[tuple[Machine, str]]) -> str:
                 if of == part and machine.recipe == recipe and machine.reference
             ]
             if rows:
-                lines += ["", table.markdown(f"{part}, {title}", UNITS[part], rows)]
+                most = {"most": FEW} if recipe == DEFAULT else {}
+                lines += ["", table.markdown(f"{part}, {title}", UNITS[part], rows, **most)]
+    for part in PARTS:
+        names = refused(laboratory, part)
+        if names:
+            lines += ["", f"### {part}, refused under DETERMINISM=portable only", "", names]
     lines += ["", "### another number of threads in the environment", ""]
     lines += [f"- `{setting}`: {answer}" for setting, answer in laboratory.refusals()]
     return "\n".join(lines)
+
+
+def refused(laboratory: Laboratory, part: str) -> str:
+    """The names of the cases that raise an exception under the level only; "" if there are none."""
+    both = [Machine(recipe, NATIVE) for recipe in (LEVEL, DEFAULT)]
+    if not all(laboratory.done(each, part).exists() for each in both):
+        return ""
+    found = table.refused(*(results.read(laboratory.file(each, part)) for each in both))
+    return ", ".join(f"`{name}`" for name in found)
 
 
 def row(laboratory: Laboratory, machine: Machine, part: str) -> table.Row:

@@ -139,6 +139,117 @@ static void conversions(const char *prefix) {
     });
 }
 
+static __m256i integers(void) {
+    return _mm256_castps_si256(floats());
+}
+
+static void keep_integers(__m256i vector) {
+    mix(&vector, sizeof vector);
+}
+
+static void moves(const char *prefix) { /* tables and exponents of mathematical functions */
+    float table[64];
+    double wide[64];
+    restart();
+    for (int i = 0; i < 64; i += 8) {
+        _mm256_storeu_ps(table + i, floats());
+        _mm256_storeu_pd(wide + i, doubles());
+        _mm256_storeu_pd(wide + i + 4, doubles());
+    }
+    __m256i low = _mm256_set1_epi32(63);
+    __m256i low_wide = _mm256_set1_epi64x(63);
+    EACH("vgatherdps", {
+        keep_floats(_mm256_i32gather_ps(table, _mm256_and_si256(integers(), low), 4));
+    });
+    EACH("vgatherdpd", {
+        __m128i places = _mm256_castsi256_si128(_mm256_and_si256(integers(), low));
+        keep_doubles(_mm256_i32gather_pd(wide, places, 8));
+    });
+    EACH("vgatherqpd", {
+        keep_doubles(_mm256_i64gather_pd(wide, _mm256_and_si256(integers(), low_wide), 8));
+    });
+    EACH("masked vgatherdps", {
+        __m256i places = _mm256_and_si256(integers(), low);
+        keep_floats(_mm256_mask_i32gather_ps(floats(), table, places, floats(), 4));
+    });
+    EACH("masked vgatherqpd", {
+        __m256i places = _mm256_and_si256(integers(), low_wide);
+        keep_doubles(_mm256_mask_i64gather_pd(doubles(), wide, places, doubles(), 8));
+    });
+    EACH("vpermps", keep_floats(_mm256_permutevar8x32_ps(floats(), integers())));
+    EACH("vpermilps", keep_floats(_mm256_permutevar_ps(floats(), integers())));
+    EACH("vpermilpd", keep_doubles(_mm256_permutevar_pd(doubles(), integers())));
+    EACH("vpermpd", keep_doubles(_mm256_permute4x64_pd(doubles(), 0x39)));
+    EACH("vperm2f128", keep_doubles(_mm256_permute2f128_pd(doubles(), doubles(), 0x21)));
+    EACH("vpshufb", keep_integers(_mm256_shuffle_epi8(integers(), integers())));
+    EACH("vblendvps", keep_floats(_mm256_blendv_ps(floats(), floats(), floats())));
+    EACH("vblendvpd", keep_doubles(_mm256_blendv_pd(doubles(), doubles(), doubles())));
+    EACH("vpsllvd", keep_integers(_mm256_sllv_epi32(integers(), integers())));
+    EACH("vpsrlvq", keep_integers(_mm256_srlv_epi64(integers(), integers())));
+    EACH("vpsravd", keep_integers(_mm256_srav_epi32(integers(), integers())));
+    EACH("vpmulld", keep_integers(_mm256_mullo_epi32(integers(), integers())));
+    EACH("vpmuludq", keep_integers(_mm256_mul_epu32(integers(), integers())));
+    EACH("vpaddq", keep_integers(_mm256_add_epi64(integers(), integers())));
+    EACH("vpcmpgtd", keep_integers(_mm256_cmpgt_epi32(integers(), integers())));
+    EACH("vpcmpgtq", keep_integers(_mm256_cmpgt_epi64(integers(), integers())));
+    EACH("vpackssdw", keep_integers(_mm256_packs_epi32(integers(), integers())));
+    EACH("vpmaxsd", keep_integers(_mm256_max_epi32(integers(), integers())));
+    EACH("vpabsd", keep_integers(_mm256_abs_epi32(integers())));
+    EACH("vcmpltps", {
+        __m256 mask = _mm256_cmp_ps(floats(), floats(), _CMP_LT_OQ);
+        mix(&mask, sizeof mask);
+    });
+    EACH("vmaskmovps", keep_floats(_mm256_maskload_ps(table, integers())));
+    EACH("vunpcklpd", keep_doubles(_mm256_unpacklo_pd(doubles(), doubles())));
+    EACH("vunpckhpd", keep_doubles(_mm256_unpackhi_pd(doubles(), doubles())));
+    EACH("vshufpd", keep_doubles(_mm256_shuffle_pd(doubles(), doubles(), 0x6)));
+    EACH("vmovddup", keep_doubles(_mm256_movedup_pd(doubles())));
+    EACH("vinsertf128", {
+        __m128d half = _mm256_castpd256_pd128(doubles());
+        keep_doubles(_mm256_insertf128_pd(doubles(), half, 1));
+    });
+    EACH("vextractf128", {
+        __m128d half = _mm256_extractf128_pd(doubles(), 1);
+        keep_doubles(_mm256_set_m128d(half, half));
+    });
+    EACH("vpsrlq", keep_integers(_mm256_srli_epi64(integers(), 13)));
+    EACH("vpsllq", keep_integers(_mm256_slli_epi64(integers(), 13)));
+    EACH("vpsrad", keep_integers(_mm256_srai_epi32(integers(), 13)));
+    EACH("vpsubq", keep_integers(_mm256_sub_epi64(integers(), integers())));
+    EACH("vpminsd", keep_integers(_mm256_min_epi32(integers(), integers())));
+    EACH("vpcmpeqq", keep_integers(_mm256_cmpeq_epi64(integers(), integers())));
+    EACH("vpunpckldq", keep_integers(_mm256_unpacklo_epi32(integers(), integers())));
+    EACH("vpunpckhqdq", keep_integers(_mm256_unpackhi_epi64(integers(), integers())));
+    EACH("vpblendd", keep_integers(_mm256_blend_epi32(integers(), integers(), 0x5a)));
+    EACH("vpshufd", keep_integers(_mm256_shuffle_epi32(integers(), 0x8d)));
+    EACH("vpermd", keep_integers(_mm256_permutevar8x32_epi32(integers(), integers())));
+    EACH("vpgatherdd", {
+        __m256i places = _mm256_and_si256(integers(), low);
+        keep_integers(_mm256_i32gather_epi32((const int *)table, places, 4));
+    });
+    EACH("vpgatherqq", {
+        __m256i places = _mm256_and_si256(integers(), low_wide);
+        keep_integers(_mm256_i64gather_epi64((const long long *)wide, places, 8));
+    });
+    EACH("vunpcklps", keep_floats(_mm256_unpacklo_ps(floats(), floats())));
+    EACH("vshufps", keep_floats(_mm256_shuffle_ps(floats(), floats(), 0x9c)));
+    EACH("vmovmskps", {
+        int mask = _mm256_movemask_ps(floats());
+        mix(&mask, sizeof mask);
+    });
+    EACH("vcvtdq2pd", {
+        keep_doubles(_mm256_cvtepi32_pd(_mm256_castsi256_si128(integers())));
+    });
+    EACH("vcvttpd2dq", {
+        __m128i whole = _mm256_cvttpd_epi32(doubles());
+        mix(&whole, sizeof whole);
+    });
+    EACH("vcvttps2dq", keep_integers(_mm256_cvttps_epi32(floats())));
+    EACH("vpmovsxwd", {
+        keep_integers(_mm256_cvtepi16_epi32(_mm256_castsi256_si128(integers())));
+    });
+}
+
 static void x87(const char *prefix) { /* long double: C libraries compute some functions with it */
     EACH("x87", {
         long double one = _mm256_cvtsd_f64(doubles());
@@ -157,6 +268,7 @@ int main(void) {
         choices(prefix);
         twice(prefix);
         conversions(prefix);
+        moves(prefix);
         x87(prefix);
     }
     unsigned before = _mm_getcsr();

@@ -8,9 +8,11 @@ Therefore `check` compares it with this CPU, bit by bit, before anything else is
 import re
 import shutil
 import subprocess
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+
+from harness import interpreters
 
 SOURCE = Path(__file__).with_name("arithmetic.c")
 FLAGS = ("-O1", "-mavx2", "-mfma", "-mf16c", "-ffp-contract=off")
@@ -124,6 +126,43 @@ def check(emulator: Emulator, model: str, program: Path) -> int:
     return len(native)
 
 
+def check_functions(emulator: Emulator, model: str, python: Path) -> None:
+    """Compare NumPy's functions on an emulated CPU with those of Python's math.
+
+    qemu 7.2 has each instruction of `arithmetic.c` right and NumPy's tanh wrong, by far.
+
+    Args:
+        emulator: what emulates.
+        model: the CPU's name.
+        python: an interpreter that sees NumPy.
+
+    Raises:
+        Failed: a function is wrong, or the interpreter cannot run there.
+    """
+    command = [*emulator.command(model), str(python), "-c", FUNCTIONS]
+    told = _output(command, environment=interpreters.environment(python)).split()
+    if told != ["right"]:
+        raise Failed(
+            f"qemu {emulator.version} computes NumPy's {', '.join(told)} of {model} wrongly, so "
+            "what it says about programs means nothing; use another version of qemu"
+        )
+
+
+FUNCTIONS = """
+import math
+import numpy
+values = numpy.linspace(0.01, 4, 4001)
+pairs = {name: name for name in "exp expm1 log log2 log1p sin cos tan sinh cosh tanh sqrt".split()}
+pairs |= {"arctan": "atan", "arcsinh": "asinh"}
+wrong = []
+for name, of in pairs.items():
+    found, right = getattr(numpy, name)(values), [getattr(math, of)(x) for x in values]
+    if not numpy.allclose(found, right, rtol=1e-9, atol=1e-12):
+        wrong.append(name)
+print(*wrong or ["right"])
+"""
+
+
 def wrong_instructions(native: list[str], emulated: list[str]) -> list[str]:
     """The instructions whose lines differ, or why the lines cannot be compared."""
     if len(native) < LEAST_LINES or len(native) != len(emulated):
@@ -131,10 +170,19 @@ def wrong_instructions(native: list[str], emulated: list[str]) -> list[str]:
     return [one.rpartition(" ")[0] for one, other in zip(native, emulated) if one != other]
 
 
-def _output(command: list[str], accepted: Collection[int] = (0,)) -> str:
+def _output(
+    command: list[str],
+    accepted: Collection[int] = (0,),
+    environment: Mapping[str, str] | None = None,
+) -> str:
     try:
         done = subprocess.run(
-            command, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=300
+            command,
+            env=environment,
+            capture_output=True,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            timeout=300,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise Failed(f"{command[0]} cannot be run: {error}") from None

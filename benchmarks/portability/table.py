@@ -111,6 +111,20 @@ def named(case: str, part: str) -> str:
     return f"{case} ({part})" if part else case
 
 
+def refused(level: Results, default: Results) -> list[str]:
+    """The cases with a part that raises an exception under the level and none by default."""
+    return [
+        case for case, digests in level.items() if _errors(digests) - _errors(default.get(case, {}))
+    ]
+
+
+def _errors(digests: Digests) -> set[str]:
+    """The samples of a case that raise an exception; "" for a case without samples."""
+    return {
+        part.rpartition(".")[0] for part, text in digests.items() if text.startswith(results.ERROR)
+    }
+
+
 # --- Markdown -----------------------------------------------------------------------------------
 
 
@@ -129,13 +143,14 @@ class Row:
     comparison: Comparison | None
 
 
-def markdown(title: str, unit: str, rows: Sequence[Row]) -> str:
+def markdown(title: str, unit: str, rows: Sequence[Row], most: int = 10_000) -> str:
     """A table, and below it the name of each case that differs.
 
     Args:
         title: what was computed, and how.
         unit: "digests", or "cases" where a case counts once however many of its digests differ.
         rows: of the table.
+        most: names of a row that are printed; the others are counted.
     """
     lines = [f"### {title}", "", f"| machine | compared with | {unit} that differ | other |"]
     lines.append("|---|---|---|---|")
@@ -144,7 +159,7 @@ def markdown(title: str, unit: str, rows: Sequence[Row]) -> str:
             f"| {row.machine} | {row.reference} | {verdict(row.comparison, unit)} "
             f"| {others(row.comparison)} |"
         )
-    return "\n".join([*lines, "", *_details(rows)])
+    return "\n".join([*lines, "", *_details(rows, most)])
 
 
 def verdict(comparison: Comparison | None, unit: str) -> str:
@@ -171,7 +186,7 @@ def others(comparison: Comparison | None) -> str:
     return ", ".join(cells)
 
 
-def _details(rows: Sequence[Row]) -> Iterable[str]:
+def _details(rows: Sequence[Row], most: int) -> Iterable[str]:
     for row in rows:
         found = row.comparison
         if found is None or found.is_equal:
@@ -182,7 +197,9 @@ def _details(rows: Sequence[Row]) -> Iterable[str]:
             ("raise an exception on one of the two", found.one_error),
         ):
             if names:
-                yield f"- {row.machine}: these {head}: {', '.join(f'`{name}`' for name in names)}"
+                told = ", ".join(f"`{name}`" for name in names[:most])
+                more = f" and {len(names) - most} more" if len(names) > most else ""
+                yield f"- {row.machine}: these {head}: {told}{more}"
 
 
 def _parts(case: str, parts: list[str]) -> str:

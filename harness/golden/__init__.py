@@ -2,14 +2,17 @@
 """Golden digests: what some trainings give under DETERMINISM=portable and SEED=7, on any machine.
 
 `digests.json` has them, with the versions that they belong to. tests/programs/test_golden.py
-compares; `python -m harness.golden` computes them anew and writes them.
+compares; `python -m harness.golden` computes them anew and writes them, and with `--check` compares
+only, such as on an emulated CPU: `python -m harness.golden --check qemu-x86_64 -cpu Haswell`.
 """
 
+import argparse
 import json
 import platform
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -33,11 +36,12 @@ class Failed(Exception):
     """A training did not end as it should; the text is the end of its stderr."""
 
 
-def measure(python: Path, **variables: str) -> dict[str, str]:
+def measure(python: Path, prefix: Sequence[str] = (), **variables: str) -> dict[str, str]:
     """Train in two processes of an interpreter with the hook.
 
     Args:
         python: the interpreter.
+        prefix: what to put before it, such as an emulator and its options.
         variables: of the environment, on top of SETTINGS.
 
     Returns:
@@ -50,9 +54,9 @@ def measure(python: Path, **variables: str) -> dict[str, str]:
         environment = interpreters.environment(python, **{**SETTINGS, "HOME": place, **variables})
         metrics = Path(place, "metrics.json")
         digits = [str(REPOSITORY / "examples/digits/train.py"), "--epochs", EPOCHS]
-        _run([str(python), *digits, "--out", str(metrics)], environment)
+        _run([*prefix, str(python), *digits, "--out", str(metrics)], environment)
         weights = json.loads(metrics.read_text())["weights_sha256"]
-        printed = _run([str(python), "-m", "harness.golden.train"], environment)
+        printed = _run([*prefix, str(python), "-m", "harness.golden.train"], environment)
     trainings: dict[str, str] = json.loads(printed.splitlines()[-1])
     return {"digits.weights": weights[:12], **trainings}
 
@@ -65,7 +69,7 @@ def _run(command: list[str], environment: dict[str, str]) -> str:
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=600,
+        timeout=1800,
     )
     if done.returncode:
         raise Failed(f"exit status {done.returncode}\n{done.stderr[-3000:]}")
@@ -123,19 +127,30 @@ def _listed(values: dict[str, str]) -> str:
 
 
 def main() -> int:
-    """Compute the digests with a fresh interpreter, and write them."""
+    """Compute the digests with a fresh interpreter, and write them or compare with them."""
+    parser = argparse.ArgumentParser(prog=COMMAND, description="Write the golden digests anew.")
+    parser.add_argument("--check", action="store_true", help="compare, and write nothing")
+    parser.add_argument(
+        "prefix", nargs=argparse.REMAINDER, help="put before the interpreter: qemu-x86_64 -cpu EPYC"
+    )
+    options = parser.parse_args()
+    if options.prefix and not options.check:
+        parser.error("golden digests are written on a real CPU; give --check before an emulator")
     with tempfile.TemporaryDirectory() as place:
         _, python = interpreters.bare_and_hooked(Path(place))
         try:
-            here = measure(python)
-            again = measure(python, SEED_INIT_THREADS="4")
+            here = measure(python, options.prefix)
+            again = here if options.check else measure(python)
         except Failed as error:
             print(f"harness.golden: {error}", file=sys.stderr)
             return 1
+    told = differing(read()["digests"], here) if FILE.exists() else "new"
+    if options.check:
+        print(told or f"{len(here)} digests, all as in {FILE.relative_to(REPOSITORY)}")
+        return 1 if told else 0
     if here != again:
         print("harness.golden: two runs differ; nothing was written", file=sys.stderr)
         return 1
-    told = differing(read()["digests"], here) if FILE.exists() else "new"
     write(here)
     print(f"{FILE}: {len(here)} digests, {'changed' if told else 'as before'}")
     return 0

@@ -78,6 +78,12 @@ def test_two_kinds_of_error_are_reported() -> None:
     assert found.one_error == ["op put float32"]
 
 
+def test_what_only_the_level_refuses_is_named() -> None:
+    level = {**HERE, "op mul float32": {"0.": "error RuntimeError"}}
+    assert table.refused(level, HERE) == ["op mul float32"]
+    assert table.refused(HERE, HERE) == []
+
+
 def test_nothing_is_not_equal_to_nothing() -> None:
     found = table.compare({}, {}, 3)
     assert not found.is_equal
