@@ -213,7 +213,7 @@ MODULES = {
 The file's function `imported` is called with the name of the module."""
 
 UNKNOWN = {
-    "jax": "XLA chooses instructions by the CPU",
+    "jax": "XLA and Eigen choose instructions by the CPU",
     "tensorflow.python": "Eigen chooses instructions by the CPU",
 }
 """Module of a library that may compute other bits on another CPU -> why."""
