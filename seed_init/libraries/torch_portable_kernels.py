@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 _CPU = torch._C.DispatchKey.CPU
 _SPARSE = torch._C.DispatchKey.SparseCsrCPU
 
+_OVERFLOWING = 1 << 17
+"""Products of two int8 whose sum may not fit into int32: 2**17 times (-128) * (-128) is 2**31."""
+
 _libraries: "list[Any]" = []  # a registration lasts as long as its Library
 
 
@@ -108,7 +111,9 @@ def _by_gelsd(operator: "Any", after: "Any") -> "Callable[..., Any]":
         **outs: "Any",
     ) -> "Any":
         keyset &= after
-        if not keyset.has(_CPU) or driver not in (None, "gelsy"):
+        # gelsd refuses a right side without columns, where gelsy has nothing to do.
+        is_ours = keyset.has(_CPU) and driver in (None, "gelsy") and right.numel()
+        if not is_ours:
             return redispatch(keyset, matrix, right, rcond, driver=driver, **outs)
         done = redispatch(keyset, matrix, right, rcond, driver="gelsd", **outs)
         solution, residuals, rank, values = done
@@ -126,9 +131,20 @@ def _exactly(operator: "Any", after: "Any") -> "Callable[..., Any]":
     def kernel(keyset: "Any", one: "Tensor", other: "Tensor", **outs: "Any") -> "Any":
         keyset &= after
         is_ours = keyset.has(_CPU) and one.dtype is other.dtype is torch.int8
-        if not is_ours or any(out.dtype is not torch.int32 for out in outs.values()):
-            return redispatch(keyset, one, other, **outs)
-        product = torch.mm(one.double(), other.double()).int()
+        if not is_ours or not _are_right(one, other, *outs.values()):
+            return redispatch(keyset, one, other, **outs)  # which raises PyTorch's own errors
+        product = torch.mm(one.double(), other.double())
+        if one.shape[1] >= _OVERFLOWING:
+            product = product.long()  # from there the conversion to int32 wraps around
+        product = product.int()
         return torch.ops.aten.clone.out(product, **outs) if outs else product
 
     return kernel
+
+
+def _are_right(one: "Tensor", other: "Tensor", *outs: "Tensor") -> bool:
+    """Whether two tensors are matrices that can be multiplied, and the product fits `outs`."""
+    if one.dim() != 2 or other.dim() != 2 or one.shape[1] != other.shape[0]:
+        return False
+    shape = (one.shape[0], other.shape[1])
+    return all(out.dtype is torch.int32 and tuple(out.shape) == shape for out in outs)

@@ -65,6 +65,18 @@ def test_least_squares_have_one_solution(facts: dict[str, Any]) -> None:
     assert facts["errors of least squares"] < 1e-4
 
 
+def test_least_squares_for_no_right_side_are_solved_as_ever(facts: dict[str, Any]) -> None:
+    assert facts["a right side without columns"] == [[3, 20, 0], [3, 20, 0]]
+
+
+def test_matrices_of_int8_that_do_not_fit_are_told_as_ever(facts: dict[str, Any]) -> None:
+    assert facts["wrong products"] == [
+        "int_mm_out_cpu: self.size(1) needs to match mat2.size(0) but got 96 and 64",
+        "int_mm_out_cpu: Expected self to be of dimension 2 but got 1",
+        "int_mm_out_cpu: Expected result.size(0) to be 64 but got 1",
+    ]
+
+
 def test_a_matrix_that_has_no_factor_is_told_as_ever(facts: dict[str, Any]) -> None:
     assert facts["a matrix without a factor"] == (
         "linalg.cholesky: The factorization could not be completed because the input is not "

@@ -169,6 +169,8 @@ def least_squares() -> None:
     assert torch.allclose(outs[0], done.solution, atol=1e-4)
     assert outs[1].shape == outs[3].shape == (0,)
     facts["errors of least squares"] = max(far)
+    nothing = [torch.linalg.lstsq(matrix, right[..., :0], driver=name) for name in (None, "gelsy")]
+    facts["a right side without columns"] = [list(done.solution.shape) for done in nothing]
     two = [x.double().requires_grad_() for x in (torch.randn(6, 4), torch.randn(6, 2))]
     facts["the gradient of least squares"] = torch.autograd.gradcheck(
         lambda a, b: torch.linalg.lstsq(a, b).solution, two
@@ -184,7 +186,24 @@ def products() -> None:
         same(torch._int_mm(one, other), exact),
         same(torch._int_mm(one, other, out=out), exact),
     ]
+    low = torch.full((1, 1 << 17), -128, dtype=torch.int8)
+    alike += [torch._int_mm(low, low.mT).item() == -(1 << 31)]  # wraps around
+    low = torch.full((1, 140_000), -128, dtype=torch.int8)
+    alike += [torch._int_mm(low, low.mT).item() == 140_000 * (1 << 14) - (1 << 32)]
     facts["int8 is multiplied exactly"] = all(alike)
+    facts["wrong products"] = [
+        message_of(torch._int_mm, one, one),
+        message_of(torch._int_mm, one[0], other),
+        message_of(torch._int_mm, one, other, out=torch.empty(1, 32, dtype=torch.int32)),
+    ]
+
+
+def message_of(function: Callable[..., Any], *arguments: Tensor, **named: Tensor) -> str:
+    try:
+        function(*arguments, **named)
+    except RuntimeError as error:
+        return str(error).splitlines()[0]
+    return "no error"
 
 
 def convolutions() -> None:
