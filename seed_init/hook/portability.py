@@ -218,6 +218,12 @@ UNKNOWN = {
 }
 """Module of a library that may compute other bits on another CPU -> why."""
 
+READERS = (
+    *("cv2", "jax", "lightgbm", "llvmlite", "mkl", "numba", "numpy", "pyarrow", "scipy"),
+    *("sklearn", "tensorflow", "torch", "xgboost"),
+)
+"""Packages whose import loads a library that reads a variable of the table."""
+
 NAMES = tuple(variable.name for variable in TABLE)
 
 COUNTS = tuple(variable.name for variable in TABLE if not variable.value)
@@ -303,15 +309,15 @@ def arm(values: dict[str, str]) -> None:
     """
     libm.check()
     startup.waiting.update(MODULES, UNKNOWN)
-    sys.meta_path.insert(0, BeforeNumPy())
+    needed = wanted(values)
+    sys.meta_path.insert(0, BeforeLibraries(needed))
     environ = os.environ
     ours = dict.fromkeys(filter(None, environ.get(EXPORTED, "").split(",")))
-    changes = {
-        name: value
-        for name, value in wanted(values).items()
-        if not _same(environ.get(name, ""), value)
-    }
-    _refuse_late(changes)
+    # In the very words: a library that does not know the user's would silently do as it likes.
+    changes = {name: value for name, value in needed.items() if environ.get(name) != value}
+    _refuse_late(
+        {name: value for name, value in changes.items() if not _same(environ.get(name, ""), value)}
+    )
     if WAITING not in environ and usable_cpus() < threads(values):
         changes[WAITING] = "PASSIVE"
     for name, value in changes.items():
@@ -323,21 +329,53 @@ def arm(values: dict[str, str]) -> None:
         environ[EXPORTED] = ",".join(ours)
 
 
-class BeforeNumPy:
-    """A finder that finds nothing: it is asked when NumPy is about to be imported.
+class BeforeLibraries:
+    """A finder that finds nothing: it is asked when a library is about to be imported.
+
+    A program may have changed a variable of the level since Python started, before it imports the
+    library that reads the variable. The variable is set again.
 
     NumPy warns of each name in NPY_DISABLE_CPU_FEATURES that its release does not have
     (numpy/_core/src/common/npy_cpu_features.c). Where warnings are errors, as they may be under
     pytest, the import would fail. Only the newest filter is sure to be the first one.
     """
 
+    def __init__(self, needed: dict[str, str]) -> None:
+        self.needed = needed
+
     def find_spec(self, name: str, path: object = None, target: object = None) -> None:
-        """Have that warning ignored from now on, if NumPy is imported."""
+        """Set the variables again, and have that warning ignored from now on."""
+        if name in READERS:
+            _set_again(self.needed, name)
         if name == "numpy":
             import warnings
 
             text = "During parsing environment variable:? 'NPY_DISABLE_CPU_FEATURES'"
             warnings.filterwarnings("ignore", text)
+
+
+def _set_again(needed: dict[str, str], library: str) -> None:
+    """Give each variable of the level the level's value, and tell of those that had another.
+
+    Args:
+        needed: the variables of the level.
+        library: that is about to be imported.
+    """
+    environ = os.environ
+    changed = {name: value for name, value in needed.items() if environ.get(name) != value}
+    defeating = [name for name in UNSET if environ.get(name, "").strip()]
+    if not changed and not defeating:
+        return
+    environ.update(changed)
+    for name in defeating:
+        del environ[name]
+    told = [f"{name} is {value} again" for name, value in changed.items()]
+    told += [f"{name} is unset" for name in defeating]
+    tell = say if state.is_main() else debug
+    tell(
+        f"the program has changed variables of DETERMINISM=portable, so that before {library} is "
+        f"imported {', '.join(told)}; leave them to the hook"
+    )
 
 
 def imported(name: str) -> None:

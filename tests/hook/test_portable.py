@@ -101,15 +101,43 @@ def test_what_strict_refuses_is_refused(python: Path) -> None:
     assert refused(python, NCCL_ALGO="Tree").startswith("NCCL_ALGO='Tree' is not accepted")
 
 
-def test_the_same_value_in_other_words_is_accepted(python: Path) -> None:
+def test_the_same_value_in_other_words_is_accepted_and_given_in_those_of_the_level(
+    python: Path,
+) -> None:
+    """NumPy and PyTorch do not know their words in another case, and would ignore them."""
     same = {
         "OPENBLAS_CORETYPE": "haswell",
         "OMP_DYNAMIC": "false",
         "NPY_DISABLE_CPU_FEATURES": ",".join(
-            reversed(VARIABLES["NPY_DISABLE_CPU_FEATURES"].split())
+            reversed(VARIABLES["NPY_DISABLE_CPU_FEATURES"].lower().split())
         ),
+        "ATEN_CPU_CAPABILITY": "AVX2",
     }
-    assert seen(python, **same) == VARIABLES | same
+    assert seen(python, **same) == VARIABLES
+
+
+CHANGING = """
+import os
+os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_CORETYPE="Nehalem", OMP_THREAD_LIMIT="1")
+os.environ.pop("NPY_DISABLE_CPU_FEATURES")
+import numpy
+import json
+print(json.dumps([os.environ.get(name) for name in (
+    "OMP_NUM_THREADS", "OPENBLAS_CORETYPE", "NPY_DISABLE_CPU_FEATURES", "OMP_THREAD_LIMIT")]))
+"""
+
+
+def test_what_a_program_changes_before_an_import_is_set_again_and_told(python: Path) -> None:
+    done = run(python, "-c", CHANGING, env={**PORTABLE, "SEED_INIT_LOG": "info"})
+    features = VARIABLES["NPY_DISABLE_CPU_FEATURES"]
+    assert json.loads(done.stdout) == ["4", "Haswell", features, None]
+    (line,) = [line for line in done.stderr.splitlines() if "before numpy is imported" in line]
+    assert line == (
+        "seed_init: the program has changed variables of DETERMINISM=portable, so that before "
+        "numpy is imported OMP_NUM_THREADS is 4 again, OPENBLAS_CORETYPE is Haswell again, "
+        f"NPY_DISABLE_CPU_FEATURES is {features} again, OMP_THREAD_LIMIT is unset; "
+        "leave them to the hook"
+    )
 
 
 @pytest.mark.parametrize("value", ["0", "1025", "two"])
