@@ -34,11 +34,16 @@ def executable(code: bytes) -> int:
 
 
 def is_writable(address: int) -> bool:
-    """Whether this process may write to an address of its own."""
-    with open("/proc/self/maps", encoding="ascii", errors="replace") as lines:  # noqa: PTH123
-        for line in lines:
-            part, rights = line.split(maxsplit=2)[:2]
-            first, last = (int(end, 16) for end in part.split("-"))
-            if first <= address < last:
-                return "w" in rights
-    return False
+    """Whether this process may write to an address of its own.
+
+    The kernel is asked, by a byte that goes through a pipe to where it has come from: it refuses
+    with EFAULT where the process would be ended. A sandbox without /proc tells nobody more.
+    """
+    libc = ctypes.CDLL(None)
+    place = ctypes.c_void_p(address)
+    reading, writing = os.pipe()
+    try:
+        return bool(libc.write(writing, place, 1) == 1 and libc.read(reading, place, 1) == 1)
+    finally:
+        os.close(reading)
+        os.close(writing)

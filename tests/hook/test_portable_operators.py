@@ -1,5 +1,6 @@
 """Operators of PyTorch under level portable: the same bits everywhere, and right ones."""
 
+import ctypes
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,7 @@ import pytest
 
 from harness.processes import answer, run
 from harness.sharing import once
+from seed_init.libraries import machine_code
 
 from .support import program
 
@@ -94,6 +96,20 @@ def test_a_convolution_adds_in_one_order_on_machines_with_other_caches(
     here, elsewhere, without_the_level = facts["a convolution of another machine"]
     assert here == elsewhere != without_the_level
     assert facts["oneDNN is used"] is True
+
+
+def test_the_kernel_tells_what_may_be_written_to_in_a_sandbox_without_proc(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(*arguments: Any, **named: Any) -> None:
+        raise FileNotFoundError(arguments[0])
+
+    monkeypatch.setattr("builtins.open", refuse)
+    numbers = (ctypes.c_ubyte * 3)(1, 2, 3)
+    assert machine_code.is_writable(ctypes.addressof(numbers) + 1)
+    assert list(numbers) == [1, 2, 3]
+    assert not machine_code.is_writable(machine_code.executable(b"\xc3"))
+    assert not machine_code.is_writable(0)
 
 
 def test_a_system_without_memory_for_instructions_is_refused(python: Path) -> None:
