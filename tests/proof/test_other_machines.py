@@ -162,6 +162,17 @@ def test_what_the_user_or_the_level_sets_goes_to_the_other_machine_as_well() -> 
     assert not {"MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"} & set(threads)
 
 
+def test_a_level_that_no_hook_keeps_is_none() -> None:
+    off = {"DETERMINISM": "portable", "SEED_INIT": "0"}
+    assert machines.imitated(off, 2, AVX512) == machines.imitated({}, 2, AVX512)
+
+
+def test_one_thread_is_advised_by_the_variable_that_the_level_accepts() -> None:
+    remedies = [cause.remedy for cause in causes.TABLE if "one thread" in cause.remedy]
+    assert remedies
+    assert all("SEED_INIT_THREADS=1" in remedy for remedy in remedies)
+
+
 def test_instructions_that_are_imitated_in_part_or_not_at_all_are_told() -> None:
     arms = machines.imitated({"ATEN_CPU_CAPABILITY": "avx512"}, 2, AVX512)
     assert [machine.name for machine in arms.machines if machine.part] == [

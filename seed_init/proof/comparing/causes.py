@@ -138,8 +138,9 @@ TABLE = (
     Cause(
         _level("output"),
         "threads or processes, whose order decides a sum, a choice or a line's place",
-        "run it with one thread (OMP_NUM_THREADS=1, POLARS_MAX_THREADS=1) to see whether it is "
-        "that; join them, or sort what they give",
+        "run it with one thread (OMP_NUM_THREADS=1, under DETERMINISM=portable "
+        "SEED_INIT_THREADS=1, and POLARS_MAX_THREADS=1) to see whether it is that; join them, or "
+        "sort what they give",
     ),
     Cause(
         _level("output"),
