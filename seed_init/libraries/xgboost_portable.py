@@ -29,7 +29,9 @@ def imported(name: str) -> None:
     @like(original)
     def set_param(self: "Any", params: "Any", value: "Any" = None) -> "Any":
         if isinstance(params, str):
-            return original(self, *_without_race([(params, value)])[0])
+            if value is None:
+                return original(self, params)
+            return original(self, _without_race([(params, value)]))
         return original(self, _without_race(params.items() if hasattr(params, "items") else params))
 
     booster.set_param = set_param
