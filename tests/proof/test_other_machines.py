@@ -302,6 +302,23 @@ def test_a_qemu_that_computes_wrongly_is_refused(python: Path, tmp_path: Path) -
     assert done.stderr.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    ("script", "told"),
+    [
+        ("exit 1", "is of a release that it does not tell"),
+        ('[ "$1" != --version ] || echo qemu-x86_64 version 10.0.3', "names no CPU"),
+    ],
+)
+def test_an_emulator_that_tells_nothing_is_named(tmp_path: Path, script: str, told: str) -> None:
+    program = tmp_path / "qemu-x86_64"
+    program.write_text(f"#!/bin/sh\n{script}\n")
+    program.chmod(0o755)
+    with pytest.raises(emulator.CannotEmulate, match=told) as error:
+        emulator.find(("Haswell",), {"PATH": str(tmp_path)})
+    assert str(program) in str(error.value)
+    assert "install qemu-user of Debian 13 or newer" in str(error.value)
+
+
 @needs_qemu
 def test_an_emulated_cpu_differs_where_the_instructions_decide(
     python: Path, tmp_path: Path

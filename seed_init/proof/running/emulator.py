@@ -166,8 +166,14 @@ def find(models: tuple[str, ...], environment: Mapping[str, str]) -> Emulator:
     release = _RELEASE.search(version)
     if release is None or (int(release[1]), int(release[2])) < OLDEST:
         raise CannotEmulate(
-            f"--emulate needs qemu {OLDEST[0]}.{OLDEST[1]} or newer, and {program} is {version}, "
-            "which may compute wrongly; install qemu-user of Debian 13 or newer"
+            f"--emulate needs qemu {OLDEST[0]}.{OLDEST[1]} or newer, and {program} is "
+            f"{version or 'of a release that it does not tell'}, which may compute wrongly; "
+            "install qemu-user of Debian 13 or newer"
+        )
+    if not known:
+        raise CannotEmulate(
+            f"{program} -cpu help names no CPU, so that --emulate cannot be used; install "
+            "qemu-user of Debian 13 or newer"
         )
     for model in models:
         if model not in known:
