@@ -262,6 +262,15 @@ def test_a_record_carries_the_fingerprint_which_is_kept_for_the_next_one(
     assert "BLAS" in found.why and "set DETERMINISM=portable on both machines" in found.why
 
 
+def test_a_home_directory_that_is_not_there_is_not_made(python: Path, tmp_path: Path) -> None:
+    file, home = tmp_path / "record.json", tmp_path / "nonexistent"
+    env = {"HOME": str(home), "XDG_CACHE_HOME": ""}
+    done = recorded.by_command(python, file, python, "-c", "pass", env=env)
+    assert done.returncode == 0, done.stderr
+    assert recorded.valid(file)["arithmetic"] is not None
+    assert not home.exists()
+
+
 def test_a_record_of_a_former_version_has_no_fingerprint_and_is_read(
     python: Path, tmp_path: Path
 ) -> None:

@@ -105,10 +105,17 @@ def _file(name: str) -> Path | None:
     """Where a fingerprint of that name is kept; None for a user without a home directory."""
     # An absolute path by the XDG Base Directory Specification; others are to be ignored.
     cache = Path(os.environ.get("XDG_CACHE_HOME", ""))
-    try:
-        folder = cache if cache.is_absolute() else Path.home() / ".cache"
-    except RuntimeError:
-        return None
+    if cache.is_absolute():
+        folder = cache
+    else:
+        try:
+            home = Path.home()
+        except RuntimeError:
+            return None
+        # Users of services have the name of a directory that must not come to be: /nonexistent.
+        if not home.is_dir():
+            return None
+        folder = home / ".cache"
     return folder / "seed_init" / f"arithmetic-{name}.json"
 
 
