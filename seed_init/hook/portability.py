@@ -218,9 +218,11 @@ UNKNOWN = {
 }
 """Module of a library that may compute other bits on another CPU -> why."""
 
-READERS = (
-    *("cv2", "jax", "lightgbm", "llvmlite", "mkl", "numba", "numpy", "pyarrow", "scipy"),
-    *("sklearn", "tensorflow", "torch", "xgboost"),
+READERS = frozenset(
+    (
+        *("cv2", "jax", "lightgbm", "llvmlite", "mkl", "numba", "numpy", "pyarrow", "scipy"),
+        *("sklearn", "tensorflow", "torch", "xgboost"),
+    )
 )
 """Packages whose import loads a library that reads a variable of the table."""
 
