@@ -32,9 +32,20 @@ needs_two_cpus = pytest.mark.skipif(
 needs_avx = pytest.mark.skipif(
     "avx" not in machines.cpu_features(), reason="this CPU has no AVX that could be left out"
 )
-needs_qemu = pytest.mark.skipif(
-    not any(map(shutil.which, emulator.PROGRAMS)), reason="qemu-user is not installed"
-)
+
+
+def _why_not_emulated() -> str:
+    try:
+        emulator.find((), os.environ)
+    except emulator.CannotEmulate as error:
+        return str(error)
+    return ""
+
+
+# Where qemu is may be a directory that the minimal environment of the tests does not have.
+ON_PATH = {"PATH": os.environ["PATH"]}
+
+needs_qemu = pytest.mark.skipif(bool(_why_not_emulated()), reason=_why_not_emulated())
 
 
 def verified(
@@ -251,7 +262,7 @@ def test_what_cannot_be_emulated_is_said_in_one_line_before_any_run(
     python: Path, tmp_path: Path, options: tuple[str, ...], words: tuple[str, ...], said: str
 ) -> None:
     command = [str(python) if word == "PYTHON" else word for word in words]
-    done = by_command(python, tmp_path, *options, "--", *command)
+    done = by_command(python, tmp_path, *options, "--", *command, env=ON_PATH)
     assert (done.returncode, done.stdout) == (2, "")
     assert said in done.stderr
     assert done.stderr.count("\n") == 1
@@ -266,12 +277,28 @@ def test_without_qemu_it_is_said_what_to_install(python: Path, tmp_path: Path) -
     assert "apt-get install qemu-user" in done.stderr
 
 
+def test_a_qemu_that_computes_wrongly_is_refused(python: Path, tmp_path: Path) -> None:
+    old = tmp_path / "qemu-x86_64"
+    old.write_text("#!/bin/sh\necho qemu-x86_64 version 7.2.22, of Debian\n")
+    old.chmod(0o755)
+    done = by_command(
+        *(python, tmp_path, "--emulate", "Haswell", "--", python, "-c", "0"),
+        env={"PATH": f"{tmp_path}:/usr/bin:/bin"},
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "needs qemu 10.0 or newer" in done.stderr
+    assert "version 7.2.22, which may compute wrongly" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
 @needs_qemu
 def test_an_emulated_cpu_differs_where_the_instructions_decide(
     python: Path, tmp_path: Path
 ) -> None:
     # One thread, so that only the instructions are left.
-    found = verified(python, tmp_path, "product", "--emulate", "Nehalem", OMP_NUM_THREADS="1")
+    found = verified(
+        python, tmp_path, "product", "--emulate", "Nehalem", OMP_NUM_THREADS="1", **ON_PATH
+    )
     emulated = found["machines"][-1]
     assert (emulated["machine"], emulated["kind"]) == ("emulated Nehalem", "emulator")
     expected = outcomes(found).get("no AVX", "same")
@@ -283,7 +310,7 @@ def test_an_emulated_cpu_differs_where_the_instructions_decide(
 
 @needs_qemu
 def test_a_process_that_leaves_the_emulator_proves_nothing(python: Path, tmp_path: Path) -> None:
-    found = verified(python, tmp_path, "child", "--emulate", "Haswell")
+    found = verified(python, tmp_path, "child", "--emulate", "Haswell", **ON_PATH)
     assert found["verdict"] == "unproven"
     [failure] = found["failures"]
     assert "runs on this machine's own CPU" in failure["what"]
@@ -295,7 +322,7 @@ def test_a_cpu_that_the_level_refuses_is_told_so_and_is_not_called_the_same(
     python: Path, tmp_path: Path
 ) -> None:
     options = ("--emulate", "Nehalem")
-    found = verified(python, tmp_path, "none", *options, DETERMINISM="portable")
+    found = verified(python, tmp_path, "none", *options, DETERMINISM="portable", **ON_PATH)
     assert (found["verdict"], outcomes(found)["emulated Nehalem"]) == ("unproven", "refused")
     assert "AVX2" in found["machines"][-1]["told"]
 

@@ -211,7 +211,7 @@ def test_an_emulator_that_is_not_there_is_one_line(python: Path, tmp_path: Path)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == (
         "seed-init portability: --emulate needs qemu-x86_64, which PATH does not have; install "
-        "qemu-user (Debian, Ubuntu: apt-get install qemu-user)\n"
+        "qemu-user (apt-get install qemu-user; Debian 13 has a release that is new enough)\n"
     )
 
 

@@ -21,6 +21,12 @@ from seed_init.proof.redaction.secret_texts import without_secrets
 from seed_init.proof.running import commands, machines
 from seed_init.proof.running.machines import Machine
 
+OLDEST = (10, 0)
+"""The oldest release that was seen to compute as real CPUs do. 7.2 (Debian 12) does not: NumPy's
+`tanh` and `argsort`, and PyTorch's LSTM, are wrong there."""
+
+_RELEASE = re.compile(r"version (\d+)\.(\d+)")
+
 PROGRAMS = ("qemu-x86_64", "qemu-x86_64-static")
 
 _PYTHON = re.compile(r"python[\d.]*")
@@ -139,7 +145,7 @@ def find(models: tuple[str, ...], environment: Mapping[str, str]) -> Emulator:
         environment: of the runs, in whose PATH the emulator is looked for.
 
     Raises:
-        CannotEmulate: there is none, or it does not know a model.
+        CannotEmulate: there is none, it is too old, or it does not know a model.
     """
     if platform.machine() != "x86_64":
         raise CannotEmulate(
@@ -150,13 +156,19 @@ def find(models: tuple[str, ...], environment: Mapping[str, str]) -> Emulator:
     if program is None:
         raise CannotEmulate(
             "--emulate needs qemu-x86_64, which PATH does not have; install qemu-user "
-            "(Debian, Ubuntu: apt-get install qemu-user)"
+            "(apt-get install qemu-user; Debian 13 has a release that is new enough)"
         )
     try:
         version = " ".join(_said([program, "--version"])[:3]).removesuffix(",")
         known = tuple(_models(_text([program, "-cpu", "help"])))
     except (OSError, subprocess.TimeoutExpired) as error:
         raise CannotEmulate(f"{program} cannot be asked for its CPUs: {error}") from None
+    release = _RELEASE.search(version)
+    if release is None or (int(release[1]), int(release[2])) < OLDEST:
+        raise CannotEmulate(
+            f"--emulate needs qemu {OLDEST[0]}.{OLDEST[1]} or newer, and {program} is {version}, "
+            "which may compute wrongly; install qemu-user of Debian 13 or newer"
+        )
     for model in models:
         if model not in known:
             raise CannotEmulate(_unknown(model, known, version))
