@@ -317,8 +317,8 @@ def arm(values: dict[str, str]) -> None:
     """Set the variables of the level for this process and its children.
 
     What the hook has set in a parent and an engine has changed for this child since, such as a
-    number of threads that depends on the number of CPUs (joblib/externals/loky/backend/context.py),
-    is set again.
+    number of threads that depends on the number of CPUs (joblib/_parallel_backends.py,
+    MAX_NUM_THREADS_VARS), is set again.
 
     Args:
         values: of the contract's variables.
