@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The price of level `portable`: the step time of each model of `benchmarks/cost`, against `warn`.
 
 The arms run in turns, in fresh processes, as `seed-init cost` runs them. On a CPU with AVX-512 one
@@ -26,13 +27,9 @@ ARMS = {
     "off": CHOICES["off"],
     "warn": CHOICES["warn"],
     "warn, AVX2": Choice("warn, AVX2", {"DETERMINISM": "warn", **AVX2}),
-    "strict": CHOICES["strict"],
     "portable": CHOICES["portable"],
     "portable, 2 threads": Choice(
         "portable, 2 threads", {"DETERMINISM": "portable", "SEED_INIT_THREADS": "2"}
-    ),
-    "portable, 1 thread": Choice(
-        "portable, 1 thread", {"DETERMINISM": "portable", "SEED_INIT_THREADS": "1"}
     ),
 }
 """Name -> what an arm sets. The first is what the runner compares with, and is not shown."""

@@ -54,10 +54,18 @@ _MKL = (*_TORCH, "libmkl_")
 _OPENMP = ("libgomp", "libomp", "libiomp5")
 _OPENBLAS = ("libopenblas", "libscipy_openblas")
 _NUMBA = ("libllvmlite",)
-_NUMBA_SOURCE = "https://numba.readthedocs.io/en/stable/reference/envvars.html"
+_NUMBA_SOURCE = (
+    "https://numba.readthedocs.io/en/stable/reference/envvars.html; numba/core/config.py"
+)
 _OPENCV = ("cv2.", "libopencv_")
-_ONEMKL = "Intel oneMKL Developer Guide, Obtaining Numerically Reproducible Results"
-_OPENMP_SOURCE = "https://www.openmp.org/spec-html/5.0/openmpch6.html"
+_ONEMKL = "https://www.intel.com/content/www/us/en/docs/onemkl/developer-guide-linux/2024-2/"
+_MKL_10 = "https://software.intel.com/en-us/articles/intel-mkl-10x-threading"
+_OPENMP_READER = "OpenMP: GCC's when it is loaded, LLVM's and Intel's at its first call"
+_OPENMP_SOURCE = (
+    "https://www.openmp.org/spec-html/5.0/openmpch6.html; GCC, libgomp/env.c, initialize_env; "
+    "LLVM, openmp/runtime/src/kmp_runtime.cpp, __kmp_do_serial_initialize; OpenMP 2.0: "
+    "https://learn.microsoft.com/previous-versions/visualstudio/visual-studio-2008/075cey44(v=vs.90)"
+)
 
 TABLE = (
     Variable(
@@ -66,7 +74,8 @@ TABLE = (
         _TORCH,
         "PyTorch, at the first operator that has a kernel for several instruction sets",
         "PyTorch 1.0",
-        "aten/src/ATen/native/DispatchStub.cpp, compute_cpu_capability",
+        "PyTorch, aten/src/ATen/native/DispatchStub.cpp, compute_cpu_capability; "
+        "https://github.com/pytorch/pytorch/pull/9664",
     ),
     Variable(
         "ONEDNN_MAX_CPU_ISA",
@@ -74,80 +83,93 @@ TABLE = (
         (*_TORCH, "libdnnl", "libtensorflow"),
         "oneDNN, when its first kernel is chosen",
         "oneDNN 2.5",
-        "https://uxlfoundation.github.io/oneDNN/dev_guide_cpu_dispatcher_control.html",
+        "https://oneapi-src.github.io/oneDNN/v2.5/dev_guide_cpu_dispatcher_control.html; "
+        "oneDNN, src/cpu/x64/cpu_isa_traits.cpp, init_max_cpu_isa",
     ),
     Variable(
         "MKL_CBWR",
         "COMPATIBLE",
         _MKL,
         "MKL, at its first call; the hook then chooses AVX2 in PyTorch's MKL (`torch_mkl`)",
-        "MKL 11.0",
-        _ONEMKL,
+        "seen in MKL 11.3",
+        f"{_ONEMKL}specifying-code-branches.html; the same section of MKL 11.3's guide",
     ),
     Variable(
         "MKL_VML_DEBUG_CPU_TYPE",
         "1",
         _MKL,
         "MKL's vector functions, at their first call; MKL_CBWR does not reach them",
-        "MKL 10",
-        "mkl_vml_serv_cpu_detect in libtorch_cpu.so",
-    ),
-    Variable("MKL_NUM_THREADS", "", _MKL, "MKL, at its first call", "MKL 10", _ONEMKL),
-    Variable("MKL_DYNAMIC", "FALSE", _MKL, "MKL, at its first call", "MKL 10", _ONEMKL),
-    Variable(
-        "OMP_NUM_THREADS", "", _OPENMP, "OpenMP, when it is loaded", "OpenMP 1.0", _OPENMP_SOURCE
+        "seen in MKL 2019",
+        "no document; mkl_vml_serv_cpu_detect in libtorch_cpu.so, and in libmkl_gf_lp64.so of 2019",
     ),
     Variable(
-        "OMP_DYNAMIC", "FALSE", _OPENMP, "OpenMP, when it is loaded", "OpenMP 1.0", _OPENMP_SOURCE
+        "MKL_NUM_THREADS",
+        "",
+        _MKL,
+        "MKL, at its first call",
+        "MKL 10.0",
+        f"{_MKL_10}; {_ONEMKL}techniques-to-set-the-number-of-threads.html",
     ),
+    Variable(
+        "MKL_DYNAMIC",
+        "FALSE",
+        _MKL,
+        "MKL, at its first call",
+        "MKL 10.0",
+        f"{_MKL_10}; {_ONEMKL}techniques-to-set-the-number-of-threads.html",
+    ),
+    Variable("OMP_NUM_THREADS", "", _OPENMP, _OPENMP_READER, "seen in OpenMP 2.0", _OPENMP_SOURCE),
+    Variable("OMP_DYNAMIC", "FALSE", _OPENMP, _OPENMP_READER, "seen in OpenMP 2.0", _OPENMP_SOURCE),
     Variable(
         "OPENBLAS_CORETYPE",
         "Haswell",
         _OPENBLAS,
         "OpenBLAS of NumPy and SciPy, when it is loaded",
-        "OpenBLAS 0.2",
-        "OpenBLAS, driver/others/dynamic.c, gotoblas_dynamic_init",
+        "OpenBLAS 0.2.10",
+        "OpenBLAS, driver/others/dynamic.c, gotoblas_dynamic_init, and Changelog.txt",
     ),
     Variable(
         "OPENBLAS_NUM_THREADS",
         "1",  # more would be cut to the number of CPUs
         _OPENBLAS,
         "OpenBLAS of NumPy and SciPy, when it is loaded",
-        "OpenBLAS 0.2",
-        "OpenBLAS, driver/others/memory.c, blas_get_cpu_number",
+        "OpenBLAS 0.1",
+        "OpenBLAS, driver/others/openblas_env.c, openblas_read_env, and memory.c, "
+        "blas_get_cpu_number",
     ),
     Variable(
         "NPY_DISABLE_CPU_FEATURES",
         "AVX512F AVX512CD AVX512_KNL AVX512_KNM AVX512_SKX AVX512_CLX AVX512_CNL AVX512_ICL "
         "AVX512_SPR X86_V4",
         ("_multiarray_umath.",),
-        "NumPy, when it is imported; a name that a release does not know does nothing",
-        "NumPy 1.18",
-        "https://numpy.org/doc/stable/reference/simd/build-options.html",
+        "NumPy, when it is imported; a name that a release does not know only gives a warning",
+        "NumPy 1.20",
+        "https://numpy.org/doc/stable/reference/simd/build-options.html; "
+        "NumPy, numpy/_core/src/common/npy_cpu_features.c, npy__cpu_check_env",
     ),
     Variable(
         "NUMBA_NUM_THREADS",
         "",
         _NUMBA,
-        "Numba, when it is imported; a sum over `prange` is one of as many parts",
-        "Numba 0.17",
+        "Numba, when it is imported or compiles; a sum over `prange` is one of as many parts",
+        "Numba 0.27",
         _NUMBA_SOURCE,
     ),
     Variable(
         "NUMBA_CPU_NAME",
         "haswell",
         _NUMBA,
-        "Numba, when it is imported",
-        "Numba 0.36",
+        "Numba, when it is imported or compiles",
+        "Numba 0.35",
         _NUMBA_SOURCE,
     ),
     Variable(
         "NUMBA_CPU_FEATURES",
         "+avx2,+fma",  # beside what every Haswell has; without this, all that this CPU has
         _NUMBA,
-        "Numba, when it is imported",
-        "Numba 0.36",
-        "numba/core/codegen.py, _customize_tm_features",
+        "Numba, when it is imported or compiles",
+        "Numba 0.35",
+        "numba/core/codegen.py, CPUCodegen._get_host_cpu_features; numba/core/config.py",
     ),
     Variable(
         "NUMBA_DISABLE_INTEL_SVML",
@@ -155,38 +177,40 @@ TABLE = (
         _NUMBA,
         "Numba, when it is imported; the vector functions of Intel's compiler choose by the CPU",
         "Numba 0.38",
-        _NUMBA_SOURCE,
+        f"{_NUMBA_SOURCE}; numba/__init__.py, _try_enable_svml",
     ),
     Variable(
         "OPENCV_IPP",
         "disabled",  # its kernels for AVX2 use approximations that differ by the CPU's maker
         _OPENCV,
         "OpenCV, when Intel's image functions are first used",
-        "OpenCV 3.3",
+        "seen in OpenCV 3.1",
         "OpenCV, modules/core/src/system.cpp, IPPInitSingleton",
     ),
     Variable(
         "OPENCV_FOR_THREADS_NUM",
         "",
         _OPENCV,
-        "OpenCV, when its first threads start",
-        "OpenCV 4.5.2",
-        "OpenCV, modules/core/src/parallel.cpp, defaultNumberOfThreads",
+        "OpenCV, when it first needs the number of its threads",
+        "seen in OpenCV 3.1",
+        "https://docs.opencv.org/master/d6/dea/tutorial_env_reference.html; OpenCV, "
+        "modules/core/src/parallel.cpp, defaultNumberOfThreads (3.1: parallel_pthreads.cpp)",
     ),
     Variable(
         "ARROW_USER_SIMD_LEVEL",
         "AVX2",
         ("libarrow",),
-        "Arrow, when its first kernel is chosen",
-        "Arrow 3.0",
-        "https://arrow.apache.org/docs/cpp/env_vars.html",
+        "Arrow, when it first asks what the CPU has",
+        "Arrow 2.0",
+        "https://arrow.apache.org/docs/cpp/env_vars.html; "
+        "Arrow, cpp/src/arrow/util/cpu_info.cc (1.0 knows only small letters)",
     ),
     Variable(
         "FBGEMM_ENABLE_INSTRUCTIONS",
         "AVX2",
         _TORCH,
-        "PyTorch's quantized operators, when the first one of FBGEMM runs",
-        "PyTorch 1.9",
+        "FBGEMM in PyTorch (quantized operators, embedding_bag), when it is first used",
+        "PyTorch 1.5",
         "FBGEMM, src/Utils.cc, fbgemmEnvGetIsa",
     ),
     Variable(
@@ -194,8 +218,10 @@ TABLE = (
         "",
         ("libtensorflow",),
         "TensorFlow, when its first device is made",
-        "TensorFlow 1.13",
-        "TensorFlow, core/common_runtime/process_util.cc, NumIntraOpThreadsFromEnvironment",
+        "TensorFlow 1.14",
+        "TensorFlow, tensorflow/core/common_runtime/process_util.cc, "
+        "NumIntraOpThreadsFromEnvironment, and local_device.cc; "
+        "https://github.com/tensorflow/tensorflow/pull/33992",
     ),
 )
 """Every variable of the level. docs/reference/variables.md shows the table."""
@@ -299,8 +325,8 @@ def arm(values: dict[str, str]) -> None:
     """Set the variables of the level for this process and its children.
 
     What the hook has set in a parent and an engine has changed for this child since, such as a
-    number of threads that depends on the number of CPUs (joblib/externals/loky/backend/context.py),
-    is set again.
+    number of threads that depends on the number of CPUs (joblib/_parallel_backends.py,
+    MAX_NUM_THREADS_VARS), is set again.
 
     Args:
         values: of the contract's variables.

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """PyTorch's MKL under level `portable`: its AVX2 branch on every maker's CPU.
 
-MKL_CBWR=COMPATIBLE gives the same bits on every CPU, with the kernels of 2001: a transformer's step
-takes almost twice as long (docs/why/portability.md). MKL_CBWR=AVX2 gives them with AVX2, but on the
-CPUs of other makers than Intel MKL ignores that value. MKL asks who made the CPU once, and keeps
-the answer in one integer, which `mkl_serv_intel_cpu_true` returns. This file sets that integer, and
-then chooses the branch by MKL's own function.
+MKL_CBWR=COMPATIBLE gives the same bits on every CPU, with kernels that use SSE2 only: a
+transformer's step takes almost twice as long (docs/why/portability.md). MKL_CBWR=AVX2 gives them
+with AVX2, but on the CPUs of other makers than Intel MKL ignores that value (oneMKL Developer
+Guide, Specifying Code Branches). MKL asks who made the CPU once, and keeps the answer in one
+integer, which `mkl_serv_intel_cpu_true` returns. This file sets that integer, and then chooses the
+branch by MKL's own function.
 
 If MKL is not as expected, COMPATIBLE stays: that depends on the library and not on the CPU, so that
 the bits are equal everywhere all the same.
@@ -17,7 +18,7 @@ from pathlib import Path
 import torch
 
 AVX2 = 10
-"""MKL_CBWR_AVX2 (mkl_service.h)."""
+"""MKL_CBWR_AVX2 (mkl_types.h)."""
 
 COMPATIBLE = 3
 """MKL_CBWR_COMPATIBLE."""
@@ -45,7 +46,7 @@ def choose() -> str:
 
 
 def branch(library: "ctypes.CDLL | None" = None) -> int:
-    """The branch that MKL uses, as mkl_service.h numbers it; 0 where there is no MKL."""
+    """The branch that MKL uses, as mkl_types.h numbers it; 0 where there is no MKL."""
     library = library or _library()
     return int(library.mkl_serv_cbwr_get(_BRANCH)) if library is not None else 0
 

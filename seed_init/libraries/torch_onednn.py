@@ -41,7 +41,7 @@ _SYMBOLS = 2
 
 
 class _Caches(ctypes.Structure):
-    """The beginning of util::Cpu (third_party/xbyak/xbyak_util.h of oneDNN 3.5)."""
+    """The beginning of util::Cpu (src/cpu/x64/xbyak/xbyak_util.h of oneDNN 3.5)."""
 
     _fields_ = (
         ("before", ctypes.c_uint32 * 7),
