@@ -39,7 +39,12 @@ def watch(
         source_of: gives file and line where a flag was changed last; None for not known.
         others: gives what else is no longer as it was set, a text each.
     """
-    variables = {name: os.environ.get(name) for name in VARIABLES}
+    names = VARIABLES
+    if settings.determinism == "portable":
+        from seed_init.hook import portability
+
+        names = (*VARIABLES, *portability.NAMES)
+    variables = {name: os.environ.get(name) for name in names}
     atexit.register(_report, settings, now, source_of, others, variables)
 
 

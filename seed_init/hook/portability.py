@@ -18,6 +18,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
 
+MOST_THREADS = startup.NUMBERS[THREADS][1]
+
 WAITING = "OMP_WAIT_POLICY"
 """Changes no bits: threads that outnumber the CPUs must not spin while they wait for each other."""
 
@@ -299,10 +301,10 @@ def check(values: dict[str, str], environ: "MutableMapping[str, str] | None" = N
     for name, value in needed.items():
         now = environ.get(name, "").strip()
         if now and not _same(now, value) and name not in ours:
-            is_count = name in COUNTS and now.isdecimal()
+            is_count = name in COUNTS and now.isdecimal() and 1 <= int(now[:9]) <= MOST_THREADS
             instead = f"{value} or leave it unset"
             if is_count:
-                instead = f"{THREADS}={now[:6]}, which sets it everywhere, or leave it unset"
+                instead = f"{THREADS}={int(now)}, which sets it everywhere, or leave it unset"
             raise refusals.Refusal(
                 f"under DETERMINISM=portable {name}={refusals.shown(now)} is not accepted; "
                 f"use {instead}"
@@ -439,14 +441,19 @@ def in_effect(values: dict[str, str]) -> "dict[str, dict[str, str | None]]":
     }
 
 
-def disarm() -> None:
-    """Take back in a child what level portable has set in a parent, where another level holds."""
+def disarm(values: dict[str, str]) -> None:
+    """Take back in a child what level portable has set in a parent, where another level holds.
+
+    What a program has set otherwise for the child stays.
+
+    Args:
+        values: of the contract's variables.
+    """
     environ = os.environ
     ours = dict.fromkeys(filter(None, environ.get(EXPORTED, "").split(",")))
-    for name in (WAITING, *NAMES):
-        if name in ours:
-            del ours[name]
-            environ.pop(name, None)
+    for name, value in (*wanted(values).items(), (WAITING, "PASSIVE")):
+        if ours.pop(name, "") is None and environ.get(name) == value:
+            del environ[name]
     environ[EXPORTED] = ",".join(ours)
 
 

@@ -428,7 +428,7 @@ def _arm() -> None:
     if values.get("DETERMINISM") == "portable":
         part("hook.portability").arm(values)
     elif b"ATEN_CPU_CAPABILITY" in posix.environ.get(b"SEED_INIT_EXPORTED", b""):
-        part("hook.portability").disarm()
+        part("hook.portability").disarm(values)
     watch()
     if is_observed():
         part("proof.observer.lifecycle").start(values)

@@ -91,7 +91,8 @@ def _check(mkl: str) -> None:
         if now != needed:
             raise refusals.Refusal(
                 f"DETERMINISM=portable cannot be kept: {what} is {now} and not {needed}; "
-                "use an x86-64 CPU with AVX2 and FMA, and let the hook start before torch"
+                "use an x86-64 CPU with AVX2 and FMA, let the hook start before torch, and leave "
+                "the variables of the level to the hook"
             )
 
 

@@ -182,6 +182,16 @@ def test_a_child_has_them_and_one_of_another_level_has_none(python: Path) -> Non
     assert child(python, DETERMINISM="warn") == {}
 
 
+def test_what_the_program_sets_for_a_child_of_another_level_stays(python: Path) -> None:
+    found = child(python, DETERMINISM="warn", OMP_NUM_THREADS="2")
+    assert found == {"OMP_NUM_THREADS": "2"}
+
+
+@pytest.mark.parametrize("value", ["0", "99999999"])
+def test_no_number_of_threads_is_advised_that_is_not_accepted(python: Path, value: str) -> None:
+    assert refused(python, OMP_NUM_THREADS=value).endswith("; use 4 or leave it unset")
+
+
 def test_what_an_engine_changes_for_its_worker_is_set_again(python: Path) -> None:
     assert child(python, OMP_NUM_THREADS="1", MKL_NUM_THREADS="1") == VARIABLES
 
@@ -232,6 +242,8 @@ print(json.dumps({
     "algorithms": torch.get_deterministic_debug_mode(),
 }))
 torch.set_num_threads(3)
+import os
+os.environ["ONEDNN_MAX_CPU_ISA"] = "AVX512_CORE"
 """
 
 
@@ -250,8 +262,13 @@ def test_torch_and_its_mkl_have_taken_them(with_torch: Completed) -> None:
 
 
 @pytest.mark.torch
-def test_threads_that_the_program_has_changed_are_told_at_exit(with_torch: Completed) -> None:
-    line = "seed_init: at exit torch.get_num_threads() is 3, not 4 (SEED_INIT_THREADS)"
+def test_threads_and_variables_that_the_program_has_changed_are_told_at_exit(
+    with_torch: Completed,
+) -> None:
+    line = (
+        "seed_init: at exit torch.get_num_threads() is 3, not 4 (SEED_INIT_THREADS); "
+        "ONEDNN_MAX_CPU_ISA was AVX2 and is AVX512_CORE"
+    )
     assert with_torch.stderr.splitlines()[-1] == line
 
 
