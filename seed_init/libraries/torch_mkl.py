@@ -9,7 +9,9 @@ integer, which `mkl_serv_intel_cpu_true` returns. This file sets that integer, a
 branch by MKL's own function.
 
 If MKL is not as expected, COMPATIBLE stays: that depends on the library and not on the CPU, so that
-the bits are equal everywhere all the same.
+the bits are equal everywhere all the same. If MKL is as expected and does not take the branch, that
+depends on the CPU: MKL knows the instructions of some makers only, and Hygon is none of them. There
+the level cannot be kept.
 """
 
 import ctypes
@@ -23,6 +25,9 @@ AVX2 = 10
 COMPATIBLE = 3
 """MKL_CBWR_COMPATIBLE."""
 
+REFUSED = "refused"
+"""What is told where MKL does not take its AVX2 branch."""
+
 _BRANCH = 1
 """MKL_CBWR_BRANCH: what `mkl_cbwr_get` is asked for."""
 
@@ -31,7 +36,8 @@ def choose() -> str:
     """Choose the branch of PyTorch's MKL, before MKL's first call.
 
     Returns:
-        "AVX2" or "COMPATIBLE"; "" for a PyTorch without MKL.
+        "AVX2", or "COMPATIBLE" for an MKL that is not as expected; "" for a PyTorch without MKL;
+        `REFUSED` where MKL does not take the branch on this CPU.
     """
     library = _library()
     if library is None or not torch.backends.mkl.is_available():
@@ -42,6 +48,7 @@ def choose() -> str:
         if library.mkl_serv_cbwr_set(AVX2) == 0 and branch(library) == AVX2:
             return "AVX2"
         maker.value = before
+        return REFUSED
     return "COMPATIBLE" if branch(library) == COMPATIBLE else "unknown"
 
 

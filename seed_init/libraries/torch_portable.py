@@ -83,6 +83,11 @@ def _choose_engine() -> str:
 
 
 def _check(mkl: str) -> None:
+    if mkl == torch_mkl.REFUSED:
+        raise refusals.Refusal(
+            "DETERMINISM=portable cannot be kept: PyTorch's MKL takes its AVX2 branch on CPUs of "
+            "Intel, AMD and Zhaoxin, and not on this one; use DETERMINISM=strict, or such a CPU"
+        )
     for what, now, needed in (
         ("PyTorch's instruction set", torch.backends.cpu.get_cpu_capability(), "AVX2"),
         ("the number of PyTorch's threads", torch.get_num_threads(), _threads),

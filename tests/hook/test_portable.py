@@ -273,6 +273,24 @@ def test_threads_and_variables_that_the_program_has_changed_are_told_at_exit(
 
 
 @pytest.mark.torch
+def test_a_cpu_on_which_mkl_does_not_take_the_branch_is_refused(python: Path) -> None:
+    """As a Hygon is. Here MKL is asked for a branch after its first call, which it refuses."""
+    code = """
+import torch
+from seed_init.hook.refusals import Refusal
+from seed_init.libraries import torch_mkl, torch_portable
+torch.ones(9, 9) @ torch.ones(9, 9)
+torch_mkl.AVX2 = 5
+try:
+    torch_portable._check(torch_mkl.choose())
+except Refusal as error:
+    print(error)
+"""
+    told = output(python, "-c", code, env=PORTABLE, timeout=180)
+    assert told.startswith("DETERMINISM=portable cannot be kept: PyTorch's MKL takes its AVX2")
+
+
+@pytest.mark.torch
 def test_a_torch_that_was_imported_before_the_hook_is_refused(python: Path) -> None:
     """The level is asked for in the program, when torch has chosen its threads already."""
     code = """
