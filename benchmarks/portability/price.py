@@ -28,8 +28,8 @@ ARMS = {
     "warn": CHOICES["warn"],
     "warn, AVX2": Choice("warn, AVX2", {"DETERMINISM": "warn", **AVX2}),
     "portable": CHOICES["portable"],
-    "portable, 2 threads": Choice(
-        "portable, 2 threads", {"DETERMINISM": "portable", "SEED_INIT_THREADS": "2"}
+    "portable, 4 threads": Choice(
+        "portable, 4 threads", {"DETERMINISM": "portable", "SEED_INIT_THREADS": "4"}
     ),
 }
 """Name -> what an arm sets. The first is what the runner compares with, and is not shown."""
