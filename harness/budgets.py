@@ -21,6 +21,7 @@ BUDGETS = {
     "benchmarks/tests/cost": Budget(10, 60, 100),
     "benchmarks/tests/gpu": Budget(10, 15, 20),
     "benchmarks/tests/micro": Budget(10, 60, 50),
+    "benchmarks/tests/portability": Budget(5, 5, 5),
     "tests/distribution": Budget(15, 60, 40),
     "tests/divergence": Budget(0, 180, 2000),
     "tests/engines": Budget(0, 0, 0),  # in a lane of their own, make test-engines

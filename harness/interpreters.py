@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+import tempfile
 from pathlib import Path
 
 from harness.repository import REPOSITORY
@@ -99,6 +100,8 @@ def bare_and_hooked(place: Path) -> tuple[Path, Path]:
 def environment(executable: Path, **variables: str) -> dict[str, str]:
     """A minimal environment for a private interpreter, plus `variables`."""
     made = {"PATH": os.defpath, "LANG": "C.UTF-8", "PYTHONHASHSEED": "0"}
+    # What seed-init record keeps is not put into the developer's home.
+    made["XDG_CACHE_HOME"] = str(Path(tempfile.gettempdir()) / f"seed_init-tests-{os.getuid()}")
     library = executable.parent.parent / "lib"
     if any(library.glob("libpython*")):  # a Python that was built shared
         made["LD_LIBRARY_PATH"] = str(library)

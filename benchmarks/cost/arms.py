@@ -144,6 +144,7 @@ ARMS: dict[str, Arm] = {
         level("fast", "fast", "`fast`"),
         level("warn", "warn", "`warn`"),
         level("strict", "strict", "`strict`"),
+        level("portable", "portable", "`portable`"),
         *map(switch, SWITCHES),
         switch(SMALL_WORKSPACE),
         peer("recipe", "usual recipe", "", RECIPE),

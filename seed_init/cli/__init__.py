@@ -66,6 +66,9 @@ SUBCOMMANDS = {
     "compare": Subcommand(
         "compare:add", "compare two records step by step, and what could explain a difference"
     ),
+    "portability": Subcommand(
+        "portability:add", "one hash of what this machine computes, and whether another one agrees"
+    ),
     "audit": Subcommand("audit:add", "run a command once and list what another run may not repeat"),
     "cost": Subcommand(
         "cost:add", "measure what each determinism level, and each switch, costs a program"

@@ -11,6 +11,7 @@ from pathlib import Path
 from seed_init.cli import arguments, printing
 from seed_init.cli import output as outputs
 from seed_init.cli.errors import USAGE, CommandError
+from seed_init.proof.arithmetic import kept
 from seed_init.proof.auditing import collecting
 from seed_init.proof.redaction import redaction
 from seed_init.proof.running import commands, in_place
@@ -152,6 +153,10 @@ def _write(output: Path, parts: Path, ended: in_place.Ended, options: argparse.N
     if options.audit:
         findings = [finding.to_json() for finding in collecting.collect(traced)]
         record["audit"] = {"findings": redaction.deep(findings)}
+    if not ended.told_to:
+        # Whoever told the command to end will not wait for an import of torch.
+        asked = kept.of_a_record(record, in_place.given_environment())
+        record["arithmetic"] = redaction.deep(asked.to_json()) if asked is not None else None
     for line in units.unseen(traced):
         printing.error(f"not recorded: {line}", "seed-init record")
     if not options.force:

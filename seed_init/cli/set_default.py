@@ -125,7 +125,7 @@ def changed(
         if value:
             (old if name in wanted else kept)[name] = value
     values = kept | {name: value for name, value in wanted.items() if value}
-    if values.get("DETERMINISM") == "strict":
+    if values.get("DETERMINISM") in ("strict", "portable"):
         strictness.check(values)
     changes = [(name, old.get(name, ""), value) for name, value in wanted.items()]
     result = replaced(lines, wanted, last)

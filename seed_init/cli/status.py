@@ -74,6 +74,7 @@ def as_lines(state: dict[str, Any]) -> list[str]:
     for title, part in (
         ("set when torch is imported:", "flags"),
         ("variables of other libraries, set when torch is imported:", "switches"),
+        ("set when Python starts, for the same bits on every CPU:", "arithmetic"),
     ):
         if state[part]:
             rows = [(name, held["value"], held["origin"]) for name, held in state[part].items()]

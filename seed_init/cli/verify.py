@@ -23,6 +23,7 @@ examples:
   seed-init verify --file 'out/*.pt' --ignore-output 'took .* s$' -- python -m project.train
   seed-init verify -- torchrun --nproc-per-node 2 train.py
   seed-init verify -- notebook.ipynb
+  seed-init verify --portable --emulate Haswell,EPYC -- python train.py
 """
 
 STATUSES = {
@@ -46,6 +47,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     )
     arguments.add_examples(parser, EXAMPLES)
     _add_what_is_changed(parser)
+    _add_other_machines(parser)
     _add_what_is_compared(parser)
     parser.add_argument(
         "--no-locate",
@@ -83,6 +85,43 @@ def _add_what_is_changed(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_other_machines(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--portable",
+        action="store_true",
+        help="make more runs, each as on another machine: with one CPU, with other CPUs, and with "
+        "other instructions",
+    )
+    parser.add_argument(
+        "--emulate",
+        type=_models,
+        default=(),
+        metavar="MODELS",
+        help="make a run with each CPU of a list with commas, such as Haswell,EPYC, which "
+        "qemu-user emulates for the first steps; --portable is on then",
+    )
+    parser.add_argument(
+        "--emulate-steps",
+        type=arguments.at_least(1),
+        metavar="N",
+        help="training steps to emulate; by default as many as the time allows, 5 at most",
+    )
+    parser.add_argument(
+        "--emulate-seconds",
+        type=arguments.seconds,
+        default=600.0,
+        metavar="SECONDS",
+        help="end an emulated run after that time, and compare the steps that it made (600)",
+    )
+
+
+def _models(text: str) -> tuple[str, ...]:
+    names = tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
+    if not names:
+        raise argparse.ArgumentTypeError(f"{text!r} names no CPU; give one, such as Haswell")
+    return names
+
+
 def _add_what_is_compared(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--ignore-output",
@@ -116,6 +155,8 @@ def run(options: argparse.Namespace) -> int:
             wrong, or a record could not be written.
     """
     arguments.here()
+    if options.emulate_steps is not None and not options.emulate:
+        raise CommandError("--emulate-steps needs --emulate with the CPUs, such as Haswell,EPYC")
     if options.records is not None and (problem := output.check_folder(options.records)):
         # Now: nobody wants to hear of it after the last run only.
         printing.error(f"there will be no records: {problem}", "seed-init verify")
@@ -140,6 +181,10 @@ def _request(options: argparse.Namespace) -> Request:
         stdin=options.stdin,
         timeout=options.timeout,
         records=options.records,
+        portable=options.portable,
+        emulate=options.emulate,
+        emulate_steps=options.emulate_steps,
+        emulate_seconds=options.emulate_seconds,
     )
 
 
@@ -158,6 +203,8 @@ def as_lines(result: Verification) -> list[str]:
     """Return the result, on one screen."""
     lines = [_headline(result), ""]
     lines += _runs(result)
+    if result.machines:
+        lines += ["", *_machines(result)]
     if result.difference is not None:
         lines += ["", *_difference(result)]
     return [*lines, "", *_coverage(result)]
@@ -167,9 +214,12 @@ def _headline(result: Verification) -> str:
     seed = f"SEED={result.seed}" if result.seed else "SEED is not set in the environment"
     command = " ".join(words_without_secrets(result.command))
     if result.verdict == verdict.IDENTICAL:
-        return f"IDENTICAL: {command} ({seed})"
+        others = ", ".join(machine.machine for machine in result.machines)
+        where = f": on this machine, and as with {others}" if others else ""
+        return f"IDENTICAL: {command} ({seed}){where}"
     if result.verdict == verdict.DIFFERENT:
-        return f"DIFFERENT: {command} ({seed})"
+        where = ": the same on this machine, and not on others" if result.machines else ""
+        return f"DIFFERENT: {command} ({seed}){where}"
     if result.verdict == verdict.UNPROVEN:
         return f"UNPROVEN: {command} ({seed}): {result.reason}"
     return f"FAILED: {result.reason}"
@@ -183,7 +233,27 @@ def _runs(result: Verification) -> list[str]:
     return lines
 
 
+WORDS = {
+    "same": "the same",
+    "differs": "differs",
+    "refused": "refused to start",
+    "failed": "could not be imitated",
+}
+"""What came of an imitated machine."""
+
+
+def _machines(result: Verification) -> list[str]:
+    lines = []
+    for machine in result.machines:
+        told = f": {machine.told}" if machine.told else ""
+        run = f" ({machine.run})" if machine.run else ""
+        lines.append(f"machine {machine.machine}{run}: {WORDS[machine.outcome]}{told}")
+    return lines
+
+
 def _changes(run: verdict.VerifiedRun) -> str:
+    if run.machine is not None:
+        return f"as with {run.machine}"
     if not run.observed:
         return "without training hooks"
     return f"{', '.join(run.changed)} changed" if run.changed else "base"

@@ -150,6 +150,8 @@ def summary(here: settings.Settings) -> str:
     if here.restart and here.seed is not None and state.reseeded is None:
         parts.append(f"restart {'.'.join(map(str, here.restart[1:]))}")
     parts.append(f"DETERMINISM={here.determinism}")
+    if here.determinism == "portable":
+        parts.append(f"{here.values['SEED_INIT_THREADS']} threads")
     if here.member and state.reseeded is None:
         # Not the random number of who has no index.
         known = here.member[:-1] if here.member[-2] == "submitit" else here.member

@@ -61,7 +61,7 @@ def accept(value: str) -> str:
     is_number = text.isascii() and text.isdecimal() and len(number) <= 10
     if is_number and int(number) <= startup.SEED_MAX:
         return f"{number}+array"
-    words = (f"a whole number from 0 to {startup.SEED_MAX}", *startup.NUMBERS["SEED"])
+    words = (f"a whole number from 0 to {startup.SEED_MAX}", *startup.NUMBERS["SEED"][2])
     raise startup.part("hook.refusals").not_accepted("SEED", value, words)
 
 

@@ -29,6 +29,7 @@ def watch(
     settings: Settings,
     now: "Callable[[], dict[str, str]]",
     source_of: "Callable[[str], str | None]",
+    others: "Callable[[], list[str]]" = list,
 ) -> None:
     """Compare when this process ends. Called when the flags have been set.
 
@@ -36,21 +37,28 @@ def watch(
         settings: what this process was asked to do.
         now: gives the value of each flag at the moment of the call.
         source_of: gives file and line where a flag was changed last; None for not known.
+        others: gives what else is no longer as it was set, a text each.
     """
-    variables = {name: os.environ.get(name) for name in VARIABLES}
-    atexit.register(_report, settings, now, source_of, variables)
+    names = VARIABLES
+    if settings.determinism == "portable":
+        from seed_init.hook import portability
+
+        names = (*VARIABLES, *portability.NAMES)
+    variables = {name: os.environ.get(name) for name in names}
+    atexit.register(_report, settings, now, source_of, others, variables)
 
 
 def _report(
     settings: Settings,
     now: "Callable[[], dict[str, str]]",
     source_of: "Callable[[str], str | None]",
+    others: "Callable[[], list[str]]",
     variables: dict[str, str | None],
 ) -> None:
     if state.is_main():
         changes = _variables(variables)
         try:
-            changes = _flags(settings, now(), source_of) + changes
+            changes = _flags(settings, now(), source_of) + others() + changes
         except Exception as error:  # a torch that cannot be asked any more; the run is over
             debug(f"the flags at exit are not known: {error}")
         if changes:

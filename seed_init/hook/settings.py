@@ -24,6 +24,12 @@ BUILT_IN = {
 DRAWN = "SEED_INIT_DRAWN"
 """Set beside SEED by whoever drew it for SEED=random, so that children can tell."""
 
+THREADS = "SEED_INIT_THREADS"
+
+THREADS_OF_PORTABLE = "4"
+"""Under level portable, where nobody says another number (docs/why/portability.md has the price of
+others)."""
+
 CUBLAS = "CUBLAS_WORKSPACE_CONFIG"
 
 EXPORTED = "SEED_INIT_EXPORTED"
@@ -110,6 +116,8 @@ class Settings:
             if "DETERMINISM" not in values:
                 values["DETERMINISM"], origins["DETERMINISM"] = "warn", "built-in"
         level = values.get("DETERMINISM")
+        if level == "portable" and THREADS not in values:
+            values[THREADS], origins[THREADS] = THREADS_OF_PORTABLE, "built-in"
         exported = os.environ.get(CUBLAS)
         if CUBLAS in values and workspace_is_exported():
             del values[CUBLAS]  # inherited, and no choice of the user's

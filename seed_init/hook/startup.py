@@ -122,17 +122,32 @@ COPIES = ".process"
 """How the name ends of the module by which a copy of multiprocessing is known (`copies`)."""
 
 FLAGS = {
-    "CUDNN_DETERMINISTIC": (("0", "1"), "0", "warn=1 strict=1", "backends.cudnn.deterministic"),
-    "CUDNN_BENCHMARK": (("0", "1"), "0", "fast=1 warn=0 strict=0", "backends.cudnn.benchmark"),
+    "CUDNN_DETERMINISTIC": (
+        ("0", "1"),
+        "0",
+        "warn=1 strict=1 portable=1",
+        "backends.cudnn.deterministic",
+    ),
+    "CUDNN_BENCHMARK": (
+        ("0", "1"),
+        "0",
+        "fast=1 warn=0 strict=0 portable=0",
+        "backends.cudnn.benchmark",
+    ),
     "CUDNN_ALLOW_TF32": (("0", "1"), "1", "", "backends.cudnn.allow_tf32 conv rnn"),
     "TORCH_ALLOW_TF32": (("0", "1"), "0", "", "backends.cuda.matmul.allow_tf32 matmul"),
-    "TORCH_DETERMINISTIC_ALGORITHMS": (("0", "warn", "1"), "0", "warn=warn strict=1", ""),
+    "TORCH_DETERMINISTIC_ALGORITHMS": (
+        ("0", "warn", "1"),
+        "0",
+        "warn=warn strict=1 portable=1",
+        "",
+    ),
     # Filling costs time on every torch.empty and makes no run more reproducible unless the
     # program reads memory it never wrote; filled parameters have turned losses into NaN.
     "TORCH_FILL_UNINITIALIZED_MEMORY": (
         ("0", "1"),
         "1",
-        "warn=0 strict=0",
+        "warn=0 strict=0 portable=0",
         "utils.deterministic.fill_uninitialized_memory",
     ),
 }
@@ -147,9 +162,10 @@ measure or compare flags read them there. Constants only: every start makes this
 
 ACCEPTED: "dict[str, tuple[str, ...]]" = {
     "SEED": (),
-    "DETERMINISM": ("off", "fast", "warn", "strict"),
+    "DETERMINISM": ("off", "fast", "warn", "strict", "portable"),
     **{name: entry[0] for name, entry in FLAGS.items()},
     "CUBLAS_WORKSPACE_CONFIG": (),
+    "SEED_INIT_THREADS": (),
     "SEED_INIT_LOG": ("quiet", "info", "debug"),
     "SEED_INIT_UNSEEDED": ("derive", "warn", "leave"),
     "SEED_INIT_RESEED": ("honour", "mix"),
@@ -171,8 +187,12 @@ SEED_INIT is not among them: it holds before anything is read, and in no default
 SEED_MAX = 2**32 - 1
 """The largest seed that `numpy.random.seed` and PYTHONHASHSEED take as well."""
 
-NUMBERS = {"SEED": ("random", "off", "array", "7+array"), "SEED_INIT_RESTART": ()}
-"""Variables that take a whole number up to `SEED_MAX`, with the words that they take as well.
+NUMBERS: "dict[str, tuple[int, int, tuple[str, ...]]]" = {
+    "SEED": (0, SEED_MAX, ("random", "off", "array", "7+array")),
+    "SEED_INIT_RESTART": (0, SEED_MAX, ()),
+    "SEED_INIT_THREADS": (1, 1024, ()),
+}
+"""Variables that take a whole number: the least, the largest, and words that they take as well.
 In place of 7, any number (`arrays.accept`)."""
 
 CUBLAS_DETERMINISTIC = (":4096:8", ":16:8")
@@ -233,8 +253,8 @@ def imported(name: str) -> None:
 
 
 def call(name: str) -> None:
-    """Seed a library, attach to an engine or a copy of multiprocessing, or give true entropy to who
-    draws names.
+    """Seed a library, attach to an engine or a copy of multiprocessing, give true entropy to who
+    draws names, or pin what level portable cannot reach by a variable.
 
     This must not raise: raising would fail the user's import.
     """
@@ -244,8 +264,10 @@ def call(name: str) -> None:
         guarded("hook.seeding", "imported", name)
     elif name in ENGINES or name in POOLS:
         guarded("engines", "imported", name)
-    elif name not in UNIQUE_NAMES:
+    elif name.endswith(COPIES):
         guarded("hook.copies", "watch", name)
+    elif name not in UNIQUE_NAMES:
+        guarded("hook.portability", "imported", name)
 
 
 def start() -> None:
@@ -311,7 +333,7 @@ def read(values: "dict[str, str]", origins: "dict[str, str]") -> None:
         if value and (text := _text(value).strip()):
             values[name] = accept(name, text)
             origins[name] = "environment"
-    if values.get("DETERMINISM") == "strict":
+    if values.get("DETERMINISM") in ("strict", "portable"):
         part("hook.strictness").check(values, environ)
 
 
@@ -381,13 +403,14 @@ def accept(name: str, value: str) -> str:
     if value in words or (not words and name not in NUMBERS):
         return value
     if name in NUMBERS:
+        least, most, others = NUMBERS[name]
         if value.isascii() and value.isdecimal():
             # Zeros off first: int() raises on a text of more than 4300 digits.
             value = value.lstrip("0") or "0"
-            if len(value) <= 10 and int(value) <= SEED_MAX:
+            if len(value) <= 10 and least <= int(value) <= most:
                 return value
-        words = (f"a whole number from 0 to {SEED_MAX}", *NUMBERS[name])
-        if value in words[1:]:
+        words = (f"a whole number from {least} to {most}", *others)
+        if value in others:
             return value
         if name == "SEED" and value.endswith("+array"):
             accepted: str = part("hook.arrays").accept(value)
@@ -402,6 +425,10 @@ def _arm() -> None:
     elif seed.endswith("array"):
         part("hook.arrays").replace(values, origins)
     _export_workspace()
+    if values.get("DETERMINISM") == "portable":
+        part("hook.portability").arm(values)
+    elif b"ATEN_CPU_CAPABILITY" in posix.environ.get(b"SEED_INIT_EXPORTED", b""):
+        part("hook.portability").disarm(values)
     watch()
     if is_observed():
         part("proof.observer.lifecycle").start(values)
@@ -437,7 +464,12 @@ def needs_workspace(values: "dict[str, str]", level: "str | None") -> bool:
         values: what this process was asked to do.
         level: DETERMINISM, or what stands for it.
     """
-    return values.get("TORCH_DETERMINISTIC_ALGORITHMS", level) in ("1", "warn", "strict")
+    return values.get("TORCH_DETERMINISTIC_ALGORITHMS", level) in (
+        "1",
+        "warn",
+        "strict",
+        "portable",
+    )
 
 
 def watch() -> None:

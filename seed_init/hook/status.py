@@ -39,6 +39,7 @@ def status() -> dict[str, object]:
         ],
         "flags": flags_now(settings),
         "switches": {} if settings.is_off else switches.in_effect(settings),
+        "arithmetic": arithmetic(settings),
         "seeded": dict(seeding.seeded),
         "unseeded": unseeded.count_by_library(),
         "reseeded": reseeding.status(),
@@ -90,6 +91,15 @@ def flags_now(settings: Settings) -> dict[str, dict[str, str | None]]:
         name: {"value": value, "origin": origin, "now": now.get(name)}
         for name, (value, origin) in determinism.wanted(settings).items()
     }
+
+
+def arithmetic(settings: Settings) -> dict[str, dict[str, str | None]]:
+    """The variables of level portable: name to the value, its origin and the value now."""
+    if settings.is_off or settings.determinism != "portable":
+        return {}
+    from seed_init.hook import portability
+
+    return portability.in_effect(settings.values)
 
 
 def not_covered(settings: Settings) -> list[str]:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What level strict refuses before torch is imported: variables that contradict it."""
+"""What levels strict and portable refuse before torch is imported: variables against them."""
 
 import os
 
@@ -19,7 +19,7 @@ most processes have none of them and need not load that module. Of bytes, as `st
 
 
 def check(values: dict[str, str], environ: "dict[bytes, bytes] | None" = None) -> None:
-    """Raise Refusal where level strict meets a variable that contradicts it.
+    """Raise Refusal where level strict or portable meets a variable that contradicts the level.
 
     Args:
         values: of the contract's variables, all read.
@@ -29,9 +29,16 @@ def check(values: dict[str, str], environ: "dict[bytes, bytes] | None" = None) -
         from seed_init.hook import switches
         from seed_init.hook.settings import Settings
 
-        switches.check(switches.contradictions(Settings(values, {}), os.environ))
+        settings = Settings(values, {})
+        switches.check(settings, switches.contradictions(settings, os.environ))
     workspace = values.get("CUBLAS_WORKSPACE_CONFIG")
     if workspace and workspace not in CUBLAS_DETERMINISTIC:
         raise refusals.not_accepted(
-            "under DETERMINISM=strict CUBLAS_WORKSPACE_CONFIG", workspace, CUBLAS_DETERMINISTIC
+            f"under DETERMINISM={values['DETERMINISM']} CUBLAS_WORKSPACE_CONFIG",
+            workspace,
+            CUBLAS_DETERMINISTIC,
         )
+    if values["DETERMINISM"] == "portable":
+        from seed_init.hook import portability
+
+        portability.check(values, None if environ is None else os.environ)

@@ -79,7 +79,7 @@ class Switch:
             return False
         if self.with_algorithms:
             return wanted(settings).get(ALGORITHMS, ("0", ""))[0] != "0"
-        return settings.determinism in ("warn", "strict")
+        return settings.determinism in DETERMINISTIC
 
 
 def _is_zero(value: str) -> bool:
@@ -162,6 +162,9 @@ TABLE = (
 )
 """Every variable. docs/cost/switches.md shows the table."""
 
+DETERMINISTIC = ("warn", "strict", "portable")
+"""The levels under which the variables are set."""
+
 NAMES = tuple(switch.name for switch in TABLE)
 
 
@@ -197,23 +200,24 @@ def export(settings: Settings, release: str) -> list[str]:
             del environ[CUBLAS]
     if ours or EXPORTED in environ:
         environ[EXPORTED] = ",".join(ours)
-    if settings.determinism == "strict":
-        check(contradictions(settings, environ, here))
+    if settings.determinism in ("strict", "portable"):
+        check(settings, contradictions(settings, environ, here))
     return lines
 
 
-def check(contradictions: "list[tuple[str, str, str]]") -> None:
-    """Raise Refusal for the first of some variables that contradict level strict.
+def check(settings: Settings, contradictions: "list[tuple[str, str, str]]") -> None:
+    """Raise Refusal for the first of some variables that contradict level strict or portable.
 
     Args:
+        settings: what this process was asked to do.
         contradictions: variable, its value, what to set instead.
     """
     from seed_init.hook import refusals
 
     for name, value, instead in contradictions:
         raise refusals.Refusal(
-            f"under DETERMINISM=strict {name}={refusals.shown(value)} is not accepted; "
-            f"use {instead} or leave it unset"
+            f"under DETERMINISM={settings.determinism} {name}={refusals.shown(value)} is not "
+            f"accepted; use {instead} or leave it unset"
         )
 
 
@@ -276,7 +280,7 @@ def contradictions(
         release: torch's; None where it is not known: what depends on it is left out.
     """
     lines = []
-    if settings.determinism in ("warn", "strict") and not nccl_is_fixed(environ.get(NCCL_ALGO)):
+    if settings.determinism in DETERMINISTIC and not nccl_is_fixed(environ.get(NCCL_ALGO)):
         lines.append((NCCL_ALGO, environ[NCCL_ALGO], "Ring"))
     for switch in TABLE:
         if release is None and (switch.since, switch.until) != (FIRST, LAST):
@@ -318,7 +322,7 @@ def in_effect(settings: Settings) -> dict[str, dict[str, "str | None"]]:
     ours = exported(environ)
     rows: dict[str, dict[str, str | None]] = {}
     chosen = environ.get(NCCL_ALGO)
-    if chosen and settings.determinism in ("warn", "strict"):
+    if chosen and settings.determinism in DETERMINISTIC:
         rows[NCCL_ALGO] = {"value": chosen, "origin": "environment", "now": chosen}
     for switch in TABLE:
         now = environ.get(switch.name) or None

@@ -299,6 +299,12 @@ class Torch(Library):
         """
         lines = []
         wanted = determinism.wanted(settings)
+        others: Callable[[], list[str]] = list
+        if settings.determinism == "portable":
+            from seed_init.libraries import torch_portable
+
+            lines += torch_portable.install(settings)
+            others = torch_portable.changes
         if wanted.get(determinism.ALGORITHMS, ("",))[0] == "warn":
             from seed_init.libraries import torch_attention
 
@@ -310,7 +316,7 @@ class Torch(Library):
         _wait_for_cuda()
         if wanted:
             torch_flags.follow()
-            drift.watch(settings, torch_flags.now, torch_flags.source_of)
+            drift.watch(settings, torch_flags.now, torch_flags.source_of, others)
         return lines
 
     def flags(self) -> "dict[str, str]":

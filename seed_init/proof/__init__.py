@@ -25,6 +25,8 @@ def verify(
     timeout: float | None = None,
     environment: "Mapping[str, str] | None" = None,
     cwd: "Path | None" = None,
+    portable: bool = False,
+    emulate: "Sequence[str]" = (),
 ) -> "Verification":
     """Run a command several times and compare the runs, as `seed-init verify` does.
 
@@ -43,14 +45,18 @@ def verify(
         timeout: seconds for each run.
         environment: of the runs; this process's if None.
         cwd: the working directory of the runs; this process's if None.
+        portable: make more runs, each as on another machine.
+        emulate: models of CPUs that qemu-user emulates in more runs.
 
     Returns:
-        The result: `identical`, `verdict`, `difference`, `failures`, `compared`, `to_json()`.
+        The result: `identical`, `verdict`, `difference`, `failures`, `compared`, `machines`,
+        `to_json()`.
         `identical` is False as well where an instrument failed, so that not everything was seen.
 
     Raises:
         ValueError: fewer than 2 runs.
-        seed_init.proof.running.commands.CannotStart: there is no such command.
+        seed_init.proof.running.commands.CannotStart: there is no such command, or it cannot be
+            emulated.
         seed_init.proof.comparing.output_lines.BadPattern: an expression is not valid.
     """
     if runs < 2:
@@ -70,5 +76,7 @@ def verify(
         timeout=timeout,
         environment=environment,
         cwd=cwd,
+        portable=portable,
+        emulate=tuple(emulate),
     )
     return verified(request)

@@ -17,7 +17,7 @@ import pytest
 import seed_init
 from harness.repository import REPOSITORY
 from seed_init import cli
-from seed_init.hook import startup
+from seed_init.hook import portability, settings, startup
 from seed_init.proof import verify
 
 from .pages import Page, Table, page
@@ -91,11 +91,26 @@ def test_the_values_of_a_variable_are_those_that_are_accepted(name: str) -> None
 
 def test_the_seed_is_documented_with_its_words_and_its_largest_number() -> None:
     assert documented_variables()["SEED"] == {
-        *startup.NUMBERS["SEED"],
+        *startup.NUMBERS["SEED"][2],
         "0",
         str(startup.SEED_MAX),
     }
     assert documented_variables()["CUBLAS_WORKSPACE_CONFIG"] == set(startup.CUBLAS_DETERMINISTIC)
+
+
+def test_the_variables_of_level_portable_are_documented_with_their_values() -> None:
+    rows = {tuple(row) for row in page(VARIABLES).table("The same bits on another CPU").body}
+    assert rows == {
+        (f"`{each.name}`", _value(each), each.reader, each.since) for each in portability.TABLE
+    }
+    below = page(VARIABLES).section("The same bits on another CPU")
+    assert portability.UNSET.keys() <= codes([below])
+
+
+def _value(variable: portability.Variable) -> str:
+    if "AVX512F" in variable.value:
+        return "every name of AVX-512"
+    return f"`{variable.value or settings.THREADS}`"
 
 
 def status(level: str) -> dict[str, Any]:

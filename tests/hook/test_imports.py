@@ -31,7 +31,8 @@ MAY_IMPORT = {
     "proof.trace": {"hook", "proof.redaction", "seed_init", "system"},
     "proof.observer": {"hook", "libraries", "proof.redaction", "proof.trace", "system"},
     "proof.auditing": {"proof.trace"},
-    "proof.comparing": {"proof.redaction", "proof.trace", "system"},
+    "proof.arithmetic": {"proof.trace", "seed_init", "system"},
+    "proof.comparing": {"proof.arithmetic", "proof.redaction", "proof.trace", "system"},
     "proof.running": {"hook", "proof.redaction", "proof.trace", "system"},
     "proof.verifying": {
         "hook",
@@ -49,7 +50,8 @@ MAY_IMPORT = {
     },
     "proof": {"proof.verifying"},
     "cli": {
-        *("hook", "installing", "libraries", "proof.auditing", "proof.comparing", "proof.cost"),
+        *("hook", "installing", "libraries", "proof.arithmetic", "proof.auditing"),
+        *("proof.comparing", "proof.cost"),
         *("proof.redaction", "proof.reporting", "proof.running", "proof.trace", "proof.verifying"),
         *("seed_init", "system"),
     },

@@ -14,7 +14,7 @@ SEED = "a whole number from 0 to 4294967295, random, off, array or 7+array"
 # Not read from seed_init.hook.startup: this is the contract, and a change to it should be seen.
 ACCEPTED = {
     "SEED": SEED,
-    "DETERMINISM": "off, fast, warn or strict",
+    "DETERMINISM": "off, fast, warn, strict or portable",
     "CUDNN_DETERMINISTIC": FLAG,
     "CUDNN_BENCHMARK": FLAG,
     "CUDNN_ALLOW_TF32": FLAG,
@@ -31,6 +31,7 @@ ACCEPTED = {
     "SEED_INIT_POOLS": "worker or item",
     "SEED_INIT_NOTEBOOK": "kernel or cell",
     "SEED_INIT_RESTART": "a whole number from 0 to 4294967295 or leave it unset",
+    "SEED_INIT_THREADS": "a whole number from 1 to 1024 or leave it unset",
 }
 PATHS = ("SEED_INIT_TRACE", "SEED_INIT_RECORD")
 ANY_TEXT = (*PATHS, "CUBLAS_WORKSPACE_CONFIG", "SEED_INIT_WORKER")
@@ -95,7 +96,7 @@ def test_empty_and_white_space_count_as_unset(python: Path, name: str) -> None:
         assert (done.stdout, done.stderr, done.returncode) == ("False\n", "", 0)
 
 
-NUMBERS = ("SEED", "SEED_INIT", "SEED_INIT_RESTART")
+NUMBERS = ("SEED", "SEED_INIT", "SEED_INIT_RESTART", "SEED_INIT_THREADS")
 
 
 @pytest.mark.parametrize("name", [name for name in ACCEPTED if name not in NUMBERS])

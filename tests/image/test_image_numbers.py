@@ -1,6 +1,7 @@
 """The same SEED gives the same numbers however a process is started in the container."""
 
 import json
+import os
 import sys
 import zipfile
 from collections.abc import Callable
@@ -214,3 +215,25 @@ def test_an_image_built_from_it_inherits_everything(
         ours, theirs = inspect(images.runtime)["Config"], inspect(team)["Config"]
     for name in ("Entrypoint", "User", "Env", "WorkingDir", "Cmd"):
         assert theirs[name] == ours[name], name
+
+
+# Sums over two million numbers: threads add up a part each.
+SUMS = "import torch; x = torch.rand(2**21); print((x @ x).item().hex(), x.sum().item().hex())"
+
+
+def test_level_portable_gives_the_same_bits_in_a_container_with_less_of_the_cpu(
+    container: Containers, images
+) -> None:
+    """A quota of cgroup's, and a set of one CPU. The control: by default bits differ."""
+
+    def sums(*options: str, **variables: str) -> str:
+        words = ("python", "-c", SUMS)
+        done = container.run(images.runtime, *words, options=options, SEED="7", **variables)
+        assert len(done.stdout.split()) == 2
+        return done.stdout
+
+    one = "--cpuset-cpus=0"
+    level = {"DETERMINISM": "portable", "SEED_INIT_THREADS": "3"}
+    assert sums(**level) == sums("--cpus=0.5", **level) == sums(one, **level)
+    assert sums(one, DETERMINISM="portable") != sums(one, **level), "threads are part of the recipe"
+    assert sums(one) != sums() or len(os.sched_getaffinity(0)) == 1

@@ -43,7 +43,7 @@ def is_harmless(shown: str) -> bool:
 
 CHOSEN = (
     *("schema", "event", "started", "run", "asked_by", "how", "diff_sha256", "sha256", "method"),
-    "kind",
+    *("kind", "hash"),
 )
 """Names in a record whose text the schema prescribes: a record with another one is refused."""
 
@@ -186,7 +186,12 @@ def test_what_the_environment_says_cannot_steer_a_terminal(
 ) -> None:
     row = {"name": EVIL, "value": EVIL, "origin": EVIL}
     state = {"version": "1", "python": EVIL, "hook": "active", "installed": [EVIL]}
-    state |= {"settings": [row], "flags": {EVIL: row}, "switches": {EVIL: row}}
+    state |= {
+        "settings": [row],
+        "flags": {EVIL: row},
+        "switches": {EVIL: row},
+        "arithmetic": {EVIL: row},
+    }
     state |= {"not_covered": [EVIL], "checked": EVIL}
     for unit in (None, {"engine": EVIL, "path": [EVIL]}):
         place = {"unit": unit, "seed": 7, "path": [EVIL]}

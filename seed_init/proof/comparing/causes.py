@@ -138,8 +138,9 @@ TABLE = (
     Cause(
         _level("output"),
         "threads or processes, whose order decides a sum, a choice or a line's place",
-        "run it with one thread (OMP_NUM_THREADS=1, POLARS_MAX_THREADS=1) to see whether it is "
-        "that; join them, or sort what they give",
+        "run it with one thread (OMP_NUM_THREADS=1, under DETERMINISM=portable "
+        "SEED_INIT_THREADS=1, and POLARS_MAX_THREADS=1) to see whether it is that; join them, or "
+        "sort what they give",
     ),
     Cause(
         _level("output"),
@@ -164,6 +165,68 @@ NOT_SEEDED = {
     "cause": "nothing is seeded: SEED is not set, or off",
     "remedy": "SEED=7 seed-init verify -- CMD",
 }
+
+
+MACHINES: dict[tuple[str, bool], list[dict[str, str]]] = {
+    ("CPUs", False): [
+        {
+            "cause": "a library takes as many threads as there are CPUs, and the order of a sum "
+            "depends on the number of threads",
+            "remedy": "DETERMINISM=portable: the same number of threads on every machine "
+            "(SEED_INIT_THREADS)",
+        },
+        {
+            "cause": "the program itself counts CPUs, as for a number of workers",
+            "remedy": "pass a number: num_workers=4, Pool(4)",
+        },
+    ],
+    ("CPUs", True): [
+        {
+            "cause": "the program itself counts CPUs, as for a number of workers",
+            "remedy": "pass a number: num_workers=4, Pool(4)",
+        },
+        {
+            "cause": "a library that DETERMINISM=portable does not cover takes as many threads as "
+            "there are CPUs",
+            "remedy": "set that library's own number of threads; docs/reference/libraries.md lists "
+            "what is covered",
+        },
+    ],
+    ("instructions", False): [
+        {
+            "cause": "a library has other kernels for a CPU with other instructions, which round "
+            "otherwise",
+            "remedy": "DETERMINISM=portable: the same kernels on every x86-64 CPU with AVX2",
+        },
+    ],
+    ("instructions", True): [
+        {
+            "cause": "a library that DETERMINISM=portable does not cover has other kernels for a "
+            "CPU with other instructions",
+            "remedy": "set that library's own switch; docs/reference/libraries.md lists what is "
+            "covered",
+        },
+    ],
+    ("emulator", True): [
+        {
+            "cause": "an operator or a library that DETERMINISM=portable does not cover",
+            "remedy": "use another operator there; docs/why/portability.md lists what is covered",
+        },
+    ],
+}
+"""Kind of machine, and whether level `portable` held -> what is known to cause a difference."""
+
+MACHINES["emulator", False] = MACHINES["instructions", False]
+
+
+def remedies_of_machine(kind: str, is_portable: bool) -> list[dict[str, str]]:
+    """What is known to cause a difference on another machine, as `remedies` gives it.
+
+    Args:
+        kind: of the machine (`machines.CPUS` and so on).
+        is_portable: whether the runs had level `portable`.
+    """
+    return MACHINES[kind, is_portable]
 
 
 def remedies(difference: Difference, broke: str | None) -> list[dict[str, str]]:

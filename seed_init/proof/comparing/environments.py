@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from seed_init.proof.arithmetic import agreement
+from seed_init.proof.arithmetic.fingerprint import Fingerprint
 from seed_init.proof.comparing import facts
 from seed_init.proof.comparing.facts import Facts
 from seed_init.proof.comparing.values import told_apart
@@ -315,6 +317,23 @@ def _used(environment: Environment) -> list[str]:
     return sorted({f"{gpu['name']} ({gpu['capability']})" for gpu in used})
 
 
+def _look_at_arithmetic(first: Environment, second: Environment) -> Iterator[Explanation]:
+    """What the machines of two runs compute, where both records have it."""
+    contents = [first.content, second.content]
+    found = [content.get("arithmetic") for content in contents]
+    prints = [Fingerprint.from_json(content) for content in found if content]
+    if len(prints) == 2:
+        kinds = agreement.compare(*prints).kinds
+        if kinds:
+            named = ", ".join(dict.fromkeys(agreement.meaning(kind).words for kind in kinds))
+            levels = [facts.settings(content).get("DETERMINISM") for content in contents]
+            what_to_do = "; ".join(agreement.cures(kinds, levels))
+            yield Explanation(
+                *("the machines' arithmetic", prints[0].hash, prints[1].hash),
+                f"it differs in {named}; {what_to_do}",
+            )
+
+
 def _look_at_instruction_sets(first: Environment, second: Environment) -> Iterator[Explanation]:
     cpus = [environment.content["cpu"] or {} for environment in (first, second)]
     sets = [cpu.get("instruction_sets") for cpu in cpus]
@@ -393,6 +412,7 @@ LOOKS: tuple[Look, ...] = (
     _fact("torch", "onednn", "oneDNN", "other kernels for convolutions on CPUs"),
     _fact("torch", "openmp", "OpenMP", "work is divided among threads in another way"),
     _look_at_gpus,
+    _look_at_arithmetic,
     _fact(
         *("cpu", "capability", "CPU instruction set in use"),
         "torch has other kernels for it; even initial weights differ",

@@ -158,6 +158,15 @@ def _digest(digest: str | None) -> str:
     return "no digest" if digest is None else f"sha256 {digest[:16]}"
 
 
+def _arithmetic(content: Content, processes: Sequence[str]) -> Facts:
+    # Records of former versions do not have it.
+    arithmetic = content.get("arithmetic") or {}
+    results = {
+        f"{row['library']} {row['probe']}": row["result"] for row in arithmetic.get("rows", ())
+    }
+    return _rows({**arithmetic.get("chosen", {}), **results})
+
+
 def _rows(value: Any, name: str = "") -> Facts:
     """Nested values as facts with dotted names; none for what is empty or not known."""
     if value is None or value in ({}, []):
@@ -188,4 +197,5 @@ _SECTIONS: dict[str, Callable[[Content, Sequence[str]], Facts]] = {
     "environment": _variables,
     "files read": _files,
     "packages": _section("packages"),
+    "arithmetic": _arithmetic,
 }

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import Any
 
-from seed_init.hook import startup, switches
+from seed_init.hook import portability, startup, switches
 from seed_init.hook.settings import EXPORTED
 from seed_init.proof.redaction.secret_names import is_secret
 from seed_init.proof.redaction.secret_texts import REDACTED, without_secrets
@@ -22,6 +22,7 @@ NAMES = frozenset(
     {
         *startup.ACCEPTED,
         *switches.NAMES,
+        *portability.NAMES,
         EXPORTED,
         "SEED_INIT",
         "PYTHONHASHSEED",

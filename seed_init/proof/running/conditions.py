@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from seed_init.proof.running import launcher
+from seed_init.proof.running.machines import Machine
 
 HASH_SEED = "hash seed"
 LISTING = "listing order"
@@ -59,12 +60,19 @@ class Condition:
         observed: False for a run without training hooks.
         variant: 1, 2, ...: each variant changes the same things to other values. Two runs of one
             variant agree in hash seed, listing order, padding and temporary path.
+        machine: the machine that is imitated; None for this one as it is.
     """
 
     name: str
     changed: tuple[str, ...] = ()
     observed: bool = True
     variant: int = 1
+    machine: Machine | None = None
+
+    @property
+    def is_emulated(self) -> bool:
+        """True where a CPU is emulated."""
+        return self.machine is not None and self.machine.model is not None
 
     def __post_init__(self) -> None:
         unknown = [name for name in self.changed if name not in PERTURBATIONS]
@@ -94,6 +102,15 @@ def without_hooks() -> Condition:
     return Condition("without hooks", observed=False)
 
 
+def on_machine(machine: Machine) -> Condition:
+    """Return the base condition on another machine, which is imitated.
+
+    Args:
+        machine: the other machine.
+    """
+    return Condition(machine.name, machine=machine)
+
+
 def single_changes(condition: Condition) -> list[Condition]:
     """Return a condition for each perturbation of one, to find the perturbation that counts.
 
@@ -121,6 +138,8 @@ def plan_of(condition: Condition, plan: dict[str, Any]) -> dict[str, Any]:
         options["listing"] = f"listing {condition.variant}"
     if START in condition.changed:
         options["clock"] = CLOCK_SHIFT * condition.variant
+    if condition.machine is not None and condition.machine.cpus is not None:
+        options["cpus"] = condition.machine.cpus
     if options:
         # First, so that every other instrument sees the same world as the program.
         plan_here["instruments"] = ["perturbing", *plan_here["instruments"]]
@@ -150,6 +169,8 @@ def environment_of(
     }
     if LAYOUT in condition.changed:
         environment[PADDING] = "." * (4096 * condition.variant + 48)
+    if condition.machine is not None:
+        environment |= condition.machine.variables
     return environment
 
 
@@ -186,6 +207,11 @@ def trace_of(own: Path) -> Path:
         own: the directory of this run alone.
     """
     return own / "trace"
+
+
+def affinity_of(condition: Condition) -> int:
+    """Return how many CPUs a run may use; 0 for all that this process may use."""
+    return (condition.machine and condition.machine.affinity) or 0
 
 
 def layout_of(condition: Condition) -> str:

@@ -44,6 +44,7 @@ class Start:
         cwd: the working directory.
         stdin: the file that is the standard input; /dev/null if None.
         directory: the directory that gets the files `stdout` and `stderr`.
+        cpus: how many CPUs the processes may use; 0 for all that this one may use.
     """
 
     command: commands.Command
@@ -52,6 +53,7 @@ class Start:
     cwd: Path
     stdin: Path | None
     directory: Path
+    cpus: int = 0
 
 
 class Job:
@@ -220,7 +222,12 @@ def _keeper(start: Start) -> "tuple[subprocess.Popen[bytes], int, int]":
     end, to_end = os.pipe()
     command = start.command
     words = [sys.executable, "-I", "-S", launcher.__file__, str(to_report), str(to_end)]
-    words += [start.layout, str(int("LC_CTYPE" in start.environment)), command.program]
+    words += [
+        start.layout,
+        str(start.cpus),
+        str(int("LC_CTYPE" in start.environment)),
+        command.program,
+    ]
     try:
         with _opened(start.stdin) as source:
             process = subprocess.Popen(

@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Set the address layout, start the user's command, and stay as its keeper. This runs as a file:
 
-    python -I -S launcher.py REPORT ENDED LAYOUT LOCALE PROGRAM WORD...
+    python -I -S launcher.py REPORT ENDED LAYOUT CPUS LOCALE PROGRAM WORD...
 
 REPORT is the descriptor of a pipe. The reader of that pipe gets one line that names the layout. If
 PROGRAM could not be started, the reader gets a second line, the errno. ENDED is the descriptor of
 another pipe, whose reader gets one line: the exit status of PROGRAM, or -n if signal n ended it.
-LAYOUT is `fixed`, `random` or `any`. LOCALE is `1` if LC_CTYPE was set before Python started, which
-may set it as well (PEP 538).
+LAYOUT is `fixed`, `random` or `any`. CPUS is the number of CPUs that PROGRAM may run on, or 0 for
+all that the starter may run on. LOCALE is `1` if LC_CTYPE was set before Python started, which may
+set it as well (PEP 538).
 
 If the parent of a process ends, the kernel hands that process to the keeper, as otherwise to
 process 1 (man 2 PR_SET_CHILD_SUBREAPER). So everything that the command has started is found below
@@ -34,18 +35,24 @@ POLITE = 10.0
 """Seconds between SIGTERM and SIGKILL for processes that are left when the starter was killed."""
 
 
-def main(report: int, ended: int, layout: str, locale: str, words: list[str]) -> "NoReturn":
+def main(
+    report: int, ended: int, layout: str, cpus: int, locale: str, words: list[str]
+) -> "NoReturn":
     """Start the program and stay as its keeper.
 
     Args:
         report: the descriptor REPORT.
         ended: the descriptor ENDED.
         layout: the layout that is wanted.
+        cpus: the number of CPUs that the program may run on; 0 for all.
         locale: LOCALE.
         words: the path of the program, and its arguments with its own name first.
     """
     os.set_inheritable(report, False)
     os.set_inheritable(ended, False)
+    if cpus:
+        # The program and all that it starts inherit it.
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:cpus])
     os.write(report, f"{set_layout(layout)}\n".encode())
     end_with_parent()
     prctl(PR_SET_CHILD_SUBREAPER, 1)
@@ -213,4 +220,7 @@ def _restore_signals() -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3], sys.argv[4], sys.argv[5:])
+    main(
+        *(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3], int(sys.argv[4])),
+        *(sys.argv[5], sys.argv[6:]),
+    )

@@ -16,7 +16,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from seed_init.proof.running import commands, conditions, notebooks, signals, workspace
+from seed_init.proof.running import (
+    commands,
+    conditions,
+    emulator,
+    notebooks,
+    signals,
+    workspace,
+)
 from seed_init.proof.running.busy_cpus import Load
 from seed_init.proof.running.conditions import Condition
 from seed_init.proof.running.jobs import Job, Start
@@ -148,6 +155,8 @@ def run(
     cwd = (cwd or Path.cwd()).absolute()
     directory = directory.absolute()
     resolved = commands.resolve(command, user_environment, cwd, directory)
+    if condition.machine is not None:
+        resolved = emulator.wrapped(resolved, condition.machine, user_environment, cwd)
     (directory / "trace").mkdir(parents=True)
     lost: list[str] = []
     with signals.ending_on_signals(), contextlib.ExitStack() as stack:
@@ -162,6 +171,7 @@ def run(
             cwd,
             stdin,
             directory,
+            conditions.affinity_of(condition),
         )
         with signals.held():
             job = Job(start)

@@ -275,6 +275,7 @@ def assemble(
         "incomplete": sections.incomplete(of, ended),
         "verdict": None,
         "audit": None,
+        "arithmetic": None,
         **{name: read(of) for name, read in sections.OF_A_TRACE.items()},
     }
     clean = redaction.deep(content)
@@ -289,6 +290,6 @@ ORDER = (
     *("schema", "format", "run", "recorder", "command", "times", "exit", "code", "image"),
     *("system", "python", "packages", "torch", "cpu", "gpu", "distributed", "environment"),
     *("settings", "flags", "seeds", "files", "processes", "trace", "verdict", "audit"),
-    "incomplete",
+    *("arithmetic", "incomplete"),
 )
 """The sections of a record, in the order of the file."""

@@ -84,7 +84,8 @@ def not_compared(runs: Runs) -> list[str]:
         lines.append(f"training steps and generators: {_why_nothing(base, runs.environment)}")
     elif not any(process.of("tensors", "step") for process in base.processes):
         lines.append("training steps: no optimizer of torch.optim made a step")
-    parts = [part for outcome in runs.outcomes for part in units.parted(outcome.processes)]
+    whole = [outcome for outcome in runs.outcomes if not outcome.run.condition.is_emulated]
+    parts = [part for outcome in whole for part in units.parted(outcome.processes)]
     if any(map(_is_cut, parts)):
         lines.append(
             "how a process that trained has ended (os._exit, exec, a signal, or a trace that could "

@@ -8,7 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from seed_init.proof.comparing import written_files
-from seed_init.proof.running import commands, conditions, requests, runner, workspace
+from seed_init.proof.running import (
+    commands,
+    conditions,
+    emulator,
+    requests,
+    runner,
+    workspace,
+)
 from seed_init.proof.running.conditions import Condition
 from seed_init.proof.trace import journal, record_parts, records
 from seed_init.proof.trace.journal import Process
@@ -29,6 +36,10 @@ class Request(requests.Request):
         files: patterns of files that the command writes and that are compared.
         locate: rerun the step at which the runs part.
         records: a directory that gets the record of each run, with the verdict in it; it is made.
+        portable: imitate other machines in more runs.
+        emulate: models of CPUs that qemu emulates in more runs; with one, `portable` holds too.
+        emulate_steps: how many training steps are emulated; None for as many as the time allows.
+        emulate_seconds: seconds after which an emulated run is ended.
     """
 
     runs: int = 2
@@ -37,6 +48,15 @@ class Request(requests.Request):
     files: tuple[str, ...] = ()
     locate: bool = True
     records: Path | None = None
+    portable: bool = False
+    emulate: tuple[str, ...] = ()
+    emulate_steps: int | None = None
+    emulate_seconds: float = 600.0
+
+    @property
+    def imitates(self) -> bool:
+        """True where runs as on other machines are asked for."""
+        return self.portable or bool(self.emulate)
 
 
 @dataclass
@@ -69,6 +89,7 @@ class Outcome:
             condition.observed,
             self.run.status,
             self.run.seconds,
+            condition.machine.name if condition.machine is not None else None,
         )
 
 
@@ -82,6 +103,8 @@ class Runs:
         run_directory: for the temporary directory and the trace of a run under way: all at one
             path.
         outcomes: every run so far, in order.
+        emulator: what emulates other CPUs; None where that is not asked for.
+        python: the interpreter that it runs; "" likewise.
     """
 
     def __init__(
@@ -96,6 +119,8 @@ class Runs:
         self.run_directory = run_directory
         self.environment = record_parts.environment_of_runs("verify", request.environment)
         self.outcomes: list[Outcome] = []
+        self.emulator: emulator.Emulator | None = None
+        self.python = ""
         self._progress = progress
         self._cwd = request.cwd or Path.cwd()
         self._snapshots: list[tuple[written_files.Snapshot, written_files.Snapshot]] = []
@@ -106,8 +131,46 @@ class Runs:
         """The directory with copies of text files that the runs have written."""
         return self.directory / "files"
 
+    def plan_for(self, more: int) -> None:
+        """Count more runs as planned, for the line of progress.
+
+        Args:
+            more: how many.
+        """
+        self._planned = max(self._planned, len(self.outcomes)) + more
+
+    def tell(self, text: str) -> None:
+        """Show what is being done."""
+        if self._progress is not None:
+            self._progress(text)
+
+    def find_emulator(self) -> None:
+        """Find the emulator and the Python that it will run.
+
+        Raises:
+            emulator.CannotEmulate: there is none, it does not know a CPU, or the command is no
+                Python.
+            commands.CannotStart: there is no such command.
+        """
+        self.emulator = emulator.find(self.request.emulate, self.environment)
+        command = commands.resolve(
+            self.request.command, self.environment, self._cwd, self.directory
+        )
+        self.python = emulator.python_of(command, self.environment, self._cwd)[0]
+
+    @property
+    def plan(self) -> dict[str, Any]:
+        """What is observed in a run that is no closer look."""
+        return records.PLAN if self.request.records else journal.DEFAULT_PLAN
+
     def run(
-        self, condition: Condition, plan: dict[str, Any] | None = None, why: str = ""
+        self,
+        condition: Condition,
+        plan: dict[str, Any] | None = None,
+        why: str = "",
+        closer: bool = False,
+        timeout: float | None = None,
+        steps: int | None = None,
     ) -> Outcome:
         """Run the command once more.
 
@@ -115,6 +178,9 @@ class Runs:
             condition: how.
             plan: what is observed; what the other runs observe if None.
             why: what it is for, for the user; what the condition changes if empty.
+            closer: whether it is a closer look at one step.
+            timeout: seconds after which the run is ended; those of the request if None.
+            steps: how many training steps are expected, for the line of progress.
 
         Raises:
             commands.CannotStart: there is no such command.
@@ -127,12 +193,12 @@ class Runs:
             self.request.command,
             condition,
             self.directory / f"run-{number}",
-            plan=plan or (records.PLAN if self.request.records else journal.DEFAULT_PLAN),
+            plan=plan or self.plan,
             stdin=self.request.stdin,
             environment=self.environment,
             cwd=self._cwd,
-            timeout=self.request.timeout,
-            progress=self._teller(number, condition, why),
+            timeout=self.request.timeout if timeout is None else timeout,
+            progress=self._teller(number, condition, why, steps),
             run_directory=self.run_directory,
         )
         ended = time.time()
@@ -143,12 +209,12 @@ class Runs:
             python=commands.interpreter_of(self.request.command, self.environment, self._cwd),
             keep=self.kept_files,
         )
-        outcome = Outcome(f"run {number}", run, run.processes(), files, ended, plan is not None)
+        outcome = Outcome(f"run {number}", run, run.processes(), files, ended, closer)
         self.outcomes.append(outcome)
         return outcome
 
     def _teller(
-        self, number: int, condition: Condition, why: str
+        self, number: int, condition: Condition, why: str, steps: int | None
     ) -> "Callable[[float, Path], None] | None":
         if self._progress is None:
             return None
@@ -164,6 +230,8 @@ class Runs:
         def tell(seconds: float, trace: Path) -> None:
             step = journal.latest_step(trace)
             at = f", step {step}" if step is not None else ""
+            if step is not None and steps is not None:
+                at = f", step {step + 1} of {steps}"
             progress(f"{doing}{at}, {seconds:.0f} s")
 
         return tell

@@ -21,6 +21,7 @@ class VerifiedRun:
         name: "run 1", "run 2", ...
         arm: how it was run, in a few words.
         changed: what was changed in it that must not matter.
+        machine: the other machine that was imitated in it; None for this one.
         observed: whether its training hooks were there.
         status: its exit status; None where that is not known.
         seconds: how long it took; None where that is not known.
@@ -32,6 +33,7 @@ class VerifiedRun:
     observed: bool = True
     status: int | None = None
     seconds: float | None = None
+    machine: str | None = None
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> "VerifiedRun":
@@ -68,6 +70,32 @@ class Failure:
         return f"{self.what}, in {', '.join(self.runs)}{ranks}"
 
 
+@dataclass(frozen=True)
+class Imitation:
+    """Another machine that was imitated, and what came of that.
+
+    Attributes:
+        machine: what it is called.
+        kind: "CPUs", "instructions" or "emulator".
+        run: the name of the run; "" where there was none.
+        outcome: "same", "differs", "refused" (the hook refused to start there) or "failed" (the
+            imitation did, so that nothing was compared).
+        told: what first differed, why it was refused or failed, or what of it was compared; ""
+            for everything.
+    """
+
+    machine: str
+    kind: str = ""
+    run: str = ""
+    outcome: str = ""
+    told: str = ""
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> "Imitation":
+        """The imitation that a record has."""
+        return cls(**_known(cls, content))
+
+
 @dataclass
 class Verification:
     """The result.
@@ -85,6 +113,7 @@ class Verification:
         reason: why the command failed, or nothing is proven; None otherwise.
         failures: what failed of what should have looked, and where.
         lost: why a record that was asked for is not there; None where all are.
+        machines: the other machines that were imitated; empty where that was not asked for.
     """
 
     verdict: str
@@ -98,6 +127,7 @@ class Verification:
     reason: str | None = None
     failures: list[Failure] = field(default_factory=list)
     lost: str | None = None
+    machines: list[Imitation] = field(default_factory=list)
 
     @property
     def identical(self) -> bool:
@@ -118,6 +148,7 @@ class Verification:
                 "command": tuple(content.get("command", ())),
                 "runs": [VerifiedRun.from_json(run) for run in content.get("runs", ())],
                 "difference": None if difference is None else Difference.from_json(difference),
+                "machines": [Imitation.from_json(each) for each in content.get("machines", ())],
                 "failures": [Failure.from_json(failure) for failure in content.get("failures", ())],
             }
         )
@@ -137,6 +168,7 @@ class Verification:
             "reason": self.reason,
             "failures": [asdict(failure) for failure in self.failures],
             "lost": self.lost,
+            "machines": [asdict(machine) for machine in self.machines],
         }
         shown: dict[str, Any] = redaction.deep(content, names=False)
         return shown

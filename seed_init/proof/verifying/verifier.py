@@ -4,9 +4,11 @@
 The first run is the base. One has no training hooks, so that the observer itself is checked. The
 others differ from the base in what must not matter (`conditions`). Where a run is not the same,
 more runs say whether plain repetition or one of the perturbations broke equality (`attribution`),
-and then the step is looked at closely (`locating`).
+and then the step is looked at closely (`locating`). Runs that are the same are compared with runs
+as on other machines, if that is asked for (`imitating`).
 """
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +16,20 @@ from seed_init.proof.comparing import causes, output_lines
 from seed_init.proof.comparing.difference import Difference
 from seed_init.proof.redaction import redaction
 from seed_init.proof.redaction.secret_texts import without_secrets
-from seed_init.proof.running import commands, conditions, requests, runner, workspace
-from seed_init.proof.running.conditions import Condition
+from seed_init.proof.running import (
+    commands,
+    conditions,
+    machines,
+    requests,
+    runner,
+    workspace,
+)
 from seed_init.proof.trace import journal, records
 from seed_init.proof.trace.journal import Process
 from seed_init.proof.verifying import coverage
 from seed_init.proof.verifying.attribution import Attributed, Parted, attribute
 from seed_init.proof.verifying.differing import first_difference, only_workers_moved
+from seed_init.proof.verifying.imitating import Imitations, stopped, watched
 from seed_init.proof.verifying.locating import locate
 from seed_init.proof.verifying.runs import Outcome, Progress, Request, Runs
 from seed_init.proof.verifying.verdict import (
@@ -50,7 +59,7 @@ def verify(request: Request, progress: Progress | None = None) -> Verification:
         progress: told what is being done.
 
     Raises:
-        commands.CannotStart: there is no such command.
+        commands.CannotStart: there is no such command, or it cannot be emulated.
         output_lines.BadPattern: `ignore_output` has one that is no regular expression.
         signals.Ended: a signal came.
         OSError: there is no place for traces.
@@ -58,6 +67,9 @@ def verify(request: Request, progress: Progress | None = None) -> Verification:
     output_lines.patterns(request.ignore_output)
     with workspace.results("verify") as directory, workspace.RunDirectory() as run_directory:
         runs = Runs(request, progress, directory, run_directory)
+        if request.emulate:
+            # Now: nobody wants to hear of it after the other runs only.
+            runs.find_emulator()
         verification = _judged(runs)
         _cover(verification, runs)
         if request.records is not None:
@@ -69,7 +81,9 @@ def _judged(runs: Runs) -> Verification:
     """Make the runs; return the verdict, and the difference if the runs are not the same."""
     verification = Verification(IDENTICAL, runs.request.command, requests.seed_of(runs.environment))
     try:
-        _prove(runs)
+        base = _prove(runs)
+        if runs.request.imitates:
+            _imitate(runs, base, verification)
     except Parted as parted:
         verification.verdict, verification.difference = DIFFERENT, parted.difference
         try:
@@ -84,8 +98,28 @@ def _judged(runs: Runs) -> Verification:
     return verification
 
 
-def _prove(runs: Runs) -> None:
-    """Make the planned runs.
+def _imitate(runs: Runs, base: Outcome, verification: Verification) -> None:
+    """Compare the base with runs as on other machines, and add what came of them."""
+    imitations = Imitations(runs, base)
+    verification.machines = imitations.seen
+    imitations.run(machines.imitated(runs.environment))
+    if runs.emulator is not None:
+        imitations.emulate(runs.emulator, runs.python)
+    verification.not_compared += imitations.left_out
+    parted = imitations.parted
+    if parted is None and imitations.unproven is not None:
+        verification.verdict, verification.reason = UNPROVEN, imitations.unproven
+    if parted is not None:
+        verification.verdict, verification.broke_equality = DIFFERENT, parted.broke
+        verification.difference = parted.difference
+        try:
+            verification.difference = _explained(runs, parted)
+        except (OSError, journal.Unreadable, commands.CannotStart) as error:
+            parted.difference.trail.append(f"no closer look: {_reason(error)}")
+
+
+def _prove(runs: Runs) -> Outcome:
+    """Make the planned runs, and return the base.
 
     Raises:
         Parted: two of them are not the same.
@@ -99,6 +133,7 @@ def _prove(runs: Runs) -> None:
         perturbed = runs.request.perturb
         condition = conditions.perturbed(number) if perturbed else conditions.base()
         _compare(runs, base, runs.run(condition))
+    return base
 
 
 def _compare(runs: Runs, first: Outcome, second: Outcome) -> None:
@@ -110,6 +145,7 @@ def _compare(runs: Runs, first: Outcome, second: Outcome) -> None:
 def _explained(runs: Runs, attributed: Attributed) -> Difference:
     """Return the difference of two runs, located as finely as possible, with its remedies."""
     first, second, difference = attributed.first, attributed.second, attributed.difference
+    machine = second.run.condition.machine
     is_in_a_step = difference.level not in ("status", "trace") or difference.step is not None
     if difference.is_in_a_unit:
         difference.trail.append(
@@ -125,6 +161,10 @@ def _explained(runs: Runs, attributed: Attributed) -> Difference:
         looked_at = [first, second]
 
         def rerun(which: int, plan: dict[str, Any]) -> list[Process]:
+            if second.run.condition.is_emulated:
+                # The rest of the program would be emulated as well.
+                window = plan["window"]
+                plan = stopped(plan, window["call"] + 1, window["optimizer"])
             return _look(runs, looked_at[which], plan)
 
         who = difference.who
@@ -132,6 +172,10 @@ def _explained(runs: Runs, attributed: Attributed) -> Difference:
         difference.who = difference.who or who
     difference.runs = [first.name, second.name]
     difference.trail += runs.inherited(second)
+    if machine is not None:
+        level = machines.is_portable(runs.environment)
+        difference.remedies = causes.remedies_of_machine(machine.kind, level)
+        return difference
     difference.remedies = causes.remedies(difference, attributed.broke)
     if requests.seed_of(runs.environment) in (None, "off"):
         difference.remedies.insert(0, causes.NOT_SEEDED)
@@ -140,10 +184,16 @@ def _explained(runs: Runs, attributed: Attributed) -> Difference:
 
 def _look(runs: Runs, outcome: Outcome, plan: dict[str, Any]) -> list[Process]:
     """Make a run again and look closely; return what its processes wrote."""
-    condition = outcome.run.condition
+    condition = replace(outcome.run.condition, observed=True)
     look = runs.run(
-        Condition(condition.name, condition.changed, True, condition.variant), plan, "a closer look"
+        condition,
+        watched(plan) if condition.is_emulated else plan,
+        "a closer look",
+        closer=True,
+        timeout=runs.request.emulate_seconds if condition.is_emulated else None,
     )
+    if condition.is_emulated or "stop" in plan:
+        return look.processes
     statuses = [outcome.run.status, look.run.status]
     if statuses[0] != statuses[1]:
         look.run.notes.append(
@@ -165,7 +215,7 @@ def _cover(verification: Verification, runs: Runs) -> None:
     verification.runs = [outcome.summary() for outcome in runs.outcomes]
     verification.failures = coverage.failures_of(runs.outcomes)
     verification.compared = coverage.compared(runs)
-    verification.not_compared = coverage.not_compared(runs)
+    verification.not_compared = [*coverage.not_compared(runs), *verification.not_compared]
     if verification.verdict == IDENTICAL and verification.failures:
         verification.verdict, verification.reason = UNPROVEN, NOTHING_PROVEN
     if verification.verdict == IDENTICAL and not any(
@@ -183,7 +233,8 @@ def _write_records(directory: Path, runs: Runs, verification: Verification) -> s
     try:
         directory.mkdir(parents=True, exist_ok=True)
         for outcome in runs.outcomes:
-            if outcome.run.condition.observed and not outcome.closer:
+            condition = outcome.run.condition
+            if condition.observed and not outcome.closer and not condition.is_emulated:
                 _write_record(directory, runs.request, outcome, verification)
     except (OSError, ValueError, journal.Unreadable) as error:
         # Hours may have led to the verdict: what becomes of the records changes nothing.

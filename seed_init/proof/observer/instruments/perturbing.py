@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The instrument `perturbing` changes the order of directories, the time of day or addresses.
+"""The instrument `perturbing` changes the order of directories, the time of day and the like.
 
     plan["layout"]    a key: the holes in Python's heap, and so where its objects will lie
     plan["listing"]   a key: os.listdir and os.scandir, hence os.walk, glob and pathlib, give the
                       entries in another order, which depends on the key and their names only
     plan["clock"]     seconds: added to what the module `time` tells of the time of day
+    plan["cpus"]      a number: what os.cpu_count tells, and with it multiprocessing.cpu_count
 
 Listings that are imports, or of the directories that Python's own files lie in, keep their order:
 those belong to the image and not to the program's data. Clocks that measure (`time.monotonic`,
@@ -43,6 +44,8 @@ def start() -> None:
         shuffle_listings(str(core.plan["listing"]))
     if "clock" in core.plan:
         shift_clock(int(core.plan["clock"]))
+    if "cpus" in core.plan:
+        count_cpus(int(core.plan["cpus"]))
 
 
 SIZE_STEP, SIZE_MOST = 16, 512
@@ -213,6 +216,20 @@ def shift_clock(seconds: int) -> None:
     }
     for original, ours in shifted.items():
         _replace("time", original, _dressed(ours, original, "time"))
+
+
+def count_cpus(number: int) -> None:
+    """Let `os` tell another number of CPUs.
+
+    os.sched_getaffinity is left alone: a program may set what that function gives.
+
+    Args:
+        number: what is told.
+    """
+    for name in ("cpu_count", "process_cpu_count"):  # the second one from Python 3.13 on
+        original = getattr(os, name, None)
+        if original is not None:
+            _replace("os", original, _dressed(lambda: number, original, "os"))
 
 
 def _dressed(ours: Any, original: Any, module: str) -> Any:

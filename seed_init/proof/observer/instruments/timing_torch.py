@@ -11,16 +11,12 @@ from typing import Any, NamedTuple
 import torch
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
-from seed_init.hook import state
 from seed_init.libraries import torch_flags
-from seed_init.proof.observer import callbacks, core, keeping
+from seed_init.proof.observer import core, ending, keeping
 from seed_init.proof.observer.capturing import is_capturing
 from seed_init.proof.observer.tensors import generators, optimizers
 from seed_init.proof.observer.tensors.fingerprints import number, wait_for
 from seed_init.proof.observer.torch_hooks import unless_compiling
-
-GRACE = 2.0
-"""Seconds that a rank waits before it ends, so that the others have what it has sent them."""
 
 
 def install() -> None:
@@ -124,18 +120,7 @@ after_step: "list[Callable[[int], None]]" = []
 
 def _end() -> None:
     finish()
-    _end_workers()
-    if state.rank() is not None:
-        time.sleep(GRACE)
-    callbacks.end_process()
-
-
-def _end_workers() -> None:
-    """End the children that multiprocessing would end at exit, such as a DataLoader's workers."""
-    modules: list[Any] = list(state.copies.values())
-    for module in modules:
-        for child in module.active_children():
-            child.terminate()
+    ending.end_early()
 
 
 def finish() -> None:

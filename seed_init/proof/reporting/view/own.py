@@ -59,6 +59,7 @@ def _failure(failure: Failure) -> str:
 
 def _arm(run: VerifiedRun) -> tuple[str, str, str]:
     changed = [*run.changed, *([] if run.observed else ["not observed in its steps"])]
+    changed += [] if run.machine is None else [f"as with {run.machine}"]
     took = "" if run.seconds is None else f", {run.seconds:.1f} s"
     return run.name, ", ".join(changed) or "nothing", f"status {run.status}{took}"
 
