@@ -1,12 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """PyTorch's MKL under level `portable`: its AVX2 branch on every maker's CPU.
 
-MKL_CBWR=COMPATIBLE gives the same bits on every CPU, with kernels that use SSE2 only: a
-transformer's step takes almost twice as long (docs/why/portability.md). MKL_CBWR=AVX2 gives them
-with AVX2, but on the CPUs of other makers than Intel MKL ignores that value (oneMKL Developer
-Guide, Specifying Code Branches). MKL asks who made the CPU once, and keeps the answer in one
-integer, which `mkl_serv_intel_cpu_true` returns. This file sets that integer, and then chooses the
-branch by MKL's own function.
+MKL_CBWR=COMPATIBLE gives the same bits on every CPU, with kernels that use SSE2 only, which are
+slow. MKL_CBWR=AVX2 gives them with AVX2, but on the CPUs of other makers than Intel MKL ignores
+that value (oneMKL Developer Guide, Specifying Code Branches). MKL asks who made the CPU once, and
+keeps the answer in one integer, which `mkl_serv_intel_cpu_true` returns. This file sets that
+integer, and then chooses the branch by MKL's own function.
 
 If MKL is not as expected, COMPATIBLE stays: that depends on the library and not on the CPU, so that
 the bits are equal everywhere all the same. MKL's function knows the instructions of some makers

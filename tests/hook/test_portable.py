@@ -274,7 +274,7 @@ def test_threads_and_variables_that_the_program_has_changed_are_told_at_exit(
 
 @pytest.mark.torch
 def test_a_cpu_on_which_mkl_does_not_take_the_branch_is_refused(python: Path) -> None:
-    """As a Hygon is. Here MKL is asked for a branch after its first call, which it refuses."""
+    """Here MKL is asked for a branch after its first call, which it refuses."""
     code = """
 import torch
 from seed_init.hook.refusals import Refusal
@@ -287,7 +287,9 @@ except Refusal as error:
     print(error)
 """
     told = output(python, "-c", code, env=PORTABLE, timeout=180)
-    assert told.startswith("DETERMINISM=portable cannot be kept: PyTorch's MKL takes its AVX2")
+    assert told.startswith(
+        "DETERMINISM=portable cannot be kept: PyTorch's MKL does not take its AVX2 branch"
+    )
 
 
 @pytest.mark.torch

@@ -28,6 +28,8 @@ ALLOWED_AT_RESTARTS = [
     *ALLOWED,
     # The server closes the old kernel's sockets; pyzmq says so where one had just been written to.
     r"Got events for closed stream",
+    # The page connects again before the server has seen the end of its old connection.
+    r"Replacing stale connection",
 ]
 REPORT = "seed_init: SEED=7 (environment), DETERMINISM=warn"
 
