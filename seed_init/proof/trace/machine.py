@@ -149,6 +149,15 @@ def code(directory: Path) -> dict[str, Any] | None:
     return facts
 
 
+def changed_files(directory: Path) -> list[Path]:
+    """The tracked files of a git repository that are not as they were committed."""
+    root = _git(directory, "rev-parse", "--show-toplevel")
+    names = _git(directory, "diff", "HEAD", "--name-only", "-z", "--no-ext-diff")
+    if root is None or names is None:
+        return []
+    return [Path(root.rstrip("\n"), name) for name in names.split("\0") if name]
+
+
 def commit(directory: Path) -> dict[str, Any] | None:
     """The commit alone, read from the repository's files: starts no process."""
     for parent in (directory, *directory.parents):
