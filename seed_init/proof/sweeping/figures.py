@@ -41,7 +41,7 @@ class Digits:
     def signed(self, value: float | None) -> str:
         """Return the number with its sign; "-" for None."""
         text = self(value)
-        return text if value is None or text.startswith("-") else f"+{text}"
+        return f"+{text}" if value is not None and value > 0 else text
 
 
 def _without_minus_zero(text: str) -> str:
