@@ -9,7 +9,7 @@ from seed_init.proof.comparing.values import counted
 from seed_init.proof.reporting.elements import document, row, table
 from seed_init.proof.reporting.text import escaped
 from seed_init.proof.sweeping import sentence
-from seed_init.proof.sweeping.figures import Digits, percent, seeds
+from seed_init.proof.sweeping.figures import Digits, digits_of, percent, seeds
 from seed_init.proof.sweeping.picture import picture
 from seed_init.proof.trace import schemas, sections, validation
 
@@ -148,7 +148,7 @@ def _metric(sweep: Content, metric: Content) -> str:
 
 
 def _cells(found: Content) -> Iterator[str]:
-    digits = Digits((found["mean"],), found["sd"])
+    digits = digits_of(found)
     yield f"{found['n']:,}"
     yield digits(found["mean"])
     yield _interval(found, digits)
@@ -170,7 +170,7 @@ def _difference(found: Content, metric: Content) -> Iterator[tuple[str, str]]:
     if not found["n"]:
         yield "pairs", "no seed has a number in both"
         return
-    digits = Digits((found["mean"],), found["sd"])
+    digits = digits_of(found)
     yield "mean", digits.signed(found["mean"])
     if found["interval"]:
         yield "95 % interval", f"{_interval(found, digits, True)} ({found['interval_method']})"

@@ -13,7 +13,7 @@ from html import escape
 from typing import Any
 
 from seed_init.proof.sweeping import figures, sentence
-from seed_init.proof.sweeping.figures import Digits
+from seed_init.proof.sweeping.figures import Digits, digits_of
 from seed_init.system.terminal import one_line
 
 LEFT, WIDTH, RIGHT = 130, 560, 260
@@ -212,7 +212,7 @@ def _strips(sweep: Mapping[str, Any], metric: Mapping[str, Any]) -> Iterator[Str
         found = of_metric.get(arm)
         values = values_of(sweep, name, arm)
         if found and found["n"] and values:
-            digits = Digits((found["mean"],), found["sd"])
+            digits = digits_of(found)
             words = [f"mean {digits(found['mean'])}", *_interval_in_words(found, digits)]
             # Above and below the lines between the pairs.
             side = -1 if arm == sentence.RUN and sweep.get("against") else 1
@@ -221,7 +221,7 @@ def _strips(sweep: Mapping[str, Any], metric: Mapping[str, Any]) -> Iterator[Str
 
 def _interval_in_words(found: Mapping[str, Any], digits: Digits) -> list[str]:
     if not found["interval"]:
-        return ["one run"]
+        return ["one run"] if found["n"] == 1 else []
     low, high = found["interval"]
     return [f"{digits(low)} to {digits(high)}", f"sd {digits(found['sd'])}, n = {found['n']:,}"]
 
@@ -235,7 +235,7 @@ def _difference(sweep: Mapping[str, Any], metric: Mapping[str, Any]) -> Strip | 
     apart = {seed: against[seed] - run[seed] for seed in run if seed in against}
     if not all(map(math.isfinite, apart.values())):
         return None
-    digits = Digits((found["mean"],), found["sd"])
+    digits = digits_of(found)
     words = [f"mean {digits.signed(found['mean'])}"]
     if found["interval"]:
         low, high = found["interval"]

@@ -5,12 +5,12 @@ The sentence has no word for "there is an effect": it gives the difference, its 
 test, and a reader judges.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from seed_init.proof.redaction.secret_words import words_without_secrets
 from seed_init.proof.statistics.bootstrap import BCA, RESAMPLES, STUDENT
-from seed_init.proof.sweeping.figures import Digits, percent, probability, seeds
+from seed_init.proof.sweeping.figures import digits_of, percent, probability, seeds
 
 Content = Mapping[str, Any]
 """What `sweep.json` has, or a part of it."""
@@ -126,21 +126,19 @@ def _noise(sweep: Content, arm: str, name: str) -> str:
     if arm != RUN or not found.get("share"):
         return ""
     least = f" (at least {percent(found['least'])})" if found.get("least") else ""
-    return (
-        f"; about {percent(found['share'])}{least} of the variance is there with one SEED as well"
-    )
+    return f", about {percent(found['share'])}{least} of the variance being noise"
 
 
 def arm_in_words(found: Content) -> str:
     """Return mean, interval and spread of one arm."""
-    digits = Digits((found["mean"],), found["sd"])
+    digits = digits_of(found)
     if found["n"] == 1:
         return f"{digits(found['mean'])} in one run"
     if found["minimum"]["value"] == found["maximum"]["value"]:
         return f"{digits(found['mean'])} in each of {found['n']:,} runs"
     return (
-        f"mean {digits(found['mean'])} [{', '.join(map(digits, found['interval']))}], n = "
-        f"{found['n']:,}, standard deviation {digits(found['sd'])}"
+        f"mean {digits(found['mean'])}{_in_brackets(found, digits)}, n = {found['n']:,}, "
+        f"standard deviation {digits(found['sd'])}"
     )
 
 
@@ -151,14 +149,19 @@ def difference_in_words(found: Content, metric: Content) -> str:
         found: `difference` of a metric with at least one pair.
         metric: with its name, and what is better.
     """
-    digits = Digits((found["mean"],), found["sd"])
+    digits = digits_of(found)
     if found["n"] == 1:
         return f"{digits.signed(found['mean'])} in one pair"
-    interval = ", ".join(map(digits.signed, found["interval"]))
+    interval = _in_brackets(found, digits.signed)
     return (
-        f"mean {digits.signed(found['mean'])} [{interval}], {flips_in_words(found)}, "
+        f"mean {digits.signed(found['mean'])}{interval}, {flips_in_words(found)}, "
         f"{wins_in_words(found, metric)}"
     )
+
+
+def _in_brackets(found: Content, shown: Callable[[float | None], str]) -> str:
+    ends = found["interval"]
+    return f" [{', '.join(map(shown, ends))}]" if ends else ""
 
 
 def flips_in_words(found: Content) -> str:
