@@ -330,10 +330,11 @@ def environment_of(plan: Plan, seed: int, trace: Path, gpus: str | None) -> dict
         gpus: as in `run_one`.
     """
     environment = record_parts.environment_of_runs("sweep", {**os.environ, "SEED": str(seed)})
-    for name in plans.contract(environment).keys() - plan.environment.keys():
+    now = plans.contract(environment)
+    for name in now.keys() - plan.environment.keys():
         environment.pop(name, None)
-    for name, value in plan.environment.items():
-        environment.setdefault(name, value)
+    # The plan has values without secrets: what is the same but for these stays as it is.
+    environment |= {name: v for name, v in plan.environment.items() if now.get(name) != v}
     # A job that an engine has started again makes its run afresh, from the first stream.
     for name in (settings.DRAWN, settings.REQUEUED, settings.ELASTIC):
         environment.pop(name, None)
