@@ -29,7 +29,7 @@ SEED = "7"
 
 NATIVE = "native"
 
-FEW_THREADS = (1, 2)
+OTHER_THREADS = (1, 4)
 """The numbers of threads, other than the level's own, that this machine computes with."""
 
 CONTRAST = ("Haswell", "EPYC")
@@ -66,7 +66,7 @@ def machines(models: Sequence[str], contrast: Sequence[str]) -> Iterator[Machine
         yield Machine(recipe, NATIVE, "")
         yield Machine(recipe, "native again")
         yield Machine(recipe, "native, 1 CPU", cpus=1)
-    for threads in FEW_THREADS:
+    for threads in OTHER_THREADS:
         name = f"native, {threads} thread{'s' * (threads > 1)}"
         yield Machine(LEVEL, name, "", threads=threads)
         yield Machine(LEVEL, f"{name}, 1 CPU", name, cpus=1, threads=threads)
@@ -220,7 +220,7 @@ class Laboratory:
         """
         told = []
         machine = Machine(LEVEL, NATIVE)
-        for setting in ("OMP_NUM_THREADS=1", "OMP_NUM_THREADS=2", "MKL_NUM_THREADS=2"):
+        for setting in ("OMP_NUM_THREADS=1", "OMP_NUM_THREADS=4", "MKL_NUM_THREADS=4"):
             name, value = setting.split("=")
             done = subprocess.run(
                 [str(self.hooked), "-c", "print()"],

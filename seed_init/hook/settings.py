@@ -26,7 +26,7 @@ DRAWN = "SEED_INIT_DRAWN"
 
 THREADS = "SEED_INIT_THREADS"
 
-THREADS_OF_PORTABLE = "4"
+THREADS_OF_PORTABLE = "2"
 """Under level portable, where nobody says another number (docs/why/portability.md has the price of
 others)."""
 

@@ -8,9 +8,10 @@ keeps the answer in one integer, which `mkl_serv_intel_cpu_true` returns. This f
 integer, and then chooses the branch by MKL's own function.
 
 If MKL is not as expected, COMPATIBLE stays: that depends on the library and not on the CPU, so that
-the bits are equal everywhere all the same. If MKL is as expected and does not take the branch, that
-depends on the CPU: MKL knows the instructions of some makers only, and Hygon is none of them. There
-the level cannot be kept.
+the bits are equal everywhere all the same. MKL's function knows the instructions of some makers
+only, and Hygon is none of them; there the integer that it would set is set here. If MKL is as
+expected and does not take the branch all the same, that depends on the CPU, and the level cannot be
+kept.
 """
 
 import ctypes
@@ -26,6 +27,9 @@ COMPATIBLE = 3
 
 REFUSED = "refused"
 """What is told where MKL does not take its AVX2 branch."""
+
+_KERNELS = 5
+"""What `mkl_serv_cpu_detect` tells for the kernels of AVX2."""
 
 _BRANCH = 1
 """MKL_CBWR_BRANCH: what `mkl_cbwr_get` is asked for."""
@@ -44,11 +48,28 @@ def choose() -> str:
     maker = _maker(library)
     if maker is not None:
         before, maker.value = maker.value, 1
-        if library.mkl_serv_cbwr_set(AVX2) == 0 and branch(library) == AVX2:
+        is_set = library.mkl_serv_cbwr_set(AVX2) == 0 or _insist(library)
+        if is_set and branch(library) == AVX2:
             return "AVX2"
         maker.value = before
         return REFUSED
     return "COMPATIBLE" if branch(library) == COMPATIBLE else "unknown"
+
+
+def _insist(library: ctypes.CDLL) -> bool:
+    """Choose the branch where MKL's function does not, because it knows the CPU's maker for none.
+
+    MKL knows Hygon for none whose AVX2 it uses. MKL then finds the kernels by the branch, and this
+    function asks whether they are those of AVX2.
+    """
+    kept = _kept(library)
+    if kept is None or branch(library) != COMPATIBLE or kept.value != COMPATIBLE:
+        return False
+    kept.value = AVX2
+    if library.mkl_serv_cpu_detect() == _KERNELS:
+        return True
+    kept.value = COMPATIBLE
+    return False
 
 
 def branch(library: "ctypes.CDLL | None" = None) -> int:
@@ -65,6 +86,20 @@ def _library() -> "ctypes.CDLL | None":
     except (OSError, AttributeError):
         return None
     return library
+
+
+def _kept(library: ctypes.CDLL) -> "ctypes.c_int | None":
+    """The integer in which MKL keeps the branch; None if it is not where expected.
+
+    `mkl_serv_cbwr_set` compares the integer with its argument: "mov ADDRESS(%rip), %eax", "xor
+    %ecx, %ecx", "cmp %ebx, %eax", after 14 bytes.
+    """
+    start = ctypes.cast(library.mkl_serv_cbwr_set, ctypes.c_void_p).value or 0
+    code = ctypes.string_at(start + 14, 10)
+    if code[:2] != b"\x8b\x05" or code[6:] != b"\x31\xc9\x39\xd8":
+        return None
+    address = start + 20 + int.from_bytes(code[2:6], "little", signed=True)
+    return ctypes.c_int.from_address(address)
 
 
 def _maker(library: ctypes.CDLL) -> "ctypes.c_int | None":

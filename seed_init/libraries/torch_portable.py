@@ -85,8 +85,8 @@ def _choose_engine() -> str:
 def _check(mkl: str) -> None:
     if mkl == torch_mkl.REFUSED:
         raise refusals.Refusal(
-            "DETERMINISM=portable cannot be kept: PyTorch's MKL takes its AVX2 branch on CPUs of "
-            "Intel, AMD and Zhaoxin, and not on this one; use DETERMINISM=strict, or such a CPU"
+            "DETERMINISM=portable cannot be kept: PyTorch's MKL does not take its AVX2 branch on "
+            "this CPU; use a CPU of Intel, AMD, Zhaoxin or Hygon with AVX2, or DETERMINISM=strict"
         )
     for what, now, needed in (
         ("PyTorch's instruction set", torch.backends.cpu.get_cpu_capability(), "AVX2"),

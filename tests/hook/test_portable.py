@@ -17,25 +17,25 @@ VARIABLES = {
     "ONEDNN_MAX_CPU_ISA": "AVX2",
     "MKL_CBWR": "COMPATIBLE",
     "MKL_VML_DEBUG_CPU_TYPE": "1",
-    "MKL_NUM_THREADS": "4",
+    "MKL_NUM_THREADS": "2",
     "MKL_DYNAMIC": "FALSE",
-    "OMP_NUM_THREADS": "4",
+    "OMP_NUM_THREADS": "2",
     "OMP_DYNAMIC": "FALSE",
     "OPENBLAS_CORETYPE": "Haswell",
     "OPENBLAS_NUM_THREADS": "1",
     "NPY_DISABLE_CPU_FEATURES": "AVX512F AVX512CD AVX512_KNL AVX512_KNM AVX512_SKX AVX512_CLX "
     "AVX512_CNL AVX512_ICL AVX512_SPR X86_V4",
-    "NUMBA_NUM_THREADS": "4",
+    "NUMBA_NUM_THREADS": "2",
     "NUMBA_CPU_NAME": "haswell",
     "NUMBA_CPU_FEATURES": "+avx2,+fma",
     "NUMBA_DISABLE_INTEL_SVML": "1",
     "OPENCV_IPP": "disabled",
-    "OPENCV_FOR_THREADS_NUM": "4",
+    "OPENCV_FOR_THREADS_NUM": "2",
     "ARROW_USER_SIMD_LEVEL": "AVX2",
     "FBGEMM_ENABLE_INSTRUCTIONS": "AVX2",
-    "TF_NUM_INTRAOP_THREADS": "4",
+    "TF_NUM_INTRAOP_THREADS": "2",
 }
-COUNTS = tuple(name for name, value in VARIABLES.items() if value == "4")
+COUNTS = tuple(name for name, value in VARIABLES.items() if value == "2")
 NAMES = tuple(VARIABLES)
 # What the libraries see is the environment of C, and what children get is that of Python.
 SEEN = f"""
@@ -77,8 +77,8 @@ def test_no_other_level_sets_any_of_them(python: Path) -> None:
 
 
 def test_the_number_of_threads_is_the_same_everywhere_and_can_be_chosen(python: Path) -> None:
-    threads = dict.fromkeys(COUNTS, "2")
-    assert seen(python, SEED_INIT_THREADS="2") == VARIABLES | threads
+    threads = dict.fromkeys(COUNTS, "3")
+    assert seen(python, SEED_INIT_THREADS="3") == VARIABLES | threads
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -130,11 +130,11 @@ print(json.dumps([os.environ.get(name) for name in (
 def test_what_a_program_changes_before_an_import_is_set_again_and_told(python: Path) -> None:
     done = run(python, "-c", CHANGING, env={**PORTABLE, "SEED_INIT_LOG": "info"})
     features = VARIABLES["NPY_DISABLE_CPU_FEATURES"]
-    assert json.loads(done.stdout) == ["4", "Haswell", features, None]
+    assert json.loads(done.stdout) == ["2", "Haswell", features, None]
     (line,) = [line for line in done.stderr.splitlines() if "before numpy is imported" in line]
     assert line == (
         "seed_init: the program has changed variables of DETERMINISM=portable, so that before "
-        "numpy is imported OMP_NUM_THREADS is 4 again, OPENBLAS_CORETYPE is Haswell again, "
+        "numpy is imported OMP_NUM_THREADS is 2 again, OPENBLAS_CORETYPE is Haswell again, "
         f"NPY_DISABLE_CPU_FEATURES is {features} again, OMP_THREAD_LIMIT is unset; "
         "leave them to the hook"
     )
@@ -157,9 +157,9 @@ def test_a_library_that_is_loaded_before_the_hook_is_too_late(python: Path) -> N
     done = run(python, "-c", "print(1)", env={**PORTABLE, "LD_PRELOAD": library})
     assert (done.stdout, done.returncode) == ("", 78)
     assert done.stderr.startswith("seed_init: DETERMINISM=portable comes too late for libgomp")
-    assert "set OMP_NUM_THREADS='4' before Python starts" in done.stderr
+    assert "set OMP_NUM_THREADS='2' before Python starts" in done.stderr
 
-    ready = {"LD_PRELOAD": library, "OMP_NUM_THREADS": "4", "OMP_DYNAMIC": "FALSE"}
+    ready = {"LD_PRELOAD": library, "OMP_NUM_THREADS": "2", "OMP_DYNAMIC": "FALSE"}
     assert output(python, "-c", "print(1)", env={**PORTABLE, **ready}) == "1"
 
 
@@ -183,13 +183,13 @@ def test_a_child_has_them_and_one_of_another_level_has_none(python: Path) -> Non
 
 
 def test_what_the_program_sets_for_a_child_of_another_level_stays(python: Path) -> None:
-    found = child(python, DETERMINISM="warn", OMP_NUM_THREADS="2")
-    assert found == {"OMP_NUM_THREADS": "2"}
+    found = child(python, DETERMINISM="warn", OMP_NUM_THREADS="3")
+    assert found == {"OMP_NUM_THREADS": "3"}
 
 
 @pytest.mark.parametrize("value", ["0", "99999999"])
 def test_no_number_of_threads_is_advised_that_is_not_accepted(python: Path, value: str) -> None:
-    assert refused(python, OMP_NUM_THREADS=value).endswith("; use 4 or leave it unset")
+    assert refused(python, OMP_NUM_THREADS=value).endswith("; use 2 or leave it unset")
 
 
 def test_what_an_engine_changes_for_its_worker_is_set_again(python: Path) -> None:
@@ -206,8 +206,8 @@ if __name__ == "__main__":
 """
     default = {**PORTABLE, "DETERMINISM": "warn"}
     others = output(python, "-c", code, env=default, timeout=120)
-    assert others != "4 4"
-    assert output(python, "-c", code, env=PORTABLE, timeout=120) == "4 4"
+    assert others != "2 2"
+    assert output(python, "-c", code, env=PORTABLE, timeout=120) == "2 2"
 
 
 def test_threads_that_outnumber_the_cpus_do_not_spin(python: Path) -> None:
@@ -226,7 +226,7 @@ def test_status_shows_threads_and_variables(python: Path) -> None:
     rows = {row["name"]: row for row in state["settings"]}
     assert rows["SEED_INIT_THREADS"] == {
         "name": "SEED_INIT_THREADS",
-        "value": "4",
+        "value": "2",
         "origin": "built-in",
     }
     assert {name: row["now"] for name, row in state["arithmetic"].items()} == VARIABLES
@@ -257,8 +257,8 @@ def with_torch(python: Path) -> Completed:
 def test_torch_and_its_mkl_have_taken_them(with_torch: Completed) -> None:
     found: dict[str, Any] = json.loads(with_torch.stdout)
     avx2 = 10  # MKL_CBWR_AVX2 in mkl_service.h
-    assert found == {"threads": 4, "instructions": "AVX2", "branch": avx2, "algorithms": 2}
-    assert "seed_init: SEED=7 (environment), DETERMINISM=portable, 4 threads\n" in with_torch.stderr
+    assert found == {"threads": 2, "instructions": "AVX2", "branch": avx2, "algorithms": 2}
+    assert "seed_init: SEED=7 (environment), DETERMINISM=portable, 2 threads\n" in with_torch.stderr
 
 
 @pytest.mark.torch
@@ -266,7 +266,7 @@ def test_threads_and_variables_that_the_program_has_changed_are_told_at_exit(
     with_torch: Completed,
 ) -> None:
     line = (
-        "seed_init: at exit torch.get_num_threads() is 3, not 4 (SEED_INIT_THREADS); "
+        "seed_init: at exit torch.get_num_threads() is 3, not 2 (SEED_INIT_THREADS); "
         "ONEDNN_MAX_CPU_ISA was AVX2 and is AVX512_CORE"
     )
     assert with_torch.stderr.splitlines()[-1] == line
@@ -274,7 +274,7 @@ def test_threads_and_variables_that_the_program_has_changed_are_told_at_exit(
 
 @pytest.mark.torch
 def test_a_cpu_on_which_mkl_does_not_take_the_branch_is_refused(python: Path) -> None:
-    """As a Hygon is. Here MKL is asked for a branch after its first call, which it refuses."""
+    """Here MKL is asked for a branch after its first call, which it refuses."""
     code = """
 import torch
 from seed_init.hook.refusals import Refusal
@@ -287,7 +287,9 @@ except Refusal as error:
     print(error)
 """
     told = output(python, "-c", code, env=PORTABLE, timeout=180)
-    assert told.startswith("DETERMINISM=portable cannot be kept: PyTorch's MKL takes its AVX2")
+    assert told.startswith(
+        "DETERMINISM=portable cannot be kept: PyTorch's MKL does not take its AVX2 branch"
+    )
 
 
 @pytest.mark.torch

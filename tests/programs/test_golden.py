@@ -24,7 +24,7 @@ def test_trainings_give_the_golden_digests_on_this_machine(python: Path) -> None
 
 @pytest.mark.rotating(every=2)
 def test_they_are_the_same_on_one_cpu(python: Path) -> None:
-    """Four threads share the CPU; `taskset` does what a container's `--cpuset-cpus` does."""
+    """The threads share the CPU; `taskset` does what a container's `--cpuset-cpus` does."""
     why = golden.unsupported()
     if why:
         pytest.skip(why)
