@@ -99,6 +99,11 @@ PINNED = [5, 6, 6, 7, 8]
 """Three times the means, in order of size. Who changes them changes the interval of every sweep."""
 
 
+def test_ten_accuracies_have_the_interval_that_they_always_had() -> None:
+    values = [0.91, 0.93, 0.88, 0.95, 0.92, 0.9, 0.97, 0.85, 0.94, 0.93]
+    assert interval(values) == pytest.approx((0.889, 0.94), rel=1e-12)
+
+
 def test_a_resampled_mean_is_that_of_as_many_values() -> None:
     means = resampled_means([0.0, 1.0], 4_000)
     assert set(means) == {0.0, 0.5, 1.0}
