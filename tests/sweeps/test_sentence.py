@@ -116,9 +116,10 @@ def test_a_number_has_the_digits_that_its_spread_makes_sense_of(
 
 
 def test_the_interval_says_how_much_of_a_mean_is_known() -> None:
-    many = made(normal(200))["statistics"]["accuracy"]["run"]
-    few = made(normal(10))["statistics"]["accuracy"]["run"]
-    assert len(digits_of(many)(many["mean"])) > len(digits_of(few)(few["mean"]))
+    found = {"mean": 0.91234, "sd": 0.0112}
+    few, many = ({**found, "interval": ends} for ends in ([0.9, 0.92], [0.9122, 0.9125]))
+    assert [digits_of(each)(0.91234) for each in (few, many)] == ["0.912", "0.91234"]
+    assert digits_of({**found, "interval": None})(0.91234) == "0.912"
 
 
 def test_a_sign_is_shown_where_there_is_one() -> None:

@@ -203,8 +203,11 @@ _OPEN = "unproven"
 
 
 def _checks(sweep: Content) -> str:
-    rows = [row(*map(escaped, cells)) for cells in _check_rows(sweep["checks"])]
-    return "<h2>Checks</h2>" + table(("check", "verdict", "what was seen"), rows)
+    rows = [
+        row(escaped(name), f"<b>{word}</b>: {escaped(text)}")
+        for name, word, text in _check_rows(sweep["checks"])
+    ]
+    return "<h2>Checks</h2>" + table(("check", "what was seen"), rows, "facts")
 
 
 def _check_rows(checks: Content) -> Iterator[tuple[str, str, str]]:
