@@ -10,6 +10,8 @@ import pytest
 
 from .support import program, result, sweep
 
+pytestmark = pytest.mark.slow
+
 LOOPING = """
 import random, time
 

@@ -13,6 +13,8 @@ from tests.proof.support import are_gone, kill
 
 from .support import ended, program, result, runs_of, started, sweep, wait_for
 
+pytestmark = pytest.mark.slow
+
 LOGGING = """
 import os, random, sys, time
 
