@@ -184,6 +184,15 @@ def test_what_has_changed_is_said_and_nothing_runs(
     assert (tmp_path / "sweeps/train.before-1/sweep.json").read_bytes() == before
 
 
+def test_a_program_that_was_mended_before_any_run_ended_well_is_no_change(
+    python: Path, tmp_path: Path
+) -> None:
+    program(tmp_path, "prnt('acc', 1)")
+    assert sweep(python, tmp_path, "--seeds", "2", "--no-repeat").returncode == 1
+    program(tmp_path)
+    assert sweep(python, tmp_path, "--seeds", "2", "--no-repeat").returncode == 0
+
+
 def test_what_the_runs_write_themselves_is_no_change(python: Path, tmp_path: Path) -> None:
     program(
         tmp_path,

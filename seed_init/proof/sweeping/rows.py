@@ -14,6 +14,9 @@ from seed_init.proof.sweeping.metrics import Value
 from seed_init.proof.sweeping.one import KEPT, OUT, why
 from seed_init.proof.sweeping.plan import AGAINST, RUN, Plan, Task
 
+UNEQUAL_MOST = 100_000
+"""So many lines that differ are counted; then two outputs have nothing in common."""
+
 
 @dataclass(frozen=True)
 class Shown:
@@ -174,6 +177,9 @@ def compare_lines(sweep: Sweep, first: Shown, second: Shown) -> Unequal:
         if here != there:
             numbers.add(number)
             at = at or (here, there)
+            if len(numbers) == UNEQUAL_MOST:
+                as_many = False
+                break
     return Unequal(count, frozenset(numbers), at, as_many)
 
 
