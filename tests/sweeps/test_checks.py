@@ -155,8 +155,9 @@ def test_noise_of_a_python_without_the_hook_is_no_effect_of_the_seed(
 
 
 def test_other_results_prove_nothing_if_no_seed_was_run_twice(python: Path, tmp_path: Path) -> None:
-    found = checked(python, tmp_path, "import random; print(random.random())", "--seeds", "3",
-                    "--no-repeat")  # fmt: skip
+    found = checked(
+        python, tmp_path, "import random; print(random.random())", "--seeds", "3", "--no-repeat"
+    )
     effect = found["seed_has_effect"]["run"]
     assert effect["verdict"] == "unproven"
     assert "which may be noise: no seed was run twice to its end" in effect["text"]

@@ -122,7 +122,12 @@ def test_a_file_that_all_runs_write_is_kept_after_each_of_them(
     )
     done = sweep(python, tmp_path, *words, "--name", "stale")
     assert done.returncode == 1
-    assert "metrics.json was there before, and this run has not written it" in done.stdout
+    told = f"x: {tmp_path}/metrics.json was there before, and this run has not written it"
+    assert result(tmp_path, "stale")["runs"][0]["problems"] == [told]
+    (tmp_path / "metrics.json").unlink()
+    done = sweep(python, tmp_path, *words, "--name", "none")
+    told = f"x: this run has written no {tmp_path}/metrics.json"
+    assert result(tmp_path, "none")["runs"][0]["problems"] == [told]
     refused = sweep(python, tmp_path, *words, "--jobs", "2", "--name", "other")
     assert (refused.returncode, refused.stdout) == (2, "")
     assert "metrics.json is one file for all runs" in refused.stderr

@@ -305,8 +305,9 @@ def _noise(sweep: Sweep, first: Shown, again: Shown) -> dict[str, dict[str, floa
         here, there = first.values[name].number, again.values[name].number
         if here is None or there is None:
             continue
-        over = [number for run in sweep.of(plans.RUN) if (number := run.values[name].number)
-                is not None]  # fmt: skip
+        over = [
+            number for run in sweep.of(plans.RUN) if (number := run.values[name].number) is not None
+        ]
         estimate = noise(over, here, there)
         shares = {"sd": None, "share": None, "least": None}
         told[name] = {

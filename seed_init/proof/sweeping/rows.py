@@ -133,6 +133,9 @@ def _value(plan: Plan, task: Task, row: Row, metric: metrics.Metric) -> Value:
     file = None
     if metric.file is not None:
         file = directory / KEPT / metrics.kept_name(metric.file)
+        reason = row.content.get("not_kept", {}).get(metric.file)
+        if reason is not None:
+            return Value(None, reason)
         if not file.is_file():
             # A metric that was added later: what has a name of its own is still the run's.
             (name,) = words.filled(
