@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The runs of a sweep as tasks of Ray: on the cluster that RAY_ADDRESS names or that runs here, and
+otherwise on a Ray of this machine alone.
+
+The folder of the sweep lies on a file system that the nodes share. A task starts the run as a
+program of its own, so that nothing of Ray's worker is in the run.
+"""
+
+import contextlib
+import importlib
+import os
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from seed_init.proof.comparing.values import counted
+from seed_init.proof.running import in_place, signals
+from seed_init.proof.sweeping import engines
+from seed_init.proof.sweeping.engines import EngineError, Options, Waiting, Watch
+from seed_init.proof.sweeping.ledger import Folder
+from seed_init.proof.sweeping.plan import Task
+
+TICK = 0.25
+"""Seconds between two questions to Ray."""
+
+OF_THE_NODE = ("CUDA_VISIBLE_DEVICES", "HOSTNAME", "TMPDIR", "TMP", "TEMP", "XDG_RUNTIME_DIR")
+"""Variables of which the node's value holds and not the submitter's."""
+
+START = """\
+import sys
+from seed_init.proof.running import launcher
+launcher.end_with_parent()
+from seed_init.cli import main
+sys.exit(main(sys.argv[1:]))
+"""
+"""The program of a run: a worker that is killed takes the run with it."""
+
+
+def run(folder: Folder, tasks: Sequence[Task], options: Options, watch: Watch) -> None:
+    """Make runs, and wait until each of them is over.
+
+    Args:
+        folder: the folder of the sweep, which the nodes see at the same path.
+        tasks: the runs that have not ended well.
+        options: `jobs` and `gpus_per_run` are used.
+        watch: told on what the runs are made, and how far they are.
+
+    Raises:
+        EngineError: Ray is not installed, or its cluster does not answer.
+        OSError: the folder cannot be written.
+    """
+    with _connected() as ray:
+        _make(ray, folder, tasks, options, watch)
+
+
+@contextlib.contextmanager
+def _connected() -> Iterator[Any]:
+    try:
+        ray = importlib.import_module("ray")
+    except ImportError as error:
+        raise EngineError(
+            f"Ray is not there: --on ray needs the package ray in this Python ({error}); "
+            "pip install ray"
+        ) from None
+    try:
+        # Without an address, Ray looks for RAY_ADDRESS and then for a cluster on this machine.
+        ray.init(log_to_driver=False, logging_level="ERROR")
+    except (ConnectionError, RuntimeError, ValueError, OSError) as error:
+        address = os.environ.get("RAY_ADDRESS", "")
+        where = f" at RAY_ADDRESS={address}" if address else ""
+        told = str(error).strip().split("\n")[0]
+        raise EngineError(
+            f"Ray cannot be reached{where}: {told}; start a cluster, or unset RAY_ADDRESS"
+        ) from None
+    try:
+        yield ray
+    finally:
+        with signals.held():
+            ray.shutdown()
+
+
+def _make(ray: Any, folder: Folder, tasks: Sequence[Task], options: Options, watch: Watch) -> None:
+    resources = ray.cluster_resources()
+    gpus = options.gpus_per_run or 0
+    if gpus > resources.get("GPU", 0):
+        raise EngineError(
+            f"--gpus-per-run {gpus}: Ray has {resources.get('GPU', 0):g} GPUs; give a smaller number"
+        )
+    nodes = sum(node["Alive"] for node in ray.nodes())
+    watch.say(f"Ray has {counted(nodes, 'node')} with {resources.get('CPU', 0):g} CPUs")
+    # Ray tries a run for ever that the node's memory does not suffice for, unless the number is 0
+    # (https://docs.ray.io/en/latest/ray-core/scheduling/ray-oom-prevention.html).
+    remote = ray.remote(num_cpus=1, num_gpus=gpus, max_retries=0)(_task())
+    environment = in_place.given_environment()
+    waiting = Waiting(folder, tasks, watch)
+    to_submit, going = list(tasks), {}
+    try:
+        while to_submit or going:
+            while to_submit and len(going) < (options.jobs or len(tasks)):
+                task = to_submit.pop(0)
+                words = engines.words_of(folder, task)
+                words[1:3] = ["-c", START]
+                going[remote.remote(words, environment, OF_THE_NODE, str(folder.path))] = task
+            done, _ = ray.wait(list(going), timeout=TICK)
+            signals.check()
+            for reference in done:
+                _end(ray, reference, going.pop(reference), waiting)
+            watch.tell(f"{waiting.text()}; Ray: {counted(len(going), 'task')}")
+    except BaseException:
+        for reference in going:
+            ray.cancel(reference)
+        ray.wait(list(going), num_returns=len(going), timeout=15)
+        raise
+
+
+def _end(ray: Any, reference: Any, task: Task, waiting: Waiting) -> None:
+    why = _why(ray, reference)
+    if why is None:
+        waiting.drop(task)
+    else:
+        waiting.lose({task: why})
+
+
+def _why(ray: Any, reference: Any) -> str | None:
+    """Return why a run has no `run.json` though its task is over; None where nothing is known."""
+    try:
+        status, told = ray.get(reference)
+    except ray.exceptions.RayError as error:
+        return f"Ray has lost the run: {engines.last_line(str(error), type(error).__name__)}"
+    if status in (0, 1):
+        return None
+    return f"the run could not be made on {told}"
+
+
+def _task() -> Any:
+    """Return the function that a worker calls: Ray sends a function in a function as it is."""
+
+    def make_a_run(
+        words: list[str], given: dict[str, str], of_the_node: tuple[str, ...], folder: str
+    ) -> tuple[int, str]:
+        import os
+        import platform
+        import subprocess
+
+        own = {name: value for name, value in os.environ.items() if name in of_the_node}
+        others = {name: value for name, value in given.items() if name not in of_the_node}
+        try:
+            process = subprocess.Popen(
+                words,
+                cwd=folder,
+                env={**others, **own},
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+            )
+        except OSError as error:
+            return 127, f"{platform.node()}: {error}"
+        try:
+            _, told = process.communicate()
+        except BaseException:
+            process.terminate()
+            process.wait()
+            raise
+        lines = told.decode(errors="backslashreplace").strip().splitlines()[-1:]
+        return process.returncode, f"{platform.node()}: {(lines or ['nothing on stderr'])[0]}"
+
+    return make_a_run
