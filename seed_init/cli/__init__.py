@@ -73,6 +73,9 @@ SUBCOMMANDS = {
     "cost": Subcommand(
         "cost:add", "measure what each determinism level, and each switch, costs a program"
     ),
+    "sweep": Subcommand(
+        "sweep:add", "run a command once a seed, and say what the runs show together"
+    ),
     "report": Subcommand(
         "report:add",
         "one HTML page about records: verdict, environment, losses, steps, difference, audit",

@@ -45,6 +45,9 @@ class Start:
         stdin: the file that is the standard input; /dev/null if None.
         directory: the directory that gets the files `stdout` and `stderr`.
         cpus: how many CPUs the processes may use; 0 for all that this one may use.
+        suffix: what follows the names of these files.
+        held: descriptors that the keeper holds open until the last process has ended, such as that
+            of a lock. The command does not get them.
     """
 
     command: commands.Command
@@ -54,6 +57,8 @@ class Start:
     stdin: Path | None
     directory: Path
     cpus: int = 0
+    suffix: str = ""
+    held: tuple[int, ...] = ()
 
 
 class Job:
@@ -81,7 +86,9 @@ class Job:
         self._are_ended = False
         self._over = threading.Event()
         # The files come before the process, because a full disk must not leave a process behind.
-        kept = [(start.directory / name).open("wb") for name in ("stdout", "stderr")]
+        kept = [
+            (start.directory / f"{name}{start.suffix}").open("wb") for name in ("stdout", "stderr")
+        ]
         self._began = self._ends_at = time.perf_counter()
         self._keeper, self._report, self._end = _keeper(start)
         outputs = (self._keeper.stdout, self._keeper.stderr)
@@ -237,7 +244,7 @@ def _keeper(start: Start) -> "tuple[subprocess.Popen[bytes], int, int]":
                 stderr=subprocess.PIPE,
                 env=start.environment,
                 cwd=start.cwd,
-                pass_fds=(to_report, to_end),
+                pass_fds=(to_report, to_end, *start.held),
                 # Out of reach of the terminal's Ctrl-C.
                 start_new_session=True,
             )

@@ -48,8 +48,12 @@ def main(
         locale: LOCALE.
         words: the path of the program, and its arguments with its own name first.
     """
-    os.set_inheritable(report, False)
-    os.set_inheritable(ended, False)
+    for name in os.listdir("/proc/self/fd"):  # noqa: PTH208
+        try:  # noqa: SIM105  this program imports as little as it can
+            # What the starter holds open in here is not the program's.
+            os.set_inheritable(int(name), int(name) < 3)
+        except OSError:
+            pass  # that of the listing itself
     if cpus:
         # The program and all that it starts inherit it.
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:cpus])

@@ -83,7 +83,7 @@ class Row:
 
     @property
     def how(self) -> str:
-        """How the run ended: "exit", "signal", "timeout" or "not started"."""
+        """How the run ended: "exit", "signal", "timeout", "not started" or "lost"."""
         how: str = self.content["how"]
         return how
 
@@ -224,11 +224,15 @@ class Folder:
             yield
 
     @contextlib.contextmanager
-    def locked_run(self, task: Task) -> Iterator[int]:
+    def locked_run(self, task: Task, patience: float = PATIENCE) -> Iterator[int]:
         """Hold one run, and make its directory; yield the descriptor of the lock.
 
         If a sweep was killed a moment ago, the processes of its runs need some seconds to end. The
         keeper of these processes has the descriptor as well, and this waits for the keeper's end.
+
+        Args:
+            task: the run.
+            patience: seconds that are waited.
 
         Raises:
             Busy: another process makes this run.
@@ -237,7 +241,7 @@ class Folder:
         directory = self.directory(task)
         directory.mkdir(parents=True, exist_ok=True)
         who = f"another process is making the run of {task} in {self.path}; wait for its end"
-        with _lock(directory / LOCK, PATIENCE, who) as handle:
+        with _lock(directory / LOCK, patience, who) as handle:
             yield handle
 
 

@@ -72,11 +72,13 @@ class Value:
         number: a finite number; None where there is none.
         problem: why there is none, in one line; None where there is a number.
         tail: the last lines of the file in which the metric was looked for.
+        not_finite: "NaN", "infinity" or "-infinity", where the run gave that; None otherwise.
     """
 
     number: float | None
     problem: str | None = None
     tail: tuple[str, ...] = ()
+    not_finite: str | None = None
 
 
 def parse(text: str) -> Metric:
@@ -200,7 +202,7 @@ def finite(number: float) -> Value:
     if math.isfinite(number):
         return Value(number)
     name = "NaN" if math.isnan(number) else f"{'-' if number < 0 else ''}infinity"
-    return Value(None, f"{name}, which is counted and not averaged")
+    return Value(None, f"{name}, which is counted and not averaged", not_finite=name)
 
 
 def _of_file(metric: Metric, file: Path) -> Value:
@@ -209,7 +211,7 @@ def _of_file(metric: Metric, file: Path) -> Value:
     if len(raw) > FILE_MOST:
         return Value(None, f"{file} has more than {FILE_MOST >> 20} MiB")
     problem = f"{file} is empty"
-    for text in _documents(file.suffix, metric.file or "", raw):
+    for text in _documents(metric.file or "", raw):
         try:
             found = _at(json.loads(text), metric.pointer)
         except (ValueError, RecursionError):
@@ -219,7 +221,8 @@ def _of_file(metric: Metric, file: Path) -> Value:
             problem = f"{file} has nothing at {metric.pointer}"
             continue
         if isinstance(found, bool) or not isinstance(found, (int, float)):
-            kind = {dict: "an object", list: "an array", str: "a text"}.get(type(found))
+            kinds: dict[type, str] = {dict: "an object", list: "an array", str: "a text"}
+            kind = kinds.get(type(found))
             return Value(None, f"{file} has {kind or json.dumps(found)} at {metric.pointer}, "
                          "not a number", tail(file))  # fmt: skip
         try:
@@ -229,7 +232,7 @@ def _of_file(metric: Metric, file: Path) -> Value:
     return Value(None, problem, tail(file))
 
 
-def _documents(suffix: str, name: str, raw: bytes) -> Iterator[bytes]:
+def _documents(name: str, raw: bytes) -> Iterator[bytes]:
     """Yield the JSON texts of a file: of a file of lines, the last line first."""
     if name.endswith((".jsonl", ".ndjson")):
         yield from (line for line in reversed(raw.splitlines()) if line.strip())

@@ -9,7 +9,7 @@ import os
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from seed_init.hook import state
 from seed_init.proof.redaction import redaction
@@ -43,7 +43,8 @@ class NotASweep(Exception):
     """A folder has no plan that can be read, or not that of this sweep. The text is one line."""
 
 
-class Task(NamedTuple):
+@dataclass(frozen=True, order=True)
+class Task:
     """One run of a sweep.
 
     Attributes:
@@ -141,7 +142,12 @@ def made(plan: Plan) -> Plan:
     cwd = Path(plan.cwd)
     arms = [RUN] if plan.against is None else [RUN, AGAINST]
     inputs = tuple(words.inputs([*plan.command, *(plan.against or ())], plan.seeds[0], cwd))
-    _refuse_shared(plan, inputs)
+    shared = words.common_names(plan.command, plan.against or (), plan.seeds[0], inputs)
+    if shared:
+        raise NotASweep(
+            f"{shared[0]} is in both commands, so that two runs of one seed would write to the "
+            "same file; give each command a name of its own, or {dir}, the directory of the run"
+        )
     return replace(
         plan,
         environment=contract(os.environ),
@@ -156,13 +162,30 @@ def _program(command: Sequence[str], cwd: Path) -> str:
     return commands.resolve(command, os.environ, cwd, cwd).program
 
 
-def _refuse_shared(plan: Plan, inputs: Container[str]) -> None:
-    for name in words.common_names(plan.command, plan.against or ()):
-        if name.replace(words.SEED, str(plan.seeds[0])) not in inputs:
-            raise NotASweep(
-                f"{name} is in both commands, so that two runs of one seed would write to the same "
-                "file; give each command a name of its own, or {dir}, the directory of the run"
-            )
+def moved(plan: Plan, cwd: Path) -> Plan:
+    """Return a plan for another working directory, such as that of a container.
+
+    Args:
+        plan: the plan.
+        cwd: the directory that has there what the plan's own has here.
+    """
+
+    def there(digests: Mapping[str, Any]) -> dict[str, Any]:
+        before = f"{plan.cwd}{os.sep}"
+        return {
+            str(cwd / path.removeprefix(before)): digest
+            for path, digest in digests.items()
+            if path.startswith(before)
+        }
+
+    code = {**plan.code, **{name: there(plan.code.get(name, {})) for name in ("changed", "files")}}
+    return replace(plan, cwd=str(cwd), code=code)
+
+
+def one_for_all(plan: Plan) -> list[str]:
+    """Return the files of metrics that every run writes to. Runs at one time would spoil them."""
+    files = dict.fromkeys(metric.file for metric in plan.metrics if metric.file is not None)
+    return [name for name in files if words.SEED not in name and words.DIRECTORY not in name]
 
 
 def contract(environment: Mapping[str, str]) -> dict[str, str]:
@@ -196,8 +219,9 @@ def differences(before: Plan, now: Plan, written: Container[str] = ()) -> list[s
     lines = []
     if before.command != now.command:
         lines.append("the command is another one")
-    if None not in (before.against, now.against) and before.against != now.against:
-        lines.append("the command of --against is another one")
+    if before.against is not None and before.against != now.against:
+        what = "another one" if now.against else "not given any more"
+        lines.append(f"the command of --against is {what}")
     if before.cwd != now.cwd:
         lines.append(f"the working directory was {before.cwd}")
     for arm, program in before.programs.items():
@@ -212,9 +236,7 @@ def differences(before: Plan, now: Plan, written: Container[str] = ()) -> list[s
 
 
 def _variables(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
-    names = sorted(
-        name for name in {**before, **now} if before.get(name) != now.get(name)
-    )
+    names = sorted(name for name in {**before, **now} if before.get(name) != now.get(name))
     return [
         f"{name} is {now.get(name, 'not set')} and was {before.get(name, 'not set')}"
         for name in names

@@ -27,15 +27,23 @@ def filled(
         seed: the seed of the run.
         directory: what `{dir}` stands for.
         again: whether this is the second run of this seed.
-        inputs: the names that must stay as they are, because the runs read what is there.
+        inputs: the paths that stay as they are, because the runs read what is there.
     """
 
     def with_seed(match: re.Match[str]) -> str:
         plain = match[0].replace(SEED, str(seed))
-        is_name = again and not _NUMBER.fullmatch(match[0]) and plain not in inputs
+        is_name = again and not _NUMBER.fullmatch(match[0]) and not _is_below(plain, inputs)
         return match[0].replace(SEED, f"{seed}-again") if is_name else plain
 
     return tuple(_TOKEN.sub(with_seed, word).replace(DIRECTORY, str(directory)) for word in words)
+
+
+def _is_below(name: str, inputs: Sequence[str]) -> bool:
+    return any(
+        path == given or path.startswith(given.rstrip("/") + "/")
+        for path in _paths(name)
+        for given in inputs
+    )
 
 
 def names(words: Sequence[str]) -> Iterator[str]:
@@ -51,15 +59,15 @@ def names(words: Sequence[str]) -> Iterator[str]:
 
 
 def inputs(words: Sequence[str], seed: int, cwd: Path) -> list[str]:
-    """Return the names with a seed in them that are there before the first run: runs read those.
+    """Return the paths with a seed in them that are there before the first run: runs read those.
 
     Args:
         words: the words of the user.
         seed: the seed that is run twice.
         cwd: the working directory of the runs.
     """
-    plain = (name.replace(SEED, str(seed)) for name in names(words))
-    return [name for name in plain if any(_is_there(cwd, part) for part in _paths(name))]
+    paths = [path for name in names(words) for path in _paths(name.replace(SEED, str(seed)))]
+    return [path for path in dict.fromkeys(paths) if _is_there(cwd, path)]
 
 
 def _paths(name: str) -> tuple[str, str]:
@@ -73,12 +81,21 @@ def _is_there(cwd: Path, path: str) -> bool:
         return False
 
 
-def common_names(first: Sequence[str], second: Sequence[str]) -> list[str]:
+def common_names(
+    first: Sequence[str], second: Sequence[str], seed: int, inputs: Sequence[str]
+) -> list[str]:
     """Return the names with a seed in them that two commands share: both would write there.
 
     Args:
         first: the words of one command.
         second: the words of the other command.
+        seed: one of the seeds.
+        inputs: the paths with that seed in them that both commands may read.
     """
     there = {path for name in names(second) for path in _paths(name) if path}
-    return [name for name in names(first) if any(path in there for path in _paths(name) if path)]
+    return [
+        name
+        for name in names(first)
+        if any(path in there for path in _paths(name) if path)
+        and not _is_below(name.replace(SEED, str(seed)), inputs)
+    ]

@@ -3,7 +3,7 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from functools import cached_property
 from pathlib import Path
@@ -13,6 +13,7 @@ from seed_init.hook.settings import EXPORTED
 from seed_init.proof.redaction import redaction
 from seed_init.proof.trace import data_files, journal, machine, units, validation
 from seed_init.proof.trace.journal import Process
+from seed_init.proof.trace.local_facts import LocalFacts
 
 RUN_FACTS = "run.json"
 """In a trace directory: what was known outside when the run began (`records.begin`)."""
@@ -32,11 +33,13 @@ class Traced:
         run: what was known outside when the run began.
         processes: its processes.
         here: whether it ran on this machine, just now. Otherwise nothing is asked of this machine.
+        asked: what is asked of this machine.
     """
 
     run: dict[str, Any]
     processes: list[Process]
     here: bool
+    asked: LocalFacts = field(default_factory=LocalFacts)
 
     @cached_property
     def main(self) -> Process | None:
@@ -213,7 +216,7 @@ def gpu(of: Traced) -> dict[str, Any]:
         for device in _facts(process, moment).get("devices", [])
     ]
     used = list({json.dumps(device, sort_keys=True): device for device in devices}.values())
-    present = machine.gpus() if of.here else []
+    present = of.asked.gpus() if of.here else []
     driver = next((device["driver"] for device in present), None)
     return {"driver": driver, "used": used, "present": present}
 
