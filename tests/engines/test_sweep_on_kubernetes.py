@@ -1,4 +1,4 @@
-"""`seed-init sweep --on kubernetes`: the manifest is valid, and what its pods run gives the sweep."""
+"""`seed-init sweep --on kubernetes`: the manifest is valid, and its pods make the runs."""
 
 import copy
 import json

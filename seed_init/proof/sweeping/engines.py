@@ -5,7 +5,7 @@ Each of them starts `seed-init sweep one FOLDER RUN` for each run. So a run is t
 and on this machine, and `run.json` says that it is over.
 """
 
-import datetime
+import contextlib
 import shlex
 import sys
 import time
@@ -13,16 +13,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from seed_init.proof.sweeping import given, metrics
+from seed_init.proof.sweeping import metrics, one
+from seed_init.proof.sweeping import plan as plans
 from seed_init.proof.sweeping.ledger import Busy, Folder, Row
-from seed_init.proof.sweeping.plan import Task
+from seed_init.proof.sweeping.plan import NotASweep, Plan, Task
 
 SLURM, RAY, KUBERNETES = "slurm", "ray", "kubernetes"
 NAMES = (SLURM, RAY, KUBERNETES)
 """What `--on` accepts."""
-
-LOST = "lost"
-"""How a run ended of which nothing has told the end: its engine ended it, or its machine did."""
 
 
 @dataclass(frozen=True)
@@ -100,8 +98,9 @@ class Waiting:
         Raises:
             OSError: a row cannot be written.
         """
-        write_lost(self._folder, lost)
-        for task in lost:
+        for task, why in lost.items():
+            with contextlib.suppress(Busy):  # somebody makes the run after all
+                one.lost(self._folder.path, task.index, f"{why}{self._last_line(task)}")
             self.drop(task)
 
     def drop(self, task: Task) -> None:
@@ -119,6 +118,13 @@ class Waiting:
             seconds = (time.monotonic() - self._began) / over * len(self.left)
             text += f", about {duration(seconds)} left"
         return text
+
+    def _last_line(self, task: Task) -> str:
+        directory = self._folder.directory(task)
+        names = ("stderr.txt", "stdout.txt")
+        lines = (line for name in names for line in metrics.tail(directory / name, 1))
+        last = next(lines, None)
+        return f"; its last line: {last}" if last is not None else ""
 
     def _sign(self, task: Task) -> tuple[int, int] | None:
         directory = self._folder.directory(task)
@@ -154,45 +160,50 @@ def words_of(folder: Folder, task: Task | str) -> list[str]:
     return [sys.executable, "-m", "seed_init", "sweep", "one", str(folder.path), name]
 
 
-def write_lost(folder: Folder, lost: Mapping[Task, str]) -> None:
-    """Write down runs of which nothing has told the end, so that the sweep has a row for each.
+def put_plan(folder: Folder, source: Path) -> None:
+    """Write a plan into the folder of a sweep, unless the folder has it already.
 
     Args:
-        folder: the folder of the sweep.
-        lost: run -> what its engine says, in one line.
+        folder: the folder.
+        source: another folder, which has the plan.
 
     Raises:
-        OSError: a row cannot be written.
+        NotASweep: the file has no plan, or the folder has another one.
+        OSError: the folder cannot be written.
     """
-    now = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="milliseconds")
-    for task, why in lost.items():
-        try:
-            with folder.locked_run(task):
-                if folder.row(task) is None:
-                    folder.write_row(task, _row(why, _last_line(folder.directory(task)), now))
-        except Busy:
-            continue  # somebody makes the run after all
+    plan = plans.read(source)
+    if folder.state() == "sweep":
+        before = folder.plan()
+        if before == plan:
+            return
+        if why := plans.differences(before, plan):
+            raise NotASweep(f"{folder.path} has runs of another plan: {'; '.join(why)}")
+    folder.write_plan(plan)
 
 
-def _row(why: str, last_line: str | None, now: str) -> dict[str, object]:
-    told = f"{why}; its last line: {last_line}" if last_line else why
-    return {
-        "status": None,
-        "how": LOST,
-        "seconds": 0.0,
-        "last_line": told,
-        "started": now,
-        "ended": now,
-        **given.facts([]),
-        "modules": {},
-        "notes": [],
-    }
+def index_of(plan: Plan, name: str | None, of_the_array: int | None) -> int:
+    """Return the place of a run in the plan.
 
+    Args:
+        plan: the plan.
+        name: the place as a text, or the name of the run, such as "run/seed-7"; None for the index
+            that a job array or an Indexed Job has given this process.
+        of_the_array: that index; None where there is none.
 
-def _last_line(directory: Path) -> str | None:
-    names = ("stderr.txt", "stdout.txt")
-    lines = (line for name in names for line in metrics.tail(directory / name, 1))
-    return next(lines, None)
+    Raises:
+        NotASweep: the plan has no such run.
+    """
+    tasks = plan.tasks()
+    if name is None and of_the_array is None:
+        raise NotASweep("no run is given, and this is no job of an array; give the run")
+    text = str(of_the_array) if name is None else name
+    for task in tasks:
+        if text in (task.name, str(task.index)):
+            return task.index
+    raise NotASweep(
+        f"{text!r} is no run of this sweep; give a number from 0 to {len(tasks) - 1}, or a name "
+        f"such as {tasks[0].name}"
+    )
 
 
 def last_line(text: str, otherwise: str) -> str:

@@ -8,6 +8,7 @@ as well.
 
 import hashlib
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -47,7 +48,7 @@ EVICTIONS = 3
 FAILED, USAGE = 1, 2
 """Exit statuses of `seed-init sweep one` that would be the same in another try."""
 
-NO_CODE = {"commit": None, "diff_sha256": None, "changed": {}, "files": {}}
+NO_CODE: dict[str, Any] = {"commit": None, "diff_sha256": None, "changed": {}, "files": {}}
 """The state of code of which nothing is known here (`code_state.of`)."""
 
 VARIABLES = ("DETERMINISM", "SEED_INIT_")
@@ -69,7 +70,7 @@ def run(folder: Folder, tasks: Sequence[Task], options: Options, watch: Watch) -
         EngineError: an option is missing, the plan is too large, or kubectl has refused the job.
         OSError: the manifest cannot be written.
     """
-    _refuse(options)
+    _note_image(folder, options.image)
     directory = folder.path / MANIFESTS
     directory.mkdir(exist_ok=True)
     file, number = _free(directory)
@@ -82,19 +83,23 @@ def run(folder: Folder, tasks: Sequence[Task], options: Options, watch: Watch) -
 
 
 def plan_of(plan: Plan) -> Plan:
-    """Return a plan for pods: what counts is the image, and not the directory and the code here.
+    """Complete a plan for pods: what counts is the image, and not the directory and the code here.
 
     Args:
-        plan: the plan for this machine.
+        plan: what the user asked for.
     """
-    environment = {
-        name: value for name, value in plan.environment.items() if name.startswith(VARIABLES)
-    }
+    variables = plans.contract(os.environ)
+    environment = {name: text for name, text in variables.items() if name.startswith(VARIABLES)}
     # A relative path is one in the directory in which the pod starts.
-    return replace(plan, cwd=".", environment=environment, programs={}, code=NO_CODE, inputs=())
+    return replace(plan, cwd=".", environment=environment, code=NO_CODE)
 
 
-def _refuse(options: Options) -> None:
+def refuse(options: Options) -> None:
+    """Refuse what cannot become a Job.
+
+    Raises:
+        EngineError: an option is missing, or kubectl is.
+    """
     for option, value, example in (
         ("--image", options.image, "the image that has your program, seed-init and its packages"),
         ("--claim", options.claim, "a PersistentVolumeClaim, which gets the results"),
@@ -106,6 +111,17 @@ def _refuse(options: Options) -> None:
             "kubectl is not there: --apply needs kubectl on PATH; leave --apply out, and hand the "
             "manifest to the cluster by other means"
         )
+
+
+def _note_image(folder: Folder, image: str | None) -> None:
+    plan = folder.plan()
+    before = plan.engine.get(engines.KUBERNETES, {}).get("image", image)
+    if before != image and any(row is not None for _, row in folder.rows(plan)):
+        raise EngineError(
+            f"{folder.path} has runs of another image: {before}; give that one, another --name, or "
+            "--fresh to make every run again"
+        )
+    folder.write_plan(replace(plan, engine={**plan.engine, engines.KUBERNETES: {"image": image}}))
 
 
 def _free(directory: Path) -> tuple[Path, int]:
@@ -127,7 +143,7 @@ def manifest(name: str, plan: Plan, options: Options, number: int = 1) -> dict[s
     Raises:
         EngineError: the plan is too large for a ConfigMap.
     """
-    text = json.dumps({**plan.to_json(), "engine": {}}, indent=1) + "\n"
+    text = json.dumps(plan.to_json(), indent=1) + "\n"
     if len(text.encode()) > MOST_BYTES:
         raise EngineError(
             f"the plan has {len(text.encode())} bytes, and a ConfigMap of Kubernetes holds "
@@ -197,7 +213,7 @@ def _pod(folder: str, label: str, options: Options) -> dict[str, Any]:
         "name": "run",
         "image": options.image,
         "command": [
-            *("seed-init", "sweep", "one", "--plan", f"{PLAN_MOUNT}/{plans.FILE}"),
+            *("seed-init", "sweep", "one", "--plan", PLAN_MOUNT),
             folder,
         ],
         "volumeMounts": [

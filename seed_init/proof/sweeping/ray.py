@@ -7,8 +7,9 @@ program of its own, so that nothing of Ray's worker is in the run.
 """
 
 import contextlib
-import importlib
+import importlib.util
 import os
+import sys
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -52,14 +53,25 @@ def run(folder: Folder, tasks: Sequence[Task], options: Options, watch: Watch) -
         _make(ray, folder, tasks, options, watch)
 
 
+def refuse(options: Options) -> None:
+    """Refuse what Ray cannot do here.
+
+    Raises:
+        EngineError: Ray is not installed.
+    """
+    if importlib.util.find_spec("ray") is None:
+        raise EngineError(
+            f"Ray is not there: --on ray needs the package ray in {sys.executable}; pip install ray"
+        )
+
+
 @contextlib.contextmanager
 def _connected() -> Iterator[Any]:
     try:
         ray = importlib.import_module("ray")
     except ImportError as error:
         raise EngineError(
-            f"Ray is not there: --on ray needs the package ray in this Python ({error}); "
-            "pip install ray"
+            f"Ray cannot be imported: {error}; install it again, and what it needs"
         ) from None
     try:
         # Without an address, Ray looks for RAY_ADDRESS and then for a cluster on this machine.
@@ -83,7 +95,8 @@ def _make(ray: Any, folder: Folder, tasks: Sequence[Task], options: Options, wat
     gpus = options.gpus_per_run or 0
     if gpus > resources.get("GPU", 0):
         raise EngineError(
-            f"--gpus-per-run {gpus}: Ray has {resources.get('GPU', 0):g} GPUs; give a smaller number"
+            f"--gpus-per-run {gpus} is more than Ray has, which is "
+            f"{resources.get('GPU', 0):g}; give a smaller number"
         )
     nodes = sum(node["Alive"] for node in ray.nodes())
     watch.say(f"Ray has {counted(nodes, 'node')} with {resources.get('CPU', 0):g} CPUs")
@@ -92,7 +105,8 @@ def _make(ray: Any, folder: Folder, tasks: Sequence[Task], options: Options, wat
     remote = ray.remote(num_cpus=1, num_gpus=gpus, max_retries=0)(_task())
     environment = in_place.given_environment()
     waiting = Waiting(folder, tasks, watch)
-    to_submit, going = list(tasks), {}
+    to_submit = list(tasks)
+    going: dict[Any, Task] = {}
     try:
         while to_submit or going:
             while to_submit and len(going) < (options.jobs or len(tasks)):

@@ -12,6 +12,7 @@ import subprocess
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from seed_init.proof.comparing.values import counted
@@ -66,7 +67,6 @@ def run(folder: Folder, tasks: Sequence[Task], options: Options, watch: Watch) -
         EngineError: Slurm is not there, does not answer, or has refused the runs.
         OSError: the folder cannot be written.
     """
-    _refuse(options.slurm)
     # Before the question to the queue: what ends after that question is seen to end.
     waiting = Waiting(folder, tasks, watch)
     queue = Queue(folder)
@@ -96,14 +96,19 @@ def left_behind(folder: Folder) -> str | None:
     )
 
 
-def _refuse(words: Sequence[str]) -> None:
+def refuse(options: Options) -> None:
+    """Refuse what Slurm cannot do here.
+
+    Raises:
+        EngineError: Slurm is not there, or an option is the sweep's own.
+    """
     for command in ("sbatch", "squeue"):
         if shutil.which(command) is None:
             raise EngineError(
                 f"{command} is not there: --on slurm needs the commands of Slurm on PATH; "
                 "start the sweep on a login node of the cluster"
             )
-    for word in words:
+    for word in options.slurm:
         if OWN.match(word):
             raise EngineError(
                 f"{word} cannot be given behind --slurm, because the sweep makes the array; "
@@ -130,7 +135,8 @@ def submit(folder: Folder, tasks: Sequence[Task], options: Options, watch: Watch
         noted = noted_jobs(folder)
         job = _submitted(folder, part, options, len(noted) + 1)
         noted.append({"id": job, "tasks": [task.name for task in part]})
-        folder.note_engine({**folder.plan().engine, engines.SLURM: {"jobs": noted}})
+        plan = folder.plan()
+        folder.write_plan(replace(plan, engine={**plan.engine, engines.SLURM: {"jobs": noted}}))
         watch.say(f"array job {job}: {_runs(len(part))}")
 
 
