@@ -1,5 +1,6 @@
 """`seed-init sweep --on ray`: tasks of a real Ray make the runs."""
 
+import json
 import os
 import signal
 import subprocess
@@ -55,13 +56,19 @@ def test_a_run_whose_worker_is_lost_is_a_row_that_says_so(remote: Sweeps, tmp_pa
     began = tmp_path / "began"
     words = remote.words("lost", *RAY, more=("wait", "1", str(began)))
     process = subprocess.Popen(
-        words, cwd=tmp_path, env=remote.environment(), stderr=subprocess.PIPE, text=True
+        [*words[:4], "--json", *words[4:]],
+        cwd=tmp_path,
+        env=remote.environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     )
     until("the run waits", lambda: began.exists() and began.read_text())
     program = int(began.read_text())
     os.kill(_worker_of(program), signal.SIGKILL)
-    _, told = process.communicate(timeout=120)
+    shown, told = process.communicate(timeout=120)
     assert process.returncode == 1
+    assert json.loads(shown) == remote.result("lost")  # and nothing of Ray's
     assert "seed 1 was lost: Ray has lost the run: " in told
     assert statuses(remote.result("lost")) == {
         **{"run/seed-0": 0, "run/seed-0-again": 0, "run/seed-1": None, "run/seed-2": 0}

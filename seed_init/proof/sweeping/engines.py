@@ -5,7 +5,6 @@ Each of them starts `seed-init sweep one FOLDER RUN` for each run. So a run is t
 and on this machine, and `run.json` says that it is over.
 """
 
-import contextlib
 import shlex
 import sys
 import time
@@ -15,7 +14,7 @@ from pathlib import Path
 
 from seed_init.proof.sweeping import metrics, one
 from seed_init.proof.sweeping import plan as plans
-from seed_init.proof.sweeping.ledger import Busy, Folder, Row
+from seed_init.proof.sweeping.ledger import PATIENCE, Busy, Folder, Row
 from seed_init.proof.sweeping.plan import NotASweep, Plan, Task
 
 SLURM, RAY, KUBERNETES = "slurm", "ray", "kubernetes"
@@ -99,9 +98,21 @@ class Waiting:
             OSError: a row cannot be written.
         """
         for task, why in lost.items():
-            with contextlib.suppress(Busy):  # somebody makes the run after all
-                one.lost(self._folder.path, task.index, f"{why}{self._last_line(task)}")
+            self._lose(task, why)
             self.drop(task)
+
+    def _lose(self, task: Task, why: str) -> None:
+        until = time.monotonic() + PATIENCE
+        while True:
+            try:
+                one.lost(self._folder.path, task.index, f"{why}{self._last_line(task)}")
+            except Busy:
+                # The program of the run is about to end; or somebody else makes the run.
+                if time.monotonic() > until:
+                    return
+                time.sleep(0.2)
+            else:
+                return
 
     def drop(self, task: Task) -> None:
         """Leave a run out of `left` that is over."""

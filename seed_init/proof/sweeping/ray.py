@@ -9,6 +9,7 @@ program of its own, so that nothing of Ray's worker is in the run.
 import contextlib
 import importlib.util
 import os
+import socket
 import sys
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -22,6 +23,9 @@ from seed_init.proof.sweeping.plan import Task
 
 TICK = 0.25
 """Seconds between two questions to Ray."""
+
+KNOCK = 10.0
+"""Seconds that a cluster has to answer at its address."""
 
 OF_THE_NODE = ("CUDA_VISIBLE_DEVICES", "HOSTNAME", "TMPDIR", "TMP", "TEMP", "XDG_RUNTIME_DIR")
 """Variables of which the node's value holds and not the submitter's."""
@@ -49,7 +53,8 @@ def run(folder: Folder, tasks: Sequence[Task], options: Options, watch: Watch) -
         EngineError: Ray is not installed, or its cluster does not answer.
         OSError: the folder cannot be written.
     """
-    with _connected() as ray:
+    # Ray reports lost workers on stdout, where a reader expects the result of the sweep.
+    with contextlib.redirect_stdout(sys.stderr), _connected() as ray:
         _make(ray, folder, tasks, options, watch)
 
 
@@ -73,16 +78,12 @@ def _connected() -> Iterator[Any]:
         raise EngineError(
             f"Ray cannot be imported: {error}; install it again, and what it needs"
         ) from None
+    _knock(os.environ.get("RAY_ADDRESS", ""))
     try:
         # Without an address, Ray looks for RAY_ADDRESS and then for a cluster on this machine.
         ray.init(log_to_driver=False, logging_level="ERROR")
     except (ConnectionError, RuntimeError, ValueError, OSError) as error:
-        address = os.environ.get("RAY_ADDRESS", "")
-        where = f" at RAY_ADDRESS={address}" if address else ""
-        told = str(error).strip().split("\n")[0]
-        raise EngineError(
-            f"Ray cannot be reached{where}: {told}; start a cluster, or unset RAY_ADDRESS"
-        ) from None
+        raise _unreachable(str(error)) from None
     try:
         yield ray
     finally:

@@ -84,16 +84,14 @@ def run(folder: Folder, tasks: Sequence[Task], options: Options, watch: Watch) -
 
 
 def left_behind(folder: Folder) -> str | None:
-    """Return what the user should know who stops waiting, in one line; None if nothing goes on."""
+    """Return what Slurm goes on with when nobody waits, in one clause; None for nothing."""
     queue = Queue(folder)
     queue.look()
     jobs = queue.jobs_waiting()
     if not jobs:
         return None
-    return (
-        f"{len(queue.waiting())} runs go on in Slurm: the same command waits for them again, and "
-        f"scancel {' '.join(jobs)} ends them"
-    )
+    number = _runs(len(queue.waiting()))
+    return f"Slurm goes on with {number}, unless 'scancel {' '.join(jobs)}' ends the job"
 
 
 def refuse(options: Options) -> None:
@@ -160,6 +158,7 @@ def _submitted(folder: Folder, tasks: Sequence[Task], options: Options, number: 
     job = done.stdout.strip().partition(";")[0]
     if done.returncode != 0 or not job.isdecimal():
         told = engines.last_line(done.stderr, f"exit status {done.returncode}")
+        told = told.removeprefix("sbatch: error: ")
         raise EngineError(
             f"sbatch has refused the array of {_runs(len(tasks))}: {told}; change the options "
             "behind --slurm"

@@ -1,7 +1,7 @@
 """Prints a number that SEED decides, and does what the words behind it say.
 
-`fail SEED FILE`: fails with this SEED unless FILE is there. `wait SEED FILE`: waits with this SEED to
-be ended, and writes FILE before that, unless FILE is there. `tell NAME`: prints a variable.
+`fail SEED FILE`: fails with this SEED unless FILE is there. `wait SEED FILE`: waits with this SEED
+to be ended, and writes FILE before that, unless FILE is there. `tell NAME`: prints a variable.
 """
 
 import os
