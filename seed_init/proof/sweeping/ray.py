@@ -91,6 +91,26 @@ def _connected() -> Iterator[Any]:
             ray.shutdown()
 
 
+def _knock(address: str) -> None:
+    """Refuse an address at which nobody answers: Ray itself waits there for many minutes."""
+    host, colon, port = address.rpartition("://")[2].rpartition(":")
+    if not (colon and port.isdecimal()):
+        return
+    try:
+        socket.create_connection((host, int(port)), KNOCK).close()
+    except (OSError, OverflowError) as error:
+        raise _unreachable(getattr(error, "strerror", None) or str(error)) from None
+
+
+def _unreachable(told: str) -> EngineError:
+    address = os.environ.get("RAY_ADDRESS", "")
+    where = f" at RAY_ADDRESS={address}" if address else ""
+    reason = engines.last_line(told, "it does not say why")
+    return EngineError(
+        f"Ray cannot be reached{where}: {reason}; start a cluster, or unset RAY_ADDRESS"
+    )
+
+
 def _make(ray: Any, folder: Folder, tasks: Sequence[Task], options: Options, watch: Watch) -> None:
     resources = ray.cluster_resources()
     gpus = options.gpus_per_run or 0
