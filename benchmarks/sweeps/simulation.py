@@ -14,11 +14,8 @@ import numpy as np
 
 from benchmarks.sweeps.draws import Draw
 from seed_init.proof.statistics import bootstrap, flips, noise, power
-from seed_init.proof.statistics.distributions import student_quantile
 
 LEVEL = 0.05
-
-Interval = tuple[float, float]
 
 
 @lru_cache(maxsize=1)
@@ -42,25 +39,20 @@ def same_resamples(values: np.ndarray) -> bool:
     return bool(np.allclose(own, means_of(values), rtol=1e-12, atol=1e-12))
 
 
-def by_t(values: np.ndarray) -> Interval:
-    """Student's interval, which is exact for normal values."""
-    count = len(values)
-    half = student_quantile(1 - LEVEL / 2, count - 1) * values.std(ddof=1) / count**0.5
-    return values.mean() - half, values.mean() + half
-
-
 def covered(draw: Draw, count: int, sweeps: int, seed: int) -> dict[str, float]:
     """Of many sweeps, the share whose interval contains the true mean, by kind of interval."""
     rows = draw.rows(np.random.default_rng(seed), sweeps, count)
     assert same_resamples(rows[0])
-    hits = {"expanded": 0, "plain": 0, "t": 0}
+    hits = {"printed": 0, "expanded": 0, "plain": 0, "t": 0}
     for values in rows:
         numbers, means = values.tolist(), means_of(values)
         intervals = {
             "expanded": bootstrap.bca(numbers, means),
             "plain": bootstrap.bca(numbers, means, is_expanded=False),
-            "t": by_t(values),
+            "t": bootstrap.student(numbers),
         }
+        is_t = bootstrap.method_of(count) == bootstrap.STUDENT
+        intervals["printed"] = intervals["t" if is_t else "expanded"]
         for name, (low, high) in intervals.items():
             hits[name] += low <= draw.mean <= high
     return {name: hit / sweeps for name, hit in hits.items()}

@@ -4,7 +4,16 @@ from random import Random
 
 import pytest
 
-from seed_init.proof.statistics.bootstrap import bca, quantile, resampled_means
+from seed_init.proof.statistics.bootstrap import (
+    BCA,
+    STUDENT,
+    bca,
+    interval,
+    method_of,
+    quantile,
+    resampled_means,
+    student,
+)
 
 numpy = pytest.importorskip("numpy")
 stats = pytest.importorskip("scipy.stats")
@@ -56,6 +65,20 @@ def test_the_expanded_interval_of_many_values_is_the_plain_one_and_of_few_longer
             for low, high in (bca(values, means, is_expanded=each) for each in (True, False))
         )
         assert least <= wide / plain <= most
+
+
+@pytest.mark.parametrize("count", [2, 3, 5])
+def test_the_interval_of_few_values_is_students_as_scipy_has_it(count: int) -> None:
+    values = skewed(count)
+    given = stats.ttest_1samp(values, 0.0).confidence_interval(0.95)
+    assert method_of(count) == STUDENT
+    assert interval(values) == pytest.approx((given.low, given.high), rel=1e-9)
+
+
+def test_from_six_values_on_the_interval_is_that_of_the_bootstrap() -> None:
+    values = skewed(6)
+    assert method_of(6) == BCA
+    assert interval(values) == bca(values, resampled_means(values)) != student(values)
 
 
 @pytest.mark.parametrize("seed", range(20))

@@ -49,6 +49,7 @@ def test_a_summary_has_what_scipy_says() -> None:
     assert found.maximum == Extreme(max(values), values.index(max(values)))
     low, high = found.interval or (0, 0)
     assert min(values) <= low < described.mean < high <= max(values)
+    assert found.interval_method == "BCa"
 
 
 def test_no_value_gives_no_number() -> None:

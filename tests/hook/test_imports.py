@@ -41,6 +41,11 @@ MAY_IMPORT = {
         "proof.running",
         "proof.trace",
     },
+    "proof.statistics": set(),
+    "proof.sweeping": {
+        *("hook", "proof.comparing", "proof.redaction", "proof.running", "proof.statistics"),
+        *("proof.trace", "system"),
+    },
     "proof.cost": {
         *("hook", "proof.auditing", "proof.redaction", "proof.running", "proof.trace", "system"),
     },
@@ -52,8 +57,8 @@ MAY_IMPORT = {
     "cli": {
         *("hook", "installing", "libraries", "proof.arithmetic", "proof.auditing"),
         *("proof.comparing", "proof.cost"),
-        *("proof.redaction", "proof.reporting", "proof.running", "proof.trace", "proof.verifying"),
-        *("seed_init", "system"),
+        *("proof.redaction", "proof.reporting", "proof.running", "proof.sweeping", "proof.trace"),
+        *("proof.verifying", "seed_init", "system"),
     },
     "__main__": {"cli"},
 }

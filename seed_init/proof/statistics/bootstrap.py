@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The bootstrap interval of a mean: BCa, bias-corrected and accelerated.
+"""The interval of a mean: by the bootstrap (BCa), and of very few values by Student's t.
 
 Only `random.Random.random` and `math.fsum` are used: the first is the one method for which Python
 promises the same numbers in every version, and the second rounds once. So the same values have the
@@ -23,12 +23,35 @@ SEED = 0
 
 LEVEL = 0.95
 
+FEWEST = 6
+"""Values, from which on the interval is that of the bootstrap. Of fewer values no resample can be
+far enough away: of three, such an interval contains the true mean 7 times out of 10."""
+
+BCA, STUDENT = "BCa", "Student's t"
+"""How an interval was found."""
+
 
 def interval(values: Sequence[float]) -> tuple[float, float]:
-    """Return the interval of the mean of at least two values, as a sweep has it."""
+    """Return the 95 % interval of the mean of at least two values; `method_of` says which it is."""
     if min(values) == max(values):
         return values[0], values[0]
+    if method_of(len(values)) == STUDENT:
+        return student(values)
     return bca(values, resampled_means(values))
+
+
+def method_of(count: int) -> str:
+    """Return how the interval of the mean of so many values is found: `BCA` or `STUDENT`."""
+    return BCA if count >= FEWEST else STUDENT
+
+
+def student(values: Sequence[float], level: float = LEVEL) -> tuple[float, float]:
+    """Return Student's interval of the mean of at least two values, which takes them as normal."""
+    count = len(values)
+    center = math.fsum(values) / count
+    variance = math.fsum((value - center) ** 2 for value in values) / (count - 1)
+    half = student_quantile((1 + level) / 2, count - 1) * math.sqrt(variance / count)
+    return center - half, center + half
 
 
 def resampled_means(

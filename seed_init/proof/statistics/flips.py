@@ -9,6 +9,7 @@ import math
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import getitem
 from random import Random
 
 EXACT_UP_TO = 20
@@ -95,11 +96,12 @@ def _count_drawn(moved: Sequence[float], limit: float) -> int:
     # A byte of signs leads to the sum of eight differences.
     tables = [_sums(moved[first : first + _AT_ONCE]) for first in range(0, len(moved), _AT_ONCE)]
     tables = [table * (2**_AT_ONCE // len(table)) for table in tables]
+    length = len(tables)
     found = 0
     for first in range(0, RANDOM_FLIPS, _BLOCK):
         count = min(_BLOCK, RANDOM_FLIPS - first)
-        totals = [0.0] * count
-        for table in tables:
-            totals = [total + table[byte] for total, byte in zip(totals, draw(count))]
-        found += sum(abs(total) >= limit for total in totals)
+        signs = draw(count * length)
+        for begin in range(0, count * length, length):
+            total = sum(map(getitem, tables, signs[begin : begin + length]))
+            found += not -limit < total < limit
     return found

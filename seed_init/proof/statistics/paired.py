@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from seed_init.proof.statistics import power
-from seed_init.proof.statistics.bootstrap import interval
+from seed_init.proof.statistics.bootstrap import interval, method_of
 from seed_init.proof.statistics.flips import sign_flip_test
 from seed_init.proof.statistics.scaling import as_json, exponent_of, scaled
 from seed_init.proof.statistics.summary import Values, deviation, finite, mean
@@ -27,6 +27,7 @@ class Difference:
         mean: of the differences; None without a pair.
         sd: their standard deviation; None for fewer than two pairs.
         interval: the 95 % interval of their mean; None for fewer than two pairs.
+        interval_method: "BCa" or "Student's t"; None where there is no interval.
         p: of the sign-flip test, two-sided; None without a pair.
         method: "exact" or "Monte Carlo"; None without a pair.
         flips: how many were looked at.
@@ -49,6 +50,7 @@ class Difference:
     mean: float | None = None
     sd: float | None = None
     interval: tuple[float, float] | None = None
+    interval_method: str | None = None
     p: float | None = None
     method: str | None = None
     flips: int = 0
@@ -105,6 +107,7 @@ def difference(run: Values, against: Values, better: str | None = None) -> Diffe
         mean=scaled(mean(differences), exponent),
         sd=None if sd is None else scaled(sd, exponent),
         interval=(scaled(ends[0], exponent), scaled(ends[1], exponent)) if ends else None,
+        interval_method=method_of(len(seeds)) if several else None,
         p=test.p,
         method=test.method,
         flips=test.flips,

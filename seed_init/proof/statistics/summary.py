@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from seed_init.proof.statistics.bootstrap import interval
-from seed_init.proof.statistics.scaling import exponent_of, scaled
+from seed_init.proof.statistics.bootstrap import interval, method_of
+from seed_init.proof.statistics.scaling import as_json, exponent_of, scaled
 
 TRIMMED = 0.25
 """Of the values, at each end, what the interquartile mean leaves out."""
@@ -45,6 +45,7 @@ class Summary:
         median: None without a value.
         iqm: the interquartile mean: a quarter of the values, rounded down, is left out at each end.
         interval: the 95 % interval of the mean; None for fewer than two values.
+        interval_method: "BCa" or "Student's t"; None where there is no interval.
         minimum: None without a value.
         maximum: likewise.
     """
@@ -56,6 +57,7 @@ class Summary:
     median: float | None
     iqm: float | None
     interval: tuple[float, float] | None
+    interval_method: str | None
     minimum: Extreme | None
     maximum: Extreme | None
 
@@ -64,11 +66,12 @@ class Summary:
         return {
             "n": self.n,
             "left_out": list(self.left_out),
-            "mean": self.mean,
-            "sd": self.sd,
-            "median": self.median,
-            "iqm": self.iqm,
-            "interval": list(self.interval) if self.interval else None,
+            "mean": as_json(self.mean),
+            "sd": as_json(self.sd),
+            "median": as_json(self.median),
+            "iqm": as_json(self.iqm),
+            "interval": list(map(as_json, self.interval)) if self.interval else None,
+            "interval_method": self.interval_method,
             "minimum": self.minimum.to_json() if self.minimum else None,
             "maximum": self.maximum.to_json() if self.maximum else None,
         }
@@ -83,7 +86,7 @@ def summary(values: Values) -> Summary:
     kept = finite(values)
     left_out = tuple(seed for seed in values if seed not in kept)
     if not kept:
-        return Summary(0, left_out, None, None, None, None, None, None, None)
+        return Summary(0, left_out, None, None, None, None, None, None, None, None)
     numbers = list(kept.values())
     exponent = exponent_of(numbers)
     near_one = [scaled(number, -exponent) for number in numbers]
@@ -103,6 +106,7 @@ def summary(values: Values) -> Summary:
         median=back(statistics.median(near_one)),
         iqm=back(interquartile_mean(near_one)),
         interval=(back(ends[0]), back(ends[1])) if ends else None,
+        interval_method=method_of(len(numbers)) if several else None,
         minimum=Extreme(kept[lowest], lowest),
         maximum=Extreme(kept[highest], highest),
     )

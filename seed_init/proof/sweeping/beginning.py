@@ -65,8 +65,7 @@ def _gone_on_with(folder: Folder, plan: Plan) -> Plan:
     contents = [row.content for _, row in folder.rows(before) if row is not None]
     if not contents:
         return replace(plan, engine=before.engine)
-    written = {path for content in contents for path in content.get("wrote", ())}
-    written |= {str(Path(plan.cwd) / file) for file in plans.one_for_all(before)}
+    written = folder.written(before)
     used: dict[str, str | None] = {}
     for content in contents:
         used |= content.get("modules", {})

@@ -159,6 +159,12 @@ class Folder:
         for task in plan.tasks():
             yield task, self.row(task)
 
+    def written(self, plan: Plan) -> set[str]:
+        """Return the files that runs have written, so far as that was observed."""
+        rows = (row for _, row in self.rows(plan) if row is not None)
+        observed = {path for row in rows for path in row.content.get("wrote", ())}
+        return observed | {str(Path(plan.cwd, file)) for file in plans.one_for_all(plan)}
+
     def missing(self, plan: Plan) -> list[Task]:
         """Return the runs that are still to be made: those that have not ended well."""
         return [task for task, row in self.rows(plan) if row is None or not row.is_well]

@@ -85,7 +85,7 @@ def run_one(
         done = ledger.row(task)
         if done is not None and done.is_well:
             return done
-        _refuse_changed_code(plan)
+        _refuse_changed_code(ledger, plan)
         ledger.set_aside(task)
         run = _Run(ledger, plan, task, gpus, asked or LocalFacts())
         return ledger.write_row(task, run.made(lock, tell))
@@ -131,19 +131,17 @@ def lost(folder: Path, index: int, reason: str) -> Row:
         return ledger.write_row(task, content | given.facts([]))
 
 
-def _refuse_changed_code(plan: Plan) -> None:
+def _refuse_changed_code(ledger: Folder, plan: Plan) -> None:
     known = {**plan.code.get("changed", {}), **plan.code.get("files", {})}
-    changed = code_state.changed_since(known, _written_by_runs(plan))
+    if not code_state.changed_since(known, ()):
+        return
+    # Only now, because there may be thousands of runs: what runs have written is no code.
+    changed = code_state.changed_since(known, ledger.written(plan))
     if changed:
         raise CodeChanged(
             f"{changed[0]} since the sweep began; put the former state back, or begin again with "
             "--fresh"
         )
-
-
-def _written_by_runs(plan: Plan) -> set[str]:
-    files = plans.one_for_all(plan)
-    return {str((Path(plan.cwd) / file).absolute()) for file in files}
 
 
 @functools.lru_cache(maxsize=1)
@@ -334,10 +332,11 @@ def environment_of(plan: Plan, seed: int, trace: Path, gpus: str | None) -> dict
         gpus: as in `run_one`.
     """
     environment = record_parts.environment_of_runs("sweep", {**os.environ, "SEED": str(seed)})
-    for name in plans.contract(environment).keys() - plan.environment.keys():
+    now = plans.contract(environment)
+    for name in now.keys() - plan.environment.keys():
         environment.pop(name, None)
-    for name, value in plan.environment.items():
-        environment.setdefault(name, value)
+    # The plan has values without secrets: what is the same but for these stays as it is.
+    environment |= {name: v for name, v in plan.environment.items() if now.get(name) != v}
     # A job that an engine has started again makes its run afresh, from the first stream.
     for name in (settings.DRAWN, settings.REQUEUED, settings.ELASTIC):
         environment.pop(name, None)
