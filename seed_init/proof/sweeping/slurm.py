@@ -13,10 +13,11 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from seed_init.proof.comparing.values import counted
-from seed_init.proof.sweeping import engines
+from seed_init.proof.sweeping import engines, metrics
 from seed_init.proof.sweeping.engines import EngineError, Options, Waiting, Watch
 from seed_init.proof.sweeping.ledger import Folder
 from seed_init.proof.sweeping.plan import Task
@@ -299,16 +300,30 @@ def _wait(folder: Folder, waiting: Waiting, watch: Watch) -> None:
         now = time.monotonic()
         gone = {task: gone.get(task, now) for task in waiting.left if task.name not in in_queue}
         late = [task for task, since in gone.items() if now - since >= GRACE]
-        waiting.lose({task: _why(queue.states.get(task.name)) for task in late})
+        waiting.lose({task: _why(folder, task, queue.states.get(task.name)) for task in late})
         if waiting.left:
             _pause(FIRST_PAUSE if gone else pause, f"{waiting.text()}; {queue.text()}", watch)
         pause = min(pause * 1.2, LONGEST_PAUSE)
 
 
-def _why(state: str | None) -> str:
+def _why(folder: Folder, task: Task, state: str | None) -> str:
+    told = next((last for last in map(_last, _logs(folder, task)) if last), "")
     if state is None:
-        return "the job is not in Slurm's queue any more, and the run has not told its end"
-    return f"Slurm has ended the job: {state}"
+        why = "the job is not in Slurm's queue any more, and the run has not told its end"
+    else:
+        why = f"Slurm has ended the job: {state}"
+    return f"{why} ({told})" if told else why
+
+
+def _logs(folder: Folder, task: Task) -> Iterator[Path]:
+    """Yield the files of what the jobs of a run have printed, the newest first."""
+    for job in reversed(noted_jobs(folder)):
+        if task.name in job["tasks"]:
+            yield folder.path / LOGS / f"{job['id']}_{job['tasks'].index(task.name)}.txt"
+
+
+def _last(log: Path) -> str:
+    return "".join(metrics.tail(log, 1))
 
 
 def _pause(seconds: float, text: str, watch: Watch) -> None:
