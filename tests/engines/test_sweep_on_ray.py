@@ -22,7 +22,8 @@ RAY = ("--on", "ray")
 def cluster(python: Path) -> Iterator[str]:
     """The address of a cluster that runs already, and that nobody has asked for a seed."""
     with ExitStack() as stack:
-        address, _ = test_ray.head(python, stack)
+        # On a busy machine a node takes longer than Ray has patience for.
+        address, _ = test_ray.head(python, stack, RAY_raylet_start_wait_time_s="120")
         yield address
 
 
