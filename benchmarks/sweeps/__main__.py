@@ -126,8 +126,9 @@ def speed(_: int) -> Iterator[str]:
     yield from head("seeds", "one arm", "two arms, paired")
     generator = np.random.default_rng(SEED)
     for count in (10, 20, 100, 1_000):
-        arms = [dict(enumerate(generator.standard_normal(count).tolist())) for _ in range(2)]
-        times = [_shortest(partial(summary, arms[0])), _shortest(partial(paired.difference, *arms))]
+        one, other = (dict(enumerate(generator.standard_normal(count).tolist())) for _ in "ab")
+        calls = (partial(summary, one), partial(paired.difference, one, other))
+        times = [_shortest(call) for call in calls]
         yield row(f"{count:,}", *(f"{1e3 * seconds:,.0f} ms" for seconds in times))
 
 

@@ -222,9 +222,8 @@ def run(options: argparse.Namespace) -> int:
         return _action(action)(words, options)
     here = arguments.here()
     plot = _checked(options, here)
+    plan, folder, gpus = _prepared(options, here)
     try:
-        plan, folder = _prepared(options, here)
-        gpus = [] if options.on else _gpus(options, plan)
         with beginning.begun(folder, plan, fresh=options.fresh) as begun:
             _tell_what_is_there(folder, begun)
             if options.on is None:
@@ -233,8 +232,14 @@ def run(options: argparse.Namespace) -> int:
                 return 0
             content = results.summary(folder.path)
             results.write(folder.path, content)
-    except (plans.NotASweep, commands.CannotStart, local.TooFewGPUs, ledger.Busy) as error:
+    except (plans.NotASweep, ledger.Busy) as error:
         raise CommandError(str(error)) from None
+    except OSError as error:
+        raise CommandError(
+            f"cannot go on in {_relative(folder.path)}: {error.strerror or error}; the runs that "
+            "are over are kept",
+            status=1,
+        ) from None
     except one.CodeChanged as error:
         raise CommandError(str(error), status=1) from None
     except (KeyboardInterrupt, signals.Ended) as error:
@@ -264,8 +269,8 @@ def _checked(options: argparse.Namespace, here: Path) -> Path | None:
     return path
 
 
-def _prepared(options: argparse.Namespace, here: Path) -> tuple[Plan, Folder]:
-    """Return the plan that the user asks for, and its folder."""
+def _prepared(options: argparse.Namespace, here: Path) -> tuple[Plan, Folder, list[str | None]]:
+    """Return the plan that the user asks for, its folder, and the GPUs of runs at one time."""
     if options.stdin is not None and not (here / options.stdin).is_file():
         raise CommandError(f"{options.stdin} cannot be read as standard input; give a file")
     name = options.name or (options.to.name if options.to else _name_of(options.command))
@@ -283,19 +288,21 @@ def _prepared(options: argparse.Namespace, here: Path) -> tuple[Plan, Folder]:
         stdin=None if options.stdin is None else str(options.stdin),
         timeout=options.timeout,
     )
-    make = sweep_engines.planned if options.on else _planned_here
-    return make(asked_for, options), folder
-
-
-def _planned_here(plan: Plan, options: argparse.Namespace) -> Plan:
-    return plans.made(plan)
+    try:
+        if options.on is not None:
+            return sweep_engines.planned(asked_for, options), folder, []
+        gpus = _gpus(options, asked_for)
+        return plans.made(asked_for), folder, gpus
+    except (plans.NotASweep, commands.CannotStart, local.TooFewGPUs) as error:
+        raise CommandError(str(error)) from None
 
 
 def _name_of(command: Sequence[str]) -> str:
     """Return a name for a folder: `train` for `python train.py --lr 0.1`."""
-    named = (word for number, word in enumerate(command) if number and word[:1] not in ("-", ""))
-    word = next(named, command[0])
-    stem = Path(word).name.partition(".")[0] if "/" in word or word.endswith(".py") else word
+    programs = (word for word in command if word.endswith((".py", ".ipynb", ".sh")))
+    others = (word for word in command[1:] if word[:1] not in ("-", ""))
+    stem = Path(next(programs, next(others, command[0]))).name
+    stem = re.sub(r"\.(py|ipynb|sh)$", "", stem)
     return re.sub(r"[^\w.+=@-]+", "-", stem)[:60].strip("-.") or "sweep"
 
 

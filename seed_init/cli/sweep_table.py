@@ -8,7 +8,7 @@ from seed_init.cli.tables import table
 from seed_init.proof.comparing.values import counted
 from seed_init.proof.redaction.secret_words import words_without_secrets
 from seed_init.proof.sweeping import checks
-from seed_init.proof.sweeping.figures import Digits, percent
+from seed_init.proof.sweeping.figures import Digits, digits_of, percent
 from seed_init.proof.sweeping.plan import AGAINST, RUN
 from seed_init.proof.sweeping.sentence import flips_in_words, wins_in_words
 
@@ -121,7 +121,7 @@ def _is(count: int) -> str:
 
 
 def _summary(arm: str, found: Content) -> list[str]:
-    digits = Digits((found["mean"],), found["sd"])
+    digits = digits_of(found)
     low, high = found["interval"] or (None, None)
     interval = f"{digits(low)} to {digits(high)}" if found["interval"] else "-"
     cells = [arm, str(found["n"]), digits(found["mean"]), interval, digits(found["sd"])]
@@ -136,7 +136,7 @@ def _difference(found: Content, metric: Content) -> Iterator[str]:
     if not found["n"]:
         yield "difference: no seed has a number in both"
         return
-    digits = Digits((found["mean"],), found["sd"])
+    digits = digits_of(found)
     mean = digits.signed(found["mean"])
     if not found["interval"]:
         yield f"difference (against - run): {mean} in one pair"

@@ -67,6 +67,20 @@ def test_the_expanded_interval_of_many_values_is_the_plain_one_and_of_few_longer
         assert least <= wide / plain <= most
 
 
+def test_the_interval_is_expanded_as_hesterberg_says() -> None:
+    """Values that are symmetric have neither a bias nor an acceleration."""
+    values = [-3.0, -2.0, -1.0, 1.0, 2.0, 3.0]
+    means = [number / 1000 for number in range(-1000, 1001)]
+    outer = stats.t.ppf(0.975, 5) * (6 / 5) ** 0.5
+    ends = [numpy.quantile(means, stats.norm.cdf(end)) for end in (-outer, outer)]
+    assert bca(values, means) == pytest.approx(ends, rel=1e-9)
+
+
+def test_an_end_beyond_the_pole_of_the_formula_is_the_largest_value() -> None:
+    values = [0.0, 0.0, 1.0]
+    assert bca(values, resampled_means(values, 2_000), 0.999) == (0.0, 1.0)
+
+
 @pytest.mark.parametrize("count", [2, 3, 5])
 def test_the_interval_of_few_values_is_students_as_scipy_has_it(count: int) -> None:
     values = skewed(count)
@@ -97,6 +111,11 @@ def test_the_same_values_have_the_same_resamples_in_every_python() -> None:
 
 PINNED = [5, 6, 6, 7, 8]
 """Three times the means, in order of size. Who changes them changes the interval of every sweep."""
+
+
+def test_ten_accuracies_have_the_interval_that_they_always_had() -> None:
+    values = [0.91, 0.93, 0.88, 0.95, 0.92, 0.9, 0.97, 0.85, 0.94, 0.93]
+    assert interval(values) == pytest.approx((0.889, 0.94), rel=1e-12)
 
 
 def test_a_resampled_mean_is_that_of_as_many_values() -> None:

@@ -89,6 +89,11 @@ def test_more_differences_are_drawn_and_the_error_is_stated() -> None:
     assert found.p != exact
 
 
+def test_the_same_differences_have_the_same_drawn_share_in_every_python() -> None:
+    differences = [((number * 7919) % 41 - 15) / 8 for number in range(30)]
+    assert sign_flip_test(differences).p == 11690 / 100_001
+
+
 def test_a_drawn_share_is_never_zero() -> None:
     found = sign_flip_test([1.0] * 1000)
     assert found.p == 1 / (flips.RANDOM_FLIPS + 1)

@@ -55,7 +55,8 @@ def test_fewer_than_six_pairs_show_no_effect_however_large() -> None:
 
 
 def test_more_pairs_show_a_smaller_effect() -> None:
-    effects = [power.smallest_effect(pairs) or 0 for pairs in (*range(6, 130), 1_000, 10**6)]
+    every = (*range(6, 16), *range(96, 106), 1_000, 10**6)
+    effects = [power.smallest_effect(pairs) or 0 for pairs in every]
     assert effects == sorted(effects, reverse=True)
     assert effects[-1] > 0
 

@@ -50,8 +50,8 @@ MAY_IMPORT = {
         *("hook", "proof.auditing", "proof.redaction", "proof.running", "proof.trace", "system"),
     },
     "proof.reporting": {
-        *("proof.auditing", "proof.comparing", "proof.redaction", "proof.trace"),
-        "proof.verifying",
+        *("proof.auditing", "proof.comparing", "proof.redaction", "proof.sweeping"),
+        *("proof.trace", "proof.verifying"),
     },
     "proof": {"proof.verifying"},
     "cli": {

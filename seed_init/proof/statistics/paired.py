@@ -10,7 +10,7 @@ from typing import Any
 from seed_init.proof.statistics import power
 from seed_init.proof.statistics.bootstrap import interval, method_of
 from seed_init.proof.statistics.flips import sign_flip_test
-from seed_init.proof.statistics.scaling import as_json, exponent_of, scaled
+from seed_init.proof.statistics.scaling import as_json, ends_as_json, exponent_of, scaled
 from seed_init.proof.statistics.summary import Values, deviation, finite, mean
 
 HIGHER = "higher"
@@ -68,7 +68,7 @@ class Difference:
             name: as_json(value) if isinstance(value, float) else value
             for name, value in vars(self).items()
         }
-        ends = list(map(as_json, self.interval)) if self.interval else None
+        ends = ends_as_json(self.interval)
         return {**content, "unpaired": list(self.unpaired), "interval": ends}
 
 

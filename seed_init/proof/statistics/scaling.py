@@ -28,3 +28,8 @@ def scaled(value: float, exponent: int) -> float:
 def as_json(value: float | None) -> float | None:
     """Return a value as JSON has it, which knows no infinity: None for what is no finite number."""
     return value if value is not None and math.isfinite(value) else None
+
+
+def ends_as_json(ends: tuple[float, float] | None) -> list[float] | None:
+    """Return an interval as JSON has it; None also where an end is beyond what a float can hold."""
+    return list(ends) if ends and all(map(math.isfinite, ends)) else None

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from seed_init.proof.statistics.bootstrap import interval, method_of
-from seed_init.proof.statistics.scaling import as_json, exponent_of, scaled
+from seed_init.proof.statistics.scaling import as_json, ends_as_json, exponent_of, scaled
 
 TRIMMED = 0.25
 """Of the values, at each end, what the interquartile mean leaves out."""
@@ -70,7 +70,7 @@ class Summary:
             "sd": as_json(self.sd),
             "median": as_json(self.median),
             "iqm": as_json(self.iqm),
-            "interval": list(map(as_json, self.interval)) if self.interval else None,
+            "interval": ends_as_json(self.interval),
             "interval_method": self.interval_method,
             "minimum": self.minimum.to_json() if self.minimum else None,
             "maximum": self.maximum.to_json() if self.maximum else None,

@@ -62,13 +62,15 @@ def _gone_on_with(folder: Folder, plan: Plan) -> Plan:
         NotASweep: what was run is not what would be run now.
     """
     before = folder.plan()
-    contents = [row.content for _, row in folder.rows(before) if row is not None]
-    if not contents:
+    used: dict[str, str | None] = {}
+    is_any = False
+    for _, row in folder.rows(before):
+        if row is not None:
+            is_any = True
+            used |= row.content.get("modules", {})
+    if not is_any:
         return replace(plan, engine=before.engine)
     written = folder.written(before)
-    used: dict[str, str | None] = {}
-    for content in contents:
-        used |= content.get("modules", {})
     files = {**used, **before.code["files"]}
     now = {**code_state.digests(map(Path, files)), **plan.code["files"]}
     why = plans.differences(

@@ -78,7 +78,11 @@ def _effect(sweep: Sweep, arm: str, unequal: Unequal | None) -> dict[str, Any]:
     identical = [seeds for seeds in groups.values() if len(seeds) > 1]
     by = " and ".join(compared)
     if not identical:
-        return _as_effect(YES, f"each seed gave other results ({by})", compared, [], places)
+        text = f"each seed gave other results ({by})"
+        doubt = _doubt(sweep, is_trained)
+        if doubt:
+            return _as_effect(UNPROVEN, f"{text}, {doubt}", compared, [], places)
+        return _as_effect(YES, text, compared, [], places)
     if len(groups) > 1:
         # Few printed numbers may be equal by chance. A training is not.
         verdict = PARTLY if is_trained else YES
@@ -117,6 +121,21 @@ def _keys(
     return keys, compared
 
 
+def _doubt(sweep: Sweep, is_trained: bool) -> str | None:
+    """Return why other results are no effect of SEED for certain; None where they are.
+
+    That is so only if two runs of one seed give the same results: noise differs as well.
+    """
+    pair = sweep.repeated()
+    if pair is None or not all(run.is_well for run in pair):
+        return "which may be noise: no seed was run twice to its end"
+    first, again = pair
+    is_same = first.numbers() == again.numbers() and (
+        not is_trained or first.digest == again.digest
+    )
+    return None if is_same else "and so did two runs of one seed: this may be noise"
+
+
 def _as_effect(
     verdict: str,
     text: str,
@@ -129,7 +148,7 @@ def _as_effect(
     why = remedy = None
     if sweep is not None and verdict != YES:
         why, remedy = _why(sweep, runs, places)
-    elif places:
+    elif places and verdict != UNPROVEN:
         named = _named(places)
         why = f"{named} in every run: SEED does not decide what is drawn from there"
         remedy = "SEED_INIT_RESEED=mix mixes that seed with SEED; or take the line out"
@@ -172,15 +191,19 @@ def _named(places: Sequence[dict[str, str]]) -> str:
     return f"{first['function']}({first['given']}) at {first['place']}{more} {seed} by itself"
 
 
+NOT_OBSERVED = (
+    "no Python process of the runs was observed: the hook is not installed in that Python, or "
+    "SEED_INIT=0 is set",
+    "run 'seed-init install' with that Python",
+)
+"""Why nothing follows SEED, and what to do."""
+
+
 def _why(sweep: Sweep, runs: Sequence[Shown], places: Sequence[dict[str, str]]) -> tuple[str, str]:
     """Return why SEED may have no effect, and what to do."""
     contents = [run.row.content for run in runs if run.row is not None]
     if not any(content["observed"] for content in contents):
-        return (
-            "no Python process of the runs was observed: the hook is not installed in that Python, "
-            "or SEED_INIT=0 is set",
-            "run 'seed-init install' with that Python",
-        )
+        return NOT_OBSERVED
     if places:
         return (
             _named(places),
@@ -296,6 +319,9 @@ def _noise(sweep: Sweep, first: Shown, again: Shown) -> dict[str, dict[str, floa
 def _where(sweep: Sweep, first: Shown, again: Shown) -> tuple[str | None, list[dict[str, str]]]:
     """Return what of two runs differs first by their records, and known causes."""
     remedies = []
+    if not any(run.row.content["observed"] for run in (first, again) if run.row is not None):
+        cause, remedy = NOT_OBSERVED
+        remedies.append({"cause": cause, "remedy": remedy})
     if "PYTHONHASHSEED" not in sweep.plan.environment:
         remedies.append(
             {

@@ -2,7 +2,8 @@
 """Numbers of a sweep as a reader wants them: with as many digits as their spread makes sense of."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 _DIGITS = 2  # of the spread that are shown
 
@@ -41,7 +42,21 @@ class Digits:
     def signed(self, value: float | None) -> str:
         """Return the number with its sign; "-" for None."""
         text = self(value)
-        return text if value is None or text.startswith("-") else f"+{text}"
+        return f"+{text}" if value is not None and value > 0 else text
+
+
+def digits_of(found: Mapping[str, Any]) -> Digits:
+    """Return how the numbers of one arm, or of a difference, are written.
+
+    The interval of the mean says how much of the mean is known; the standard deviation says so
+    where there is no interval.
+
+    Args:
+        found: `run`, `against` or `difference` of a metric in `sweep.json`.
+    """
+    low, high = found["interval"] or (None, None)
+    half = None if low is None or high is None else high / 2 - low / 2
+    return Digits((found["mean"], low, high), half or found["sd"])
 
 
 def _without_minus_zero(text: str) -> str:

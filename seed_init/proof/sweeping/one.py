@@ -210,6 +210,7 @@ class _Run:
         content = self._run(lock, tell)
         ended = time.time()
         self._keep(before)
+        self._sync()
         content |= {"started": _utc(started), "ended": _utc(ended)}
         content |= self._observed(trace, content, ended)
         return {**content, "notes": self._notes}
@@ -280,6 +281,13 @@ class _Run:
                 (self._directory / KEPT).mkdir(exist_ok=True)
                 with suppress(OSError):  # the metric says that it is not there
                     shutil.copyfile(path, self._directory / KEPT / metrics.kept_name(file))
+
+    def _sync(self) -> None:
+        """Wait until the disk has what `run.json` stands for, in case the machine fails."""
+        for name in ("stdout.txt", "stderr.txt"):
+            _sync(self._directory / name)
+        for file in (self._directory / KEPT).glob("*"):
+            _sync(file)
 
     def _observed(self, trace: Path, content: Mapping[str, Any], ended: float) -> dict[str, Any]:
         """Return what was observed, write the record, and remove the trace."""
@@ -352,6 +360,11 @@ def _state(path: Path) -> tuple[int, int, int] | None:
     except OSError:
         return None
     return now.st_ino, now.st_size, now.st_mtime_ns
+
+
+def _sync(file: Path) -> None:
+    with suppress(OSError), file.open("rb") as content:
+        os.fsync(content.fileno())
 
 
 def _utc(seconds: float) -> str:

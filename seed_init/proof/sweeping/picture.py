@@ -13,17 +13,20 @@ from html import escape
 from typing import Any
 
 from seed_init.proof.sweeping import figures, sentence
-from seed_init.proof.sweeping.figures import Digits
+from seed_init.proof.sweeping.figures import Digits, digits_of
 from seed_init.system.terminal import one_line
 
-LEFT, WIDTH, RIGHT = 130, 560, 250
+LEFT, WIDTH, RIGHT = 130, 560, 260
 """Pixels for the names, the axis, and the words behind it."""
 
-TOP, STRIP, AXIS, GAP = 62, 74, 30, 34
+TOP, STRIP, AXIS, GAP = 66, 84, 32, 30
 """Pixels above, of a strip, of an axis, and between the panels of two metrics."""
 
-HALF = 24
+HALF = 22
 """Pixels, of the half of a strip in which runs are."""
+
+BESIDE = 32
+"""Pixels from the middle of a strip to the interval, which lies beside the runs."""
 
 _TICKS = 6  # at most, on an axis
 
@@ -31,17 +34,19 @@ _MANY = 150
 """Runs, from which on their marks are smaller and the lines of pairs are fainter."""
 
 STYLE = """
-text{font:13px system-ui,sans-serif;fill:#1f2328}.small{font-size:12px;fill:#59636e}
-.title{font-weight:600;font-size:14px}.back{fill:#fff}.grid{stroke:#d1d9e0}.axis{stroke:#59636e}
-.run{fill:#0969da;fill-opacity:.65}.against{fill:#bc4c00;fill-opacity:.65}
-.apart{fill:#59636e;fill-opacity:.65}
-.pair{stroke:#59636e;stroke-opacity:.45}.many .pair{stroke-opacity:.12}
-.interval{stroke:#1f2328;stroke-width:3}.mean{fill:#fff;stroke:#1f2328;stroke-width:2.5}
-.zero{stroke:#1f2328;stroke-dasharray:4 3}
-@media(prefers-color-scheme:dark){.back{fill:#0d1117}text{fill:#e6edf3}.small{fill:#9198a1}
-.grid{stroke:#3d444d}.axis{stroke:#9198a1}.run{fill:#4493f8}.against{fill:#f0883e}
-.apart,.pair{fill:#9198a1;stroke:#9198a1}.apart{stroke:none}
-.interval,.zero{stroke:#e6edf3}.mean{fill:#0d1117;stroke:#e6edf3}}
+.sweep text{font:13px system-ui,sans-serif;fill:#1f2328}.sweep .small{font-size:12px;fill:#59636e}
+.sweep .title{font-weight:600;font-size:14px}.sweep .back{fill:#fff}.sweep .grid{stroke:#d1d9e0}
+.sweep .axis{stroke:#59636e}.sweep .run{fill:#0969da;fill-opacity:.65}
+.sweep .against{fill:#bc4c00;fill-opacity:.65}.sweep .apart{fill:#59636e;fill-opacity:.65}
+.sweep .joined{stroke:#59636e;stroke-opacity:.45}.sweep .many .joined{stroke-opacity:.12}
+.sweep .interval{stroke:#1f2328;stroke-width:3;fill:none}
+.sweep .mean{fill:#fff;stroke:#1f2328;stroke-width:2}
+.sweep .zero{stroke:#1f2328;stroke-dasharray:4 3}
+@media screen and (prefers-color-scheme:dark){.sweep text{fill:#e6edf3}.sweep .small{fill:#9198a1}
+.sweep .back{fill:#0d1117}.sweep .grid{stroke:#3d444d}.sweep .axis{stroke:#9198a1}
+.sweep .run{fill:#4493f8}.sweep .against{fill:#f0883e}.sweep .apart{fill:#9198a1}
+.sweep .joined{stroke:#9198a1}.sweep .interval,.sweep .zero{stroke:#e6edf3}
+.sweep .mean{fill:#0d1117;stroke:#e6edf3}}
 """
 
 
@@ -83,6 +88,7 @@ class Strip:
         mean: of them.
         interval: of the mean; None where there is none.
         words: lines behind the strip.
+        side: where the interval is: -1 above the runs, 1 below.
     """
 
     name: str
@@ -91,6 +97,7 @@ class Strip:
     mean: float
     interval: Sequence[float] | None
     words: Sequence[str]
+    side: int = 1
 
 
 def picture(sweep: Mapping[str, Any]) -> str:
@@ -115,7 +122,7 @@ def picture(sweep: Mapping[str, Any]) -> str:
     # Scripts and references have no place in a picture that a browser may open by itself.
     return "\n".join(
         [
-            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" '
+            f'<svg xmlns="http://www.w3.org/2000/svg" class="sweep" viewBox="0 0 {width} {height}" '
             f'width="{width}" height="{height}" role="img" aria-label="{_text(title)}">',
             f"<style>{STYLE}</style>",
             f'<rect class="back" width="{width}" height="{height}"/>',
@@ -205,14 +212,16 @@ def _strips(sweep: Mapping[str, Any], metric: Mapping[str, Any]) -> Iterator[Str
         found = of_metric.get(arm)
         values = values_of(sweep, name, arm)
         if found and found["n"] and values:
-            digits = Digits((found["mean"],), found["sd"])
+            digits = digits_of(found)
             words = [f"mean {digits(found['mean'])}", *_interval_in_words(found, digits)]
-            yield Strip(arm, arm, values, found["mean"], found["interval"], words)
+            # Above and below the lines between the pairs.
+            side = -1 if arm == sentence.RUN and sweep.get("against") else 1
+            yield Strip(arm, arm, values, found["mean"], found["interval"], words, side)
 
 
 def _interval_in_words(found: Mapping[str, Any], digits: Digits) -> list[str]:
     if not found["interval"]:
-        return ["one run"]
+        return ["one run"] if found["n"] == 1 else []
     low, high = found["interval"]
     return [f"{digits(low)} to {digits(high)}", f"sd {digits(found['sd'])}, n = {found['n']:,}"]
 
@@ -226,12 +235,12 @@ def _difference(sweep: Mapping[str, Any], metric: Mapping[str, Any]) -> Strip | 
     apart = {seed: against[seed] - run[seed] for seed in run if seed in against}
     if not all(map(math.isfinite, apart.values())):
         return None
-    digits = Digits((found["mean"],), found["sd"])
+    digits = digits_of(found)
     words = [f"mean {digits.signed(found['mean'])}"]
     if found["interval"]:
         low, high = found["interval"]
         words.append(f"{digits.signed(low)} to {digits.signed(high)}")
-    words.append(f"{sentence.flips_in_words(found)}")
+    words.append(f"sign-flip test p = {sentence.p_in_words(found)}")
     words.append(sentence.wins_in_words(found, metric))
     return Strip("difference", "apart", apart, found["mean"], found["interval"], words)
 
@@ -272,7 +281,7 @@ def _swarm(strip: Strip, axis: Axis) -> dict[int, float]:
     """Return seed to how far its mark is below the middle, so that marks lie beside each other."""
     width = 2 * _radius(strip)
     columns: dict[int, list[int]] = {}
-    for seed in sorted(strip.values, key=lambda seed: (strip.values[seed], seed)):
+    for seed in sorted(strip.values):
         columns.setdefault(int(axis.across(strip.values[seed]) / width), []).append(seed)
     fullest = max(map(len, columns.values()))
     apart = min(width, 2 * HALF / fullest)
@@ -296,7 +305,7 @@ def _pairs(
     for seed in one.values:
         if seed in other.values:
             yield (
-                f'<line class="pair" x1="{axis.across(one.values[seed]):.1f}" '
+                f'<line class="joined" x1="{axis.across(one.values[seed]):.1f}" '
                 f'x2="{axis.across(other.values[seed]):.1f}" y1="{middles[0] + above[seed]:.1f}" '
                 f'y2="{middles[1] + below[seed]:.1f}"/>'
             )
@@ -321,11 +330,9 @@ def _drawn(strip: Strip, swarm: Mapping[int, float], middle: float, axis: Axis) 
 
 
 def _interval(strip: Strip, middle: float, axis: Axis) -> Iterator[str]:
+    middle += BESIDE * strip.side
     if strip.interval:
         low, high = (axis.across(end) for end in strip.interval)
-        yield (
-            f'<path class="interval" fill="none" d="M{low:.1f} {middle - 7}v14m0 -7H{high:.1f}'
-            f'm0 -7v14"/>'
-        )
+        yield (f'<path class="interval" d="M{low:.1f} {middle - 6}v12m0 -6H{high:.1f}m0 -6v12"/>')
     x = axis.across(strip.mean)
-    yield f'<circle class="mean" cx="{x:.1f}" cy="{middle}" r="5.5"/>'
+    yield f'<circle class="mean" cx="{x:.1f}" cy="{middle}" r="3.5"/>'

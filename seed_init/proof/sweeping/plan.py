@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from seed_init.hook import state
+from seed_init.hook.settings import EXPORTED
 from seed_init.proof.redaction import redaction
 from seed_init.proof.redaction.secret_words import words_without_secrets
 from seed_init.proof.running import commands
@@ -199,10 +200,14 @@ def contract(environment: Mapping[str, str]) -> dict[str, str]:
         for name, value in settings.values.items()
         if settings.origins.get(name, "").startswith("/")
     }
+    # What the hook has exported in this process it exports in each run as well.
+    exported = environment.get(EXPORTED, "").split(",")
     return {
         name: value
         for name, value in {**of_a_file, **redaction.variables(environment)}.items()
-        if name not in NOT_OF_A_SWEEP and not name.startswith(GIVEN_BY_SLURM)
+        if name not in NOT_OF_A_SWEEP
+        and name not in exported
+        and not name.startswith(GIVEN_BY_SLURM)
     }
 
 

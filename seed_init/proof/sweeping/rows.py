@@ -111,6 +111,7 @@ def read(folder: Folder) -> Sweep:
 def _shown(plan: Plan, task: Task, row: Row | None) -> Shown:
     if row is None:
         return Shown(task, None, problems=("has not run to its end",))
+    row.content.pop("modules", None)  # of thousands of runs, these are what needs the room
     notes = tuple(row.content.get("notes", ()))
     notes += tuple(row.content.get("failures", ()))
     if not row.is_well:

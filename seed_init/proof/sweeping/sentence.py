@@ -5,11 +5,12 @@ The sentence has no word for "there is an effect": it gives the difference, its 
 test, and a reader judges.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from seed_init.proof.redaction.secret_words import words_without_secrets
-from seed_init.proof.sweeping.figures import Digits, percent, probability, seeds
+from seed_init.proof.statistics.bootstrap import BCA, RESAMPLES, STUDENT
+from seed_init.proof.sweeping.figures import digits_of, percent, probability, seeds
 
 Content = Mapping[str, Any]
 """What `sweep.json` has, or a part of it."""
@@ -24,10 +25,14 @@ def sentence(sweep: Content) -> str:
         sweep: what `sweep.json` has; its `sentence` is not read.
     """
     parts = [_what_varied(sweep)]
-    for metric in sweep["metrics"]:
-        of_metric = sweep["statistics"].get(metric["name"])
-        if of_metric:
-            parts += _of_metric(sweep, metric, of_metric)
+    told = [
+        (metric, sweep["statistics"][metric["name"]])
+        for metric in sweep["metrics"]
+        if metric["name"] in sweep["statistics"]
+    ]
+    for metric, of_metric in told:
+        parts += _of_metric(sweep, metric, of_metric)
+    parts += _brackets([of_metric for _, of_metric in told])
     parts += _failed(sweep)
     return " ".join(f"{part}." for part in parts)
 
@@ -38,19 +43,20 @@ def command(words: Sequence[str]) -> str:
 
 
 def _what_varied(sweep: Content) -> str:
-    varied = _VARIED.get(_verdict(sweep), "SEED was the only thing that varied")
-    text = f"{command(sweep['command'])} was run once for each SEED of {seeds(sweep['seeds'])}"
-    if sweep.get("against"):
-        text += f", and so was {command(sweep['against'])}"
-    return f"{text}: {varied}{_repeated(sweep)}"
+    of = f"once for each SEED of {seeds(sweep['seeds'])}"
+    if len(sweep["seeds"]) == 1:
+        of = f"with SEED {sweep['seeds'][0]}"
+    who = command(sweep["command"])
+    ran = f"{who} and {command(sweep['against'])} were" if sweep.get("against") else f"{who} was"
+    effect = _EFFECT.get(_verdict(sweep), "")
+    return f"{ran} run {of}, the only setting that varied{effect}{_repeated(sweep)}"
 
 
-_VARIED = {
-    "yes": "all random numbers came from SEED, which was the only thing that varied",
-    "partly": "SEED was the only thing that varied, and some random numbers did not come from it",
-    "no": "SEED was the only thing that varied, and it has no effect on this program",
+_EFFECT = {
+    "partly": " (but some seeds gave the same results, bit for bit)",
+    "no": " (but SEED has no effect: the results are the same, bit for bit)",
 }
-"""The verdict of the check whether SEED has an effect, to what varied."""
+"""The verdict of the check whether SEED has an effect, to what a reader must know of it."""
 
 
 def _verdict(sweep: Content) -> str:
@@ -75,14 +81,38 @@ def _repeated(sweep: Content) -> str:
 
 def _of_metric(sweep: Content, metric: Content, of_metric: Content) -> Iterator[str]:
     name = metric["name"]
+    parts = []
     for arm in (RUN, AGAINST):
         found = of_metric.get(arm)
         if found and found["n"]:
-            of_arm = f" of {command(sweep[arm])}" if arm == AGAINST else ""
-            yield f"{_capital(name)}{of_arm}: {arm_in_words(found)}{_noise(sweep, arm, name)}"
+            of_arm = f"with {command(sweep[arm])} " if arm == AGAINST else ""
+            parts.append(f"{of_arm}{arm_in_words(found)}{_noise(sweep, arm, name)}")
     difference = of_metric.get("difference")
     if difference and difference["n"]:
-        yield f"Difference in {name}, paired by SEED: {difference_in_words(difference, metric)}"
+        parts.append(f"difference, paired by SEED, {difference_in_words(difference, metric)}")
+    if parts:
+        yield f"{_capital(name)}: {'; '.join(parts)}"
+
+
+def _brackets(statistics: Sequence[Content]) -> Iterator[str]:
+    """Say which intervals are in brackets."""
+    methods = dict.fromkeys(
+        found["interval_method"]
+        for of_metric in statistics
+        for found in of_metric.values()
+        if found and found.get("interval")
+    )
+    if methods:
+        ways = " and, of fewer than six values, ".join(
+            _METHODS[each] for each in sorted(methods, key=list(_METHODS).index)
+        )
+        yield f"Brackets are 95 % intervals of the mean, by {ways}"
+
+
+_METHODS = {
+    BCA: f"the bootstrap (BCa, {RESAMPLES:,} resamples, expanded for few runs)",
+    STUDENT: "Student's t",
+}
 
 
 def _capital(text: str) -> str:
@@ -96,26 +126,20 @@ def _noise(sweep: Content, arm: str, name: str) -> str:
     if arm != RUN or not found.get("share"):
         return ""
     least = f" (at least {percent(found['least'])})" if found.get("least") else ""
-    return (
-        f"; about {percent(found['share'])}{least} of the variance is there with one SEED as well"
-    )
+    return f", about {percent(found['share'])}{least} of the variance being noise"
 
 
 def arm_in_words(found: Content) -> str:
     """Return mean, interval and spread of one arm."""
-    digits = Digits((found["mean"],), found["sd"])
+    digits = digits_of(found)
     if found["n"] == 1:
         return f"{digits(found['mean'])} in one run"
     if found["minimum"]["value"] == found["maximum"]["value"]:
         return f"{digits(found['mean'])} in each of {found['n']:,} runs"
-    low, high = found["interval"]
     return (
-        f"mean {digits(found['mean'])}, {INTERVAL} {digits(low)} to {digits(high)}, "
-        f"standard deviation {digits(found['sd'])}, n = {found['n']:,}"
+        f"mean {digits(found['mean'])}{_in_brackets(found, digits)}, n = {found['n']:,}, "
+        f"standard deviation {digits(found['sd'])}"
     )
-
-
-INTERVAL = "95 % bootstrap interval (BCa)"
 
 
 def difference_in_words(found: Content, metric: Content) -> str:
@@ -125,23 +149,36 @@ def difference_in_words(found: Content, metric: Content) -> str:
         found: `difference` of a metric with at least one pair.
         metric: with its name, and what is better.
     """
-    digits = Digits((found["mean"],), found["sd"])
+    digits = digits_of(found)
     if found["n"] == 1:
         return f"{digits.signed(found['mean'])} in one pair"
-    low, high = found["interval"]
+    interval = _in_brackets(found, digits.signed)
     return (
-        f"mean {digits.signed(found['mean'])}, {INTERVAL} {digits.signed(low)} to "
-        f"{digits.signed(high)}, {flips_in_words(found)}, {wins_in_words(found, metric)}"
+        f"mean {digits.signed(found['mean'])}{interval}, {flips_in_words(found)}, "
+        f"{wins_in_words(found, metric)}"
     )
+
+
+def _in_brackets(found: Content, shown: Callable[[float | None], str]) -> str:
+    ends = found["interval"]
+    return f" [{', '.join(map(shown, ends))}]" if ends else ""
 
 
 def flips_in_words(found: Content) -> str:
     """Return which test it was, and its p."""
-    p = probability(found["p"], found["error"])
-    if found["error"]:
-        error = f"standard error {found['error']:.1g}"
-        return f"sign-flip test with {found['flips'] - 1:,} random flips p = {p} ({error})"
-    return f"exact sign-flip test p = {p}"
+    if not found["error"]:
+        return f"exact sign-flip test p = {p_in_words(found)}"
+    drawn = found["flips"] - 1
+    if found["p"] * found["flips"] < 1.5:
+        # The differences as they are, and no other flip.
+        return f"sign-flip test p = {1 / drawn:.5f} (no flip of {drawn:,} random ones goes as far)"
+    error = f"standard error {found['error']:.1g} by {drawn:,} random flips"
+    return f"sign-flip test p = {p_in_words(found)} ({error})"
+
+
+def p_in_words(found: Content) -> str:
+    """Return the p of a test."""
+    return probability(found["p"], found["error"])
 
 
 def wins_in_words(found: Content, metric: Content) -> str:
