@@ -74,8 +74,9 @@ def run(folder: Folder, tasks: Sequence[Task], options: Options, watch: Watch) -
     directory = folder.path / MANIFESTS
     directory.mkdir(exist_ok=True)
     file, number = _free(directory)
-    text = json.dumps(manifest(folder.path.name, folder.plan(), options, number), indent=1)
-    writing.create(file, text + "\n")
+    plan = folder.plan()
+    text = json.dumps(manifest(folder.path.name, plan, options, number), indent=1)
+    writing.create(file, text + "\n", mode=plans.mode_of(plan))
     if options.apply:
         watch.say(_applied(file))
     else:
