@@ -8,13 +8,15 @@ Targets: at most 2 % and 0.3 s a run; 300 MB for 1,000 seeds of a trivial progra
 
 import argparse
 import os
+import resource
 import shlex
 import statistics
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 from harness import interpreters, machine
 
@@ -47,14 +49,26 @@ def main() -> int:
         interpreters.install_hook(python)
         (place / "train.py").write_text(PROGRAM)
         bench = Bench(place, python)
-        print(f"\nwall time of a run, median of {ROUNDS} rounds of {RUNS} runs, in turn\n")
-        print("| program | shell loop | sweep | more | without records |")
-        print("|---|---|---|---|---|")
+        print(f"\na run, median of {ROUNDS} rounds of {RUNS} runs, in turn\n")
+        print("| program | measured | shell loop | sweep | more | without records |")
+        print("|---|---|---|---|---|---|")
         for seconds in SECONDS:
-            print(bench.row(seconds), flush=True)
+            print(*bench.rows(seconds), sep="\n", flush=True)
         print()
         print(bench.many(options.many))
     return 0
+
+
+class Spent(NamedTuple):
+    """What some runs took, in seconds.
+
+    Attributes:
+        wall: by the clock, which other programs on the machine make longer.
+        CPU: of all processes together.
+    """
+
+    wall: float
+    CPU: float
 
 
 class Bench:
@@ -66,30 +80,34 @@ class Bench:
         self._environment = interpreters.environment(python)
         self._number = 0
 
-    def row(self, seconds: float) -> str:
-        """Return a row of the table: what each way of running takes."""
-        ways: Mapping[str, Callable[[], float]] = {
+    def rows(self, seconds: float) -> Iterator[str]:
+        """Yield rows of the table: what each way of running takes."""
+        ways: Mapping[str, Callable[[], Spent]] = {
             "loop": lambda: self._loop(seconds),
             "sweep": lambda: self._sweep(seconds),
             "without": lambda: self._sweep(seconds, "--no-records"),
         }
-        times: dict[str, list[float]] = {name: [] for name in ways}
+        spent: dict[str, list[Spent]] = {name: [] for name in ways}
         for _ in range(ROUNDS):
             for name, way in ways.items():
-                times[name].append(way() / RUNS)
-        loop, sweep, without = (statistics.median(each) for each in times.values())
-        more = sweep - loop
-        return (
-            f"| {seconds:g} s of CPU time | {loop:.3f} s | {sweep:.3f} s | {more:.3f} s, "
-            f"{100 * more / loop:.0f} % | {without:.3f} s |"
-        )
+                spent[name].append(way())
+        for measured in Spent._fields:
+            loop, sweep, without = (
+                statistics.median(getattr(each, measured) / RUNS for each in of_way)
+                for of_way in spent.values()
+            )
+            more = sweep - loop
+            yield (
+                f"| {seconds:g} s of CPU time | {measured} time | {loop:.3f} s | {sweep:.3f} s | "
+                f"{more:.3f} s, {100 * more / loop:.0f} % | {without:.3f} s |"
+            )
 
-    def _loop(self, seconds: float) -> float:
+    def _loop(self, seconds: float) -> Spent:
         command = shlex.join([str(self._python), "train.py", str(seconds)])
         script = f"for seed in $(seq 0 {RUNS - 1}); do SEED=$seed {command} > log-$seed; done"
         return self._timed("sh", "-c", script)
 
-    def _sweep(self, seconds: float, *options: str) -> float:
+    def _sweep(self, seconds: float, *options: str) -> Spent:
         return self._timed(*self._words(RUNS, *options), *self._command(seconds))
 
     def _words(self, seeds: int, *options: str) -> list[str]:
@@ -101,12 +119,12 @@ class Bench:
     def _command(self, seconds: float) -> list[str]:
         return [str(self._python), "train.py", str(seconds)]
 
-    def _timed(self, *words: str) -> float:
-        began = time.perf_counter()
+    def _timed(self, *words: str) -> Spent:
+        began, before = time.perf_counter(), _cpu_of_children()
         subprocess.run(
             words, cwd=self._place, env=self._environment, check=True, stdout=subprocess.DEVNULL
         )
-        return time.perf_counter() - began
+        return Spent(time.perf_counter() - began, _cpu_of_children() - before)
 
     def many(self, seeds: int) -> str:
         """Return what a sweep of many seeds needs, and what its table and its file are."""
@@ -128,6 +146,11 @@ class Bench:
             f"{peak / 2**20:.0f} MiB at most, {len(lines)} lines on the terminal, "
             f"{file.stat().st_size / 2**20:.1f} MiB of sweep.json"
         )
+
+
+def _cpu_of_children() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def _peak(pid: int) -> int:

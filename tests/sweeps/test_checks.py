@@ -80,6 +80,10 @@ def test_a_program_that_draws_has_an_effect_and_repeats(python: Path, tmp_path: 
 def test_noise_is_told_as_a_share_of_the_variance(python: Path, tmp_path: Path) -> None:
     source = "import os; print('acc', int.from_bytes(os.urandom(4), 'big') / 2**32)"
     found = checked(python, tmp_path, source, "--seeds", "5", "--metric", "acc (.*)")
+    # Other results are no effect of SEED where they are noise.
+    effect = found["seed_has_effect"]["run"]
+    assert effect["verdict"] == "unproven"
+    assert "so did two runs of one seed: this may be noise" in effect["text"]
     repeats = found["repeats"]
     assert repeats["verdict"] == "differs"
     noise = repeats["noise"]["acc"]
@@ -129,6 +133,24 @@ def test_a_python_without_the_hook_is_named(python: Path, bare: Path, tmp_path: 
     assert "the hook is not installed in that Python" in found["told"]
     assert "run 'seed-init install' with that Python" in found["told"]
     assert found["shared_files"]["verdict"] == "unproven"
+
+
+def test_noise_of_a_python_without_the_hook_is_no_effect_of_the_seed(
+    python: Path, bare: Path, tmp_path: Path
+) -> None:
+    source = "import random; print('acc', random.random())"
+    words = ("--seeds", "3", "--metric", "acc (.*)")
+    found = checked(python, tmp_path, source, *words, command=(bare, "train.py"))
+    assert found["seed_has_effect"]["run"]["verdict"] == "unproven"
+    assert "the hook is not installed" in found["repeats"]["remedies"][0]["cause"]
+
+
+def test_other_results_prove_nothing_if_no_seed_was_run_twice(python: Path, tmp_path: Path) -> None:
+    found = checked(python, tmp_path, "import random; print(random.random())", "--seeds", "3",
+                    "--no-repeat")  # fmt: skip
+    effect = found["seed_has_effect"]["run"]
+    assert effect["verdict"] == "unproven"
+    assert "which may be noise: no seed was run twice to its end" in effect["text"]
 
 
 def test_some_of_the_randomness_is_the_programs_own(python: Path, tmp_path: Path) -> None:
