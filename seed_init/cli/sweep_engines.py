@@ -120,7 +120,9 @@ def execute(folder: Folder, begun: Begun, options: argparse.Namespace) -> bool:
 
 def left_behind(folder: Folder, options: argparse.Namespace) -> str:
     """Return what the user should know who stops waiting, as a clause; "" if nothing goes on."""
-    told = slurm.left_behind(folder) if options.on == SLURM else None
+    if options.on != SLURM or folder.state() != "sweep":
+        return ""
+    told = slurm.left_behind(folder)
     return f"; {told}" if told else ""
 
 

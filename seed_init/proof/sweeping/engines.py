@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from seed_init.proof.sweeping import metrics, one
+from seed_init.proof.sweeping import local, metrics, one
 from seed_init.proof.sweeping import plan as plans
 from seed_init.proof.sweeping.ledger import PATIENCE, Busy, Folder, Row
 from seed_init.proof.sweeping.plan import NotASweep, Plan, Task
@@ -127,7 +127,7 @@ class Waiting:
         text = f"{over} of {self._total} runs over"
         if over and self.left:
             seconds = (time.monotonic() - self._began) / over * len(self.left)
-            text += f", about {duration(seconds)} left"
+            text += f", about {local.duration(seconds)} left"
         return text
 
     def _last_line(self, task: Task) -> str:
@@ -146,18 +146,6 @@ class Waiting:
         except OSError:
             return None
         return found.st_ino, found.st_mtime_ns
-
-
-def duration(seconds: float) -> str:
-    """Return a time in the largest units that tell something.
-
-    Args:
-        seconds: the time.
-    """
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
 
 
 def words_of(folder: Folder, task: Task | str) -> list[str]:

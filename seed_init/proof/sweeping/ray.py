@@ -143,7 +143,8 @@ def _make(ray: Any, folder: Folder, tasks: Sequence[Task], options: Options, wat
     except BaseException:
         for reference in going:
             ray.cancel(reference)
-        ray.wait(list(going), num_returns=len(going), timeout=15)
+        if going:
+            ray.wait(list(going), num_returns=len(going), timeout=15)
         raise
 
 
@@ -152,18 +153,16 @@ def _end(ray: Any, reference: Any, task: Task, waiting: Waiting) -> None:
     if why is None:
         waiting.drop(task)
     else:
-        waiting.lose({task: why})
+        waiting.lose({task: why})  # a run that has failed has a row of its own, which stays
 
 
 def _why(ray: Any, reference: Any) -> str | None:
-    """Return why a run has no `run.json` though its task is over; None where nothing is known."""
+    """Return why a run may have no `run.json` though its task is over; None if it ended well."""
     try:
         status, told = ray.get(reference)
     except ray.exceptions.RayError as error:
         return f"Ray has lost the run: {engines.last_line(str(error), type(error).__name__)}"
-    if status in (0, 1):
-        return None
-    return f"the run could not be made on {told}"
+    return None if status == 0 else f"the run could not be made on {told}"
 
 
 def _task() -> Any:

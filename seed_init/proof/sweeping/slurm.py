@@ -43,6 +43,9 @@ OWN = re.compile(r"--array\b|-a|--wrap\b|--test-only$|--wait$|-W$")
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 15.0
 """Seconds between two questions to Slurm: at first, and after some minutes."""
 
+PATIENCE = 60.0
+"""Seconds that Slurm has to answer a question."""
+
 GRACE = 10.0
 """Seconds that the end of a run needs to be seen here: file systems of a network lag behind."""
 
@@ -271,9 +274,13 @@ class Queue:
         numbers = f"--jobs={','.join(self._jobs)}"
         try:
             done = subprocess.run(
-                [*words, numbers], stdin=subprocess.DEVNULL, capture_output=True, text=True
+                [*words, numbers],
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                timeout=PATIENCE,
             )
-        except OSError:
+        except (OSError, subprocess.TimeoutExpired):
             return None
         if done.returncode != 0:
             return [] if "Invalid job id" in done.stderr else None
