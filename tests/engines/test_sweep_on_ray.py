@@ -64,7 +64,8 @@ def test_a_run_whose_worker_is_lost_is_a_row_that_says_so(remote: Sweeps, tmp_pa
         stderr=subprocess.PIPE,
         text=True,
     )
-    until("the run waits", lambda: began.exists() and began.read_text())
+    until("the run waits", lambda: process.poll() is not None or _told(began))
+    assert process.poll() is None
     program = int(began.read_text())
     os.kill(_worker_of(program), signal.SIGKILL)
     shown, told = process.communicate(timeout=120)
@@ -75,6 +76,10 @@ def test_a_run_whose_worker_is_lost_is_a_row_that_says_so(remote: Sweeps, tmp_pa
         **{"run/seed-0": 0, "run/seed-0-again": 0, "run/seed-1": None, "run/seed-2": 0}
     }
     until("the program has ended", lambda: not Path(f"/proc/{program}").exists())
+
+
+def _told(file: Path) -> str:
+    return file.read_text() if file.exists() else ""
 
 
 def _worker_of(pid: int) -> int:
@@ -90,7 +95,8 @@ def test_ctrl_c_ends_the_runs(remote: Sweeps, tmp_path: Path) -> None:
     process = subprocess.Popen(
         words, cwd=tmp_path, env=remote.environment(), stderr=subprocess.PIPE, text=True
     )
-    until("the run waits", lambda: began.exists() and began.read_text())
+    until("the run waits", lambda: process.poll() is not None or _told(began))
+    assert process.poll() is None
     process.send_signal(signal.SIGINT)
     _, told = process.communicate(timeout=60)
     assert process.returncode == 130

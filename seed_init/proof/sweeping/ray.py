@@ -78,11 +78,14 @@ def _connected() -> Iterator[Any]:
         raise EngineError(
             f"Ray cannot be imported: {error}; install it again, and what it needs"
         ) from None
-    _knock(os.environ.get("RAY_ADDRESS", ""))
+    address = os.environ.get("RAY_ADDRESS", "")
+    _knock(address)
+    # A Ray that is started for one sweep needs no dashboard. Ray's client knows no such option.
+    options = {} if "://" in address else {"include_dashboard": False}
     try:
         # Without an address, Ray looks for RAY_ADDRESS and then for a cluster on this machine.
-        ray.init(log_to_driver=False, logging_level="ERROR")
-    except (ConnectionError, RuntimeError, ValueError, OSError) as error:
+        ray.init(log_to_driver=False, logging_level="ERROR", **options)
+    except Exception as error:  # of many kinds, and bare ones
         raise _unreachable(str(error)) from None
     try:
         yield ray
