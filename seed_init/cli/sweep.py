@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from seed_init.cli import arguments, output, printing, sweep_table
+from seed_init.cli import arguments, output, printing, sweep_engines, sweep_table
 from seed_init.cli.errors import LOST, CommandError
 from seed_init.proof.running import commands, signals
 from seed_init.proof.running.progress import Line
@@ -45,7 +45,7 @@ In the words of a command, {seed} is the seed of the run, and {dir} a directory 
 The same words again go on where a sweep was ended, and make no run twice that has ended well.
 """
 
-ACTIONS = {"one": "sweep_one:run"}
+ACTIONS = {"one": "sweep_one:run", "collect": "sweep_collect:run"}
 """`seed-init sweep ACTION ...`, without --seeds -> the function that gets the other words."""
 
 SPEAKER = "seed-init sweep"
@@ -69,6 +69,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     arguments.add_examples(parser, EXAMPLES)
     _add_what_is_run(parser)
     _add_where(parser)
+    sweep_engines.add(parser)
     _add_what_is_kept(parser)
     arguments.add_runs(parser)
     parser.add_argument("--plot", type=Path, metavar="FILE", help="write a picture there, as SVG")
@@ -218,14 +219,17 @@ def run(options: argparse.Namespace) -> int:
     """
     if options.seeds is None and options.command[:1] and options.command[0] in ACTIONS:
         action, *words = options.command
-        return _action(action)(words)
+        return _action(action)(words, options)
     here = arguments.here()
     plot = _checked(options, here)
     plan, folder, gpus = _prepared(options, here)
     try:
         with beginning.begun(folder, plan, fresh=options.fresh) as begun:
             _tell_what_is_there(folder, begun)
-            _execute(folder, begun, gpus)
+            if options.on is None:
+                _execute(folder, begun, gpus)
+            elif not sweep_engines.execute(folder, begun, options):
+                return 0
             content = results.summary(folder.path)
             results.write(folder.path, content)
     except (plans.NotASweep, ledger.Busy) as error:
@@ -239,13 +243,13 @@ def run(options: argparse.Namespace) -> int:
     except one.CodeChanged as error:
         raise CommandError(str(error), status=1) from None
     except (KeyboardInterrupt, signals.Ended) as error:
-        raise _interrupted(folder, error) from None
-    return _tell(content, folder, options, plot)
+        raise _interrupted(folder, error, options) from None
+    return tell(content, folder, options, plot)
 
 
-def _action(name: str) -> Callable[[Sequence[str]], int]:
+def _action(name: str) -> Callable[[Sequence[str], argparse.Namespace], int]:
     module, _, function = ACTIONS[name].partition(":")
-    action: Callable[[Sequence[str]], int] = getattr(
+    action: Callable[[Sequence[str], argparse.Namespace], int] = getattr(
         importlib.import_module(f"seed_init.cli.{module}"), function
     )
     return action
@@ -257,6 +261,7 @@ def _checked(options: argparse.Namespace, here: Path) -> Path | None:
         raise CommandError(f"--seeds is not given; {seeds.EXAMPLES}")
     if not options.command:
         raise CommandError(commands.NOT_GIVEN)
+    sweep_engines.check(options)
     if options.plot is None:
         return None
     output.check(options.plot, options.force)
@@ -284,6 +289,8 @@ def _prepared(options: argparse.Namespace, here: Path) -> tuple[Plan, Folder, li
         timeout=options.timeout,
     )
     try:
+        if options.on is not None:
+            return sweep_engines.planned(asked_for, options), folder, []
         gpus = _gpus(options, asked_for)
         return plans.made(asked_for), folder, gpus
     except (plans.NotASweep, commands.CannotStart, local.TooFewGPUs) as error:
@@ -336,7 +343,7 @@ def _execute(folder: Folder, begun: Begun, gpus: Sequence[str | None]) -> None:
         )
 
 
-def _interrupted(folder: Folder, error: BaseException) -> CommandError:
+def _interrupted(folder: Folder, error: BaseException, options: argparse.Namespace) -> CommandError:
     number = error.signal if isinstance(error, signals.Ended) else int(signal.SIGINT)
     try:
         plan = folder.plan()
@@ -345,7 +352,9 @@ def _interrupted(folder: Folder, error: BaseException) -> CommandError:
     except (plans.NotASweep, OSError):
         what = "no run was made"
     return CommandError(
-        f"interrupted; {what}; the same words go on from there", status=128 + number
+        f"interrupted; {what}; the same words go on from there"
+        f"{sweep_engines.left_behind(folder, options)}",
+        status=128 + number,
     )
 
 
@@ -354,7 +363,7 @@ def _relative(path: Path) -> str:
     return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
 
 
-def _tell(
+def tell(
     content: dict[str, Any], folder: Folder, options: argparse.Namespace, plot: Path | None
 ) -> int:
     file = _relative(folder.path / ledger.RESULT)

@@ -307,7 +307,9 @@ class _Run:
         facts = given.facts(processes)
         own = f"{self._directory}{os.sep}"
         facts["wrote"] = [path for path in facts["wrote"] if not path.startswith(own)]
-        facts["modules"] = code_state.digests(map(Path, given.modules(processes)))
+        # The code of an image is not that of the directory in which the sweep goes on.
+        own_modules = given.modules(processes) if self._cwd.is_absolute() else []
+        facts["modules"] = code_state.digests(map(Path, own_modules))
         if self._plan.records:
             self._write_record(trace, processes, content, ended)
         shutil.rmtree(trace, ignore_errors=True)

@@ -251,15 +251,21 @@ def _variables(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
 def write(folder: Path, plan: Plan) -> None:
     """Write a plan into a folder.
 
-    A command with a secret in it can be read by its user alone.
-
     Raises:
         OSError: the plan cannot be written.
     """
-    every_word = [*plan.command, *(plan.against or ())]
-    mode = None if words_without_secrets(every_word) == every_word else 0o600
     text = json.dumps(plan.to_json(), indent=1, allow_nan=False) + "\n"
-    writing.replace(folder / FILE, text, mode=mode, durable=True)
+    writing.replace(folder / FILE, text, mode=mode_of(plan), durable=True)
+
+
+def mode_of(plan: Plan) -> int | None:
+    """Return the mode of a file that has a plan: one with a secret is its user's; None for others.
+
+    Args:
+        plan: the plan.
+    """
+    every_word = [*plan.command, *(plan.against or ())]
+    return None if words_without_secrets(every_word) == every_word else 0o600
 
 
 def read(folder: Path) -> Plan:
