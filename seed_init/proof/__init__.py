@@ -95,4 +95,5 @@ def verify(
         kill=kill,
         resume_command=tuple(resume_command),
     )
-    return (verifier if resume_after is None else resuming).verify(request)
+    verified = verifier.verify if resume_after is None else resuming.verify
+    return verified(request)

@@ -272,8 +272,8 @@ RESUMING: dict[str, tuple[str, str]] = {
     ),
     "contents": (
         "the generators that the data set draws from are not restored, or live in workers",
-        "restore the generators before iter(loader), from which workers get their seeds; generators "
-        "of the data set's own belong into the checkpoint too",
+        "restore the generators before iter(loader), from which workers get their seeds; the "
+        "checkpoint has to hold generators of the data set's own as well",
     ),
     "length": (
         "the number of the epoch or of the step is not restored, or the end is counted from where "

@@ -10,7 +10,7 @@ data.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -198,7 +198,11 @@ def _difference(problems: Sequence[Problem]) -> Difference:
         values=first.values,
     )
     difference.trail = [problem.text for problem in problems[1:]]
-    difference.remedies = remedies_of_resuming([problem.kind for problem in problems])
+    kinds = [problem.kind for problem in problems]
+    if GENERATORS in kinds:
+        # A generator that begins anew shuffles anew, and gives the same noise once more.
+        kinds = [kind for kind in kinds if kind not in (DATA, CONTENTS)]
+    difference.remedies = remedies_of_resuming(kinds)
     return difference
 
 
@@ -392,9 +396,7 @@ class Diagnosis:
             f"{first.text}, while learning rate, optimizer state, generators and batches are "
             "the same"
         )
-        yield Problem(
-            OTHER, text, call, tensor=first.tensor, values=values, level=first.level
-        )
+        yield Problem(OTHER, text, call, tensor=first.tensor, values=values, level=first.level)
 
     # Generators
 
@@ -470,8 +472,9 @@ class Diagnosis:
         """Compare the last batch before a step; None where it is the same, or there is none."""
         state = self._state(1, optimizer, call)
         own = None if state is None or not state["batches"] else Batch(state["batches"][-1])
-        places = [number for number, (step, _) in enumerate(self._given)
-                  if step == (optimizer, call)]
+        places = [
+            number for number, (step, _) in enumerate(self._given) if step == (optimizer, call)
+        ]
         if own is None or not places:
             return None
         here = places[-1]
@@ -580,5 +583,3 @@ def _of_length(parting: Parting, call: int) -> Problem:
         else "the resumed run ends before the whole run does: this step is missing"
     )
     return Problem(LENGTH, text, call)
-
-

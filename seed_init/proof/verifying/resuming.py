@@ -51,8 +51,8 @@ GRACE = 30.0
 (terminationGracePeriodSeconds) have it by default."""
 
 NO_CHECKPOINT = (
-    "the resumed run began from the beginning, so that nothing was resumed: there was no checkpoint "
-    "yet, or it was not looked for"
+    "the resumed run began from the beginning, so that nothing was resumed: there was no "
+    "checkpoint yet, or it was not looked for"
 )
 UNREADABLE = (
     "UnpicklingError",
@@ -460,13 +460,12 @@ def _not_compared(verification: Verification, attempts: Attempts) -> list[str]:
     lines += attempts.notes
     if attempts.is_copied:
         lines.append(
-            "what is written elsewhere than in the working directory: each run worked in a copy of it"
+            "what is written elsewhere than in the working directory: each run worked in a copy of "
+            "that directory"
         )
     if attempts.outcomes:
         first = attempts.outcomes[0]
-        missing = [
-            pattern for pattern in attempts.request.files if not any(first.files)
-        ]
+        missing = [pattern for pattern in attempts.request.files if not any(first.files)]
         lines += [f"files: none matches {pattern}" for pattern in missing]
     for outcome in attempts.outcomes:
         lines += [note for note in outcome.run.notes if note not in lines]
