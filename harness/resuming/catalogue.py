@@ -60,7 +60,9 @@ FAULTS = (
     fault("optimizer", "the optimizer's state is not loaded", "optimizer", 8, "exp_avg"),
     fault("scheduler", "the scheduler begins anew", "rate", 9, "scheduler.state_dict()"),
     fault("scaler", "the GradScaler begins anew", "scaler", 8, "4096.0", "1024.0"),
-    fault("generators", "no generator is restored", "draw", 8, "numpy", "random", "torch", "step 0"),
+    fault(
+        "generators", "no generator is restored", "draw", 8, "numpy", "random", "torch", "step 0"
+    ),
     fault("random", "one generator of three is not restored", "draw", 8, "random (as after step"),
     fault("drawn", "restored too early: an iterator draws", "draw", 8, "torch", "after iter("),
     fault("place", "the epoch begins again", "batch", 8, "replayed", "batch 0 of epoch 1 again"),

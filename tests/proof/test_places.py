@@ -93,7 +93,9 @@ def test_a_directory_that_is_too_large_is_refused_before_anything_is_copied(
     cwd: Path, own: Path, monkeypatch: pytest.MonkeyPatch, name: str, most: int
 ) -> None:
     monkeypatch.setattr(places, name, most)
-    with pytest.raises(CannotStart, match="this directory has more than .*write {dir} in the com"):
+    with pytest.raises(
+        CannotStart, match=r"this directory has more than .*write \{dir\} in the com"
+    ):
         places.made(own, cwd, is_copied=True)
     assert [path.name for path in own.iterdir()] == ["dir"]
 

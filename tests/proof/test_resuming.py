@@ -84,8 +84,10 @@ WHOLE = process(parameters(-1), [step(call) for call in range(LAST)])
 
 def resumed(after: int, *, first: dict[str, Any] | None = None, **more: Any) -> Comparison:
     """Compare a run that goes on behind a step; its first step is changed by `first`."""
-    steps = [step(call, **((first or {}) if call == after + 1 else {}))
-             for call in range(after + 1, LAST)]
+    steps = [
+        step(call, **((first or {}) if call == after + 1 else {}))
+        for call in range(after + 1, LAST)
+    ]
     begins = more.pop("begins", parameters(after))
     return compare([WHOLE], [process(begins, steps, **more)], False)
 

@@ -19,7 +19,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from seed_init.proof.comparing import resuming, steps, written_files
+from seed_init.proof.comparing import causes, resuming, steps, written_files
 from seed_init.proof.comparing.causes import remedies_of_resuming
 from seed_init.proof.comparing.difference import Difference
 from seed_init.proof.comparing.values import counted
@@ -64,8 +64,12 @@ UNREADABLE = (
     "central directory",
     "Ran out of input",
     "unexpected EOF",
+    "torch/serialization.py",
+    "pickle.py",
 )
-"""Words by which an error says that a file is not whole."""
+"""Words of an error, or files in its traceback, by which a file is known not to be whole.
+
+`torch.load` of a file that was cut says "Invalid argument", or whatever the bytes lead to."""
 
 
 class _Failed(Exception):
@@ -256,6 +260,8 @@ def _judge(attempts: Attempts, verification: Verification) -> None:
     stopped, resumed = attempts.stopped_and_resumed()
     before = _before_the_stop(whole, stopped)
     if before is not None:
+        if verification.seed in (None, "off"):
+            before.remedies.insert(0, causes.NOT_SEEDED)
         verification.verdict, verification.difference = DIFFERENT, before
         return
     if resumed is None:
@@ -297,6 +303,8 @@ def _compare(
         difference = _at_the_end(attempts, whole, resumed)
     if difference is not None:
         difference.runs = [whole.name, resumed.name]
+        if resumed.run.status and difference.level != "status":
+            difference.trail.append(f"the resumed run failed: {_how(resumed)}")
         if compared.after == -1:
             difference.trail.insert(0, NO_CHECKPOINT)
             difference.remedies = [*remedies_of_resuming(["none"]), *difference.remedies]
