@@ -26,6 +26,7 @@ class Case:
         kill: by which signal.
         goes_on_after: the step behind which the resumed run has to be lined up.
         needs: a module that has to be there.
+        ranks: how many torchrun starts; 0 for a script by itself.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Case:
     kill: str = "KILL"
     goes_on_after: int | None = 7
     needs: str = "torch"
+    ranks: int = 0
 
 
 def fault(name: str, what: str, level: str, step: int | None, *mentions: str, **other: Any) -> Case:
@@ -140,6 +142,35 @@ LIBRARIES = (
         "torchdata's StatefulDataLoader in the middle of an epoch",
         words=("with_torchdata.py",),
         needs="torchdata",
+    ),
+    Case(
+        "plain_loader",
+        "PyTorch's DataLoader in its place",
+        "batch",
+        8,
+        ("another order", "StatefulDataLoader"),
+        ("with_torchdata.py", "--plain"),
+        needs="torchdata",
+    ),
+    Case(
+        "ranks",
+        "DistributedDataParallel on two ranks, after an epoch",
+        words=("with_ranks.py",),
+        after=14,
+        goes_on_after=11,
+        ranks=2,
+    ),
+    Case(
+        "ranks_order",
+        "the same with the order of the first epoch again",
+        "batch",
+        12,
+        ("replayed", "batch 0 of epoch 0 again"),
+        ("with_ranks.py", "--same-order"),
+        after=14,
+        kill="TERM",
+        goes_on_after=11,
+        ranks=2,
     ),
     Case(
         "torchdata_workers",

@@ -10,7 +10,13 @@ from harness import interpreters
 
 from .catalogue import PROGRAMS, Case
 
-ENVIRONMENT = {"SEED": "7", "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
+ENVIRONMENT = {
+    "SEED": "7",
+    "OMP_NUM_THREADS": "1",
+    "HF_HUB_OFFLINE": "1",
+    # The loopback device has an address on every machine.
+    "GLOO_SOCKET_IFNAME": "lo",
+}
 
 
 class Failed(Exception):
@@ -34,8 +40,11 @@ def verify(case: Case, python: Path, place: Path, timeout: float = 600) -> dict[
     """
     shutil.copy(PROGRAMS / case.words[0], place)
     options = ("--resume-after", str(case.after), "--kill", case.kill)
+    launcher = ("-m", "torch.distributed.run", "--standalone", "--local-addr=127.0.0.1")
+    ranks = (*launcher, f"--nproc-per-node={case.ranks}") if case.ranks else ()
+    command = [str(python), *ranks, *case.words]
     done = subprocess.run(
-        [str(python), "-m", "seed_init", "verify", "--json", *options, "--", python, *case.words],
+        [str(python), "-m", "seed_init", "verify", "--json", *options, "--", *command],
         cwd=place,
         env=interpreters.environment(python, **ENVIRONMENT, **{"HOME": str(place)}),
         stdin=subprocess.DEVNULL,

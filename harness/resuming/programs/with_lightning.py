@@ -32,9 +32,11 @@ class Regression(lightning.LightningModule):
 
 
 class Generators(Callback):
-    """Keeps the states of the generators at the end of an epoch."""
+    """Keeps the states of the generators at the end of an epoch.
 
-    kept = None
+    They are restored when the checkpoint is loaded: on_train_start comes after the iterator of the
+    DataLoader, which has drawn the order by then.
+    """
 
     def state_dict(self):
         return {
@@ -44,13 +46,9 @@ class Generators(Callback):
         }
 
     def load_state_dict(self, state):
-        self.kept = state
-
-    def on_train_start(self, trainer, module):
-        if self.kept is not None:
-            random.setstate(self.kept["random"])
-            np.random.set_state(self.kept["numpy"])
-            torch.set_rng_state(self.kept["torch"])
+        random.setstate(state["random"])
+        np.random.set_state(state["numpy"])
+        torch.set_rng_state(state["torch"])
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import takewhile
 from typing import Any
 
 from seed_init.proof.comparing import steps
@@ -418,7 +419,8 @@ class Diagnosis:
 
     def _was_restored(self, name: str, optimizer: int) -> bool:
         """Return whether a generator stood as in the whole run when the data was begun with."""
-        begun = self.pair.resumed.process.of("epoch")
+        events = self.pair.resumed.process.of("state", "epoch")
+        begun = takewhile(lambda event: event["event"] == "epoch", events)
         there = {epoch["rng"].get(name) for epoch in begun}
         return bool(there & self._positions(name, optimizer))
 

@@ -114,6 +114,7 @@ class Attempts:
         directory: for their traces and outputs, when a run is over.
         outcomes: every run so far, in order.
         notes: one line each about what a reader should know.
+        unmatched: the patterns that name no file of the last run.
         is_copied: whether the runs work in copies of the working directory.
     """
 
@@ -130,6 +131,7 @@ class Attempts:
         self.environment = record_parts.environment_of_runs("verify", request.environment)
         self.outcomes: list[Outcome] = []
         self.notes: list[str] = []
+        self.unmatched: list[str] = []
         self.is_copied = not places.is_named(request.command, request.resume_command)
         self._progress = progress
         self._cwd = (request.cwd or Path.cwd()).absolute()
@@ -195,8 +197,14 @@ class Attempts:
             run_directory=self._run_directory,
             until=until,
         )
+        patterns = place.words(self.request.files)
+        self.unmatched = [
+            given
+            for given, pattern in zip(self.request.files, patterns)
+            if written_files.unmatched([pattern], place.cwd)
+        ]
         files = written_files.digest_files(
-            place.words(self.request.files),
+            patterns,
             place.cwd,
             python=commands.interpreter_of(words, self.environment, place.cwd),
             keep=self.directory / "files",
@@ -471,10 +479,7 @@ def _not_compared(verification: Verification, attempts: Attempts) -> list[str]:
             "what is written elsewhere than in the working directory: each run worked in a copy of "
             "that directory"
         )
-    if attempts.outcomes:
-        first = attempts.outcomes[0]
-        missing = [pattern for pattern in attempts.request.files if not any(first.files)]
-        lines += [f"files: none matches {pattern}" for pattern in missing]
+    lines += [f"files: none matches {pattern}" for pattern in attempts.unmatched]
     for outcome in attempts.outcomes:
         lines += [note for note in outcome.run.notes if note not in lines]
     return lines

@@ -4,7 +4,8 @@
 Events:
 
 - "attempt": how often the job was restarted, as the hook knows it (SEED_INIT_RESTART).
-- "epoch": a DataLoader begins an epoch, and where the generators stand then.
+- "epoch": a DataLoader begins an epoch, and where the generators stand then; once more when its
+  first batch is asked for.
 - "state": before a step, the options of the optimizer and the digest of its state, the scale of a
   GradScaler, and the batches that DataLoaders gave since the step before.
 """

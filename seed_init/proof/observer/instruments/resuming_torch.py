@@ -138,6 +138,12 @@ class _Epoch:
         self.number = number
         self.batch = 0
         self.samples: deque[Any] = deque()
+        self.is_begun = False
+
+    def write(self) -> None:
+        """Write where the generators stand."""
+        rng = generators.positions()
+        core.journal.write("epoch", loader=self.loader, epoch=self.number, rng=rng)
 
 
 class _Batches:
@@ -197,8 +203,10 @@ class _Batches:
 
     def _giving(self, original: Callable[..., Any]) -> Callable[..., Any]:
         add = core.guarded(undisturbed(self._add))
+        first = core.guarded(self._first)
 
         def __next__(iterator: Any) -> Any:
+            first(iterator)
             batch = original(iterator)
             add(iterator, batch)
             return batch
@@ -212,9 +220,17 @@ class _Batches:
             known = [self._count, 0]
             self._count += 1
             self._loaders.set(loader, known)
-        self._epochs.set(iterator, _Epoch(*known))
-        core.journal.write("epoch", loader=known[0], epoch=known[1], rng=generators.positions())
+        epoch = _Epoch(*known)
+        self._epochs.set(iterator, epoch)
+        epoch.write()
         known[1] += 1
+
+    def _first(self, iterator: Any) -> None:
+        """The program asks for a batch: it may have restored generators since the epoch began."""
+        epoch = self._epochs.get(iterator)
+        if epoch is not None and not epoch.is_begun:
+            epoch.is_begun = True
+            epoch.write()
 
     def _add_samples(self, iterator: Any, samples: Any) -> None:
         epoch = self._epochs.get(iterator)
