@@ -54,6 +54,10 @@ NO_CHECKPOINT = (
     "the resumed run began from the beginning, so that nothing was resumed: there was no "
     "checkpoint yet, or it was not looked for"
 )
+SHARED = (
+    "the run that was to be stopped found a checkpoint of the whole run: both write to one place "
+    f"outside of this directory; {places.HOW}"
+)
 UNREADABLE = (
     "UnpicklingError",
     "PytorchStreamReader",
@@ -272,6 +276,8 @@ def _judge(attempts: Attempts, verification: Verification) -> None:
             before.remedies.insert(0, causes.NOT_SEEDED)
         verification.verdict, verification.difference = DIFFERENT, before
         return
+    if resumed is None and not stopped.run.status and not most_steps(stopped.processes):
+        raise _Failed(SHARED)
     if resumed is None:
         raise _Failed(f"the run that was to be stopped ended before: {_how(stopped)}")
     made = most_steps(stopped.processes)
@@ -371,10 +377,7 @@ def _before_the_stop(whole: Outcome, stopped: Outcome) -> Difference | None:
     if difference is None:
         return None
     if _begins_later(whole, stopped):
-        raise _Failed(
-            "the run that was to be stopped found a checkpoint of the whole run: both write to one "
-            f"place outside of this directory; {places.HOW}"
-        )
+        raise _Failed(SHARED)
     difference.runs = [whole.name, stopped.name]
     difference.text += " (before the stop: the command does not repeat itself)"
     difference.remedies = [
