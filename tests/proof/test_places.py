@@ -122,9 +122,12 @@ def test_what_does_not_go_together_is_a_usage_error(
 
 
 def test_a_command_that_trains_nothing_has_nothing_to_resume(python: Path, tmp_path: Path) -> None:
-    words = ("-m", "seed_init", "verify", "--resume-after", "3", "--", "sh", "-c", "echo > made")
-    done = run(python, *words, cwd=tmp_path)
+    words = ("-m", "seed_init", "verify", "--resume-after", "3", "--")
+    done = run(python, *words, python, "-c", "open('made', 'w')", env={"SEED": "7"}, cwd=tmp_path)
     assert done.returncode == 2
     assert done.stdout.startswith("FAILED: the whole run made no optimizer step")
+    shell = run(python, *words, "sh", "-c", "echo > made", cwd=tmp_path)
+    assert shell.returncode == 2
+    assert shell.stdout.startswith("FAILED: nothing was seen of the command: no Python of this")
     # It ran, and not here.
     assert list(tmp_path.iterdir()) == []

@@ -172,11 +172,12 @@ def _steps(trained: Trained) -> list[Step]:
 
 
 def _rest(trained: list[LinedUp], alone: list[Process], failed: bool) -> list[Difference]:
-    """What differs after the last step, or in which processes there are."""
-    pairs = []
-    for pair in trained:
-        one, two = Trained(pair.whole.process), Trained(pair.resumed.process)
-        pairs.append((one, two))
+    """What differs after the last step, or in which processes there are.
+
+    Only processes that trained are compared: the workers of a DataLoader are those of another
+    epoch.
+    """
+    pairs = [(pair.whole, pair.resumed) for pair in trained if pair.after]
     difference = steps.first_of(pairs, [None] * len(pairs), alone, failed)
     if difference is None:
         return []

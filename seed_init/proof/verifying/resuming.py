@@ -268,7 +268,7 @@ def _judge(attempts: Attempts, verification: Verification) -> None:
     request = attempts.request
     assert request.resume_after is not None
     whole = attempts.whole()
-    _check_whole(whole, request)
+    _check_whole(whole, attempts)
     stopped, resumed = attempts.stopped_and_resumed()
     before = _before_the_stop(whole, stopped)
     if before is not None:
@@ -350,17 +350,20 @@ def _repeat(
             return
 
 
-def _check_whole(whole: Outcome, request: Request) -> None:
+def _check_whole(whole: Outcome, attempts: Attempts) -> None:
     """Raise _Failed where the whole run failed, or is too short to be stopped."""
     if whole.run.status:
         raise _Failed(f"the command failed: {_how(whole)}")
+    if not whole.processes:
+        why = coverage.why_nothing(whole, attempts.environment)
+        raise _Failed(f"nothing was seen of the command: {why}")
     made = most_steps(whole.processes)
     if not made:
         raise _Failed(
             "the whole run made no optimizer step: there is nothing to resume; if it found a "
             "finished checkpoint in this directory, move that away"
         )
-    if made <= (request.resume_after or 0):
+    if made <= (attempts.request.resume_after or 0):
         raise _Failed(
             f"the whole run made {counted(made, 'optimizer step')}; give --resume-after a smaller "
             f"number than {made}"
