@@ -23,7 +23,7 @@ BUDGETS = {
     "benchmarks/tests/micro": Budget(10, 60, 50),
     "benchmarks/tests/portability": Budget(5, 5, 5),
     "tests/distribution": Budget(15, 60, 40),
-    "tests/divergence": Budget(0, 180, 2000),
+    "tests/divergence": Budget(0, 180, 2600),
     "tests/engines": Budget(0, 0, 0),  # in a lane of their own, make test-engines
     "tests/docs": Budget(15, 100, 160),
     "tests/frame": Budget(40, 50, 50),

@@ -58,7 +58,7 @@ def verify(
 
     Returns:
         The result: `identical`, `verdict`, `difference`, `failures`, `compared`, `machines`,
-        `to_json()`.
+        `resumed`, `to_json()`.
         `identical` is False as well where an instrument failed, so that not everything was seen.
 
     Raises:

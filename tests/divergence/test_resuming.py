@@ -1,6 +1,6 @@
 """`seed-init verify --resume-after`: a resumed run is lined up, and what it lacks is named.
 
-Each case starts torch three times.
+Each case starts torch three times, so that of all of them two run at each commit.
 """
 
 import importlib.util
@@ -16,7 +16,7 @@ from harness.repository import REPOSITORY
 from harness.resuming.catalogue import FAULTS, LIBRARIES, RIGHT, Case, mistakes
 from harness.resuming.running import verify
 
-pytestmark = pytest.mark.torch
+pytestmark = [pytest.mark.torch, pytest.mark.rotating(every=15)]
 
 
 def by_command(python: Path, place: Path, *words: str) -> Completed:
@@ -30,7 +30,6 @@ def name_of(case: Case) -> str:
     return case.name
 
 
-@pytest.mark.rotating(every=2)
 @pytest.mark.parametrize("case", RIGHT, ids=name_of)
 def test_a_run_that_is_resumed_rightly_is_identical_to_its_end(
     case: Case, python: Path, tmp_path: Path
@@ -41,7 +40,6 @@ def test_a_run_that_is_resumed_rightly_is_identical_to_its_end(
     assert result["resumed"]["compared"] > 0
 
 
-@pytest.mark.rotating(every=8)
 @pytest.mark.parametrize("case", FAULTS, ids=name_of)
 def test_what_a_checkpoint_lacks_is_named_with_its_remedy(
     case: Case, python: Path, tmp_path: Path
@@ -51,7 +49,6 @@ def test_what_a_checkpoint_lacks_is_named_with_its_remedy(
     assert result["difference"]["remedies"]
 
 
-@pytest.mark.rotating(every=6)
 @pytest.mark.parametrize("case", LIBRARIES, ids=name_of)
 def test_what_people_resume_with_is_judged_as_it_is(
     case: Case, python: Path, tmp_path: Path
@@ -62,7 +59,6 @@ def test_what_people_resume_with_is_judged_as_it_is(
     assert mistakes(case, result) == [], result["difference"]
 
 
-@pytest.mark.rotating(every=8)
 def test_two_runs_that_would_use_one_checkpoint_are_told_what_to_do(
     python: Path, tmp_path: Path
 ) -> None:
@@ -78,7 +74,6 @@ def test_two_runs_that_would_use_one_checkpoint_are_told_what_to_do(
     assert (shared / "last.pt").is_file()
 
 
-@pytest.mark.rotating(every=8)
 def test_an_attempt_with_streams_of_its_own_is_compared_with_itself(
     python: Path, tmp_path: Path
 ) -> None:
@@ -99,7 +94,6 @@ def test_an_attempt_with_streams_of_its_own_is_compared_with_itself(
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.rotating(every=8)
 def test_a_program_that_keeps_the_generators_gives_the_files_of_the_whole_run(
     python: Path, tmp_path: Path
 ) -> None:
@@ -114,7 +108,6 @@ def test_a_program_that_keeps_the_generators_gives_the_files_of_the_whole_run(
     assert [path.name for path in tmp_path.iterdir()] == ["train.py"]
 
 
-@pytest.mark.rotating(every=8)
 def test_a_run_without_a_checkpoint_proves_nothing(python: Path, tmp_path: Path) -> None:
     case = Case("early", "stopped before the first checkpoint", after=2)
     result = verify(case, python, tmp_path)

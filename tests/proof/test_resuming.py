@@ -4,6 +4,7 @@ tests/divergence/test_resuming.py has real trainings.
 """
 
 import struct
+import time
 from base64 import b64encode
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,7 +14,9 @@ import pytest
 
 from seed_init.proof.comparing.causes import RESUMING
 from seed_init.proof.comparing.resuming import LEVELS, OTHER, Comparison, compare
+from seed_init.proof.observer.instruments import stopping
 from seed_init.proof.trace.journal import Process
+from seed_init.proof.verifying.resuming import STOPPED, Watch
 
 NAMES = ["first.weight", "last.weight"]
 BATCHES = 3
@@ -216,6 +219,27 @@ def test_an_attempt_with_streams_of_its_own_is_held_to_its_state_only() -> None:
     difference = compare([WHOLE], [lost], False, own_streams=True).difference
     assert difference is not None
     assert difference.level == "optimizer"
+
+
+@pytest.mark.parametrize(("kill", "grace"), [("KILL", 0.0), ("TERM", 30.0)])
+def test_a_stopped_run_is_killed_after_the_time_that_its_signal_gives_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kill: str, grace: float
+) -> None:
+    now = 100.0
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    watch = Watch(kill)
+    assert not watch.is_over(tmp_path)
+    now += 1000
+    (tmp_path / STOPPED).touch()
+    assert watch.is_over(tmp_path) == (grace == 0)
+    now += max(grace - 1, 0)
+    assert watch.is_over(tmp_path) == (grace == 0)
+    now += 2
+    assert watch.is_over(tmp_path)
+
+
+def test_the_file_that_says_so_is_the_one_that_the_instrument_makes() -> None:
+    assert stopping.STOPPED == STOPPED
 
 
 def test_there_is_a_remedy_for_each_thing_that_may_be_lacking() -> None:

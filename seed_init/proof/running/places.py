@@ -160,7 +160,7 @@ class _Copying:
         )
         to.symlink_to(target if inside else path.parent.absolute() / target)
         if not inside:
-            name = path.relative_to(self._root)
+            name = without_secrets(str(path.relative_to(self._root)), is_word=True)
             self._notes.append(
                 f"{name} leads out of this directory and is no copy: if checkpoints are written "
                 f"there, {HOW}"

@@ -171,10 +171,14 @@ class Attempts:
         plan = {**PLAN, "instruments": [*PLAN["instruments"], "stopping"], "stop": stop}
         with self.place() as place:
             what = f"stopped after {counted(self.request.resume_after or 0, 'step')}"
-            is_over = _Watch(self.request.kill).is_over
+            is_over = Watch(self.request.kill).is_over
             stopped = self._run(place, self.request.command, what, plan, is_over)
             if not was_stopped(stopped):
                 return stopped, None
+            if self.request.kill == "TERM" and stopped.run.signal == signal.SIGKILL:
+                self.notes.append(
+                    f"{stopped.name} did not end within {GRACE:g} s after SIGTERM, and was killed"
+                )
             command = self.request.resume_command or self.request.command
             return stopped, self._run(place, command, "resumed", PLAN)
 
@@ -230,7 +234,7 @@ class Attempts:
         return tell
 
 
-class _Watch:
+class Watch:
     """Says when the processes of a run that is stopped are to be killed.
 
     Args:
