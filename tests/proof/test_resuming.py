@@ -178,6 +178,17 @@ def test_parameters_of_two_moments_and_unknown_ones_are_named_by_tensor() -> Non
     assert "never seen" in unknown.text
 
 
+def test_a_parameter_that_is_not_trained_says_nothing_of_the_moment() -> None:
+    def frozen(call: int) -> list[dict[str, Any]]:
+        return step(call, gradients=[1, 2, call], parameters=[1, 1000 + call, 2000 + call])
+
+    whole = process([1, 0, 0], [frozen(call) for call in range(LAST)])
+    torn = process([1, 1004, 2003], [frozen(call) for call in range(5, LAST)])
+    found = compare([whole], [torn], False).difference
+    assert found is not None
+    assert "norm.mean is that of step 3, last.weight that of step 4" in found.text
+
+
 def test_of_several_steps_with_equal_parameters_the_one_that_goes_on_alike_is_taken() -> None:
     """As in a warm-up that begins with a learning rate of 0."""
     still = [*parameters(-1), 7]

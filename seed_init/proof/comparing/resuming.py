@@ -273,10 +273,13 @@ def _never_seen(start: Start, before: list[Moment], count: int | None) -> Proble
             if one == two:
                 seen[index].add(_call(moment))
     unknown = [index for index, calls in enumerate(seen) if not calls]
-    # All together from no one step, and each from some step: a checkpoint of two moments.
+    # Each was there after some step, and all together after none: a checkpoint of two moments.
     if not unknown:
         latest = [max(calls) for calls in seen]
-        old, new = latest.index(min(latest)), latest.index(max(latest))
+        old = latest.index(min(latest))
+        # A parameter that is not trained is that of every step, and tells nothing.
+        apart = (index for index, calls in enumerate(seen) if calls.isdisjoint(seen[old]))
+        new = next(apart, latest.index(max(latest)))
         text = (
             f"the parameters it begins with were never together in the whole run: "
             f"{_name(names, old)} is that of {_moment(latest[old])}, "
