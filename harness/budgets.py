@@ -24,7 +24,7 @@ BUDGETS = {
     "benchmarks/tests/portability": Budget(5, 5, 5),
     "benchmarks/tests/sweeps": Budget(10, 10, 10),
     "tests/distribution": Budget(15, 60, 40),
-    "tests/divergence": Budget(0, 180, 2000),
+    "tests/divergence": Budget(0, 180, 2600),
     "tests/engines": Budget(0, 0, 0),  # in a lane of their own, make test-engines
     "tests/estimators": Budget(15, 20, 20),
     "tests/docs": Budget(15, 100, 160),

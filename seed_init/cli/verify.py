@@ -2,6 +2,7 @@
 """`seed-init verify` runs a command several times and compares the runs, bit for bit."""
 
 import argparse
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from seed_init.proof.redaction.secret_words import words_without_secrets
 from seed_init.proof.running import commands
 from seed_init.proof.running.progress import Line
 from seed_init.proof.trace import journal
-from seed_init.proof.verifying import verdict, verifier
+from seed_init.proof.verifying import resuming, verdict, verifier
 from seed_init.proof.verifying.runs import Request
 from seed_init.proof.verifying.verdict import Verification
 
@@ -24,6 +25,7 @@ examples:
   seed-init verify -- torchrun --nproc-per-node 2 train.py
   seed-init verify -- notebook.ipynb
   seed-init verify --portable --emulate Haswell,EPYC -- python train.py
+  seed-init verify --resume-after 300 -- python train.py --checkpoint {dir}/last.pt
 """
 
 STATUSES = {
@@ -48,6 +50,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     arguments.add_examples(parser, EXAMPLES)
     _add_what_is_changed(parser)
     _add_other_machines(parser)
+    _add_resuming(parser)
     _add_what_is_compared(parser)
     parser.add_argument(
         "--no-locate",
@@ -63,7 +66,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     )
     arguments.add_runs(parser)
     arguments.add_command(parser)
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=run, check=lambda options: _check_resuming(options, parser))
 
 
 def _add_what_is_changed(parser: argparse.ArgumentParser) -> None:
@@ -115,6 +118,66 @@ def _add_other_machines(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_resuming(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--resume-after",
+        type=arguments.at_least(1),
+        metavar="STEPS",
+        help="stop a run after so many optimizer steps, run the command again, and compare what "
+        "goes on from the checkpoint with a run that was never stopped",
+    )
+    parser.add_argument(
+        "--kill",
+        choices=("TERM", "KILL"),
+        help="the signal that stops the run; SIGTERM by default, and SIGKILL 30 s later",
+    )
+    parser.add_argument(
+        "--resume-command",
+        type=_words,
+        metavar="CMD",
+        help="the command that goes on, as one word of the shell; by default the command itself",
+    )
+
+
+def _words(text: str) -> tuple[str, ...]:
+    try:
+        words = tuple(shlex.split(text))
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no command ({error}); quote it as for a shell"
+        ) from None
+    if not words:
+        raise argparse.ArgumentTypeError(f"{text!r} is no command; give its words")
+    return words
+
+
+NOT_WITH_RESUMING = {
+    "runs": "--runs",
+    "portable": "--portable",
+    "emulate": "--emulate",
+    "records": "--records",
+    "ignore_output": "--ignore-output",
+}
+"""Options that say something of other runs than those of --resume-after."""
+
+
+def _check_resuming(options: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
+    """Refuse options that do not go together.
+
+    Raises:
+        CommandError: there are some.
+    """
+    if options.resume_after is None:
+        for name in ("kill", "resume_command"):
+            if getattr(options, name) is not None:
+                option = f"--{name.replace('_', '-')}"
+                raise CommandError(f"{option} needs --resume-after with a number of steps")
+        return
+    for name, option in NOT_WITH_RESUMING.items():
+        if getattr(options, name) != parser.get_default(name):
+            raise CommandError(f"{option} does not go with --resume-after; leave one of them out")
+
+
 def _models(text: str) -> tuple[str, ...]:
     names = tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
     if not names:
@@ -155,6 +218,7 @@ def run(options: argparse.Namespace) -> int:
             wrong, or a record could not be written.
     """
     arguments.here()
+    options.check(options)
     if options.emulate_steps is not None and not options.emulate:
         raise CommandError("--emulate-steps needs --emulate with the CPUs, such as Haswell,EPYC")
     if options.records is not None and (problem := output.check_folder(options.records)):
@@ -185,13 +249,17 @@ def _request(options: argparse.Namespace) -> Request:
         emulate=options.emulate,
         emulate_steps=options.emulate_steps,
         emulate_seconds=options.emulate_seconds,
+        resume_after=options.resume_after,
+        kill=options.kill or "TERM",
+        resume_command=options.resume_command or (),
     )
 
 
 def _verified(request: Request) -> Verification:
     try:
         with Line() as line:
-            return verifier.verify(request, line if line.shown else None)
+            prove = verifier.verify if request.resume_after is None else resuming.verify
+            return prove(request, line if line.shown else None)
     except (commands.CannotStart, output_lines.BadPattern) as error:
         raise CommandError(str(error)) from None
     except (OSError, journal.Unreadable) as error:
@@ -213,6 +281,8 @@ def as_lines(result: Verification) -> list[str]:
 def _headline(result: Verification) -> str:
     seed = f"SEED={result.seed}" if result.seed else "SEED is not set in the environment"
     command = " ".join(words_without_secrets(result.command))
+    if result.resumed is not None and result.verdict in (verdict.IDENTICAL, verdict.DIFFERENT):
+        return f"{result.verdict.upper()}: {command} ({seed}): {_resumed(result)}"
     if result.verdict == verdict.IDENTICAL:
         others = ", ".join(machine.machine for machine in result.machines)
         where = f": on this machine, and as with {others}" if others else ""
@@ -223,6 +293,24 @@ def _headline(result: Verification) -> str:
     if result.verdict == verdict.UNPROVEN:
         return f"UNPROVEN: {command} ({seed}): {result.reason}"
     return f"FAILED: {result.reason}"
+
+
+def _resumed(result: Verification) -> str:
+    """How the run was stopped and went on, and what came of that."""
+    about = result.resumed
+    assert about is not None
+    after = counted(about.stopped_after, "step")
+    text = f"stopped by SIG{about.signal} after {after} and resumed"
+    if about.goes_on_after is not None and about.goes_on_after >= 0:
+        text += f" behind step {about.goes_on_after}"
+    if result.verdict != verdict.IDENTICAL:
+        return f"{text}: not what the whole run gives"
+    if about.restart is None:
+        return f"{text}: the same as the whole run from there to the end"
+    return (
+        f"{text} as attempt {about.restart}, with its own streams: the same when stopped and "
+        "resumed once more"
+    )
 
 
 def _runs(result: Verification) -> list[str]:
@@ -256,7 +344,7 @@ def _changes(run: verdict.VerifiedRun) -> str:
         return f"as with {run.machine}"
     if not run.observed:
         return "without training hooks"
-    return f"{', '.join(run.changed)} changed" if run.changed else "base"
+    return f"{', '.join(run.changed)} changed" if run.changed else run.arm
 
 
 def _difference(result: Verification) -> list[str]:
@@ -286,6 +374,8 @@ def _difference(result: Verification) -> list[str]:
 
 
 def _coverage(result: Verification) -> list[str]:
+    if result.resumed is not None or "tensors" not in result.compared:
+        return _coverage_of_resuming(result)
     compared = result.compared
     nouns = "step", "rank", "tensor"
     parts = [counted(compared[f"{noun}s"], noun) for noun in nouns if compared[f"{noun}s"]]
@@ -301,6 +391,15 @@ def _coverage(result: Verification) -> list[str]:
     if compared["moved"]:
         lines.append(_moved(compared["moved"], result.verdict))
     lines += [f"compared: {'; '.join(part for part in parts if part)}"]
+    return lines + [f"not compared: {line}" for line in result.not_compared]
+
+
+def _coverage_of_resuming(result: Verification) -> list[str]:
+    about, lines = result.resumed, [f"failed: {failure}" for failure in result.failures]
+    if about is not None:
+        parts = [f"{counted(about.compared, 'step')} of the resumed run", "exit status"]
+        parts += [f"file {name}" for name in result.compared["files"]]
+        lines.append(f"compared: {'; '.join(parts)}")
     return lines + [f"not compared: {line}" for line in result.not_compared]
 
 

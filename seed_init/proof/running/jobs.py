@@ -131,12 +131,18 @@ class Job:
         if len(lines) > 1:
             raise commands.not_executed(self._command.words[0], int(lines[1]))
 
-    def wait(self, timeout: float | None, progress: Callable[[float], None] | None) -> bool:
+    def wait(
+        self,
+        timeout: float | None,
+        progress: Callable[[float], None] | None,
+        until: Callable[[], bool] | None = None,
+    ) -> bool:
         """Wait for the end of the command's first process.
 
         Args:
             timeout: seconds after which nobody waits any longer; None for no limit.
             progress: called a few times a second with the seconds since the start.
+            until: asked a few times a second whether all processes are to be killed now.
 
         Returns:
             True if the process takes longer than the timeout.
@@ -151,6 +157,12 @@ class Job:
                 return True
             if progress is not None:
                 progress(passed)
+            if until is not None and until():
+                break
+        if until is not None and until():
+            # As where a machine is gone: nobody gets a chance to write anything more.
+            self.end(signal.SIGKILL)
+            self._over.wait(POLITE)
         return False
 
     def let_linger(self, patience: float) -> None:
@@ -172,20 +184,23 @@ class Job:
                 f"{what} still running {patience:g} s after it, and ended: {_named(left)}"
             )
 
-    def end(self) -> None:
-        """End every process of the job that is left. A second call does nothing."""
+    def end(self, number: int = signal.SIGTERM) -> None:
+        """End every process of the job that is left. A second call does nothing.
+
+        Args:
+            number: the signal by which they are ended; SIGKILL follows where that does not do.
+        """
         if self._are_ended:
             return
         with signals.held():
             self._are_ended = True
-            self._end_members()
+            self._end_members(number)
             self._keeper.wait()
             for pump in self._pumps:
                 pump.close()
 
-    def _end_members(self) -> None:
+    def _end_members(self, number: int) -> None:
         until = time.monotonic() + POLITE
-        number = signal.SIGTERM
         while members := list(self._members()):
             for pid in members:
                 _send(pid, number)

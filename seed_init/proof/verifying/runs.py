@@ -40,6 +40,10 @@ class Request(requests.Request):
         emulate: models of CPUs that qemu emulates in more runs; with one, `portable` holds too.
         emulate_steps: how many training steps are emulated; None for as many as the time allows.
         emulate_seconds: seconds after which an emulated run is ended.
+        resume_after: stop a run after that many optimizer steps, and compare the run that goes on
+            with a whole one (`verifying.resuming`); None where runs are compared with each other.
+        kill: how it is stopped: "TERM" or "KILL".
+        resume_command: the words of the command that goes on; those of `command` if empty.
     """
 
     runs: int = 2
@@ -52,6 +56,9 @@ class Request(requests.Request):
     emulate: tuple[str, ...] = ()
     emulate_steps: int | None = None
     emulate_seconds: float = 600.0
+    resume_after: int | None = None
+    kill: str = "TERM"
+    resume_command: tuple[str, ...] = ()
 
     @property
     def imitates(self) -> bool:
