@@ -64,7 +64,7 @@ def add(parser: argparse.ArgumentParser) -> None:
         "--fail-above",
         type=_ratio,
         metavar="RATIO",
-        help="fail if a step takes more than RATIO times as long as under off, such as 1.25: under "
+        help="fail if a step takes more than RATIO times as long as under off, such as 1.25; under "
         "each choice of --only, or under warn without --only",
     )
     arguments.add_runs(parser)

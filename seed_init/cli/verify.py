@@ -156,14 +156,14 @@ def run(options: argparse.Namespace) -> int:
     if options.emulate_steps is not None and not options.emulate:
         raise CommandError("--emulate-steps needs --emulate with the CPUs, such as Haswell,EPYC")
     if verify_against.is_asked(options):
-        _refuse_with(options, "--against", ("portable", "emulate", "records", "golden"))
+        _refuse_with(options, "--against", (*RUNS_OF_ONE_VERSION, "golden", "update"))
         return verify_against.run(options, _request(options))
     if options.link:
         raise CommandError("--link needs --against with a revision, which gets the link")
     if options.update and options.golden is None:
         raise CommandError("--update needs --golden with the file that it writes")
     if options.golden is not None and not options.update:
-        _refuse_with(options, "--golden without --update", ("portable", "emulate", "records"))
+        _refuse_with(options, "--golden without --update", RUNS_OF_ONE_VERSION)
         return verify_golden.run(options, replace(_request(options), facts=True))
     if options.records is not None and (problem := output.check_folder(options.records)):
         # Now: nobody wants to hear of it after the last run only.
@@ -180,6 +180,10 @@ def run(options: argparse.Namespace) -> int:
     return status
 
 
+RUNS_OF_ONE_VERSION = ("portable", "emulate", "records", "resume_after")
+"""Options that ask for other runs than those of --against and --golden."""
+
+
 def _refuse_with(options: argparse.Namespace, option: str, others: tuple[str, ...]) -> None:
     """Refuse options that mean nothing beside another one.
 
@@ -187,8 +191,9 @@ def _refuse_with(options: argparse.Namespace, option: str, others: tuple[str, ..
         CommandError: one of them is given.
     """
     for name in others:
-        if getattr(options, name):
-            raise CommandError(f"{option} goes without --{name}: leave one of them out")
+        if getattr(options, name, None):
+            shown = name.replace("_", "-")
+            raise CommandError(f"{option} goes without --{shown}: leave one of them out")
 
 
 def _request(options: argparse.Namespace) -> Request:

@@ -21,7 +21,14 @@ from seed_init.proof.comparing.versions import Alone, Look
 from seed_init.proof.redaction import redaction
 from seed_init.proof.redaction.secret_texts import without_secrets
 from seed_init.proof.redaction.secret_words import words_without_secrets
-from seed_init.proof.running import conditions, requests, signals, workspace, worktrees
+from seed_init.proof.running import (
+    commands,
+    conditions,
+    requests,
+    signals,
+    workspace,
+    worktrees,
+)
 from seed_init.proof.running.worktrees import Repository, Worktree
 from seed_init.proof.trace import records
 from seed_init.proof.verifying import coverage, locating
@@ -213,6 +220,9 @@ def against(request: Request, other: Other, progress: Progress | None = None) ->
             )
             this.runs.plan_for(1)
             with _other(request, other, directory) as (name, there, tree):
+                # Now: nobody wants to hear of it after the first run only.
+                environment = requests.environment_of(there)
+                commands.resolve(there.command, environment, there.cwd or Path.cwd(), directory)
                 if tree is not None:
                     this.root = tree.repository.root
                 runs = Runs(there, progress, places[1], own)
@@ -240,7 +250,7 @@ def _other(
         environment = requests.environment_of(request)
         there = replace(
             request,
-            command=tuple(tree.moved(word) for word in command),
+            command=_moved_command(command, tree),
             cwd=tree.directory,
             environment=_moved(environment, tree),
         )
@@ -255,6 +265,15 @@ def _check_that_code_differs(repository: Repository, commit: str, other: Other) 
             f"{other.revision} is what is checked out here, and nothing is changed since: both "
             "would be the same code; give an older revision, such as HEAD~1"
         )
+
+
+def _moved_command(command: tuple[str, ...], tree: Worktree) -> tuple[str, ...]:
+    """Return a command for a worktree: its program may be one that git does not keep."""
+    words = [tree.moved(word) for word in command]
+    here = tree.repository.root / tree.repository.below / words[0]
+    if "/" in words[0] and not (tree.directory / words[0]).exists() and here.exists():
+        words[0] = str(here)  # .venv/bin/python
+    return tuple(words)
 
 
 def _moved(environment: Mapping[str, str], tree: Worktree) -> dict[str, str]:
@@ -369,7 +388,12 @@ class _Comparing:
             for event in process.of("facts")
             for file in event.get("modules", ())
         }
-        foreign = sorted(m.relative_to(root) for m in modules if m.is_relative_to(root))
+        foreign = sorted(
+            module.relative_to(root)
+            for module in modules
+            # TMPDIR may be in the working tree, and the worktree with it.
+            if module.is_relative_to(root) and not module.is_relative_to(tree.root)
+        )
         if foreign:
             more = f" and {len(foreign) - 1} more" if len(foreign) > 1 else ""
             raise _Stopped(
