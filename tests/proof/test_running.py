@@ -415,6 +415,18 @@ def test_a_signal_ends_the_run_with_all_that_it_started_and_cleans_up(
         kill(pid for pid in with_variable(str(tmp_path)))
 
 
+def test_a_command_that_its_keeper_has_not_started_yet_is_ended(tmp_path: Path) -> None:
+    """As by a signal that comes right after the start of a run."""
+    environment = {**os.environ, "SEED_INIT_TRACE": str(tmp_path / "trace")}
+    command = commands.resolve(("sleep", "20"), environment, tmp_path, tmp_path)
+    job = jobs.Job(jobs.Start(command, "any", environment, tmp_path, None, tmp_path))
+    job.end()
+    job.wait(None, None)
+    # After its own end the status would be 0.
+    assert job.signal in (signal.SIGTERM, signal.SIGKILL)
+    assert with_variable(f"SEED_INIT_TRACE={tmp_path}/trace") == []
+
+
 @pytest.mark.torch
 def test_a_signal_ends_torchruns_ranks(tmp_path: Path) -> None:
     (tmp_path / "rank.py").write_text(

@@ -44,6 +44,7 @@ class Request(requests.Request):
             with a whole one (`verifying.resuming`); None where runs are compared with each other.
         kill: how it is stopped: "TERM" or "KILL".
         resume_command: the words of the command that goes on; those of `command` if empty.
+        facts: observe the environment of the runs as well, as for records.
     """
 
     runs: int = 2
@@ -59,6 +60,7 @@ class Request(requests.Request):
     resume_after: int | None = None
     kill: str = "TERM"
     resume_command: tuple[str, ...] = ()
+    facts: bool = False
 
     @property
     def imitates(self) -> bool:
@@ -168,7 +170,8 @@ class Runs:
     @property
     def plan(self) -> dict[str, Any]:
         """What is observed in a run that is no closer look."""
-        return records.PLAN if self.request.records else journal.DEFAULT_PLAN
+        whole = self.request.records or self.request.facts
+        return records.PLAN if whole else journal.DEFAULT_PLAN
 
     def run(
         self,
