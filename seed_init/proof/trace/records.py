@@ -18,6 +18,7 @@ import seed_init
 from seed_init.proof.redaction import redaction
 from seed_init.proof.trace import data_files, journal, machine, packing, sections, validation
 from seed_init.proof.trace.journal import Process
+from seed_init.proof.trace.patches import Patch
 from seed_init.system import writing
 
 FORMAT = 1
@@ -58,6 +59,7 @@ def begin(
     whole: bool = False,
     started: float | None = None,
     before: Iterable[str] = (),
+    patch: Patch | None = None,
 ) -> dict[str, Any]:
     """Write down what is known when a run begins, so that it survives whatever happens.
 
@@ -69,6 +71,7 @@ def begin(
             it takes a moment and a program of the user's is waiting.
         started: when it began, in seconds since the epoch; now if None.
         before: files of former runs that are in the directory.
+        patch: what of the code is not committed, if that is to be kept.
     """
     facts: dict[str, Any] = {
         # Not from `random`, which is the user's.
@@ -86,6 +89,8 @@ def begin(
         "code_is_whole": whole,
         **machine.machine(),
     }
+    if patch is not None and facts["code"] is not None:
+        facts["code"]["patch"] = patch.to_json()
     write(directory / sections.RUN_FACTS, facts)
     return facts
 
