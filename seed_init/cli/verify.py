@@ -271,6 +271,7 @@ def _difference(result: Verification) -> list[str]:
         ("process", difference.who),
         ("batch", difference.batch),
         ("generator", difference.generator),
+        ("torch.compile", _rung(difference.rung)),
         ("tensor", difference.tensor),
         ("module", difference.module),
         ("operator", difference.operator),
@@ -283,6 +284,10 @@ def _difference(result: Verification) -> list[str]:
         lines.append(f"  may be: {remedy['cause']}")
         lines.append(f"    then: {remedy['remedy']}")
     return lines
+
+
+def _rung(name: str | None) -> str | None:
+    return None if name is None else f"the first backend that differs is {name}"
 
 
 def _coverage(result: Verification) -> list[str]:

@@ -84,11 +84,14 @@ def checked_out(root: Path, commit: str, place: Path, patch: bytes = b"") -> Ite
     """
     tree = place / root.name
     with contextlib.ExitStack() as stack:
-        stack.callback(_remove, root, tree)
+        kept: list[Path] = []
+        stack.callback(_remove, root, tree, kept)
         try:
             git.do(root, *NO_HOOKS, "worktree", "add", "--detach", "--quiet", str(tree), commit)
         except git.Failed as failed:
             raise CannotCheckOut(f"{commit[:12]} cannot be checked out: {failed}") from None
+        own = git.text(tree, "rev-parse", "--absolute-git-dir")
+        kept += [Path(own.removesuffix("\n"))] if own is not None else []
         if patch:
             try:
                 git.do(tree, "apply", "--whitespace=nowarn", "-p1", "-", given=patch)
@@ -97,14 +100,18 @@ def checked_out(root: Path, commit: str, place: Path, patch: bytes = b"") -> Ite
         yield tree
 
 
-def _remove(root: Path, tree: Path) -> None:
-    """Remove a worktree, and what git keeps of the worktree in the user's repository."""
+def _remove(root: Path, tree: Path, kept: list[Path]) -> None:
+    """Remove a worktree, and what git keeps of the worktree in the user's repository.
+
+    Args:
+        root: the top of the user's working tree.
+        tree: the worktree.
+        kept: the directory in which git keeps it, where that is known.
+    """
     with signals.held():
-        kept = git.text(tree, "rev-parse", "--absolute-git-dir") if tree.is_dir() else None
         try:
             git.do(root, "worktree", "remove", "--force", "--force", str(tree))
         except git.Failed:
             # The program may have removed the file by which git knows the worktree.
-            shutil.rmtree(tree, ignore_errors=True)
-            if kept is not None and Path(kept.strip()).parent.name == "worktrees":
-                shutil.rmtree(kept.strip(), ignore_errors=True)
+            for left in (tree, *kept):
+                shutil.rmtree(left, ignore_errors=True)

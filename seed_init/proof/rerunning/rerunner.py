@@ -1,0 +1,197 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Make a recorded run again, in a worktree and with the recorded settings, and compare."""
+
+import contextlib
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from seed_init.proof.arithmetic import kept
+from seed_init.proof.comparing import comparison
+from seed_init.proof.comparing.comparison import Comparison
+from seed_init.proof.comparing.environments import Explanation
+from seed_init.proof.redaction import redaction
+from seed_init.proof.rerunning import here, recorded, tree
+from seed_init.proof.rerunning.recorded import CannotRerun, Recorded
+from seed_init.proof.running import in_place, signals, workspace, worktrees
+from seed_init.proof.trace import journal, record_parts, records
+from seed_init.proof.trace.git import OF_ONE_REPOSITORY
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A run that can be made.
+
+    Attributes:
+        recorded: how it was made.
+        argv: the words to start.
+        environment: the environment of the run.
+        directory: the working directory, in the worktree.
+        tree: the worktree.
+        place: the directory of this command alone, with the worktree in it.
+        copied: how many files that git does not have were copied into the worktree.
+        differences: what differs here.
+        again: files outside of the repository that the run would write again.
+    """
+
+    recorded: Recorded
+    argv: tuple[str, ...]
+    environment: dict[str, str]
+    directory: Path
+    tree: Path
+    place: Path
+    copied: int
+    differences: list[Explanation]
+    again: list[str]
+
+
+@dataclass(frozen=True)
+class Rerun:
+    """A run that was made again.
+
+    Attributes:
+        ended: how the command ended.
+        content: the sections of its record, with the paths of the recorded run.
+        comparison: of the record and this run.
+    """
+
+    ended: in_place.Ended
+    content: dict[str, Any]
+    comparison: Comparison
+
+
+@contextlib.contextmanager
+def prepared(content: dict[str, Any], directory: Path) -> Iterator[Prepared]:
+    """Check out what a record names, and remove it afterwards.
+
+    Args:
+        content: the sections of the record, which was checked.
+        directory: any directory of the user's working tree.
+
+    Raises:
+        CannotRerun: the run cannot be made again.
+        signals.Ended: a signal came.
+        OSError: there is no place for the worktree.
+    """
+    run = recorded.of(content)
+    try:
+        root = worktrees.top_of(directory)
+        commit = worktrees.commit_of(root, run.commit)
+        if worktrees.has_submodules(root, commit):
+            raise CannotRerun(
+                "the commit has submodules, which a worktree does not have; check them out by hand"
+            )
+        with (
+            signals.ending_on_signals(),
+            workspace.results("rerun") as place,
+            worktrees.checked_out(root, commit, place, run.patch) as made,
+        ):
+            yield _prepared(run, root, made, place)
+    except worktrees.CannotCheckOut as error:
+        raise CannotRerun(str(error)) from None
+
+
+def _prepared(run: Recorded, root: Path, made: Path, place: Path) -> Prepared:
+    tree.check_patch(run, made)
+    copied = tree.bring(run, root, made)
+    argv = tree.words(run, root, made)
+    environment = recorded.environment_of(run, in_place.given_environment())
+    environment = {n: value for n, value in environment.items() if n not in OF_ONE_REPOSITORY}
+    environment["PWD"] = str(made / run.prefix)
+    directory = made / run.prefix
+    if not directory.is_dir():
+        raise CannotRerun(f"{run.prefix}, where the run was started, has no file that git tracks")
+    differences = here.differences(run, argv, environment, root, made)
+    again = tree.would_write_again(run)
+    return Prepared(
+        *(run, tuple(argv), environment, directory, made, place, copied, differences, again)
+    )
+
+
+def run(prepared: Prepared, record: Path) -> Rerun:
+    """Make the run, with this process's input and output, and compare it with the record.
+
+    Args:
+        prepared: the run.
+        record: the file of the record.
+
+    Raises:
+        in_place.CannotRun: the command cannot be started.
+        journal.Unreadable, OSError, ValueError: what the run has left cannot be read or kept.
+    """
+    output = prepared.place / "rerun.json"
+    parts = record_parts.parts_of(output)
+    with _inside(prepared.directory):
+        ended = _ended(prepared, parts)
+        content = _assembled(prepared, parts, ended)
+    records.write(output, content)
+    compared = comparison.compare(record, output)
+    if compared.difference is not None:
+        compared.difference.runs = [str(record), "rerun"]
+    return Rerun(ended, content, compared)
+
+
+def _ended(prepared: Prepared, parts: Path) -> in_place.Ended:
+    # The recorded words, by which processes of two runs are told to belong together.
+    records.begin(parts, prepared.recorded.argv, "command", whole=True)
+    environment = prepared.environment | {
+        "SEED_INIT_TRACE": str(parts),
+        record_parts.RECORDER: str(os.getpid()),
+    }
+    return in_place.run_as_a_shell(prepared.argv, environment)
+
+
+def _assembled(prepared: Prepared, parts: Path, ended: in_place.Ended) -> dict[str, Any]:
+    content = records.assemble(
+        parts,
+        journal.read(parts),
+        ended=time.time(),
+        status=ended.status,
+        how="signal" if ended.by_signal else "exit",
+        here=True,
+    )
+    if prepared.recorded.content.get("arithmetic") is not None and not ended.told_to:
+        asked = kept.of_a_record(content, prepared.environment)
+        content["arithmetic"] = redaction.deep(asked.to_json()) if asked is not None else None
+    # Where the worktree lay says nothing of the run.
+    before = redaction.text(str(prepared.recorded.root))
+    moved = _replacing(redaction.text(str(prepared.tree)), before)
+    return {
+        name: each if name in ("trace", "packages") else _with_each_text(each, moved)
+        for name, each in content.items()
+    }
+
+
+def _replacing(text: str, other: str) -> Callable[[str], str]:
+    return lambda value: value.replace(text, other)
+
+
+def _with_each_text(value: Any, change: Callable[[str], str]) -> Any:
+    """Return a value of JSON in which each text, but no key, is changed."""
+    if isinstance(value, str):
+        return change(value)
+    if isinstance(value, list):
+        return [_with_each_text(item, change) for item in value]
+    if isinstance(value, dict):
+        return {key: _with_each_text(item, change) for key, item in value.items()}
+    return value
+
+
+@contextlib.contextmanager
+def _inside(directory: Path) -> Iterator[None]:
+    """Be in a directory: the command starts in the one that this process is in."""
+    before = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    os.chdir(directory)
+    try:
+        yield
+    finally:
+        os.fchdir(before)
+        os.close(before)
+
+
+def words_of(argv: Sequence[str]) -> str:
+    """Return the command as a line, without secrets."""
+    return " ".join(redaction.words(argv))
