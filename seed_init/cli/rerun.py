@@ -23,10 +23,10 @@ examples:
   seed-init rerun monday.json
   seed-init rerun --check monday.json
 
-Exit status 0: the run is the same as the recorded one. 1: it is not. 2: it cannot be made again, and
-one line says why. 3: the two have nothing in common that could be compared. 4: nothing differs, but
-an instrument failed, so that nothing is proven. 5: the same, and its record or the output could not
-be written.
+Exit status 0: the run is the same as the recorded one. 1: it is not. 2: it cannot be made again,
+and one line says why. 3: the two have nothing in common that could be compared. 4: nothing differs,
+but an instrument failed, so that nothing is proven. 5: the same, and its record or the output could
+not be written.
 """
 
 NAMED = 3
@@ -113,8 +113,8 @@ def _tell(prepared: Prepared, options: argparse.Namespace) -> None:
     untracked = prepared.recorded.content["code"]["untracked_files"]
     if untracked:
         printing.error(
-            f"git did not track {untracked} files or directories that were there; what Python did "
-            "not import or open of them is not here",
+            f"git did not track {counted(untracked, 'file')} or more that were there; what Python "
+            "did not import or open of them is not here",
             "seed-init rerun",
         )
     if prepared.again and not options.overwrite and not options.check:

@@ -41,6 +41,10 @@ MAY_IMPORT = {
         "proof.running",
         "proof.trace",
     },
+    "proof.rerunning": {
+        *("hook", "proof.arithmetic", "proof.comparing", "proof.redaction", "proof.running"),
+        "proof.trace",
+    },
     "proof.cost": {
         *("hook", "proof.auditing", "proof.redaction", "proof.running", "proof.trace", "system"),
     },
@@ -53,7 +57,7 @@ MAY_IMPORT = {
         *("hook", "installing", "libraries", "proof.arithmetic", "proof.auditing"),
         *("proof.comparing", "proof.cost"),
         *("proof.redaction", "proof.reporting", "proof.running", "proof.trace", "proof.verifying"),
-        *("seed_init", "system"),
+        *("proof.rerunning", "seed_init", "system"),
     },
     "__main__": {"cli"},
 }

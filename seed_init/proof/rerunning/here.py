@@ -13,7 +13,7 @@ from seed_init.proof.comparing import environments
 from seed_init.proof.comparing.environments import Explanation
 from seed_init.proof.redaction import redaction
 from seed_init.proof.rerunning.recorded import OF_THIS_MACHINE, Recorded
-from seed_init.proof.running import commands
+from seed_init.proof.running import commands, in_place
 from seed_init.proof.trace import git, machine
 
 ASK = """
@@ -71,15 +71,16 @@ def _of_the_settings(recorded: Recorded) -> list[Explanation]:
     exported = os.environ.get(EXPORTED, "").split(",")
     here = {
         name: value
-        for name, value in redaction.variables(os.environ).items()
+        for name, value in redaction.variables(in_place.given_environment()).items()
         if name not in exported and name not in OF_THIS_MACHINE
     }
     lines = []
     for name in sorted({*here, *recorded.variables} - {*exported}):
         was, now = recorded.variables.get(name), here.get(name)
         if was != now:
-            values = ["not set" if value is None else value for value in (was, now)]
-            lines.append(Explanation(f"variable {name}", *values, "the run has the recorded value"))
+            first, second = ("not set" if value is None else value for value in (was, now))
+            why = "the run has the recorded value"
+            lines.append(Explanation(f"variable {name}", first, second, why))
     return lines
 
 

@@ -31,6 +31,9 @@ OF_THIS_MACHINE = frozenset(
 )
 """Variables that keep the value of here: they number devices, or say where a record goes."""
 
+OF_A_LEVEL = "DETERMINISM="
+"""How the origin of a setting begins that the hook has exported because of the level."""
+
 
 class CannotRerun(Exception):
     """A recorded run cannot be made again. The text is one line for the user."""
@@ -169,13 +172,14 @@ def _variables(content: Mapping[str, Any]) -> dict[str, str]:
                 f"the record is of one rank of {start[name]} ({name}), which something else has "
                 "started; record the command that starts them all, such as torchrun"
             )
+    levels = {row["name"] for row in content["settings"] if row["origin"].startswith(OF_A_LEVEL)}
     found = {
         name: in_full(value, f"the variable {name}")
         for name, value in start.items()
-        if name not in OF_THIS_MACHINE
+        if name not in OF_THIS_MACHINE | levels
     }
     for row in content["settings"]:
-        is_chosen = row["origin"] != "built-in" and not row["origin"].startswith("DETERMINISM=")
+        is_chosen = row["origin"] != "built-in" and row["name"] not in levels
         # A number that was drawn stands in the environment as the word for that.
         is_drawn = row["name"] == "SEED" and row["origin"] != "environment"
         if row["name"] not in OF_THIS_MACHINE and is_chosen:

@@ -136,8 +136,9 @@ def run(prepared: Prepared, record: Path) -> Rerun:
 
 def _ended(prepared: Prepared, parts: Path) -> in_place.Ended:
     # The recorded words, by which processes of two runs are told to belong together.
-    records.begin(parts, prepared.recorded.argv, "command", whole=True)
-    environment = prepared.environment | {
+    argv, environment = prepared.recorded.argv, prepared.environment
+    records.begin(parts, argv, "command", whole=True, environment=environment)
+    environment = environment | {
         "SEED_INIT_TRACE": str(parts),
         record_parts.RECORDER: str(os.getpid()),
     }

@@ -6,6 +6,8 @@ top of its repository, is copied from the user's working tree, if the digest in 
 the file is the same. Nothing is linked: the program may write to what it has read.
 """
 
+import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -144,11 +146,11 @@ def words(recorded: Recorded, root: Path, tree: Path) -> list[str]:
 def _program(recorded: Recorded, word: str, root: Path, tree: Path) -> str:
     if "/" not in word:
         return word
-    path = recorded.root / recorded.prefix / word
-    normal = Path(*path.parts) if ".." not in path.parts else path.resolve()
-    if not normal.is_relative_to(recorded.root):
+    # By its words: the program of a virtual environment is a link to another place.
+    path = Path(os.path.normpath(recorded.root / recorded.prefix / word))
+    if not path.is_relative_to(recorded.root):
         return word
-    below = normal.relative_to(recorded.root)
+    below = path.relative_to(recorded.root)
     if (tree / below).exists():
         return str(tree / below) if Path(word).is_absolute() else word
     if str(below) in recorded.untracked:
@@ -161,10 +163,5 @@ def _program(recorded: Recorded, word: str, root: Path, tree: Path) -> str:
 
 def _moved(word: str, before: str, now: str) -> str:
     """Return a word in which one directory takes the place of another one."""
-    pieces = word.split(before)
-    moved = pieces[0]
-    for last, piece in zip(pieces, pieces[1:]):
-        is_path = piece[:1] in ("", "/", ":", ",") and last[-1:] not in ("/", ".")
-        is_path = is_path and not last[-1:].isalnum()
-        moved += (now if is_path else before) + piece
-    return moved
+    # Not in the middle of another path: /home/anna/project2, /mnt/home/anna/project.
+    return re.sub(rf"(?<![\w./-]){re.escape(before)}(?=/|$|[,:;])", lambda _: now, word)

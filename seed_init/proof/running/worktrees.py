@@ -94,7 +94,8 @@ def checked_out(root: Path, commit: str, place: Path, patch: bytes = b"") -> Ite
         kept += [Path(own.removesuffix("\n"))] if own is not None else []
         if patch:
             try:
-                git.do(tree, "apply", "--whitespace=nowarn", "-p1", "-", given=patch)
+                # With --index: git would not know files that are new.
+                git.do(tree, "apply", "--index", "--whitespace=nowarn", "-p1", "-", given=patch)
             except git.Failed as failed:
                 raise CannotCheckOut(f"the patch does not fit {commit[:12]}: {failed}") from None
         yield tree

@@ -9,7 +9,7 @@ behind which was killed before it could write its record.
 import json
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -60,6 +60,7 @@ def begin(
     started: float | None = None,
     before: Iterable[str] = (),
     patch: Patch | None = None,
+    environment: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """Write down what is known when a run begins, so that it survives whatever happens.
 
@@ -72,6 +73,7 @@ def begin(
         started: when it began, in seconds since the epoch; now if None.
         before: files of former runs that are in the directory.
         patch: what of the code is not committed, if that is to be kept.
+        environment: that of the run; this process's if None.
     """
     facts: dict[str, Any] = {
         # Not from `random`, which is the user's.
@@ -83,7 +85,7 @@ def begin(
         # Of the system and never set, unlike the time of day: for how long it ran.
         "clock": time.monotonic(),
         "before": sorted(before),
-        "environment": redaction.variables(os.environ),
+        "environment": redaction.variables(os.environ if environment is None else environment),
         "directory": str(Path.cwd()),
         "code": machine.code(Path.cwd()) if whole else machine.commit(Path.cwd()),
         "code_is_whole": whole,

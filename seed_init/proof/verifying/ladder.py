@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Where a compiled program differs from run to run: which part of torch.compile it is.
 
-`torch.compile` is a ladder. Dynamo takes the operators of the program as a graph; AOTAutograd traces
-that graph, its backward pass included, once more; inductor makes code of the outcome. The backend
+`torch.compile` is a ladder. Dynamo takes the operators of the program as a graph. AOTAutograd
+traces that graph once more, with its backward pass. Inductor makes code of the outcome. The backend
 `eager` stops after the first step, `aot_eager` after the second. So the program is run again with
 each, and the first rung at which runs differ has the difference in it: the operators themselves and
 what surrounds them, AOTAutograd, or inductor
 (docs.pytorch.org/docs/stable/torch.compiler_troubleshooting.html).
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import combinations
 
@@ -49,33 +49,35 @@ def first_rung(runs: Runs, attributed: Attributed) -> Rung:
         OSError, journal.Unreadable, commands.CannotStart: a run could not be made.
     """
     found = Rung()
-    is_known = True
     for name in (EAGER, AOT_EAGER):
-        looks: list[Outcome] = []
-        difference: Difference | None = None
-        for _ in range(PAIRS):
-            looks += [_run(runs, each, name) for each in (attributed.first, attributed.second)]
-            refusal = _refusal(looks, attributed, name)
-            if refusal is not None:
-                break
-            difference = _difference(runs, looks)
-            if difference is not None:
-                break
-        if refusal is not None:
-            found.trail.append(f"{name}: {refusal}")
-            if not _is_asked(looks):
-                return found
-            is_known = False
-        elif difference is not None:
-            found.trail.append(f"torch.compile with {name}: {difference.first_observed}")
-            found.name = name if is_known else None
+        told, differs = _on(runs, attributed, name)
+        found.trail.append(f"torch.compile with {name}: {told}")
+        if differs is None:
             return found
-        else:
-            found.trail.append(f"torch.compile with {name}: {counted(len(looks), 'run')}, all equal")
-    if is_known:
-        # The program itself has this backend, and its runs differ.
-        found.name = INDUCTOR
+        if differs:
+            found.name = name
+            return found
+    # The program itself has this backend, and its runs differ.
+    found.name = INDUCTOR
     return found
+
+
+def _on(runs: Runs, attributed: Attributed, name: str) -> tuple[str, bool | None]:
+    """Make the runs of one rung.
+
+    Returns:
+        What was seen, in a few words, and whether the runs differ; None where they say nothing.
+    """
+    looks: list[Outcome] = []
+    for _ in range(PAIRS):
+        looks += [_run(runs, each, name) for each in (attributed.first, attributed.second)]
+        refusal = _refusal(looks, attributed, name)
+        if refusal is not None:
+            return refusal, None
+        difference = _difference(runs, looks)
+        if difference is not None:
+            return difference.first_observed, True
+    return f"{counted(len(looks), 'run')}, all equal", False
 
 
 def _run(runs: Runs, outcome: Outcome, backend: str) -> Outcome:
@@ -87,11 +89,10 @@ def _run(runs: Runs, outcome: Outcome, backend: str) -> Outcome:
     )
 
 
-def _refusal(looks: Iterable[Outcome], attributed: Attributed, rung: str) -> str | None:
+def _refusal(looks: Sequence[Outcome], attributed: Attributed, rung: str) -> str | None:
     """Return why a rung says nothing; None where it does."""
-    looks = list(looks)
     backends = _backends(looks)
-    if ("inductor", rung) not in backends:
+    if (INDUCTOR, rung) not in backends:
         named = ", ".join(sorted({asked for asked, _ in backends}))
         if named:
             return f"the program gives torch.compile the backend {named} itself, which stays"
@@ -101,10 +102,6 @@ def _refusal(looks: Iterable[Outcome], attributed: Attributed, rung: str) -> str
     if failed is not None:
         return f"the program fails with this backend (exit status {failed.run.status})"
     return None
-
-
-def _is_asked(looks: Iterable[Outcome]) -> bool:
-    return any(asked == INDUCTOR for asked, _ in _backends(looks))
 
 
 def _backends(looks: Iterable[Outcome]) -> set[tuple[str, str]]:
