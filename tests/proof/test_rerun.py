@@ -150,6 +150,30 @@ def test_what_git_does_not_have_is_copied_if_it_is_the_same_file(
     assert state_of(repository) == before
 
 
+def test_modules_come_from_the_worktree_and_another_one_is_named(
+    python: Path, repository: Path
+) -> None:
+    helper = repository / "lib/helper.py"
+    helper.parent.mkdir()
+    helper.write_text("import random\nrandom.random()\n")
+    (repository / "train.py").write_text("import helper\n")
+    (repository / "fixed.py").write_text(
+        f"import sys; sys.path[0] = {str(helper.parent)!r}\nimport helper\n"
+    )
+    git(repository, "add", ".")
+    git(repository, "commit", "-qm", "y")
+    variables = {"PYTHONPATH": str(helper.parent)}
+    fixed = record(python, repository, python, "fixed.py").rename(repository.parent / "fixed.json")
+    file = record(python, repository, env=variables)
+    helper.write_text("import random\nrandom.random(), random.random()\n")
+    moved = rerun(python, repository, file, env={**variables, "SEED": "7"})
+    assert moved.returncode == 0, moved.stdout + moved.stderr
+    # As a package that is installed from the user's tree.
+    done = rerun(python, repository, fixed, env={"SEED": "7"})
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert f"module {helper}: " in done.stdout
+
+
 def test_check_says_whether_a_run_can_be_made_and_makes_none(
     python: Path, repository: Path
 ) -> None:
@@ -217,7 +241,10 @@ REFUSALS: list[tuple[str, Change]] = [
 """What is refused by the record alone."""
 
 REFUSALS_OF_HERE: list[tuple[str, Change]] = [
-    ("there is no commit 0123456701234567012345670123456701234567", in_code(commit="01234567" * 5)),
+    (
+        "0123456701234567012345670123456701234567 is no commit of this repository",
+        in_code(commit="01234567" * 5),
+    ),
     ("something was left out of a.py", in_patch(redacted=["a.py"])),
     ("writes /etc/passwd again, outside of its repository", writing_elsewhere),
 ]
@@ -254,9 +281,13 @@ def test_where_there_is_no_git_or_no_repository_one_line_says_so(
 ) -> None:
     file = record(python, repository)
     without = rerun(python, repository, file, env={"PATH": str(tmp_path)})
-    assert without.stderr == "seed-init rerun: there is no git in PATH; install git\n"
+    assert without.stderr == (
+        "seed-init rerun: git is not there, which checks out another revision; install git\n"
+    )
     elsewhere = rerun(python, repository, file, cwd=tmp_path)
-    assert elsewhere.stderr.startswith(f"seed-init rerun: {tmp_path} is in no git repository; ")
+    assert elsewhere.stderr.startswith(
+        f"seed-init rerun: {tmp_path} is in no working tree of git's; "
+    )
     assert (without.returncode, elsewhere.returncode) == (2, 2)
 
 

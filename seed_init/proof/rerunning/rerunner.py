@@ -17,6 +17,7 @@ from seed_init.proof.redaction import redaction
 from seed_init.proof.rerunning import here, recorded, tree
 from seed_init.proof.rerunning.recorded import CannotRerun, Recorded
 from seed_init.proof.running import in_place, signals, workspace, worktrees
+from seed_init.proof.running.worktrees import Worktree
 from seed_init.proof.trace import journal, record_parts, records
 from seed_init.proof.trace.git import OF_ONE_REPOSITORY
 
@@ -41,7 +42,7 @@ class Prepared:
     argv: tuple[str, ...]
     environment: dict[str, str]
     directory: Path
-    tree: Path
+    tree: Worktree
     place: Path
     copied: int
     differences: list[Explanation]
@@ -78,36 +79,39 @@ def prepared(content: dict[str, Any], directory: Path) -> Iterator[Prepared]:
     """
     run = recorded.of(content)
     try:
-        root = worktrees.top_of(directory)
-        commit = worktrees.commit_of(root, run.commit)
-        if worktrees.has_submodules(root, commit):
-            raise CannotRerun(
-                "the commit has submodules, which a worktree does not have; check them out by hand"
-            )
+        # Its top: what is asked for is another directory than this one.
+        repository = worktrees.find(worktrees.find(directory).root)
+        commit = worktrees.commit_of(repository, run.commit)
         with (
             signals.ending_on_signals(),
             workspace.results("rerun") as place,
-            worktrees.checked_out(root, commit, place, run.patch) as made,
+            worktrees.checked_out(repository, commit, place) as made,
         ):
-            yield _prepared(run, root, made, place)
-    except worktrees.CannotCheckOut as error:
+            yield _prepared(run, made, place)
+    except worktrees.NoWorktree as error:
         raise CannotRerun(str(error)) from None
 
 
-def _prepared(run: Recorded, root: Path, made: Path, place: Path) -> Prepared:
-    tree.check_patch(run, made)
+def _prepared(run: Recorded, worktree: Worktree, place: Path) -> Prepared:
+    if worktree.left_out:
+        raise CannotRerun(worktree.left_out[0])
+    root, made = worktree.repository.root, worktree.root
+    tree.apply_patch(run, made)
     copied = tree.bring(run, root, made)
     argv = tree.words(run, root, made)
     environment = recorded.environment_of(run, in_place.given_environment())
     environment = {n: value for n, value in environment.items() if n not in OF_ONE_REPOSITORY}
     environment["PWD"] = str(made / run.prefix)
+    if "PYTHONPATH" in environment:
+        entries = environment["PYTHONPATH"].split(os.pathsep)
+        environment["PYTHONPATH"] = os.pathsep.join(map(worktree.moved, entries))
     directory = made / run.prefix
     if not directory.is_dir():
         raise CannotRerun(f"{run.prefix}, where the run was started, has no file that git tracks")
     differences = here.differences(run, argv, environment, root, made)
     again = tree.would_write_again(run)
     return Prepared(
-        *(run, tuple(argv), environment, directory, made, place, copied, differences, again)
+        *(run, tuple(argv), environment, directory, worktree, place, copied, differences, again)
     )
 
 
@@ -157,17 +161,23 @@ def _assembled(prepared: Prepared, parts: Path, ended: in_place.Ended) -> dict[s
     if prepared.recorded.content.get("arithmetic") is not None and not ended.told_to:
         asked = kept.of_a_record(content, prepared.environment)
         content["arithmetic"] = redaction.deep(asked.to_json()) if asked is not None else None
-    # Where the worktree lay says nothing of the run.
-    before = redaction.text(str(prepared.recorded.root))
-    moved = _replacing(redaction.text(str(prepared.tree)), before)
+    moved = _as_recorded(prepared)
     return {
         name: each if name in ("trace", "packages") else _with_each_text(each, moved)
         for name, each in content.items()
     }
 
 
-def _replacing(text: str, other: str) -> Callable[[str], str]:
-    return lambda value: value.replace(text, other)
+def _as_recorded(prepared: Prepared) -> Callable[[str], str]:
+    """Return what gives a text the paths of the recorded run: the worktree lay elsewhere.
+
+    The user's own tree counts as that of the run as well: a package that is installed from there
+    (`pip install -e`) is compared with the one that was recorded.
+    """
+    before = redaction.text(str(prepared.recorded.root))
+    trees = (prepared.tree.root, prepared.tree.repository.root)
+    first, second = (redaction.text(str(path)) for path in trees)
+    return lambda text: text.replace(first, before).replace(second, before)
 
 
 def _with_each_text(value: Any, change: Callable[[str], str]) -> Any:

@@ -16,22 +16,29 @@ from typing import Any
 
 from seed_init.proof.comparing.values import counted
 from seed_init.proof.rerunning.recorded import CannotRerun, Recorded, in_full
-from seed_init.proof.trace import data_files, patches
+from seed_init.proof.trace import data_files, git, patches
 
 COPIED_MOST = 4 << 30
 """Bytes that are copied: a data set of more belongs outside of the repository."""
 
 
-def check_patch(recorded: Recorded, tree: Path) -> None:
-    """Check that a worktree has the changes of the run, and no others.
+def apply_patch(recorded: Recorded, tree: Path) -> None:
+    """Make the changes of the run that were not committed, and check that git shows no others.
 
     Args:
         recorded: the run.
-        tree: the worktree, with the patch.
+        tree: the worktree.
 
     Raises:
-        CannotRerun: git shows other changes there.
+        CannotRerun: the patch does not fit, or git shows other changes there.
     """
+    if recorded.patch:
+        # With --index: git would not know files that are new.
+        words = ("apply", "--index", "--whitespace=nowarn", "-p1", "-")
+        try:
+            git.do(tree, *words, given=recorded.patch)
+        except git.Failed as failed:
+            raise CannotRerun(f"the recorded patch does not fit the commit: {failed}") from None
     changes = patches.difference(tree)
     if changes is None or patches.essence(changes) != patches.essence(recorded.patch):
         raise CannotRerun(
