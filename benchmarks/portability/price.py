@@ -9,6 +9,7 @@ MKL at AVX2.
 import argparse
 import statistics
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 from benchmarks.cost.__main__ import MODELS
@@ -53,7 +54,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as place:
         pythons = make_interpreters(Path(place), packages())
         for model in options.models:
-            found = measure(pythons, model, options.rounds, options.steps)
+            found = measure(pythons, model, options.rounds, options.steps, ARMS)
             for name in SHOWN:
                 if found[name]:
                     ratios[name].append(statistics.median(found[name]))
@@ -62,7 +63,9 @@ def main() -> None:
     print(f"| geometric mean | {' | '.join(means)} |")
 
 
-def measure(pythons: Interpreters, model: str, rounds: int, steps: int) -> dict[str, list[float]]:
+def measure(
+    pythons: Interpreters, model: str, rounds: int, steps: int, arms: Mapping[str, Choice]
+) -> dict[str, list[float]]:
     """Train a model under every arm.
 
     Args:
@@ -70,6 +73,7 @@ def measure(pythons: Interpreters, model: str, rounds: int, steps: int) -> dict[
         model: its name.
         rounds: how often.
         steps: timed ones of a process.
+        arms: name to what an arm sets; "warn" is among them.
 
     Returns:
         Name of arm to the ratio of each round: the median of its steps over that of `warn`.
@@ -81,11 +85,11 @@ def measure(pythons: Interpreters, model: str, rounds: int, steps: int) -> dict[
         steps=steps,
         warmup=5,
         repeats=rounds,
-        choices=tuple(ARMS),
+        choices=tuple(arms),
         environment=environment,
         cwd=pythons.scratch,
     )
-    with Measurer(request, offered=ARMS) as measurer:
+    with Measurer(request, offered=arms) as measurer:
         measured = measurer.measure().measured
     medians = {
         name: {s.round: statistics.median(s.seconds) for s in arm.samples if s.seconds}
@@ -94,7 +98,7 @@ def measure(pythons: Interpreters, model: str, rounds: int, steps: int) -> dict[
     warn = medians["warn"]
     return {
         name: [time / warn[number] for number, time in medians[name].items() if number in warn]
-        for name in SHOWN
+        for name in arms
     }
 
 

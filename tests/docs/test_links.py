@@ -66,3 +66,16 @@ def test_every_path_into_docs_that_code_or_a_message_names_exists() -> None:
             if "NAME" not in path and not (REPOSITORY / path.replace("../", "")).exists()
         ]
     assert wrong == []
+
+
+def test_every_module_that_a_page_runs_with_python_m_exists() -> None:
+    """A figure on a page can be printed anew only where the script that printed it is there."""
+    wrong = []
+    for each in pages():
+        for module in re.findall(
+            r"python -m ((?:benchmarks|harness)[\w.]*)", each.path.read_text()
+        ):
+            place = REPOSITORY / module.rstrip(".").replace(".", "/")
+            if not (place.with_suffix(".py").exists() or (place / "__main__.py").exists()):
+                wrong.append(f"{each.name}: {module}")
+    assert wrong == []

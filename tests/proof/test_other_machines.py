@@ -16,6 +16,7 @@ from seed_init.proof.running import conditions, emulator, machines, runner
 from seed_init.proof.trace import journal
 from seed_init.proof.trace.steps import end_of, steps_of
 from seed_init.proof.verifying import imitating
+from seed_init.proof.verifying.imitating import NO_LEVEL
 from seed_init.proof.verifying.runs import Outcome
 
 from . import support
@@ -120,6 +121,22 @@ def test_a_machine_on_which_the_hook_refuses_to_start_is_neither_equal_nor_diffe
     assert (result["verdict"], outcomes(result)["one CPU"]) == ("unproven", "refused")
     assert result["machines"][0]["told"] == "one CPU is not accepted"
     assert result["reason"].endswith("not compared, as shown below: one CPU")
+
+
+@pytest.mark.parametrize(
+    ("level", "reason"), [("warn", "not compared, as shown below: "), ("portable", NO_LEVEL)]
+)
+def test_a_command_without_the_hook_is_called_the_same_on_no_machine_that_only_it_would_tell_of(
+    python: Path, tmp_path: Path, level: str, reason: str
+) -> None:
+    words = *QUICK, "--", "/bin/echo", "always the same"
+    env: dict[str, str | None] = {"OMP_NUM_THREADS": None, "DETERMINISM": level}
+    result = told(by_command(python, tmp_path, *words, env=env))
+    assert result["verdict"] == "unproven"
+    assert reason in result["reason"]
+    found = outcomes(result)
+    assert found.pop("one CPU", "same") == "same"
+    assert set(found.values()) == {"failed"}
 
 
 def test_each_machine_has_its_line_and_each_run_its_machine(python: Path, tmp_path: Path) -> None:

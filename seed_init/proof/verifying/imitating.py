@@ -18,7 +18,7 @@ from seed_init.proof.comparing.values import counted
 from seed_init.proof.redaction.secret_texts import without_secrets
 from seed_init.proof.running import conditions, emulator
 from seed_init.proof.running.emulator import Emulator
-from seed_init.proof.running.machines import Arms, Machine
+from seed_init.proof.running.machines import Arms, Machine, is_portable
 from seed_init.proof.trace import journal, units
 from seed_init.proof.trace.journal import Process
 from seed_init.proof.trace.steps import steps_of
@@ -32,6 +32,8 @@ SAME, DIFFERS, REFUSED, FAILED = "same", "differs", "refused", "failed"
 
 NO_MACHINE = "no other machine was imitated in full, as shown below"
 NOT_ALL = "nothing that was seen differs, but not compared, as shown below: "
+NO_HOOK = "no Python of this command ran the hook, so that nobody knows what the command would heed"
+NO_LEVEL = "DETERMINISM=portable is set, but no Python of this command ran the hook that keeps it"
 
 SLOWDOWN = 40
 """How many times longer a training step takes in the emulator, as a cautious guess."""
@@ -162,11 +164,17 @@ class Imitations:
     def unproven(self) -> str | None:
         """Why nothing is proven although nothing differs; None where something is."""
         missing = [each.machine for each in self.seen if each.outcome in (REFUSED, FAILED)]
+        if not self._base.processes and is_portable(self._runs.environment):
+            return NO_LEVEL
         if missing:
             return NOT_ALL + ", ".join(missing)
         return None if self.is_proven else NO_MACHINE
 
     def _one(self, machine: Machine) -> None:
+        if machine.affinity is None and not self._base.processes:
+            # Only variables and the hook's own instruments would tell the command of this machine.
+            self.seen.append(Imitation(machine.name, machine.kind, "", FAILED, NO_HOOK))
+            return
         condition = conditions.on_machine(machine)
         outcome = self._runs.run(condition, why=f"as with {machine.name}")
         if machine.note:
