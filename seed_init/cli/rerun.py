@@ -110,11 +110,11 @@ def _tell(prepared: Prepared, options: argparse.Namespace) -> None:
         printing.error(
             f"copied {files} that the run used and git does not track", "seed-init rerun"
         )
-    untracked = prepared.recorded.content["code"]["untracked_files"]
-    if untracked:
+    missing = _not_in_the_worktree(prepared)
+    if missing is not None:
         printing.error(
-            f"git did not track {counted(untracked, 'file')} or more that were there; what Python "
-            "did not import or open of them is not here",
+            f"not in the worktree: {missing}, which git did not track, and which no Python of the "
+            "run imported or opened",
             "seed-init rerun",
         )
     if prepared.again and not options.overwrite and not options.check:
@@ -124,6 +124,21 @@ def _tell(prepared: Prepared, options: argparse.Namespace) -> None:
             f"the run writes {prepared.again[0]}{more_named} again, outside of its repository; "
             "move it away, or give --overwrite"
         )
+
+
+def _not_in_the_worktree(prepared: Prepared) -> str | None:
+    """Name what git did not track when the run was recorded; None where all is there."""
+    code = prepared.recorded.content["code"]
+    if code.get("patch") is None:
+        number = code["untracked_files"]
+        return counted(number, "entry", "entries") if number else None
+    left = [
+        name
+        for name in prepared.recorded.untracked
+        if "__pycache__/" not in name and not (prepared.tree.root / name).exists()
+    ]
+    more = f" and {len(left) - NAMED} more" if len(left) > NAMED else ""
+    return f"{', '.join(left[:NAMED])}{more}" if left else None
 
 
 def _checked(prepared: Prepared, options: argparse.Namespace) -> int:

@@ -162,12 +162,20 @@ def test_modules_come_from_the_worktree_and_another_one_is_named(
     )
     git(repository, "add", ".")
     git(repository, "commit", "-qm", "y")
+    (repository / "left.txt").write_text("")
     variables = {"PYTHONPATH": str(helper.parent)}
     fixed = record(python, repository, python, "fixed.py").rename(repository.parent / "fixed.json")
     file = record(python, repository, env=variables)
     helper.write_text("import random\nrandom.random(), random.random()\n")
+    (repository / "notes.txt").write_text("")
     moved = rerun(python, repository, file, env={**variables, "SEED": "7"})
     assert moved.returncode == 0, moved.stdout + moved.stderr
+    assert moved.stderr == (
+        "seed-init rerun: differs here: changes that are not committed: none and some (the run has "
+        "those of the record)\n"
+        "seed-init rerun: not in the worktree: left.txt, which git did not track, and which no "
+        "Python of the run imported or opened\n"
+    )
     # As a package that is installed from the user's tree.
     done = rerun(python, repository, fixed, env={"SEED": "7"})
     assert done.returncode == 1, done.stdout + done.stderr
