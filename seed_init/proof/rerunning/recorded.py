@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from seed_init.hook import startup, state
+from seed_init.hook import portability, startup, state, switches
 from seed_init.hook.settings import EXPORTED
 from seed_init.proof.redaction import redaction
 from seed_init.proof.trace import record_parts
@@ -176,7 +176,7 @@ def _variables(content: Mapping[str, Any]) -> dict[str, str]:
     found = {
         name: in_full(value, f"the variable {name}")
         for name, value in start.items()
-        if name not in OF_THIS_MACHINE | levels
+        if name not in OF_THIS_MACHINE | levels | _exported(content)
     }
     for row in content["settings"]:
         is_chosen = row["origin"] != "built-in" and row["name"] not in levels
@@ -186,6 +186,20 @@ def _variables(content: Mapping[str, Any]) -> dict[str, str]:
             value = in_full(row["value"], f"the setting {row['name']}")
             found = found | {row["name"]: value} if is_drawn else {row["name"]: value} | found
     return found | _against_defaults(content, found)
+
+
+def _exported(content: Mapping[str, Any]) -> set[str]:
+    """Return the variables that the hook itself sets under the level of the run, as it does here.
+
+    A value of the user's that is the hook's as well makes no difference.
+    """
+    level = next((r["value"] for r in content["settings"] if r["name"] == "DETERMINISM"), None)
+    if level not in ("warn", "strict", "portable"):
+        return set()
+    start = content["environment"]["start"]
+    same = {switch.name for switch in switches.TABLE if start.get(switch.name) == switch.value}
+    # Under this level the hook accepts no other values.
+    return same | {*portability.NAMES} if level == "portable" else same
 
 
 def _against_defaults(content: Mapping[str, Any], found: Mapping[str, str]) -> dict[str, str]:

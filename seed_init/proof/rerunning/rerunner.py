@@ -108,7 +108,8 @@ def _prepared(run: Recorded, worktree: Worktree, place: Path) -> Prepared:
     directory = made / run.prefix
     if not directory.is_dir():
         raise CannotRerun(f"{run.prefix}, where the run was started, has no file that git tracks")
-    differences = here.differences(run, argv, environment, root, made)
+    with _inside(directory):
+        differences = here.differences(run, argv, environment, root, directory, place / "here")
     again = tree.would_write_again(run)
     return Prepared(
         *(run, tuple(argv), environment, directory, worktree, place, copied, differences, again)
