@@ -60,7 +60,7 @@ def rung_of(python: Path, place: Path, *words: str) -> tuple[ladder.Rung, Runs]:
 
 @needs_compiler
 @pytest.mark.torch
-@pytest.mark.rotating(every=3)
+@pytest.mark.rotating(every=12)
 @pytest.mark.parametrize("rung", ["eager", "aot_eager", "inductor"])
 def test_the_rung_with_the_fault_is_named(
     python: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rung: str
@@ -93,7 +93,7 @@ def test_a_backend_that_the_program_names_itself_stays(
 
 @needs_compiler
 @pytest.mark.torch
-@pytest.mark.rotating(every=4)
+@pytest.mark.rotating(every=12)
 def test_verify_names_the_rung_and_looks_at_operators_below_it(
     python: Path, tmp_path: Path
 ) -> None:
