@@ -109,6 +109,11 @@ def in_full(text: str, what: str) -> str:
             f"{what} is not recorded whole: a record has {left_out[0]} in place of a secret or a "
             "name; run the command by hand, under seed-init record, and compare the two records"
         )
+    return at_home(text)
+
+
+def at_home(text: str) -> str:
+    """Return a text of a record with this user's home directory in place of the mark for it."""
     return HOME.sub(lambda _: os.path.expanduser("~"), text)  # noqa: PTH111  for texts as well
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from seed_init.proof.comparing.values import counted
-from seed_init.proof.rerunning.recorded import CannotRerun, Recorded, in_full
+from seed_init.proof.rerunning.recorded import CannotRerun, Recorded, at_home, in_full
 from seed_init.proof.trace import data_files, git, patches
 
 COPIED_MOST = 4 << 30
@@ -113,9 +113,11 @@ def _used(recorded: Recorded) -> Iterator[tuple[Path, str | None, str]]:
 
 def _below(recorded: Recorded, entry: Mapping[str, Any]) -> Path | None:
     """Return the path of a file below the top of the repository; None for one elsewhere."""
-    path = Path(in_full(entry["path"], f"the name of a file, {entry['path']},"))
-    is_below = path.is_relative_to(recorded.root) and ".." not in path.parts
-    return path.relative_to(recorded.root) if is_below else None
+    path = Path(at_home(entry["path"]))
+    if not path.is_relative_to(recorded.root) or ".." in path.parts:
+        return None
+    in_full(entry["path"], f"the name of a file that the run used, {entry['path']},")
+    return path.relative_to(recorded.root)
 
 
 def would_write_again(recorded: Recorded) -> list[str]:
@@ -126,7 +128,7 @@ def would_write_again(recorded: Recorded) -> list[str]:
     temporary = (Path(tempfile.gettempdir()), Path("/tmp"), Path("/var/tmp"), Path("/dev"))
     found = []
     for name in recorded.content["files"]["written"]:
-        path = Path(in_full(name, "the name of a file"))
+        path = Path(at_home(name))
         is_hidden = any(part.startswith(".") for part in path.parts)
         is_elsewhere = not any(path.is_relative_to(each) for each in (recorded.root, *temporary))
         if is_elsewhere and not is_hidden and path.is_file():
