@@ -64,8 +64,8 @@ def add(parser: argparse.ArgumentParser) -> None:
         "--fail-above",
         type=_ratio,
         metavar="RATIO",
-        help="fail if a step takes more than RATIO times as long as under off, such as 1.25 for "
-        "25 %% more: under each choice of --only, or under warn without --only",
+        help="fail if a step takes more than RATIO times as long as under off, such as 1.25; under "
+        "each choice of --only, or under warn without --only",
     )
     arguments.add_runs(parser)
     parser.add_argument("--plot", type=Path, metavar="FILE", help="write a picture there, as SVG")

@@ -2,11 +2,12 @@
 """`seed-init verify` runs a command several times and compares the runs, bit for bit."""
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-from seed_init.cli import arguments, output, printing
+from seed_init.cli import arguments, output, printing, verify_against, verify_golden
 from seed_init.cli.errors import LOST, CommandError
+from seed_init.cli.verify_lines import STATUSES, difference_lines
 from seed_init.proof.comparing import output_lines
 from seed_init.proof.comparing.values import counted
 from seed_init.proof.redaction.secret_words import words_without_secrets
@@ -24,15 +25,9 @@ examples:
   seed-init verify -- torchrun --nproc-per-node 2 train.py
   seed-init verify -- notebook.ipynb
   seed-init verify --portable --emulate Haswell,EPYC -- python train.py
+  seed-init verify --against main -- python train.py
+  seed-init verify --golden tests/golden.txt --update -- python train.py --max-steps 20
 """
-
-STATUSES = {
-    verdict.IDENTICAL: 0,
-    verdict.DIFFERENT: 1,
-    verdict.FAILED: 2,
-    verdict.UNPROVEN: 4,  # 3 is `compare`'s, for records with nothing in common
-}
-"""Verdict to exit status."""
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -41,6 +36,7 @@ def add(parser: argparse.ArgumentParser) -> None:
         "Run a command, unmodified, in fresh processes, and compare every training "
         "step, the final weights, the generators, standard output, exit status and files. Exit "
         "status 0: identical. 1: not; the first difference is shown. 2: the command failed. "
+        "3: the file of --golden has no run of this environment. "
         "4: nothing that was seen differs, but an instrument failed, which is shown, or nothing "
         "was seen but the exit status: nothing is proven. 5: identical, but a record or the "
         "output could not be written."
@@ -48,6 +44,8 @@ def add(parser: argparse.ArgumentParser) -> None:
     arguments.add_examples(parser, EXAMPLES)
     _add_what_is_changed(parser)
     _add_other_machines(parser)
+    verify_against.add(parser)
+    verify_golden.add(parser)
     _add_what_is_compared(parser)
     parser.add_argument(
         "--no-locate",
@@ -157,9 +155,21 @@ def run(options: argparse.Namespace) -> int:
     arguments.here()
     if options.emulate_steps is not None and not options.emulate:
         raise CommandError("--emulate-steps needs --emulate with the CPUs, such as Haswell,EPYC")
+    if verify_against.is_asked(options):
+        _refuse_with(options, "--against", (*RUNS_OF_ONE_VERSION, "golden", "update"))
+        return verify_against.run(options, _request(options))
+    if options.link:
+        raise CommandError("--link needs --against with a revision, which gets the link")
+    if options.update and options.golden is None:
+        raise CommandError("--update needs --golden with the file that it writes")
+    if options.golden is not None and not options.update:
+        _refuse_with(options, "--golden without --update", RUNS_OF_ONE_VERSION)
+        return verify_golden.run(options, replace(_request(options), facts=True))
     if options.records is not None and (problem := output.check_folder(options.records)):
         # Now: nobody wants to hear of it after the last run only.
         printing.error(f"there will be no records: {problem}", "seed-init verify")
+    if options.golden is not None:
+        return verify_golden.update(options, replace(_request(options), facts=True), as_lines)
     result = _verified(_request(options))
     text = (
         printing.as_json(result.to_json()) if options.json else printing.as_text(as_lines(result))
@@ -168,6 +178,22 @@ def run(options: argparse.Namespace) -> int:
     if result.lost:
         raise CommandError(result.lost, status=status or LOST)
     return status
+
+
+RUNS_OF_ONE_VERSION = ("portable", "emulate", "records", "resume_after")
+"""Options that ask for other runs than those of --against and --golden."""
+
+
+def _refuse_with(options: argparse.Namespace, option: str, others: tuple[str, ...]) -> None:
+    """Refuse options that mean nothing beside another one.
+
+    Raises:
+        CommandError: one of them is given.
+    """
+    for name in others:
+        if getattr(options, name, None):
+            shown = name.replace("_", "-")
+            raise CommandError(f"{option} goes without --{shown}: leave one of them out")
 
 
 def _request(options: argparse.Namespace) -> Request:
@@ -206,7 +232,7 @@ def as_lines(result: Verification) -> list[str]:
     if result.machines:
         lines += ["", *_machines(result)]
     if result.difference is not None:
-        lines += ["", *_difference(result)]
+        lines += ["", *difference_lines(result.difference, result.broke_equality)]
     return [*lines, "", *_coverage(result)]
 
 
@@ -257,37 +283,6 @@ def _changes(run: verdict.VerifiedRun) -> str:
     if not run.observed:
         return "without training hooks"
     return f"{', '.join(run.changed)} changed" if run.changed else "base"
-
-
-def _difference(result: Verification) -> list[str]:
-    difference = result.difference
-    assert difference is not None
-    lines = [difference.first_observed]
-    if result.broke_equality:
-        lines.append(f"  equality broke with: {result.broke_equality}")
-    known: list[tuple[str, Any]] = [
-        ("level", difference.level),
-        ("rank", difference.rank),
-        ("process", difference.who),
-        ("batch", difference.batch),
-        ("generator", difference.generator),
-        ("torch.compile", _rung(difference.rung)),
-        ("tensor", difference.tensor),
-        ("module", difference.module),
-        ("operator", difference.operator),
-        ("line", difference.source),
-        ("values", " and ".join(map(str, difference.values)) if difference.values else None),
-    ]
-    lines += [f"  {name}: {value}" for name, value in known if value is not None]
-    lines += [f"  seen: {line}" for line in difference.trail]
-    for remedy in difference.remedies:
-        lines.append(f"  may be: {remedy['cause']}")
-        lines.append(f"    then: {remedy['remedy']}")
-    return lines
-
-
-def _rung(name: str | None) -> str | None:
-    return None if name is None else f"the first backend that differs is {name}"
 
 
 def _coverage(result: Verification) -> list[str]:

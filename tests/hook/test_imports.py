@@ -36,10 +36,12 @@ MAY_IMPORT = {
     "proof.running": {"hook", "proof.redaction", "proof.trace", "system"},
     "proof.verifying": {
         "hook",
+        "proof.arithmetic",
         "proof.comparing",
         "proof.redaction",
         "proof.running",
         "proof.trace",
+        "seed_init",
     },
     "proof.rerunning": {
         *("hook", "proof.arithmetic", "proof.comparing", "proof.redaction", "proof.running"),

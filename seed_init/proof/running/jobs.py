@@ -179,7 +179,14 @@ class Job:
     def _end_members(self) -> None:
         until = time.monotonic() + POLITE
         number = signal.SIGTERM
-        while members := list(self._members()):
+        # If the signal comes early, the keeper has not started the command yet, and will do so.
+        while (members := list(self._members())) or self._keeper.poll() is None:
+            if not members:
+                if time.monotonic() > until:
+                    self._keeper.kill()
+                    return
+                time.sleep(0.02)
+                continue
             for pid in members:
                 _send(pid, number)
             if number == signal.SIGKILL and time.monotonic() > until + POLITE:

@@ -84,7 +84,7 @@ def locate(
         if fine is not None:
             if seed is not None:
                 trail.append(f"before that: {seed.text}")
-            return _merged(coarse, again, fine, window, trail)
+            return merged(coarse, again, fine, window, trail)
     if seed is not None:
         return replace(seed, runs=coarse.runs, trail=[*trail, seed.first_observed])
     if coarse.level == "output" and looks and (names := seeds.compiled(looks[0])):
@@ -151,14 +151,22 @@ def _first(looks: list[list[Process]]) -> tuple[Difference | None, Difference | 
     return None
 
 
-def _merged(
+def merged(
     coarse: Difference,
     again: Difference | None,
     fine: Difference,
     window: Window,
     trail: list[str],
 ) -> Difference:
-    """Return the fine difference, with what only the coarse difference knows."""
+    """Return the fine difference, with what only the coarse difference knows.
+
+    Args:
+        coarse: what was first observed to differ.
+        again: the same of the runs that were looked at closely.
+        fine: what these runs have shown.
+        window: the step that they looked at.
+        trail: what was seen so far.
+    """
     if again is not None and again.first_observed not in trail:
         trail.append(f"in a rerun: {again.first_observed}")
     if coarse.step is not None or window.call:

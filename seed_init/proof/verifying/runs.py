@@ -40,6 +40,7 @@ class Request(requests.Request):
         emulate: models of CPUs that qemu emulates in more runs; with one, `portable` holds too.
         emulate_steps: how many training steps are emulated; None for as many as the time allows.
         emulate_seconds: seconds after which an emulated run is ended.
+        facts: observe the environment of the runs as well, as for records.
     """
 
     runs: int = 2
@@ -52,6 +53,7 @@ class Request(requests.Request):
     emulate: tuple[str, ...] = ()
     emulate_steps: int | None = None
     emulate_seconds: float = 600.0
+    facts: bool = False
 
     @property
     def imitates(self) -> bool:
@@ -161,7 +163,8 @@ class Runs:
     @property
     def plan(self) -> dict[str, Any]:
         """What is observed in a run that is no closer look."""
-        return records.PLAN if self.request.records else journal.DEFAULT_PLAN
+        whole = self.request.records or self.request.facts
+        return records.PLAN if whole else journal.DEFAULT_PLAN
 
     def run(
         self,

@@ -8,6 +8,7 @@ and then the step is looked at closely (`locating`). Runs that are the same are 
 as on other machines, if that is asked for (`imitating`).
 """
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -52,12 +53,17 @@ class _Failed(Exception):
     """The command itself failed. The text says how."""
 
 
-def verify(request: Request, progress: Progress | None = None) -> Verification:
+def verify(
+    request: Request,
+    progress: Progress | None = None,
+    then: Callable[[Runs, Verification], None] | None = None,
+) -> Verification:
     """Run the command and compare the runs.
 
     Args:
         request: what to run and to compare.
         progress: told what is being done.
+        then: called with the runs and the result, while what the runs have left is still there.
 
     Raises:
         commands.CannotStart: there is no such command, or it cannot be emulated.
@@ -75,6 +81,8 @@ def verify(request: Request, progress: Progress | None = None) -> Verification:
         _cover(verification, runs)
         if request.records is not None:
             verification.lost = _write_records(request.records, runs, verification)
+        if then is not None:
+            then(runs, verification)
         return verification
 
 
@@ -128,7 +136,7 @@ def _prove(runs: Runs) -> Outcome:
     """
     base = runs.run(conditions.base())
     if base.run.status:
-        raise _Failed(_failure_text(base.run))
+        raise _Failed(failure_text(base.run))
     _compare(runs, base, runs.run(conditions.without_hooks()))
     for number in range(1, runs.request.runs):
         perturbed = runs.request.perturb
@@ -210,7 +218,8 @@ def _look(runs: Runs, outcome: Outcome, plan: dict[str, Any]) -> list[Process]:
     return look.processes
 
 
-def _failure_text(run: runner.Run) -> str:
+def failure_text(run: runner.Run) -> str:
+    """Return how the command failed in a run, in one line."""
     how = run.cut_short() or f"exit status {run.status}"
     last = [line for line in run.last_errors() if line.strip()][-1:]
     said = without_secrets(last[0]) if last else ""
