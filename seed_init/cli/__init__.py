@@ -66,6 +66,9 @@ SUBCOMMANDS = {
     "compare": Subcommand(
         "compare:add", "compare two records step by step, and what could explain a difference"
     ),
+    "rerun": Subcommand(
+        "rerun:add", "make a recorded run again, from its commit and patch, and compare"
+    ),
     "portability": Subcommand(
         "portability:add", "one hash of what this machine computes, and whether another one agrees"
     ),

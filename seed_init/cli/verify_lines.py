@@ -31,6 +31,7 @@ def difference_lines(difference: Difference, broke: str | None = None) -> list[s
         ("process", difference.who),
         ("batch", difference.batch),
         ("generator", difference.generator),
+        ("torch.compile", _rung(difference.rung)),
         ("tensor", difference.tensor),
         ("module", difference.module),
         ("operator", difference.operator),
@@ -43,3 +44,7 @@ def difference_lines(difference: Difference, broke: str | None = None) -> list[s
         lines.append(f"  may be: {remedy['cause']}")
         lines.append(f"    then: {remedy['remedy']}")
     return lines
+
+
+def _rung(name: str | None) -> str | None:
+    return None if name is None else f"the first backend that differs is {name}"

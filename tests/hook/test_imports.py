@@ -48,6 +48,10 @@ MAY_IMPORT = {
         *("hook", "proof.comparing", "proof.redaction", "proof.running", "proof.statistics"),
         *("proof.trace", "system"),
     },
+    "proof.rerunning": {
+        *("hook", "proof.arithmetic", "proof.comparing", "proof.redaction", "proof.running"),
+        "proof.trace",
+    },
     "proof.cost": {
         *("hook", "proof.auditing", "proof.redaction", "proof.running", "proof.trace", "system"),
     },
@@ -59,8 +63,8 @@ MAY_IMPORT = {
     "cli": {
         *("hook", "installing", "libraries", "proof.arithmetic", "proof.auditing"),
         *("proof.comparing", "proof.cost"),
-        *("proof.redaction", "proof.reporting", "proof.running", "proof.sweeping", "proof.trace"),
-        *("proof.verifying", "seed_init", "system"),
+        *("proof.redaction", "proof.rerunning", "proof.reporting", "proof.running"),
+        *("proof.sweeping", "proof.trace", "proof.verifying", "seed_init", "system"),
     },
     "__main__": {"cli"},
 }

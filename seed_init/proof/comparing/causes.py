@@ -41,7 +41,30 @@ def _operator(*words: str) -> Callable[[Difference, str | None], bool]:
     )
 
 
+def _rung(name: str) -> Callable[[Difference, str | None], bool]:
+    return lambda difference, broke: difference.rung == name
+
+
 TABLE = (
+    Cause(
+        _rung("inductor"),
+        "the code that inductor generates, or which of its kernels a benchmark chooses "
+        '(mode="max-autotune")',
+        "leave the mode out, or keep TORCHINDUCTOR_CACHE_DIR from run to run; "
+        'torch.compile(backend="aot_eager") repeats itself here',
+    ),
+    Cause(
+        _rung("aot_eager"),
+        "AOTAutograd: what it traces, or what it computes a second time in the backward pass, is "
+        "another graph from run to run",
+        'torch.compile(backend="eager") repeats itself here; take what is read while a graph is '
+        "traced (the clock, a set's order) out of the compiled part",
+    ),
+    Cause(
+        _rung("eager"),
+        "not the compiler: runs differ with the same operators uncompiled",
+        "TORCH_COMPILE_DISABLE=1 seed-init verify -- CMD looks at every operator",
+    ),
     Cause(
         _broke("hash seed"),
         "the order of a set, or hash(), of texts",

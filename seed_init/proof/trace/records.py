@@ -19,6 +19,7 @@ from seed_init.proof.redaction import redaction
 from seed_init.proof.trace import data_files, journal, machine, packing, sections, validation
 from seed_init.proof.trace.journal import Process
 from seed_init.proof.trace.local_facts import LocalFacts
+from seed_init.proof.trace.patches import Patch
 from seed_init.system import writing
 
 FORMAT = 1
@@ -62,6 +63,7 @@ def begin(
     environment: Mapping[str, str] | None = None,
     cwd: Path | None = None,
     code: dict[str, Any] | None = None,
+    patch: Patch | None = None,
 ) -> dict[str, Any]:
     """Write down what is known when a run begins, so that it survives whatever happens.
 
@@ -76,6 +78,7 @@ def begin(
         environment: that of the run; this process's if None.
         cwd: the working directory of the run; this process's if None.
         code: what `machine.code` says of it, where that is known already.
+        patch: what of the code is not committed, if that is to be kept.
     """
     cwd = cwd or Path.cwd()
     whole = whole or code is not None
@@ -97,6 +100,8 @@ def begin(
         "code_is_whole": whole,
         **machine.machine(),
     }
+    if patch is not None and facts["code"] is not None:
+        facts["code"]["patch"] = patch.to_json()
     write(directory / sections.RUN_FACTS, facts)
     return facts
 

@@ -21,6 +21,12 @@ RUN_FACTS = "run.json"
 KEPT_ELSEWHERE = frozenset({"facts", "file", "files"})
 """Kinds of events that have a section of their own."""
 
+NOT_IN_GIT = (
+    *("commit", "branch", "prefix", "remote"),
+    *("dirty", "changed_files", "untracked_files", "diff_sha256"),
+)
+"""What is not known of code that is in no repository."""
+
 FILES_MOST = 100_000
 """Files of each kind that a record lists, of all processes; the others are counted."""
 
@@ -164,9 +170,7 @@ def ending(of: Traced, status: int | None, how: str) -> dict[str, Any]:
 def code(of: Traced) -> dict[str, Any]:
     """The git repository, and the files of the user's own modules."""
     run, end, here = of.run, of.end, of.here
-    facts: dict[str, Any] = run.get("code") or dict.fromkeys(
-        ("commit", "branch", "remote", "dirty", "changed_files", "untracked_files", "diff_sha256")
-    )
+    facts: dict[str, Any] = run.get("code") or dict.fromkeys(NOT_IN_GIT)
     if here and facts["commit"] and not run["code_is_whole"]:
         now = machine.code(Path(run["directory"])) or facts
         if now["commit"] == facts["commit"]:

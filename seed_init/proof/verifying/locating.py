@@ -39,21 +39,26 @@ class Window:
         return {"instruments": INSTRUMENTS, "window": options}
 
 
-def locate(coarse: Difference, seen: list[list[Process]], rerun: Rerun) -> Difference:
+def locate(
+    coarse: Difference, seen: list[list[Process]], rerun: Rerun, uncompiled: bool = False
+) -> Difference:
     """Look closely at a difference.
 
     Args:
         coarse: what `first_difference` found, or a difference of outputs.
         seen: the processes of the two runs in which it was found.
         rerun: runs the command again.
+        uncompiled: whether a compiled program is looked at as it is without torch.compile.
 
     Returns:
         The difference, as finely as it could be seen, with the way there in its trail.
     """
     window = window_of(coarse, seen[0])
     trail = [coarse.first_observed]
-    operators = not is_compiled(seen[0])
-    if not operators:
+    operators = uncompiled or not is_compiled(seen[0])
+    if uncompiled:
+        trail.append("the closer look is at the program without torch.compile")
+    elif not operators:
         trail.append("the program is compiled: what happens within a compiled graph is not seen")
     looks: list[list[Process]] = []
     seed: Difference | None = None

@@ -27,11 +27,12 @@ from seed_init.proof.running import (
 )
 from seed_init.proof.trace import journal, records
 from seed_init.proof.trace.journal import Process
-from seed_init.proof.verifying import coverage
+from seed_init.proof.verifying import coverage, ladder
 from seed_init.proof.verifying.attribution import Attributed, Parted, attribute
 from seed_init.proof.verifying.differing import first_difference, only_workers_moved
 from seed_init.proof.verifying.imitating import Imitations, stopped, watched
-from seed_init.proof.verifying.locating import locate
+from seed_init.proof.verifying.ladder import Rung
+from seed_init.proof.verifying.locating import is_compiled, locate
 from seed_init.proof.verifying.runs import Outcome, Progress, Request, Runs
 from seed_init.proof.verifying.verdict import (
     DIFFERENT,
@@ -175,9 +176,15 @@ def _explained(runs: Runs, attributed: Attributed) -> Difference:
                 plan = stopped(plan, window["call"] + 1, window["optimizer"])
             return _look(runs, looked_at[which], plan)
 
+        rung = Rung()
+        if is_compiled(first.processes) and not second.run.condition.is_emulated:
+            rung = ladder.first_rung(runs, attributed)
         who = difference.who
-        difference = locate(difference, [first.processes, second.processes], rerun)
+        seen = [first.processes, second.processes]
+        difference = locate(difference, seen, rerun, uncompiled=rung.name == ladder.EAGER)
         difference.who = difference.who or who
+        difference.rung = rung.name
+        difference.trail += rung.trail
     difference.runs = [first.name, second.name]
     difference.trail += runs.inherited(second)
     if machine is not None:
