@@ -146,7 +146,8 @@ def _difference(found: Content, metric: Content) -> Iterator[str]:
     yield f"{flips_in_words(found)}; against is {wins_in_words(found, metric)}"
     if found["correlation"] is not None:
         yield f"correlation of the pairs {found['correlation']:.2f}{_gain(found['gain'])}"
-    yield _power(found, digits)
+    if found["sd"]:
+        yield _power(found, digits)
     if found["unpaired"]:
         yield f"{counted(len(found['unpaired']), 'seed')} without a pair left out"
 

@@ -10,6 +10,8 @@ import pytest
 
 from .support import program, result, sweep
 
+pytestmark = pytest.mark.slow
+
 LOOPING = """
 import random, time
 
@@ -60,8 +62,10 @@ def test_printed_seeds_and_names_are_no_effect_of_the_seed(python: Path, tmp_pat
         "for step in range(8): print('step', step)\n"
     )
     command = (python, "train.py", "{dir}/a", "--out=runs/{seed}", "--seed={seed}")
-    found = checked(python, tmp_path, source, "--seeds", "3", command=command)
-    assert found["seed_has_effect"]["run"]["verdict"] == "no"
+    words = ("--seeds", "3", "--metric", "step (.*)")
+    found = checked(python, tmp_path, source, *words, command=command)
+    effect = found["seed_has_effect"]["run"]
+    assert (effect["verdict"], effect["compared"]) == ("no", ["metrics", "standard output"])
     assert "no line was seen that seeds by itself" in found["told"]
     assert found["repeats"]["verdict"] == "same"
 
@@ -120,15 +124,20 @@ def test_nothing_seen_proves_nothing(python: Path, tmp_path: Path) -> None:
     assert found["seed_has_effect"]["run"]["verdict"] == "unproven"
     assert found["repeats"]["verdict"] == "unproven"
     assert found["status"] == 0
+    # What it prints may be all that is the same.
+    found = checked(python, tmp_path, "print('done')", "--seeds", "3", "--fresh")
+    effect = found["seed_has_effect"]["run"]
+    assert (effect["verdict"], found["status"]) == ("unproven", 0)
+    assert "name a number with --metric" in effect["text"]
     found = checked(python, tmp_path, "print(1)", "--seeds", "1", "--no-repeat", "--fresh")
     assert found["seed_has_effect"]["run"]["text"] == "fewer than two seeds have ended well"
     assert found["repeats"]["text"] == "no seed was run twice (--no-repeat)"
 
 
 def test_a_python_without_the_hook_is_named(python: Path, bare: Path, tmp_path: Path) -> None:
-    source = "print('one')\nprint('two')"
-    command = (bare, "train.py")
-    found = checked(python, tmp_path, source, "--seeds", "3", command=command)
+    source = "print('one')\nprint('acc', 2)"
+    words = ("--seeds", "3", "--metric", "acc (.*)")
+    found = checked(python, tmp_path, source, *words, command=(bare, "train.py"))
     assert found["seed_has_effect"]["run"]["verdict"] == "no"
     assert "the hook is not installed in that Python" in found["told"]
     assert "run 'seed-init install' with that Python" in found["told"]
@@ -146,8 +155,9 @@ def test_noise_of_a_python_without_the_hook_is_no_effect_of_the_seed(
 
 
 def test_other_results_prove_nothing_if_no_seed_was_run_twice(python: Path, tmp_path: Path) -> None:
-    found = checked(python, tmp_path, "import random; print(random.random())", "--seeds", "3",
-                    "--no-repeat")  # fmt: skip
+    found = checked(
+        python, tmp_path, "import random; print(random.random())", "--seeds", "3", "--no-repeat"
+    )
     effect = found["seed_has_effect"]["run"]
     assert effect["verdict"] == "unproven"
     assert "which may be noise: no seed was run twice to its end" in effect["text"]

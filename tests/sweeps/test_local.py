@@ -29,6 +29,7 @@ while not all(os.path.exists(f"here-{other}") for other in (0, 1, 2)):
 """Ends only where three of its runs go on at one time."""
 
 
+@pytest.mark.slow
 def test_runs_go_on_at_one_time(python: Path, tmp_path: Path) -> None:
     program(tmp_path, MEETING)
     done = sweep(python, tmp_path, "--seeds", "3", "--no-repeat", "--jobs", "3")
@@ -46,6 +47,7 @@ time.sleep(100)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["INT", "TERM", "KILL"])
 def test_no_process_of_any_run_is_left(python: Path, tmp_path: Path, name: str) -> None:
     program(tmp_path, STAYING)
@@ -65,6 +67,7 @@ def test_no_process_of_any_run_is_left(python: Path, tmp_path: Path, name: str) 
         kill(pid for pid in pids if not are_gone([pid]))
 
 
+@pytest.mark.slow
 def test_the_line_of_progress_is_for_a_terminal_alone(python: Path, tmp_path: Path) -> None:
     program(tmp_path, "import time; time.sleep(0.6)")
     words = ("--seeds", "3", "--no-repeat")
@@ -111,6 +114,7 @@ def test_a_time_is_told_as_a_reader_wants_it(seconds: float, text: str) -> None:
     assert local.duration(seconds) == text
 
 
+@pytest.mark.slow
 def test_a_run_that_is_lost_is_a_row_and_is_missing(python: Path, tmp_path: Path) -> None:
     """As an engine says of a job that has ended without a word."""
     from seed_init.proof.sweeping import one, results

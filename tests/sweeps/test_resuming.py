@@ -13,6 +13,8 @@ from tests.proof.support import are_gone, kill
 
 from .support import ended, program, result, runs_of, started, sweep, wait_for
 
+pytestmark = pytest.mark.slow
+
 LOGGING = """
 import os, random, sys, time
 
@@ -180,6 +182,15 @@ def test_what_has_changed_is_said_and_nothing_runs(
     assert fresh.returncode in (0, 1), fresh.stderr  # a program that prints 1 has no effect of SEED
     assert fresh.stderr == "seed-init sweep: what was there is in sweeps/train.before-1\n"
     assert (tmp_path / "sweeps/train.before-1/sweep.json").read_bytes() == before
+
+
+def test_a_program_that_was_mended_before_any_run_ended_well_is_no_change(
+    python: Path, tmp_path: Path
+) -> None:
+    program(tmp_path, "prnt('acc', 1)")
+    assert sweep(python, tmp_path, "--seeds", "2", "--no-repeat").returncode == 1
+    program(tmp_path)
+    assert sweep(python, tmp_path, "--seeds", "2", "--no-repeat").returncode == 0
 
 
 def test_what_the_runs_write_themselves_is_no_change(python: Path, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import jsonschema
+import pytest
 
 from harness.processes import output
 from harness.repository import REPOSITORY
@@ -36,6 +37,7 @@ def test_each_run_is_what_the_command_gives_by_itself(python: Path, tmp_path: Pa
     assert "result: sweeps/train/sweep.json" in done.stdout
 
 
+@pytest.mark.slow
 def test_the_record_of_a_run_has_its_seed_its_code_and_no_steps(
     python: Path, tmp_path: Path
 ) -> None:
@@ -53,6 +55,7 @@ def test_the_record_of_a_run_has_its_seed_its_code_and_no_steps(
     assert leftover == {"lock", "out", "record.json", "run.json", "stderr.txt", "stdout.txt"}
 
 
+@pytest.mark.slow
 def test_a_run_without_a_record_is_checked_as_well(python: Path, tmp_path: Path) -> None:
     program(tmp_path)
     done = sweep(python, tmp_path, "--seeds", "2", "--no-records", *ACCURACY)
@@ -61,6 +64,7 @@ def test_a_run_without_a_record_is_checked_as_well(python: Path, tmp_path: Path)
     assert result(tmp_path)["checks"]["seed_has_effect"]["run"]["verdict"] == "yes"
 
 
+@pytest.mark.slow
 def test_the_program_has_the_users_directory_environment_and_no_input(
     python: Path, tmp_path: Path
 ) -> None:
@@ -99,6 +103,7 @@ def test_seed_and_directory_are_put_into_the_words(python: Path, tmp_path: Path)
     assert rows[0]["metrics"] == rows[1]["metrics"] != rows[2]["metrics"]
 
 
+@pytest.mark.slow
 def test_a_file_that_all_runs_write_is_kept_after_each_of_them(
     python: Path, tmp_path: Path
 ) -> None:
@@ -117,7 +122,12 @@ def test_a_file_that_all_runs_write_is_kept_after_each_of_them(
     )
     done = sweep(python, tmp_path, *words, "--name", "stale")
     assert done.returncode == 1
-    assert "metrics.json was there before, and this run has not written it" in done.stdout
+    told = f"x: {tmp_path}/metrics.json was there before, and this run has not written it"
+    assert result(tmp_path, "stale")["runs"][0]["problems"] == [told]
+    (tmp_path / "metrics.json").unlink()
+    done = sweep(python, tmp_path, *words, "--name", "none")
+    told = f"x: this run has written no {tmp_path}/metrics.json"
+    assert result(tmp_path, "none")["runs"][0]["problems"] == [told]
     refused = sweep(python, tmp_path, *words, "--jobs", "2", "--name", "other")
     assert (refused.returncode, refused.stdout) == (2, "")
     assert "metrics.json is one file for all runs" in refused.stderr
@@ -181,6 +191,7 @@ def test_a_metric_that_is_not_there_is_an_error_with_the_last_lines(
     assert result(tmp_path)["runs"][0]["metrics"] == {"accuracy": 0.5}
 
 
+@pytest.mark.slow
 def test_nan_and_infinity_are_counted_named_and_not_averaged(python: Path, tmp_path: Path) -> None:
     program(
         tmp_path,
@@ -200,6 +211,7 @@ def test_nan_and_infinity_are_counted_named_and_not_averaged(python: Path, tmp_p
     assert "2 runs gave NaN or infinity, and are left out" in done.stdout
 
 
+@pytest.mark.slow
 def test_a_run_that_takes_too_long_is_ended(python: Path, tmp_path: Path) -> None:
     program(tmp_path, "import time; time.sleep(60)")
     done = sweep(python, tmp_path, "--seeds", "1", "--no-repeat", "--timeout", "1")
@@ -208,6 +220,7 @@ def test_a_run_that_takes_too_long_is_ended(python: Path, tmp_path: Path) -> Non
     assert result(tmp_path)["runs"][0]["how"] == "timeout"
 
 
+@pytest.mark.slow
 def test_json_is_what_the_file_has_and_a_picture_is_drawn(python: Path, tmp_path: Path) -> None:
     program(tmp_path)
     plot = tmp_path / "plot.svg"
@@ -220,6 +233,7 @@ def test_json_is_what_the_file_has_and_a_picture_is_drawn(python: Path, tmp_path
     assert "is there already" in refused.stderr
 
 
+@pytest.mark.slow
 def test_secrets_are_in_no_file_that_is_handed_on(python: Path, tmp_path: Path) -> None:
     program(tmp_path, support.DRAWING + "print(*sys.argv, file=sys.stderr); sys.exit(3)")
     command = (python, "train.py", "--api-key", "hunter2hunter2", "--password=correcthorse")

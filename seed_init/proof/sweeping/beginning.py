@@ -63,13 +63,14 @@ def _gone_on_with(folder: Folder, plan: Plan) -> Plan:
     """
     before = folder.plan()
     used: dict[str, str | None] = {}
-    is_any = False
+    is_any = bool(before.engine)  # whose jobs may be on their way
     for _, row in folder.rows(before):
-        if row is not None:
+        if row is not None and row.is_well:
             is_any = True
             used |= row.content.get("modules", {})
     if not is_any:
-        return replace(plan, engine=before.engine)
+        # What has failed is made again in any case, perhaps because the program was mended.
+        return plan
     written = folder.written(before)
     files = {**used, **before.code["files"]}
     now = {**code_state.digests(map(Path, files)), **plan.code["files"]}

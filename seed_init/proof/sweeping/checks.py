@@ -77,21 +77,22 @@ def _effect(sweep: Sweep, arm: str, unequal: Unequal | None) -> dict[str, Any]:
         groups[key].append(run.task.seed)
     identical = [seeds for seeds in groups.values() if len(seeds) > 1]
     by = " and ".join(compared)
-    if not identical:
-        text = f"each seed gave other results ({by})"
+    # A few printed numbers may be equal by chance. A training is not.
+    if not identical or (len(groups) > 1 and not is_trained):
+        text = f"{'most seeds' if identical else 'each seed'} gave other results ({by})"
         doubt = _doubt(sweep, is_trained)
         if doubt:
-            return _as_effect(UNPROVEN, f"{text}, {doubt}", compared, [], places)
-        return _as_effect(YES, text, compared, [], places)
+            return _as_effect(UNPROVEN, f"{text}, {doubt}", compared, identical, places)
+        return _as_effect(YES, text, compared, identical, places)
     if len(groups) > 1:
-        # Few printed numbers may be equal by chance. A training is not.
-        verdict = PARTLY if is_trained else YES
         seeds = ", ".join(map(str, identical[0][:5]))
         text = f"the seeds {seeds} gave the same results, bit for bit ({by}); others did not"
-        return _as_effect(verdict, text, compared, identical, places, sweep, runs)
-    if not (is_trained or places or len(runs) >= SURE):
-        text = f"both seeds gave the same results ({by}), which may be chance; give more seeds"
-        return _as_effect(UNPROVEN, text, compared, identical, places)
+        return _as_effect(PARTLY, text, compared, identical, places, sweep, runs)
+    is_sure = is_trained or places or (METRICS in compared and len(runs) >= SURE)
+    if not is_sure:
+        text = f"{len(runs)} seeds gave the same ({by}), which may be chance; "
+        more = "give more seeds" if METRICS in compared else "name a number with --metric"
+        return _as_effect(UNPROVEN, f"{text}{more}", compared, identical, places)
     text = f"SEED has no effect: {len(runs)} seeds gave the same results, bit for bit ({by})"
     return _as_effect(NO, text, compared, identical, places, sweep, runs)
 
@@ -304,8 +305,9 @@ def _noise(sweep: Sweep, first: Shown, again: Shown) -> dict[str, dict[str, floa
         here, there = first.values[name].number, again.values[name].number
         if here is None or there is None:
             continue
-        over = [number for run in sweep.of(plans.RUN) if (number := run.values[name].number)
-                is not None]  # fmt: skip
+        over = [
+            number for run in sweep.of(plans.RUN) if (number := run.values[name].number) is not None
+        ]
         estimate = noise(over, here, there)
         shares = {"sd": None, "share": None, "least": None}
         told[name] = {

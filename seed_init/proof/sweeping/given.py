@@ -69,8 +69,14 @@ def _written(processes: Sequence[Process]) -> Iterator[str]:
 
 def modules(processes: Sequence[Process]) -> list[str]:
     """Return the files of the user's own modules that a run has imported."""
-    return sorted({file for process in processes for event in process.of("facts")
-                   for file in event.get("modules", ())})  # fmt: skip
+    return sorted(
+        {
+            file
+            for process in processes
+            for event in process.of("facts")
+            for file in event.get("modules", ())
+        }
+    )
 
 
 def results(processes: Sequence[Process]) -> dict[str, Any] | None:

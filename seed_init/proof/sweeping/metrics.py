@@ -223,8 +223,8 @@ def _of_file(metric: Metric, file: Path) -> Value:
         if isinstance(found, bool) or not isinstance(found, (int, float)):
             kinds: dict[type, str] = {dict: "an object", list: "an array", str: "a text"}
             kind = kinds.get(type(found))
-            return Value(None, f"{file} has {kind or json.dumps(found)} at {metric.pointer}, "
-                         "not a number", tail(file))  # fmt: skip
+            what = f"{kind or json.dumps(found)} at {metric.pointer}, not a number"
+            return Value(None, f"{file} has {what}", tail(file))
         try:
             return finite(float(found))
         except OverflowError:

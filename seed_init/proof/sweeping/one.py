@@ -209,7 +209,7 @@ class _Run:
             )
         content = self._run(lock, tell)
         ended = time.time()
-        self._keep(before)
+        content["not_kept"] = self._keep(before)
         self._sync()
         content |= {"started": _utc(started), "ended": _utc(ended)}
         content |= self._observed(trace, content, ended)
@@ -269,18 +269,26 @@ class _Run:
         named = dict.fromkeys(metric.file for metric in self._plan.metrics if metric.file)
         return {file: self._cwd / self._filled((file,))[0] for file in named}
 
-    def _keep(self, before: Mapping[str, Any]) -> None:
-        """Keep the files that metrics are read from: the next run may write to the same place."""
+    def _keep(self, before: Mapping[str, Any]) -> dict[str, str]:
+        """Keep the files that metrics are read from: the next run may write to the same place.
+
+        Returns:
+            File that is not kept, as the user named it -> why.
+        """
+        not_kept = {}
         for file, path in self._metric_files().items():
             now = _state(path)
             if now is None:
-                self._notes.append(f"this run has written no {path}")
+                not_kept[file] = f"this run has written no {path}"
             elif now == before[file]:
-                self._notes.append(f"{path} was there before, and this run has not written it")
+                not_kept[file] = f"{path} was there before, and this run has not written it"
             else:
-                (self._directory / KEPT).mkdir(exist_ok=True)
-                with suppress(OSError):  # the metric says that it is not there
+                try:
+                    (self._directory / KEPT).mkdir(exist_ok=True)
                     shutil.copyfile(path, self._directory / KEPT / metrics.kept_name(file))
+                except OSError as error:
+                    not_kept[file] = f"{path} cannot be copied: {error.strerror}"
+        return not_kept
 
     def _sync(self) -> None:
         """Wait until the disk has what `run.json` stands for, in case the machine fails."""

@@ -153,7 +153,7 @@ def made(plan: Plan) -> Plan:
         plan,
         environment=contract(os.environ),
         programs={arm: _program(plan.words_of(arm), cwd) for arm in arms},
-        code=code_state.of([plan.words_of(arm) for arm in arms], cwd),
+        code=code_state.of([*map(plan.words_of, arms), (plan.stdin or "",)], cwd),
         inputs=inputs,
     )
 

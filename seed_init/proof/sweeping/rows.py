@@ -14,6 +14,9 @@ from seed_init.proof.sweeping.metrics import Value
 from seed_init.proof.sweeping.one import KEPT, OUT, why
 from seed_init.proof.sweeping.plan import AGAINST, RUN, Plan, Task
 
+UNEQUAL_MOST = 100_000
+"""So many lines that differ are counted; then two outputs have nothing in common."""
+
 
 @dataclass(frozen=True)
 class Shown:
@@ -130,6 +133,9 @@ def _value(plan: Plan, task: Task, row: Row, metric: metrics.Metric) -> Value:
     file = None
     if metric.file is not None:
         file = directory / KEPT / metrics.kept_name(metric.file)
+        reason = row.content.get("not_kept", {}).get(metric.file)
+        if reason is not None:
+            return Value(None, reason)
         if not file.is_file():
             # A metric that was added later: what has a name of its own is still the run's.
             (name,) = words.filled(
@@ -174,6 +180,9 @@ def compare_lines(sweep: Sweep, first: Shown, second: Shown) -> Unequal:
         if here != there:
             numbers.add(number)
             at = at or (here, there)
+            if len(numbers) == UNEQUAL_MOST:
+                as_many = False
+                break
     return Unequal(count, frozenset(numbers), at, as_many)
 
 
