@@ -55,32 +55,6 @@ def test_the_remedy_that_is_told_helps(python: Path, tmp_path: Path) -> None:
     assert found["status"] == 0
 
 
-def test_printed_seeds_and_names_are_no_effect_of_the_seed(python: Path, tmp_path: Path) -> None:
-    source = (
-        "import os, sys\n"
-        "print('seed:', os.environ['SEED'], {'random_seed': int(os.environ['SEED'])}, sys.argv)\n"
-        "for step in range(8): print('step', step)\n"
-    )
-    command = (python, "train.py", "{dir}/a", "--out=runs/{seed}", "--seed={seed}")
-    words = ("--seeds", "3", "--metric", "step (.*)")
-    found = checked(python, tmp_path, source, *words, command=command)
-    effect = found["seed_has_effect"]["run"]
-    assert (effect["verdict"], effect["compared"]) == ("no", ["metrics", "standard output"])
-    assert "no line was seen that seeds by itself" in found["told"]
-    assert found["repeats"]["verdict"] == "same"
-
-
-def test_a_program_that_draws_has_an_effect_and_repeats(python: Path, tmp_path: Path) -> None:
-    words = ("--seeds", "3", "--metric", r"loss 2 (\S+)")
-    found = checked(python, tmp_path, LOOPING, *words)
-    assert found["seed_has_effect"]["run"]["verdict"] == "yes"
-    # The metrics are the same, and two lines are not: nobody knows yet whether these are results.
-    repeats = found["repeats"]
-    assert repeats["verdict"] == "unproven"
-    assert "the metrics of seed 0 are the same twice, and 2 of 5 printed lines" in repeats["text"]
-    assert "seed-init verify -- CMD" in repeats["text"]
-
-
 def test_noise_is_told_as_a_share_of_the_variance(python: Path, tmp_path: Path) -> None:
     source = "import os; print('acc', int.from_bytes(os.urandom(4), 'big') / 2**32)"
     found = checked(python, tmp_path, source, "--seeds", "5", "--metric", "acc (.*)")
@@ -110,30 +84,6 @@ def test_an_order_of_sets_is_suspected_where_no_hash_seed_is_set(
     assert "PYTHONHASHSEED is not set" in found["repeats"]["remedies"][0]["cause"]
 
 
-def test_two_equal_numbers_may_be_chance(python: Path, tmp_path: Path) -> None:
-    source = "import random; random.random(); print('acc', 1)"
-    words = ("--metric", "acc (.*)", "--name")
-    two = checked(python, tmp_path, source, "--seeds", "2", *words, "train")
-    effect = two["seed_has_effect"]["run"]
-    assert (effect["verdict"], two["status"]) == ("unproven", 0)
-    assert "which may be chance" in effect["text"]
-
-
-def test_nothing_seen_proves_nothing(python: Path, tmp_path: Path) -> None:
-    found = checked(python, tmp_path, "", "--seeds", "3")
-    assert found["seed_has_effect"]["run"]["verdict"] == "unproven"
-    assert found["repeats"]["verdict"] == "unproven"
-    assert found["status"] == 0
-    # What it prints may be all that is the same.
-    found = checked(python, tmp_path, "print('done')", "--seeds", "3", "--fresh")
-    effect = found["seed_has_effect"]["run"]
-    assert (effect["verdict"], found["status"]) == ("unproven", 0)
-    assert "name a number with --metric" in effect["text"]
-    found = checked(python, tmp_path, "print(1)", "--seeds", "1", "--no-repeat", "--fresh")
-    assert found["seed_has_effect"]["run"]["text"] == "fewer than two seeds have ended well"
-    assert found["repeats"]["text"] == "no seed was run twice (--no-repeat)"
-
-
 def test_a_python_without_the_hook_is_named(python: Path, bare: Path, tmp_path: Path) -> None:
     source = "print('one')\nprint('acc', 2)"
     words = ("--seeds", "3", "--metric", "acc (.*)")
@@ -152,15 +102,6 @@ def test_noise_of_a_python_without_the_hook_is_no_effect_of_the_seed(
     found = checked(python, tmp_path, source, *words, command=(bare, "train.py"))
     assert found["seed_has_effect"]["run"]["verdict"] == "unproven"
     assert "the hook is not installed" in found["repeats"]["remedies"][0]["cause"]
-
-
-def test_other_results_prove_nothing_if_no_seed_was_run_twice(python: Path, tmp_path: Path) -> None:
-    found = checked(
-        python, tmp_path, "import random; print(random.random())", "--seeds", "3", "--no-repeat"
-    )
-    effect = found["seed_has_effect"]["run"]
-    assert effect["verdict"] == "unproven"
-    assert "which may be noise: no seed was run twice to its end" in effect["text"]
 
 
 def test_some_of_the_randomness_is_the_programs_own(python: Path, tmp_path: Path) -> None:

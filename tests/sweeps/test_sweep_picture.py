@@ -59,6 +59,13 @@ def test_the_runs_of_one_seed_are_joined_and_their_differences_drawn_against_zer
     assert "sign-flip test p = 1.00" in words(tree)
 
 
+def test_the_second_run_of_the_first_seed_is_no_other_run() -> None:
+    sweep = made({0: 0.5, 1: 0.6})
+    sweep["runs"].append({**sweep["runs"][0], "again": True, "metrics": {"accuracy": 0.7}})
+    marks = of_class(drawn(sweep), "run")
+    assert [mark.findtext(f"{SVG}title") for mark in marks] == ["SEED 0: 0.5000", "SEED 1: 0.6000"]
+
+
 def test_marks_of_equal_values_lie_beside_each_other() -> None:
     tree = drawn(made(dict.fromkeys(range(9), 0.5)))
     heights = {mark.get("cy") for mark in of_class(tree, "run")}

@@ -87,8 +87,7 @@ def difference(run: Values, against: Values, better: str | None = None) -> Diffe
     if not seeds:
         return Difference(0, unpaired)
     before, after = [one[seed] for seed in seeds], [other[seed] for seed in seeds]
-    # One more: the difference of two numbers may be twice as large.
-    exponent = exponent_of((*before, *after)) + 1
+    exponent = exponent_of((*before, *after))
     before = [scaled(value, -exponent) for value in before]
     after = [scaled(value, -exponent) for value in after]
     differences = [second - first for first, second in zip(before, after)]

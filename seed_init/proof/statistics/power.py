@@ -21,7 +21,8 @@ FEWEST = 6
 
 BY_FLIPS = {6: 1.80, 7: 1.33, 8: 1.19, 9: 1.09}
 """Pairs to the smallest effect, where the sign-flip test finds less than a t test does: the shares
-of so few flips are coarse. `python -m benchmarks.sweeps effects` prints them."""
+of so few flips are coarse. `python -m benchmarks.sweeps effects` prints them, here with two
+decimals."""
 
 _LARGE = 100
 """Pairs, from which on a formula for many pairs is exact to less than a pair."""

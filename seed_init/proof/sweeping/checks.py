@@ -239,14 +239,13 @@ def _repeats(sweep: Sweep, unequal: Unequal | None) -> dict[str, Any]:
     if not compared:
         return _as_repeats(UNPROVEN, seed, "nothing was seen that could be compared")
     differs = first.numbers() != again.numbers() or (is_trained and first.digest != again.digest)
-    if not (is_trained or is_measured):
-        differs = bool(unequal and unequal.numbers)
     if differs:
-        return _differing(sweep, first, again, unequal, compared)
+        return _differing(sweep, first, again, compared)
     lines = _lines_that_differ(unequal)
     if lines and not is_trained:
-        text = f"the metrics of seed {seed} are the same twice, and {lines}; {LOOK_CLOSER}"
-        return _as_repeats(UNPROVEN, seed, text, compared)
+        # These may be times.
+        same = f"the metrics of seed {seed} are the same twice, and " if is_measured else ""
+        return _as_repeats(UNPROVEN, seed, f"{same}{lines}; {LOOK_CLOSER}", compared)
     text = f"seed {seed} gave the same results twice, bit for bit ({' and '.join(compared)})"
     if lines:
         text = f"seed {seed} trained the same twice, bit for bit; {lines}"
@@ -269,9 +268,7 @@ def _shown(line: str) -> str:
     return without_secrets(shown(line.rstrip("\n").encode(errors="replace"), WIDTH))
 
 
-def _differing(
-    sweep: Sweep, first: Shown, again: Shown, unequal: Unequal | None, compared: Sequence[str]
-) -> dict[str, Any]:
+def _differing(sweep: Sweep, first: Shown, again: Shown, compared: Sequence[str]) -> dict[str, Any]:
     of_metrics = _noise(sweep, first, again)
     seed = first.task.seed
     parts = [f"seed {seed} did not give the same bits twice, so that the spread is partly noise"]
@@ -285,8 +282,6 @@ def _differing(
         parts.append(f"{'; '.join(told)} (from two runs: an order of magnitude)")
     elif of_metrics:
         parts.append("the metrics are the same all the same")
-    elif lines := _lines_that_differ(unequal):
-        parts.append(lines)
     difference, remedies = _where(sweep, first, again)
     result = _as_repeats(DIFFERS, seed, "; ".join(parts), compared)
     return {**result, "noise": of_metrics, "difference": difference, "remedies": remedies}
