@@ -43,7 +43,7 @@ def test_a_cluster_that_runs_gives_what_this_machine_gives(remote: Sweeps) -> No
     there = remote.well("there", *RAY, more=more)
     assert values(there) == values(here)
     assert len(set(values(here).values())) == 3
-    # Ray gives its workers one thread, and would give other bits.
+    # The variables are those of who submits, and not the worker's, which has one thread.
     assert remote.shown("there", "run/seed-1").startswith("MINE=7\nOMP_NUM_THREADS=None\n")
 
 
