@@ -22,9 +22,11 @@ BUDGETS = {
     "benchmarks/tests/gpu": Budget(10, 15, 20),
     "benchmarks/tests/micro": Budget(10, 60, 50),
     "benchmarks/tests/portability": Budget(5, 5, 5),
+    "benchmarks/tests/sweeps": Budget(10, 10, 10),
     "tests/distribution": Budget(15, 60, 40),
-    "tests/divergence": Budget(0, 180, 2000),
+    "tests/divergence": Budget(0, 180, 2600),
     "tests/engines": Budget(0, 0, 0),  # in a lane of their own, make test-engines
+    "tests/estimators": Budget(15, 20, 20),
     "tests/docs": Budget(15, 100, 160),
     "tests/frame": Budget(40, 50, 50),
     "tests/gpu": Budget(10, 60, 200),
@@ -35,4 +37,5 @@ BUDGETS = {
     "tests/peers": Budget(10, 40, 100),
     "tests/programs": Budget(0, 130, 1000),
     "tests/proof": Budget(80, 500, 2800),
+    "tests/sweeps": Budget(60, 120, 160),
 }

@@ -60,6 +60,7 @@ PERIODS = {
     "tests/local": 2,
     "tests/nullcuda": 3,
     "tests/proof": 4,
+    "tests/sweeps": 4,
 }
 """Of how many commits one runs a dear test of a folder; every commit for those not here."""
 

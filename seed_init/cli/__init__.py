@@ -66,12 +66,18 @@ SUBCOMMANDS = {
     "compare": Subcommand(
         "compare:add", "compare two records step by step, and what could explain a difference"
     ),
+    "rerun": Subcommand(
+        "rerun:add", "make a recorded run again, from its commit and patch, and compare"
+    ),
     "portability": Subcommand(
         "portability:add", "one hash of what this machine computes, and whether another one agrees"
     ),
     "audit": Subcommand("audit:add", "run a command once and list what another run may not repeat"),
     "cost": Subcommand(
         "cost:add", "measure what each determinism level, and each switch, costs a program"
+    ),
+    "sweep": Subcommand(
+        "sweep:add", "run a command once a seed, and say what the runs show together"
     ),
     "report": Subcommand(
         "report:add",

@@ -11,9 +11,10 @@ from seed_init.cli.errors import LOST, CommandError
 from seed_init.cli.tables import table
 from seed_init.hook.determinism import UNKNOWN
 from seed_init.proof.auditing.collecting import Finding
-from seed_init.proof.cost import drawing, judging, measuring
+from seed_init.proof.cost import drawing, judging, limit, measuring
 from seed_init.proof.cost.choices import CHOICES, REFERENCE
 from seed_init.proof.cost.judging import Judgement, Row, percent
+from seed_init.proof.cost.limit import Limit
 from seed_init.proof.redaction.secret_words import words_without_secrets
 from seed_init.proof.running import commands
 from seed_init.proof.running.progress import Line
@@ -24,6 +25,7 @@ examples:
   seed-init cost -- python train.py
   seed-init cost --steps 200 --repeats 5 --plot cost.svg -- python -m project.train
   seed-init cost --only warn,strict -- torchrun --nproc-per-node 2 train.py
+  seed-init cost --only warn --fail-above 1.25 -- python train.py
 
 choices for --only:
   {", ".join(CHOICES)}
@@ -46,17 +48,24 @@ def add(parser: argparse.ArgumentParser) -> None:
         "each switch alone, in turn, and print the time of a step, peak memory, whether repeats "
         "were bit-identical, operators that warned or raised, and a recommendation. Each run is "
         "ended after its steps, before the program's own exit code: what it writes until then, it "
-        "writes. Exit status 0: measured. 2: it could not be. 5: measured, but the picture, or the "
-        "output, could not be written."
+        "writes. Exit status 0: measured. 1: a step takes more than --fail-above allows. 2: it "
+        "could not be measured. 4: whether that limit holds cannot be told. 5: measured, but the "
+        "picture, or the output, could not be written."
     )
     arguments.add_examples(parser, EXAMPLES)
     _add_counts(parser)
     parser.add_argument(
         "--only",
         type=_choices,
-        default=tuple(CHOICES),
         metavar="LIST",
         help="choices to measure beside off, with commas; all by default",
+    )
+    parser.add_argument(
+        "--fail-above",
+        type=_ratio,
+        metavar="RATIO",
+        help="fail if a step takes more than RATIO times as long as under off, such as 1.25; under "
+        "each choice of --only, or under warn without --only",
     )
     arguments.add_runs(parser)
     parser.add_argument("--plot", type=Path, metavar="FILE", help="write a picture there, as SVG")
@@ -86,12 +95,31 @@ def _choices(text: str) -> tuple[str, ...]:
     return names
 
 
+def _ratio(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no ratio; give a positive number, such as 1.25 for 25 % more"
+        )
+    return value
+
+
+STATUS = {limit.WITHIN: 0, limit.ABOVE: 1, limit.UNPROVEN: 4}
+"""Verdict on the limit of --fail-above to exit status."""
+
+
 def run(options: argparse.Namespace) -> int:
     """Measure, print the result, and draw the picture; return 0 if the reference was measured.
 
     Raises:
-        CommandError: nothing could be measured, or the picture not be written.
+        CommandError: nothing could be measured, the picture not be written, or there is nothing
+            that a limit could hold for.
     """
+    if options.fail_above is not None and not limit.names_of(options.only):
+        raise CommandError("--fail-above needs a choice beside off, such as --only warn")
     # The command may leave this directory, or remove it.
     here = arguments.here()
     plot = here / options.plot if options.plot is not None else None
@@ -100,10 +128,13 @@ def run(options: argparse.Namespace) -> int:
     result = _result(_request(options))
     reference = result.row(REFERENCE)
     measured = reference is not None and reference.step is not None
+    held = _held(options, result)
     text = (
-        printing.as_json(result.to_json()) if options.json else printing.as_text(as_lines(result))
+        printing.as_json({**result.to_json(), "limit": held and held.to_json()})
+        if options.json
+        else printing.as_text([*as_lines(result), *(_limit_lines(held) if held else [])])
     )
-    status = output.tell(text, 0 if measured else 2)
+    status = output.tell(text, _status(measured, held))
     if plot is not None:
         try:
             output.put(plot, drawing.picture(result), options.force)
@@ -114,13 +145,39 @@ def run(options: argparse.Namespace) -> int:
     return status
 
 
+def _held(options: argparse.Namespace, result: Judgement) -> Limit | None:
+    """Return what came of --fail-above; None where that is not asked for."""
+    if options.fail_above is None:
+        return None
+    return limit.held_to(result, options.fail_above, limit.names_of(options.only))
+
+
+def _status(measured: bool, held: Limit | None) -> int:
+    if not measured:
+        return 2
+    return 0 if held is None else STATUS[held.verdict]
+
+
+WORDS = {limit.WITHIN: "within", limit.ABOVE: "above", limit.UNPROVEN: "cannot be told against"}
+"""A verdict on the limit, as a person reads it."""
+
+
+def _limit_lines(held: Limit) -> list[str]:
+    lines = [
+        f"{each.name} {'is ' if each.verdict != limit.UNPROVEN else ''}{WORDS[each.verdict]} the "
+        f"limit of {held.ratio:g} times off: {each.told}"
+        for each in held.held
+    ]
+    return ["", *lines]
+
+
 def _request(options: argparse.Namespace) -> measuring.Request:
     return measuring.Request(
         command=tuple(options.command),
         steps=options.steps,
         warmup=options.warmup,
         repeats=options.repeats,
-        choices=options.only,
+        choices=tuple(CHOICES) if options.only is None else options.only,
         stdin=options.stdin,
         timeout=options.timeout,
     )

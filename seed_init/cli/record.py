@@ -15,7 +15,7 @@ from seed_init.proof.arithmetic import kept
 from seed_init.proof.auditing import collecting
 from seed_init.proof.redaction import redaction
 from seed_init.proof.running import commands, in_place
-from seed_init.proof.trace import data_files, journal, record_parts, records, units
+from seed_init.proof.trace import data_files, journal, patches, record_parts, records, units
 
 EXAMPLES = """\
 example:
@@ -27,6 +27,9 @@ command and 126 where it cannot be executed, as in a shell, and then there is no
 usage error, and where the record cannot be written; 5 where the command succeeded and what --json
 prints cannot be written.
 """
+
+NAMED = 3
+"""Files that a line names."""
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -49,6 +52,12 @@ def add(parser: argparse.ArgumentParser) -> None:
         "--audit", action="store_true", help="put what seed-init audit finds into the record"
     )
     parser.add_argument(
+        "--patch",
+        action="store_true",
+        help="put what git says is not committed into the record, without secrets, so that "
+        "seed-init rerun can make the run again",
+    )
+    parser.add_argument(
         "--json",
         action="store_true",
         help="print one JSON object at the end, after what the command printed",
@@ -67,6 +76,7 @@ def run(options: argparse.Namespace) -> int:
         raise CommandError(commands.NOT_GIVEN)
     arguments.here()
     output = _output(options)
+    patch = _patch() if options.patch else None
     try:
         # The command may leave this directory, or remove it.
         output = output.absolute()
@@ -75,7 +85,7 @@ def run(options: argparse.Namespace) -> int:
         raise CommandError(
             f"cannot write {output}: {error.strerror or error}; give another FILE"
         ) from None
-    ended = _recorded(options.command, parts, options.audit)
+    ended = _recorded(options.command, parts, options.audit, patch)
     file = _assembled(output, parts, ended, options)
     printing.error(str(file), "seed-init record")
     if options.json:
@@ -95,13 +105,41 @@ def _output(options: argparse.Namespace) -> Path:
     return file
 
 
-def _recorded(argv: Sequence[str], parts: Path, audit: bool) -> in_place.Ended:
+def _patch() -> patches.Patch:
+    """Return what of the code is not committed, and say what of that is not kept.
+
+    Raises:
+        CommandError: the directory is in no repository, or git is not there.
+    """
+    patch = patches.taken(Path.cwd())
+    if patch is None:
+        raise CommandError(
+            "--patch asks git, which does not answer here: run it in a git repository, with git "
+            "in PATH, or leave --patch out"
+        )
+    if patch.note is not None:
+        printing.error(f"the patch is not kept: {patch.note}", "seed-init record")
+    if patch.redacted:
+        names = ", ".join(patch.redacted[:NAMED])
+        more = f" and {len(patch.redacted) - NAMED} more" if len(patch.redacted) > NAMED else ""
+        printing.error(
+            f"the patch is not whole: what looks like a secret, and what cannot be searched for "
+            f"one, is left out of {names}{more}; seed-init rerun will refuse it, unless you commit "
+            "first",
+            "seed-init record",
+        )
+    return patch
+
+
+def _recorded(
+    argv: Sequence[str], parts: Path, audit: bool, patch: patches.Patch | None
+) -> in_place.Ended:
     """Run the command, whose processes write the parts of the record.
 
     Raises:
         CommandError: the command cannot be run. No parts are left.
     """
-    records.begin(parts, argv, "command", whole=True)
+    records.begin(parts, argv, "command", whole=True, patch=patch)
     if audit:
         instruments = [*records.PLAN["instruments"], *collecting.PLAN["instruments"]]
         journal.write_plan(parts, {**records.PLAN, "instruments": instruments})

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`seed-init report` shows records as one HTML page."""
+"""`seed-init report` shows records, or a sweep, as one HTML page."""
 
 import argparse
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ from pathlib import Path
 
 from seed_init.cli import output, printing
 from seed_init.cli.errors import CommandError
-from seed_init.proof.reporting import page
+from seed_init.proof.reporting import page, sweeps
 from seed_init.proof.reporting.view.report import report
 from seed_init.proof.trace import records
 
@@ -21,7 +21,8 @@ def add(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `report` to its parser."""
     parser.description = (
         "Write one HTML page about one record, or about several that are compared "
-        "with the first. It is one file, fetches nothing, and prints on A4."
+        "with the first; or about the sweep.json of seed-init sweep. It is one file, fetches "
+        "nothing, and prints on A4."
     )
     parser.epilog = "example: seed-init report monday.json friday.json -o difference.html"
     parser.add_argument(
@@ -29,7 +30,8 @@ def add(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         type=Path,
         metavar="RECORD",
-        help="a file that seed-init record wrote, or the trace directory of a killed run",
+        help="a file that seed-init record wrote, the trace directory of a killed run, or the "
+        "sweep.json of a sweep",
     )
     parser.add_argument(
         "-o", "--output", type=Path, metavar="FILE.html", help=f"the page (default: {DEFAULT})"
@@ -55,6 +57,8 @@ def run(options: argparse.Namespace) -> int:
     if not options.json:
         _check_target(target, options.records, options.force)
     _check_records(options.records)
+    if any(map(sweeps.is_sweep, options.records)):
+        return _sweep(options, target)
     try:
         contents = report(options.records)
     except records.NotARecord as error:
@@ -63,6 +67,24 @@ def run(options: argparse.Namespace) -> int:
         return output.tell(printing.as_json(contents.as_json()), 0)
     _write(target, page.render(contents), options.force)
     return output.tell(printing.as_text([f"{target}: {contents.verdict.word}"]), 0)
+
+
+def _sweep(options: argparse.Namespace, target: Path) -> int:
+    """Write the page about a sweep, or print what the page shows.
+
+    Raises:
+        CommandError: there are other files beside it, it cannot be read, or the page not written.
+    """
+    if len(options.records) > 1:
+        raise CommandError("a sweep has a page of its own; give its sweep.json alone")
+    try:
+        content = sweeps.read(options.records[0])
+    except sweeps.NotASweep as error:
+        raise CommandError(str(error)) from None
+    if options.json:
+        return output.tell(printing.as_json(content), 0)
+    _write(target, sweeps.render(content), options.force)
+    return output.tell(printing.as_text([f"{target}: {sweeps.in_words(content)}"]), 0)
 
 
 def _check_target(target: Path, record_files: Sequence[Path], force: bool) -> None:

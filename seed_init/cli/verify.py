@@ -2,18 +2,20 @@
 """`seed-init verify` runs a command several times and compares the runs, bit for bit."""
 
 import argparse
+import shlex
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-from seed_init.cli import arguments, output, printing
+from seed_init.cli import arguments, output, printing, verify_against, verify_golden
 from seed_init.cli.errors import LOST, CommandError
+from seed_init.cli.verify_lines import STATUSES, difference_lines
 from seed_init.proof.comparing import output_lines
 from seed_init.proof.comparing.values import counted
 from seed_init.proof.redaction.secret_words import words_without_secrets
 from seed_init.proof.running import commands
 from seed_init.proof.running.progress import Line
 from seed_init.proof.trace import journal
-from seed_init.proof.verifying import verdict, verifier
+from seed_init.proof.verifying import resuming, verdict, verifier
 from seed_init.proof.verifying.runs import Request
 from seed_init.proof.verifying.verdict import Verification
 
@@ -24,15 +26,10 @@ examples:
   seed-init verify -- torchrun --nproc-per-node 2 train.py
   seed-init verify -- notebook.ipynb
   seed-init verify --portable --emulate Haswell,EPYC -- python train.py
+  seed-init verify --resume-after 300 -- python train.py --checkpoint {dir}/last.pt
+  seed-init verify --against main -- python train.py
+  seed-init verify --golden tests/golden.txt --update -- python train.py --max-steps 20
 """
-
-STATUSES = {
-    verdict.IDENTICAL: 0,
-    verdict.DIFFERENT: 1,
-    verdict.FAILED: 2,
-    verdict.UNPROVEN: 4,  # 3 is `compare`'s, for records with nothing in common
-}
-"""Verdict to exit status."""
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -41,6 +38,7 @@ def add(parser: argparse.ArgumentParser) -> None:
         "Run a command, unmodified, in fresh processes, and compare every training "
         "step, the final weights, the generators, standard output, exit status and files. Exit "
         "status 0: identical. 1: not; the first difference is shown. 2: the command failed. "
+        "3: the file of --golden has no run of this environment. "
         "4: nothing that was seen differs, but an instrument failed, which is shown, or nothing "
         "was seen but the exit status: nothing is proven. 5: identical, but a record or the "
         "output could not be written."
@@ -48,6 +46,9 @@ def add(parser: argparse.ArgumentParser) -> None:
     arguments.add_examples(parser, EXAMPLES)
     _add_what_is_changed(parser)
     _add_other_machines(parser)
+    _add_resuming(parser)
+    verify_against.add(parser)
+    verify_golden.add(parser)
     _add_what_is_compared(parser)
     parser.add_argument(
         "--no-locate",
@@ -63,7 +64,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     )
     arguments.add_runs(parser)
     arguments.add_command(parser)
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=run, check=lambda options: _check_resuming(options, parser))
 
 
 def _add_what_is_changed(parser: argparse.ArgumentParser) -> None:
@@ -115,6 +116,67 @@ def _add_other_machines(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_resuming(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--resume-after",
+        type=arguments.at_least(1),
+        metavar="STEPS",
+        help="stop a run after so many optimizer steps, run the command again, and compare what "
+        "goes on from the checkpoint with a run that was never stopped",
+    )
+    parser.add_argument(
+        "--kill",
+        choices=("TERM", "KILL"),
+        help="the signal that stops the run; SIGTERM by default, and SIGKILL 30 s later",
+    )
+    parser.add_argument(
+        "--resume-command",
+        type=_words,
+        metavar="CMD",
+        help="the command that goes on, as one word of the shell; by default the command itself",
+    )
+
+
+def _words(text: str) -> tuple[str, ...]:
+    try:
+        words = tuple(shlex.split(text))
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no command ({error}); quote it as for a shell"
+        ) from None
+    if not words:
+        raise argparse.ArgumentTypeError(f"{text!r} is no command; give its words")
+    return words
+
+
+NOT_WITH_RESUMING = {
+    "runs": "--runs",
+    "portable": "--portable",
+    "emulate": "--emulate",
+    "records": "--records",
+    "ignore_output": "--ignore-output",
+    "golden": "--golden",
+}
+"""Options that say something of other runs than those of --resume-after."""
+
+
+def _check_resuming(options: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
+    """Refuse options that do not go together.
+
+    Raises:
+        CommandError: there are some.
+    """
+    if options.resume_after is None:
+        for name in ("kill", "resume_command"):
+            if getattr(options, name) is not None:
+                option = f"--{name.replace('_', '-')}"
+                raise CommandError(f"{option} needs --resume-after with a number of steps")
+        return
+    for name, option in NOT_WITH_RESUMING.items():
+        if getattr(options, name) != parser.get_default(name):
+            raise CommandError(f"{option} does not go with --resume-after; leave one of them out")
+
+
 def _models(text: str) -> tuple[str, ...]:
     names = tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
     if not names:
@@ -155,11 +217,24 @@ def run(options: argparse.Namespace) -> int:
             wrong, or a record could not be written.
     """
     arguments.here()
+    options.check(options)
     if options.emulate_steps is not None and not options.emulate:
         raise CommandError("--emulate-steps needs --emulate with the CPUs, such as Haswell,EPYC")
+    if verify_against.is_asked(options):
+        _refuse_with(options, "--against", (*RUNS_OF_ONE_VERSION, "golden", "update"))
+        return verify_against.run(options, _request(options))
+    if options.link:
+        raise CommandError("--link needs --against with a revision, which gets the link")
+    if options.update and options.golden is None:
+        raise CommandError("--update needs --golden with the file that it writes")
+    if options.golden is not None and not options.update:
+        _refuse_with(options, "--golden without --update", RUNS_OF_ONE_VERSION)
+        return verify_golden.run(options, replace(_request(options), facts=True))
     if options.records is not None and (problem := output.check_folder(options.records)):
         # Now: nobody wants to hear of it after the last run only.
         printing.error(f"there will be no records: {problem}", "seed-init verify")
+    if options.golden is not None:
+        return verify_golden.update(options, replace(_request(options), facts=True), as_lines)
     result = _verified(_request(options))
     text = (
         printing.as_json(result.to_json()) if options.json else printing.as_text(as_lines(result))
@@ -168,6 +243,22 @@ def run(options: argparse.Namespace) -> int:
     if result.lost:
         raise CommandError(result.lost, status=status or LOST)
     return status
+
+
+RUNS_OF_ONE_VERSION = ("portable", "emulate", "records", "resume_after")
+"""Options that ask for other runs than those of --against and --golden."""
+
+
+def _refuse_with(options: argparse.Namespace, option: str, others: tuple[str, ...]) -> None:
+    """Refuse options that mean nothing beside another one.
+
+    Raises:
+        CommandError: one of them is given.
+    """
+    for name in others:
+        if getattr(options, name, None):
+            shown = name.replace("_", "-")
+            raise CommandError(f"{option} goes without --{shown}: leave one of them out")
 
 
 def _request(options: argparse.Namespace) -> Request:
@@ -185,13 +276,17 @@ def _request(options: argparse.Namespace) -> Request:
         emulate=options.emulate,
         emulate_steps=options.emulate_steps,
         emulate_seconds=options.emulate_seconds,
+        resume_after=options.resume_after,
+        kill=options.kill or "TERM",
+        resume_command=options.resume_command or (),
     )
 
 
 def _verified(request: Request) -> Verification:
     try:
         with Line() as line:
-            return verifier.verify(request, line if line.shown else None)
+            prove = verifier.verify if request.resume_after is None else resuming.verify
+            return prove(request, line if line.shown else None)
     except (commands.CannotStart, output_lines.BadPattern) as error:
         raise CommandError(str(error)) from None
     except (OSError, journal.Unreadable) as error:
@@ -206,13 +301,15 @@ def as_lines(result: Verification) -> list[str]:
     if result.machines:
         lines += ["", *_machines(result)]
     if result.difference is not None:
-        lines += ["", *_difference(result)]
+        lines += ["", *difference_lines(result.difference, result.broke_equality)]
     return [*lines, "", *_coverage(result)]
 
 
 def _headline(result: Verification) -> str:
     seed = f"SEED={result.seed}" if result.seed else "SEED is not set in the environment"
     command = " ".join(words_without_secrets(result.command))
+    if result.resumed is not None and result.verdict in (verdict.IDENTICAL, verdict.DIFFERENT):
+        return f"{result.verdict.upper()}: {command} ({seed}): {_resumed(result)}"
     if result.verdict == verdict.IDENTICAL:
         others = ", ".join(machine.machine for machine in result.machines)
         where = f": on this machine, and as with {others}" if others else ""
@@ -223,6 +320,24 @@ def _headline(result: Verification) -> str:
     if result.verdict == verdict.UNPROVEN:
         return f"UNPROVEN: {command} ({seed}): {result.reason}"
     return f"FAILED: {result.reason}"
+
+
+def _resumed(result: Verification) -> str:
+    """How the run was stopped and went on, and what came of that."""
+    about = result.resumed
+    assert about is not None
+    after = counted(about.stopped_after, "step")
+    text = f"stopped by SIG{about.signal} after {after} and resumed"
+    if about.goes_on_after is not None and about.goes_on_after >= 0:
+        text += f" behind step {about.goes_on_after}"
+    if result.verdict != verdict.IDENTICAL:
+        return f"{text}: not what the whole run gives"
+    if about.restart is None:
+        return f"{text}: the same as the whole run from there to the end"
+    return (
+        f"{text} as attempt {about.restart}, with its own streams: the same when stopped and "
+        "resumed once more"
+    )
 
 
 def _runs(result: Verification) -> list[str]:
@@ -256,36 +371,12 @@ def _changes(run: verdict.VerifiedRun) -> str:
         return f"as with {run.machine}"
     if not run.observed:
         return "without training hooks"
-    return f"{', '.join(run.changed)} changed" if run.changed else "base"
-
-
-def _difference(result: Verification) -> list[str]:
-    difference = result.difference
-    assert difference is not None
-    lines = [difference.first_observed]
-    if result.broke_equality:
-        lines.append(f"  equality broke with: {result.broke_equality}")
-    known: list[tuple[str, Any]] = [
-        ("level", difference.level),
-        ("rank", difference.rank),
-        ("process", difference.who),
-        ("batch", difference.batch),
-        ("generator", difference.generator),
-        ("tensor", difference.tensor),
-        ("module", difference.module),
-        ("operator", difference.operator),
-        ("line", difference.source),
-        ("values", " and ".join(map(str, difference.values)) if difference.values else None),
-    ]
-    lines += [f"  {name}: {value}" for name, value in known if value is not None]
-    lines += [f"  seen: {line}" for line in difference.trail]
-    for remedy in difference.remedies:
-        lines.append(f"  may be: {remedy['cause']}")
-        lines.append(f"    then: {remedy['remedy']}")
-    return lines
+    return f"{', '.join(run.changed)} changed" if run.changed else run.arm
 
 
 def _coverage(result: Verification) -> list[str]:
+    if result.resumed is not None or "tensors" not in result.compared:
+        return _coverage_of_resuming(result)
     compared = result.compared
     nouns = "step", "rank", "tensor"
     parts = [counted(compared[f"{noun}s"], noun) for noun in nouns if compared[f"{noun}s"]]
@@ -301,6 +392,15 @@ def _coverage(result: Verification) -> list[str]:
     if compared["moved"]:
         lines.append(_moved(compared["moved"], result.verdict))
     lines += [f"compared: {'; '.join(part for part in parts if part)}"]
+    return lines + [f"not compared: {line}" for line in result.not_compared]
+
+
+def _coverage_of_resuming(result: Verification) -> list[str]:
+    about, lines = result.resumed, [f"failed: {failure}" for failure in result.failures]
+    if about is not None:
+        parts = [f"{counted(about.compared, 'step')} of the resumed run", "exit status"]
+        parts += [f"file {name}" for name in result.compared["files"]]
+        lines.append(f"compared: {'; '.join(parts)}")
     return lines + [f"not compared: {line}" for line in result.not_compared]
 
 

@@ -27,6 +27,9 @@ def verify(
     cwd: "Path | None" = None,
     portable: bool = False,
     emulate: "Sequence[str]" = (),
+    resume_after: "int | None" = None,
+    kill: str = "TERM",
+    resume_command: "Sequence[str]" = (),
 ) -> "Verification":
     """Run a command several times and compare the runs, as `seed-init verify` does.
 
@@ -47,23 +50,33 @@ def verify(
         cwd: the working directory of the runs; this process's if None.
         portable: make more runs, each as on another machine.
         emulate: models of CPUs that qemu-user emulates in more runs.
+        resume_after: stop a run after that many optimizer steps, run the command again, and compare
+            what goes on from the checkpoint with a run that was never stopped. What is said of
+            `runs`, `perturb`, `ignore_output`, `portable` and `emulate` does not hold then.
+        kill: the signal that stops the run: "TERM" or "KILL".
+        resume_command: the words of the command that goes on; those of `command` if empty.
 
     Returns:
         The result: `identical`, `verdict`, `difference`, `failures`, `compared`, `machines`,
-        `to_json()`.
+        `resumed`, `to_json()`.
         `identical` is False as well where an instrument failed, so that not everything was seen.
 
     Raises:
-        ValueError: fewer than 2 runs.
+        ValueError: fewer than 2 runs, a run that is to be stopped before its first step, or another
+            signal.
         seed_init.proof.running.commands.CannotStart: there is no such command, or it cannot be
             emulated.
         seed_init.proof.comparing.output_lines.BadPattern: an expression is not valid.
     """
     if runs < 2:
         raise ValueError(f"runs={runs!r} compares nothing; give 2 or more")
+    if resume_after is not None and resume_after < 1:
+        raise ValueError(f"resume_after={resume_after!r} is before the first step; give 1 or more")
+    if kill not in ("TERM", "KILL"):
+        raise ValueError(f"kill={kill!r} is no signal of this function; give 'TERM' or 'KILL'")
     # Not at the top: the observed processes import this package as well.
+    from seed_init.proof.verifying import resuming, verifier
     from seed_init.proof.verifying.runs import Request
-    from seed_init.proof.verifying.verifier import verify as verified
 
     request = Request(
         command=tuple(command),
@@ -78,5 +91,9 @@ def verify(
         cwd=cwd,
         portable=portable,
         emulate=tuple(emulate),
+        resume_after=resume_after,
+        kill=kill,
+        resume_command=tuple(resume_command),
     )
+    verified = verifier.verify if resume_after is None else resuming.verify
     return verified(request)

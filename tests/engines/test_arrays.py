@@ -4,7 +4,6 @@ import json
 import os
 import shutil
 import subprocess
-import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -120,21 +119,8 @@ def test_a_seed_of_the_script_is_lost_by_export_and_kept_by_all(
 @pytest.fixture
 def at_once(variables: dict[str, str]) -> Iterator[None]:
     """Meanwhile no job waits for a time, as a requeued one does for two minutes."""
-    done, environment = threading.Event(), {**os.environ, **variables}
-
-    def hurry() -> None:
-        while not done.wait(1):
-            squeue = ("squeue", "--noheader", "--states=PENDING", "--format=%i")
-            told = subprocess.run(squeue, env=environment, capture_output=True, text=True)
-            for identity in told.stdout.split():
-                words = ("scontrol", "update", f"JobId={identity}", "StartTime=now")
-                subprocess.run(words, env=environment, capture_output=True)
-
-    thread = threading.Thread(target=hurry)
-    thread.start()
-    yield
-    done.set()
-    thread.join()
+    with slurm.at_once(variables):
+        yield
 
 
 @pytest.mark.usefixtures("at_once")

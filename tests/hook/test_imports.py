@@ -36,24 +36,35 @@ MAY_IMPORT = {
     "proof.running": {"hook", "proof.redaction", "proof.trace", "system"},
     "proof.verifying": {
         "hook",
+        "proof.arithmetic",
         "proof.comparing",
         "proof.redaction",
         "proof.running",
+        "proof.trace",
+        "seed_init",
+    },
+    "proof.statistics": set(),
+    "proof.sweeping": {
+        *("hook", "proof.comparing", "proof.redaction", "proof.running", "proof.statistics"),
+        *("proof.trace", "system"),
+    },
+    "proof.rerunning": {
+        *("hook", "proof.arithmetic", "proof.comparing", "proof.redaction", "proof.running"),
         "proof.trace",
     },
     "proof.cost": {
         *("hook", "proof.auditing", "proof.redaction", "proof.running", "proof.trace", "system"),
     },
     "proof.reporting": {
-        *("proof.auditing", "proof.comparing", "proof.redaction", "proof.trace"),
-        "proof.verifying",
+        *("proof.auditing", "proof.comparing", "proof.redaction", "proof.sweeping"),
+        *("proof.trace", "proof.verifying"),
     },
     "proof": {"proof.verifying"},
     "cli": {
         *("hook", "installing", "libraries", "proof.arithmetic", "proof.auditing"),
         *("proof.comparing", "proof.cost"),
-        *("proof.redaction", "proof.reporting", "proof.running", "proof.trace", "proof.verifying"),
-        *("seed_init", "system"),
+        *("proof.redaction", "proof.rerunning", "proof.reporting", "proof.running"),
+        *("proof.sweeping", "proof.trace", "proof.verifying", "seed_init", "system"),
     },
     "__main__": {"cli"},
 }

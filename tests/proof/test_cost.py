@@ -14,7 +14,7 @@ import pytest
 from harness.processes import Completed, environment_of, run
 from harness.sharing import once
 from seed_init.hook import startup
-from seed_init.proof.cost import choices, drawing, judging, measuring
+from seed_init.proof.cost import choices, drawing, judging, limit, measuring
 from seed_init.proof.cost.choices import CHOICES
 from seed_init.proof.cost.judging import Judgement
 from seed_init.proof.cost.measuring import Measured, Measurements, Sample
@@ -187,9 +187,16 @@ def test_a_level_at_which_the_program_fails_has_its_row_and_the_rest_goes_on(
 ) -> None:
     (tmp_path / "alert.py").write_text(ALERT)
     options = ("--steps", "5", "--warmup", "20", "--repeats", "2", "--only", "warn,strict")
-    done = cost(python, tmp_path, *options, "--", python, "alert.py")
-    assert done.returncode == 0, done.stderr
-    lines = done.stdout.splitlines()
+    done = cost(python, tmp_path, *options, "--fail-above", "1e6", "--", python, "alert.py")
+    assert done.returncode == 4, done.stderr  # what was not timed is within no limit
+    *lines, empty, within, unknown = done.stdout.splitlines()
+    assert empty == ""
+    assert re.fullmatch(
+        r"warn is within the limit of 1e\+06 times off: [\d.]+ times off, .*", within
+    )
+    assert unknown.startswith(
+        "strict cannot be told against the limit of 1e+06 times off: not timed"
+    )
     assert "strict: raises for put_, which has no deterministic version" in lines
     assert "warns: aten::put_ at alert.py:9 (cpu: no deterministic version)" in lines
     assert "the program makes 9 steps: the warm-up is 2, not 20" in lines
@@ -205,9 +212,11 @@ def test_a_program_that_ends_before_its_steps_are_done_says_how_many_were_timed(
 ) -> None:
     (tmp_path / "short.py").write_text(ALERT)
     options = ("--steps", "50", "--warmup", "3", "--repeats", "2", "--only", "warn")
-    done = cost(python, tmp_path, *options, "--", python, "short.py")
-    assert done.returncode == 0, done.stderr
-    assert "off, warn: ends after 9 steps, of which 6 are timed" in done.stdout.splitlines()
+    done = cost(python, tmp_path, *options, "--fail-above", "1e-6", "--", python, "short.py")
+    assert done.returncode == 1, done.stderr
+    lines = done.stdout.splitlines()
+    assert "off, warn: ends after 9 steps, of which 6 are timed" in lines
+    assert lines[-1].startswith("warn is above the limit of 1e-06 times off: ")
 
 
 LOCAL = """
@@ -229,7 +238,9 @@ def test_parameters_are_compared_that_are_gone_when_the_program_ends(
 ) -> None:
     options = ("--warmup", "1", "--repeats", "2", "--only", "off", "--json")
     done = cost(python, tmp_path, *options, "--", python, "-c", LOCAL)
-    assert [row["identical"] for row in json.loads(done.stdout)["rows"]] == [False]
+    result = json.loads(done.stdout)
+    assert [row["identical"] for row in result["rows"]] == [False]
+    assert result["limit"] is None
 
 
 @pytest.mark.torch
@@ -295,6 +306,10 @@ def test_the_reason_of_a_failure_is_the_error_that_the_program_raised(
         (("--only", "warm"), "'warm' is no choice"),
         (("--only", ","), "',' names no choice"),
         (("--steps", "2"), "'2' is not a whole number from 3 on"),
+        (("--fail-above", "0"), "'0' is no ratio; give a positive number, such as 1.25 for 25 %"),
+        (("--fail-above", "10%"), "'10%' is no ratio"),
+        (("--fail-above", "nan"), "'nan' is no ratio"),
+        (("--only", "off", "--fail-above", "2"), "--fail-above needs a choice beside off"),
         (("--plot", "there.svg"), "there.svg is there already; give another FILE, or --force"),
         (("--plot", "nowhere/a.svg"), "there is no directory nowhere; make it first"),
         (("--", "no-such-command"), "no-such-command: no such command in PATH"),
@@ -487,6 +502,56 @@ def test_memory_is_the_devices_where_there_is_one() -> None:
     samples = [sample(0, 1, memory={"resident": 100, "allocated": used}) for used in (7, 9)]
     found = judged(off=off(1, 1), warn=samples)
     assert [row.memory for row in found.rows] == [100, 9]
+
+
+# A limit
+
+
+def held(ratio: float, *warn: float, name: str = "warn", **changed: Any) -> limit.Limit:
+    """A limit of which only the given rounds of `warn` decide."""
+    runs = [sample(n, step, **(changed if n == 0 else {})) for n, step in enumerate(warn)]
+    found = judged(off=off(*[1.0] * 2 * len(warn)), warn=runs)
+    return limit.held_to(found, ratio, (name,))
+
+
+@pytest.mark.parametrize(
+    ("ratio", "warn", "verdict"),
+    [
+        (1.1, (1.05, 1.05, 1.05), "within"),
+        (1.05, (1.05, 1.05, 1.05), "within"),
+        (1.1, (1.02, 1.03, 1.5), "within"),  # one noisy round fails no check
+        (1.1, (1.2, 1.3, 1.11), "above"),
+        (1.1, (1.2, 1.3, 1.0), "unproven"),
+    ],
+)
+def test_a_cost_is_above_a_limit_only_if_every_round_is(
+    ratio: float, warn: tuple[float, ...], verdict: str
+) -> None:
+    assert held(ratio, *warn).verdict == verdict
+
+
+def test_a_limit_does_not_hold_for_what_was_not_timed() -> None:
+    assert held(2.0, 1.0, name="strict").held[0].told == "not run (it was not measured)"
+    failed = held(2.0, 1.0, 1.0, 1.0, failed="exit status 1")
+    assert (failed.verdict, failed.held[0].told) == (
+        "unproven",
+        "not timed: fails in 1 of 3: exit status 1",
+    )
+    short = held(2.0, 1.0, seconds=(), calls=2)
+    assert short.verdict == "unproven"
+    assert short.held[0].told.startswith("not timed: ends after 2 steps")
+
+
+def test_one_choice_above_the_limit_decides() -> None:
+    found = limit.Limit(1.1, tuple(limit.Held(v, v, "") for v in ("within", "unproven", "above")))
+    assert found.verdict == "above"
+    assert limit.Limit(1.1, found.held[:2]).verdict == "unproven"
+    assert found.to_json()["choices"]["within"] == {"verdict": "within", "told": ""}
+
+
+def test_without_only_the_limit_is_for_warn() -> None:
+    assert limit.names_of(None) == ("warn",)
+    assert limit.names_of(("off", "strict", "fast")) == ("strict", "fast")
 
 
 # The choices, and the picture

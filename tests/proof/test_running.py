@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import fcntl
 import json
 import os
 import shutil
@@ -319,6 +320,54 @@ runner.run(["sh", "-c", script], conditions.base(), Path("run"), plan={"instrume
         kill(pids)
 
 
+LATE = """
+import os, sys, time
+from seed_init.proof.running import launcher
+
+keep = launcher.keep
+def late(child, ended):
+    time.sleep(2)
+    keep(child, ended)
+launcher.keep = late
+script = "sleep 600 & echo $! >pids; touch begun; wait"
+launcher.main(os.dup(1), os.dup(1), "any", 0, "1", ["/bin/sh", "sh", "-c", script])
+"""
+"""A keeper that comes to its work late, as on a machine whose CPUs are all busy."""
+
+
+def test_a_keeper_that_is_ended_before_it_is_ready_leaves_no_process(tmp_path: Path) -> None:
+    process = starting(LATE, tmp_path)
+    pids: list[int] = []
+    try:
+        until("a beginning", (tmp_path / "begun").exists)
+        pids = [int(word) for word in (tmp_path / "pids").read_text().split()]
+        process.terminate()
+        until("their end", lambda: are_gone(pids))
+    finally:
+        process.kill()
+        kill(pids)
+
+
+def test_the_keeper_alone_holds_what_is_to_be_held_until_the_end(tmp_path: Path) -> None:
+    lock = (tmp_path / "lock").open("w")
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    command = commands.Command("/bin/sh", ("sh", "-c", "ls -l /proc/self/fd; sleep 1"))
+    environment = {"PATH": os.defpath, "SEED_INIT_TRACE": str(tmp_path / "trace")}
+    start = jobs.Start(command, "any", environment, tmp_path, None, tmp_path, held=(lock.fileno(),))
+    job = jobs.Job(start)
+    try:
+        job.started()
+        lock.close()
+        with (tmp_path / "lock").open() as other, pytest.raises(BlockingIOError):
+            fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    finally:
+        job.wait(None, None)
+        job.end()
+    with (tmp_path / "lock").open() as other:
+        fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    assert "/lock" not in (tmp_path / "stdout").read_text()
+
+
 INTERRUPTED = """
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -364,6 +413,18 @@ def test_a_signal_ends_the_run_with_all_that_it_started_and_cleans_up(
     finally:
         process.kill()
         kill(pid for pid in with_variable(str(tmp_path)))
+
+
+def test_a_command_that_its_keeper_has_not_started_yet_is_ended(tmp_path: Path) -> None:
+    """As by a signal that comes right after the start of a run."""
+    environment = {**os.environ, "SEED_INIT_TRACE": str(tmp_path / "trace")}
+    command = commands.resolve(("sleep", "20"), environment, tmp_path, tmp_path)
+    job = jobs.Job(jobs.Start(command, "any", environment, tmp_path, None, tmp_path))
+    job.end()
+    job.wait(None, None)
+    # After its own end the status would be 0.
+    assert job.signal in (signal.SIGTERM, signal.SIGKILL)
+    assert with_variable(f"SEED_INIT_TRACE={tmp_path}/trace") == []
 
 
 @pytest.mark.torch

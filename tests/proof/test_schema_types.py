@@ -16,7 +16,13 @@ from seed_init.proof.auditing.collecting import Finding
 from seed_init.proof.comparing.difference import Difference, Source
 from seed_init.proof.trace import journal, records, schemas
 from seed_init.proof.trace.steps import End, Start, Step
-from seed_init.proof.verifying.verdict import Failure, Imitation, Verification, VerifiedRun
+from seed_init.proof.verifying.verdict import (
+    Failure,
+    Imitation,
+    Resumption,
+    Verification,
+    VerifiedRun,
+)
 
 from . import damage
 
@@ -30,6 +36,7 @@ DESCRIBED: list[tuple[type, dict[str, Any], set[str]]] = [
     (VerifiedRun, VERDICT["properties"]["runs"]["items"], set()),
     (Failure, VERDICT["properties"]["failures"]["items"], set()),
     (Imitation, VERDICT["properties"]["machines"]["items"], set()),
+    (Resumption, VERDICT["properties"]["resumed"], set()),
     (Difference, DIFFERENCE, {"first_observed"}),
     (Source, DIFFERENCE["properties"]["source"], set()),
     (Finding, RECORD["$defs"]["finding"], set()),

@@ -4,7 +4,7 @@
 What is first observed is not yet the cause. The table says what usually is, for what was observed.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from seed_init.proof.comparing.difference import Difference
@@ -41,7 +41,30 @@ def _operator(*words: str) -> Callable[[Difference, str | None], bool]:
     )
 
 
+def _rung(name: str) -> Callable[[Difference, str | None], bool]:
+    return lambda difference, broke: difference.rung == name
+
+
 TABLE = (
+    Cause(
+        _rung("inductor"),
+        "the code that inductor generates, or which of its kernels a benchmark chooses "
+        '(mode="max-autotune")',
+        "leave the mode out, or keep TORCHINDUCTOR_CACHE_DIR from run to run; "
+        'torch.compile(backend="aot_eager") repeats itself here',
+    ),
+    Cause(
+        _rung("aot_eager"),
+        "AOTAutograd: what it traces, or what it computes a second time in the backward pass, is "
+        "another graph from run to run",
+        'torch.compile(backend="eager") repeats itself here; take what is read while a graph is '
+        "traced (the clock, a set's order) out of the compiled part",
+    ),
+    Cause(
+        _rung("eager"),
+        "not the compiler: runs differ with the same operators uncompiled",
+        "TORCH_COMPILE_DISABLE=1 seed-init verify -- CMD looks at every operator",
+    ),
     Cause(
         _broke("hash seed"),
         "the order of a set, or hash(), of texts",
@@ -217,6 +240,87 @@ MACHINES: dict[tuple[str, bool], list[dict[str, str]]] = {
 """Kind of machine, and whether level `portable` held -> what is known to cause a difference."""
 
 MACHINES["emulator", False] = MACHINES["instructions", False]
+
+
+RESUMING: dict[str, tuple[str, str]] = {
+    "none": (
+        "there is no checkpoint yet, or the program does not look for one",
+        "stop later: --resume-after a number of steps after which there is a checkpoint; or give "
+        "the words that resume with --resume-command",
+    ),
+    "unreadable": (
+        "the checkpoint was half written when the run was stopped",
+        "write it under another name and rename it when it is whole (os.replace), and keep the one "
+        "before; let the program fall back on that one if reading fails",
+    ),
+    "parameters": (
+        "the checkpoint was half written, holds two moments, or other numbers than the training "
+        "had (an average, half precision, another model)",
+        "save everything at one moment between two steps, under another name that is then renamed "
+        "(os.replace), in the type in which it is trained",
+    ),
+    "optimizer": (
+        "the state of the optimizer is not saved, or not loaded",
+        "save optimizer.state_dict(), and load it after the optimizer was made",
+    ),
+    "rate": (
+        "the scheduler is not saved, or not loaded, or made anew after the optimizer was loaded",
+        "save scheduler.state_dict(), and load it after optimizer.load_state_dict",
+    ),
+    "option": (
+        "the options of the optimizer are other ones in the resumed run",
+        "save optimizer.state_dict(), which holds them, and load it",
+    ),
+    "scaler": (
+        "the GradScaler begins anew",
+        "save scaler.state_dict(), and load it",
+    ),
+    "generators": (
+        "the generators are not in the checkpoint, or not restored: a new process starts from SEED "
+        "again",
+        "save random.getstate(), numpy.random.get_state(), torch.get_rng_state() and "
+        "torch.cuda.get_rng_state_all(), and restore them last; or number the attempts "
+        "(SEED_INIT_RESTART), which gives each its own numbers",
+    ),
+    "drawn": (
+        "something draws between the restoring and the first step, such as the iterator of a "
+        "DataLoader, or the making of a model",
+        "restore the generators last: after everything is made, and if in the middle of an epoch "
+        "after iter(loader)",
+    ),
+    "data": (
+        "the place in the data is not in the checkpoint: the epoch, the batch in it, or the order",
+        "use torchdata's StatefulDataLoader and save its state_dict(); or save at the end of an "
+        "epoch; call sampler.set_epoch(epoch) with the epoch that goes on",
+    ),
+    "contents": (
+        "the generators that the data set draws from are not restored, or live in workers",
+        "restore the generators before iter(loader), from which workers get their seeds; the "
+        "checkpoint has to hold generators of the data set's own as well",
+    ),
+    "length": (
+        "the number of the epoch or of the step is not restored, or the end is counted from where "
+        "the process started",
+        "save the number with the checkpoint, and count to the same end",
+    ),
+    "other": (
+        "the loss depends on what is in no checkpoint: buffers, a running average, a queue, a "
+        "cache, or a place in data that no DataLoader gives",
+        "save it with the checkpoint; state_dict() of the model has registered buffers only",
+    ),
+}
+"""What a resumed run may lack -> its cause and what to do about it."""
+
+
+def remedies_of_resuming(kinds: Iterable[str]) -> list[dict[str, str]]:
+    """What to do about what a resumed run lacks, as `remedies` gives it.
+
+    Args:
+        kinds: keys of `RESUMING`, in the order in which they are told; each is told once.
+    """
+    return [
+        {"cause": RESUMING[kind][0], "remedy": RESUMING[kind][1]} for kind in dict.fromkeys(kinds)
+    ]
 
 
 def remedies_of_machine(kind: str, is_portable: bool) -> list[dict[str, str]]:

@@ -62,6 +62,8 @@ class Difference:
         process: the place of its process among those of a trace, for a closer look.
         who: the process or the unit of work, as a reader knows it; None where there is only one.
         is_in_a_unit: whether it is a unit of work.
+        rung: the first backend of torch.compile, from the simplest on, with which runs differ:
+            "eager", "aot_eager" or "inductor"; None where nobody looked, or it was not found.
     """
 
     level: str
@@ -83,6 +85,7 @@ class Difference:
     process: int = 0
     who: str | None = None
     is_in_a_unit: bool = False
+    rung: str | None = None
 
     @property
     def first_observed(self) -> str:

@@ -21,13 +21,14 @@ def first_in_window(a: Process, b: Process) -> Difference | None:
     Returns:
         The first event that differs, as a difference without a step; None where all are equal.
     """
-    for first, second in zip_longest(_fine(a), _fine(b)):
+    for first, second in zip_longest(fine_events(a), fine_events(b)):
         if first is None or second is None or _essence(first) != _essence(second):
-            return _difference(first, second)
+            return unequal(first, second)
     return None
 
 
-def _fine(process: Process) -> list[Event]:
+def fine_events(process: Process) -> list[Event]:
+    """What a process wrote while its window was open."""
     return [event for event in process.events if event.get("fine")]
 
 
@@ -36,7 +37,13 @@ def _essence(event: Event) -> Event:
     return {**event, "file": Path(event["file"]).name} if "file" in event else event
 
 
-def _difference(first: Event | None, second: Event | None) -> Difference:
+def unequal(first: Event | None, second: Event | None) -> Difference:
+    """The difference of two events that are not equal.
+
+    Args:
+        first: of one run; None where it did nothing more.
+        second: of the other run, likewise.
+    """
     if first is None or second is None or not _is_same_action(first, second):
         return _paths(first, second)
     kind = first["event"]

@@ -114,7 +114,7 @@ def _python(content: Content, processes: Sequence[str]) -> Facts:
 
 def _code(content: Content, processes: Sequence[str]) -> Facts:
     code = content["code"]
-    facts = _rows({name: code[name] for name in code if name not in ("modules", "note")})
+    facts = _rows({name: code[name] for name in code if name not in ("modules", "note", "patch")})
     for path, digest in modules(content).items():
         facts[f"module {path}"] = Fact(_digest(digest), digest)
     return facts

@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from hashlib import blake2b
 from itertools import zip_longest
 from pathlib import Path
 
@@ -127,6 +128,26 @@ def compare(
     sides = [_kept(source, expressions, left_out, i) for i, source in enumerate((first, second))]
     count, difference = _unordered(*sides) if unordered else _ordered(*sides)
     return Compared(count, sum(left_out), unordered, difference)
+
+
+def digest(source: Path, ignore: Sequence[str] = (), unordered: bool = False) -> tuple[int, str]:
+    """How many lines an output has, and a digest of these lines of 16 hexadecimal digits.
+
+    Args:
+        source: the file that has the output.
+        ignore: as in `compare`.
+        unordered: likewise.
+
+    Raises:
+        BadPattern: an expression is not valid.
+    """
+    lines = [line for _, line in _kept(source, patterns(ignore), [0], 0)]
+    if unordered:
+        lines = sorted(line.removesuffix(b"\n") for line in lines)
+    content = blake2b(digest_size=8)
+    for line in lines:
+        content.update(len(line).to_bytes(8, "big") + line)
+    return len(lines), content.hexdigest()
 
 
 Numbered = tuple[int, bytes]

@@ -185,7 +185,7 @@ def first_of(
     if not differences and not failed and any(process.of("step") for process in alone):
         processes = counted(len(alone), "process", "es")
         return Difference("trace", f"{processes} trained in one run and not in the other one")
-    return min(differences, key=_precedence, default=None)
+    return min(differences, key=precedence, default=None)
 
 
 def _who(process: Process, number: int) -> str | None:
@@ -206,7 +206,8 @@ def _who(process: Process, number: int) -> str | None:
     return f"{path} ({command})" if path else command
 
 
-def _precedence(difference: Difference) -> tuple[float, int, int]:
+def precedence(difference: Difference) -> tuple[float, int, int]:
+    """Where a difference stands among others: the smallest is named first."""
     step = difference.step if difference.step is not None else float("inf")
     order = ORDER.index(difference.level) if difference.level in ORDER else len(ORDER)
     return step, order, difference.rank or 0

@@ -97,13 +97,13 @@ _EMAIL = re.compile(r"(?<![\w.+-])[\w.+-]{1,64}@[\w-]+(?:\.[\w-]+)*\.[A-Za-z]{2,
 
 def variables(environment: Mapping[str, str]) -> dict[str, str]:
     """Return the variables of an environment that are recorded, with their values."""
-    return {
-        name: text(environment[name])
-        for name in sorted(environment)
-        if (name in NAMES or name.startswith(PREFIXES))
-        and name not in NOT_RECORDED
-        and not is_secret(name)
-    }
+    return {name: text(environment[name]) for name in sorted(environment) if is_recorded(name)}
+
+
+def is_recorded(name: str) -> bool:
+    """Return whether the value of a variable is recorded."""
+    is_known = name in NAMES or name.startswith(PREFIXES)
+    return is_known and name not in NOT_RECORDED and not is_secret(name)
 
 
 def text(message: str) -> str:

@@ -1,16 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """The page: a report as one HTML file that fetches nothing and runs nothing.
 
-Whatever a record says is the user's: each text passes `escaped`, and the page's own policy forbids
-scripts and every kind of request, should one ever slip through.
+Whatever a record says is the user's: each text passes `escaped`.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from itertools import groupby
-from pathlib import Path
 
 from seed_init.proof.comparing.values import counted
 from seed_init.proof.reporting import charts
+from seed_init.proof.reporting.elements import document, row, table
 from seed_init.proof.reporting.model import (
     DIFFERENT,
     FAILED,
@@ -54,8 +53,6 @@ _SIGNS = {
 }
 _NO_SIGN = "M5 12h14"
 
-STYLE = Path(__file__).with_name("page.css")
-
 
 def render(report: Report) -> str:
     """The page.
@@ -63,7 +60,6 @@ def render(report: Report) -> str:
     Returns:
         HTML that any encoding of Unicode can hold.
     """
-    verdict, style = report.verdict, STYLE.read_text(encoding="utf-8")
     parts = [
         _verdict(report),
         _differences(report.differences),
@@ -72,53 +68,16 @@ def render(report: Report) -> str:
         _environment(report),
         _audit(report),
     ]
-    return (
-        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width,initial-scale=1">'
-        '<meta http-equiv="Content-Security-Policy"'
-        " content=\"default-src 'none'; style-src 'unsafe-inline'\">"
-        f"<title>{escaped(_capital(verdict.word))} – seed-init report</title>"
-        f"<style>\n{style}</style></head>\n<body><main>{''.join(parts)}</main>"
-        "<footer><p>Written by seed-init report. “First observed” is where the runs were seen to "
-        "part, which is not always the cause.</p></footer></body></html>\n"
+    return document(
+        escaped(_capital(report.verdict.word)),
+        "".join(parts),
+        "Written by seed-init report. “First observed” is where the runs were seen to "
+        "part, which is not always the cause.",
     )
 
 
 def _capital(word: str) -> str:
     return word[:1].upper() + word[1:]
-
-
-_NARROW = 4  # columns that a phone has room for
-
-
-def _table(head: Sequence[str], rows: Iterable[str], style: str = "", caption: str = "") -> str:
-    """Return a table of HTML rows. If the table has many columns, the table scrolls by itself.
-
-    The roles say what the elements mean already, but would not any more where the style sheet lays
-    them out otherwise, for a phone.
-    """
-    cells = "".join(
-        f'<th role="columnheader" scope="col">{title}</th>' if title else '<td role="cell"></td>'
-        for title in head
-    )
-    titled = f"<caption>{caption}</caption>" if caption else ""
-    body = (
-        f'{titled}<thead role="rowgroup"><tr role="row">{cells}</tr></thead>'
-        f'<tbody role="rowgroup">{"".join(rows)}</tbody></table>'
-    )
-    columns = f"--columns:{len(head) - 1}"
-    if len(head) <= _NARROW:
-        phone = " narrow" if len(head) > 2 else ""
-        return f'<table role="table" class="{style}{phone}" style="{columns}">{body}'
-    return (
-        f'<div class="wide" tabindex="0" role="region" aria-label="{caption or "table"}">'
-        f'<table role="table" class="{style}" style="min-width:{len(head) * 8}rem">{body}</div>'
-    )
-
-
-def _row(head: str, *cells: str) -> str:
-    values = "".join(f'<td role="cell">{cell}</td>' for cell in cells)
-    return f'<tr role="row"><th role="rowheader" scope="row">{head}</th>{values}</tr>'
 
 
 # --- the verdict ------------------------------------------------------------------------
@@ -143,14 +102,14 @@ def _verdict(report: Report) -> str:
 
 def _runs(report: Report) -> str:
     names = list(dict.fromkeys(name for run in report.runs for name, _ in run.facts))
-    rows = [_row("file", *(f"<code>{escaped(run.file)}</code>" for run in report.runs))]
+    rows = [row("file", *(f"<code>{escaped(run.file)}</code>" for run in report.runs))]
     for name in names:
         values = [dict(run.facts).get(name) for run in report.runs]
-        rows.append(_row(escaped(name), *_values(values)))
+        rows.append(row(escaped(name), *_values(values)))
     several = len(report.runs) > 1
     head = ["", *(escaped(run.name) for run in report.runs)] if several else ["", "value"]
     title = "Records" if several else "Record"
-    return f"<h2>{title}</h2>" + _table(head, rows, "facts")
+    return f"<h2>{title}</h2>" + table(head, rows, "facts")
 
 
 def _values(values: Sequence[str | None]) -> list[str]:
@@ -189,8 +148,8 @@ def _coverage(verdict: Verdict) -> str:
 def _arms(verdict: Verdict, caption: str) -> str:
     if not verdict.arms:
         return ""
-    rows = (_row(*(escaped(cell) for cell in arm)) for arm in verdict.arms)
-    return _table(("run", "changed", "outcome"), rows, "", escaped(caption))
+    rows = (row(*(escaped(cell) for cell in arm)) for arm in verdict.arms)
+    return table(("run", "changed", "outcome"), rows, "", escaped(caption))
 
 
 # --- the first difference ---------------------------------------------------------------
@@ -218,16 +177,16 @@ def _difference(difference: DifferenceView) -> str:
             parts.append(f"<pre><code>{escaped(line)}</code></pre>")
     if difference.values:
         values = (
-            _row(escaped(name), f"<code>{escaped(value)}</code>")
+            row(escaped(name), f"<code>{escaped(value)}</code>")
             for name, value in difference.values
         )
-        parts.append(_table(("run", "value"), values, "facts", "What each run had"))
+        parts.append(table(("run", "value"), values, "facts", "What each run had"))
     if difference.trail:
         lines = "".join(f"<li>{escaped(line)}</li>" for line in difference.trail)
         parts.append(f"<h3>From coarse to fine</h3><ol>{lines}</ol>")
     if difference.remedies:
-        advice = (_row(escaped(cause), escaped(remedy)) for cause, remedy in difference.remedies)
-        parts.append("<h3>What to do</h3>" + _table(("known cause", "remedy"), advice))
+        advice = (row(escaped(cause), escaped(remedy)) for cause, remedy in difference.remedies)
+        parts.append("<h3>What to do</h3>" + table(("known cause", "remedy"), advice))
     return f"<section>{''.join(parts)}</section>"
 
 
@@ -323,12 +282,12 @@ def _in_numbers(chart: Chart, names: Sequence[str]) -> str:
         steps = sorted(chosen)
     values = [dict(curve.points) for curve in chart.curves]
     rows = (
-        _row(f"{step:,}", *(repr(value[step]) if step in value else "none" for value in values))
+        row(f"{step:,}", *(repr(value[step]) if step in value else "none" for value in values))
         for step in steps
     )
     head = ("step", *(escaped(names[curve.run]) for curve in chart.curves))
-    table = _table(head, rows)
-    return f"<details><summary>{escaped(chart.title)} in numbers</summary>{table}</details>"
+    summary = f"<summary>{escaped(chart.title)} in numbers</summary>"
+    return f"<details>{summary}{table(head, rows)}</details>"
 
 
 # --- the environment and the audit ------------------------------------------------------
@@ -382,12 +341,10 @@ def _facts(
         rows.append(_across(escaped(section), len(columns) + 1))
         all_facts = list(group)
         for fact in all_facts[:_ROWS]:
-            rows.append(_row(escaped(fact.name), *_values(fact.values[: len(columns)])))
+            rows.append(row(escaped(fact.name), *_values(fact.values[: len(columns)])))
         if len(all_facts) > _ROWS:
-            rows.append(
-                _row(f"and {len(all_facts) - _ROWS:,} more", *["see --json"] * len(columns))
-            )
-    return _table(["", *columns], rows, f"facts {style}".strip(), caption)
+            rows.append(row(f"and {len(all_facts) - _ROWS:,} more", *["see --json"] * len(columns)))
+    return table(["", *columns], rows, f"facts {style}".strip(), caption)
 
 
 def _across(title: str, columns: int) -> str:
@@ -417,7 +374,7 @@ def _audit(report: Report) -> str:
             rows.append(_across(more, 3 + several))
         run = ("record",) if several else ()
         parts.append(
-            _table(("place", "what", *run, "times"), rows, "", f"{escaped(kind)}: {len(findings)}")
+            table(("place", "what", *run, "times"), rows, "", f"{escaped(kind)}: {len(findings)}")
         )
     return "".join(parts)
 

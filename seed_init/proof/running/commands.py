@@ -92,6 +92,11 @@ def python_of(environment: Mapping[str, str]) -> str:
     return shutil.which("python", path=path) or shutil.which("python3", path=path) or sys.executable
 
 
+def is_python(word: str) -> bool:
+    """Return whether the first word of a command names a Python by its file's name."""
+    return bool(_PYTHON.fullmatch(Path(word).name))
+
+
 def interpreter_of(words: Sequence[str], environment: Mapping[str, str], cwd: Path) -> str:
     """Return the interpreter whose packages a command uses, as far as its words say.
 
@@ -100,7 +105,7 @@ def interpreter_of(words: Sequence[str], environment: Mapping[str, str], cwd: Pa
         environment: the environment of the run, whose PATH has the interpreter otherwise.
         cwd: the working directory of the run.
     """
-    if words and _PYTHON.fullmatch(Path(words[0]).name):
+    if words and is_python(words[0]):
         try:
             return program_of(words[0], environment, cwd)
         except CannotStart:

@@ -45,6 +45,9 @@ class Start:
         stdin: the file that is the standard input; /dev/null if None.
         directory: the directory that gets the files `stdout` and `stderr`.
         cpus: how many CPUs the processes may use; 0 for all that this one may use.
+        suffix: what follows the names of these files.
+        held: descriptors that the keeper holds open until the last process has ended, such as that
+            of a lock. The command does not get them.
     """
 
     command: commands.Command
@@ -54,6 +57,8 @@ class Start:
     stdin: Path | None
     directory: Path
     cpus: int = 0
+    suffix: str = ""
+    held: tuple[int, ...] = ()
 
 
 class Job:
@@ -81,7 +86,9 @@ class Job:
         self._are_ended = False
         self._over = threading.Event()
         # The files come before the process, because a full disk must not leave a process behind.
-        kept = [(start.directory / name).open("wb") for name in ("stdout", "stderr")]
+        kept = [
+            (start.directory / f"{name}{start.suffix}").open("wb") for name in ("stdout", "stderr")
+        ]
         self._began = self._ends_at = time.perf_counter()
         self._keeper, self._report, self._end = _keeper(start)
         outputs = (self._keeper.stdout, self._keeper.stderr)
@@ -124,12 +131,18 @@ class Job:
         if len(lines) > 1:
             raise commands.not_executed(self._command.words[0], int(lines[1]))
 
-    def wait(self, timeout: float | None, progress: Callable[[float], None] | None) -> bool:
+    def wait(
+        self,
+        timeout: float | None,
+        progress: Callable[[float], None] | None,
+        until: Callable[[], bool] | None = None,
+    ) -> bool:
         """Wait for the end of the command's first process.
 
         Args:
             timeout: seconds after which nobody waits any longer; None for no limit.
             progress: called a few times a second with the seconds since the start.
+            until: asked a few times a second whether all processes are to be killed now.
 
         Returns:
             True if the process takes longer than the timeout.
@@ -144,6 +157,12 @@ class Job:
                 return True
             if progress is not None:
                 progress(passed)
+            if until is not None and until():
+                break
+        if until is not None and until():
+            # As where a machine is gone: nobody gets a chance to write anything more.
+            self.end(signal.SIGKILL)
+            self._over.wait(POLITE)
         return False
 
     def let_linger(self, patience: float) -> None:
@@ -165,21 +184,31 @@ class Job:
                 f"{what} still running {patience:g} s after it, and ended: {_named(left)}"
             )
 
-    def end(self) -> None:
-        """End every process of the job that is left. A second call does nothing."""
+    def end(self, number: int = signal.SIGTERM) -> None:
+        """End every process of the job that is left. A second call does nothing.
+
+        Args:
+            number: the signal by which they are ended; SIGKILL follows where that does not do.
+        """
         if self._are_ended:
             return
         with signals.held():
             self._are_ended = True
-            self._end_members()
+            self._end_members(number)
             self._keeper.wait()
             for pump in self._pumps:
                 pump.close()
 
-    def _end_members(self) -> None:
+    def _end_members(self, number: int) -> None:
         until = time.monotonic() + POLITE
-        number = signal.SIGTERM
-        while members := list(self._members()):
+        # If the signal comes early, the keeper has not started the command yet, and will do so.
+        while (members := list(self._members())) or self._keeper.poll() is None:
+            if not members:
+                if time.monotonic() > until:
+                    self._keeper.kill()
+                    return
+                time.sleep(0.02)
+                continue
             for pid in members:
                 _send(pid, number)
             if number == signal.SIGKILL and time.monotonic() > until + POLITE:
@@ -237,7 +266,7 @@ def _keeper(start: Start) -> "tuple[subprocess.Popen[bytes], int, int]":
                 stderr=subprocess.PIPE,
                 env=start.environment,
                 cwd=start.cwd,
-                pass_fds=(to_report, to_end),
+                pass_fds=(to_report, to_end, *start.held),
                 # Out of reach of the terminal's Ctrl-C.
                 start_new_session=True,
             )

@@ -40,6 +40,8 @@ def main(
 ) -> "NoReturn":
     """Start the program and stay as its keeper.
 
+    Until the keeper is ready, SIGTERM waits, because a keeper that ends would leave processes.
+
     Args:
         report: the descriptor REPORT.
         ended: the descriptor ENDED.
@@ -48,17 +50,26 @@ def main(
         locale: LOCALE.
         words: the path of the program, and its arguments with its own name first.
     """
-    os.set_inheritable(report, False)
-    os.set_inheritable(ended, False)
+    import signal
+
+    for name in os.listdir("/proc/self/fd"):  # noqa: PTH208
+        try:  # noqa: SIM105  this program imports as little as it can
+            # What the starter holds open in here is not the program's.
+            os.set_inheritable(int(name), int(name) < 3)
+        except OSError:
+            pass  # that of the listing itself
     if cpus:
         # The program and all that it starts inherit it.
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:cpus])
-    os.write(report, f"{set_layout(layout)}\n".encode())
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
     end_with_parent()
+    # Now: if the starter was killed before this one asked for its signal, the pipe has no reader.
+    os.write(report, f"{set_layout(layout)}\n".encode())
     prctl(PR_SET_CHILD_SUBREAPER, 1)
     keeper = os.getpid()
     child = os.fork()
     if child == 0:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
         os.close(ended)
         become(report, locale, words, keeper)
     os.close(report)
@@ -99,6 +110,7 @@ def keep(child: int, ended: int) -> "NoReturn":
     import signal
 
     def terminated(number: int, frame: object) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # a second one must not stop the ending
         raise SystemExit
 
     signal.signal(signal.SIGTERM, terminated)
@@ -106,6 +118,7 @@ def keep(child: int, ended: int) -> "NoReturn":
     for standard in range(3):
         os.dup2(nothing, standard)  # otherwise the pipes of the program would not end with it
     try:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
         while True:
             pid, status = os.wait()
             if pid == child:
@@ -114,7 +127,6 @@ def keep(child: int, ended: int) -> "NoReturn":
     except ChildProcessError:
         pass
     except SystemExit:
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
         end_all()
     os._exit(0)
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What `verify` and `cost` have in common: a command that is run several times."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,6 +26,11 @@ class Request:
     timeout: float | None = field(default=None, kw_only=True)
     environment: Mapping[str, str] | None = field(default=None, kw_only=True)
     cwd: Path | None = field(default=None, kw_only=True)
+
+
+def environment_of(request: Request) -> Mapping[str, str]:
+    """Return the environment of the runs of a request."""
+    return os.environ if request.environment is None else request.environment
 
 
 def seed_of(environment: Mapping[str, str]) -> str | None:

@@ -124,6 +124,7 @@ def run(
     linger: float = LINGER,
     progress: Callable[[float, Path], None] | None = None,
     run_directory: workspace.RunDirectory | None = None,
+    until: Callable[[Path], bool] | None = None,
 ) -> Run:
     """Run a command to its end.
 
@@ -145,6 +146,8 @@ def run(
             which the trace is being written.
         run_directory: has the temporary directory and the trace of the run, so that runs which
             follow each other have them at the same path; one for this run alone if None.
+        until: asked a few times a second, with the directory in which the trace is being written,
+            whether every process of the run is to be killed now; never if None.
 
     Raises:
         commands.CannotStart: there is no such command, or it cannot be executed.
@@ -178,7 +181,11 @@ def run(
             stack.callback(job.end)
         trace = conditions.trace_of(own)
         timed_out = _run_to_end(
-            job, timeout, linger, progress and (lambda passed: progress(passed, trace))
+            job,
+            timeout,
+            linger,
+            progress and (lambda passed: progress(passed, trace)),
+            until and (lambda: until(trace)),
         )
         result = _what_is_left(job, start, condition, timeout if timed_out else None)
     result.failures += lost
@@ -223,11 +230,15 @@ def _move_trace(trace: Path, kept: Path, lost: list[str]) -> None:
 
 
 def _run_to_end(
-    job: Job, timeout: float | None, linger: float, progress: Callable[[float], None] | None
+    job: Job,
+    timeout: float | None,
+    linger: float,
+    progress: Callable[[float], None] | None,
+    until: Callable[[], bool] | None,
 ) -> bool:
     """Wait for the end of a job; True if that took too long, and it was ended."""
     job.started()
-    timed_out = job.wait(timeout, progress)
+    timed_out = job.wait(timeout, progress, until)
     if not timed_out:
         job.let_linger(linger)
     job.end()

@@ -9,6 +9,7 @@ import json
 import locale
 import os
 import platform
+import re
 import subprocess
 import time
 from collections.abc import Iterable
@@ -18,12 +19,13 @@ from pathlib import Path
 from typing import Any
 
 from seed_init.proof.redaction import redaction
+from seed_init.proof.trace import git
 
 IMAGE_FACTS = Path("/usr/local/share/seed_init/image.json")
 """Written when the image is built (image/check_base.py)."""
 
 PATIENCE = 20.0
-"""Seconds for one question to git or to the driver, which answer in milliseconds."""
+"""Seconds for one question to the driver, which answers in milliseconds."""
 
 ISA = (
     *("sse4_2", "avx", "avx2", "fma", "f16c", "avx512f", "avx512bw", "avx512vl", "avx512_vnni"),
@@ -85,6 +87,9 @@ def cpu() -> dict[str, Any]:
     return facts
 
 
+_PARTS_OF_A_RECORD = re.compile(r"\?\? .*\.\d+(?:-\d+)?\.parts/?\"?")
+"""What `git status` says of a record that is being made (`record_parts.parts_of`)."""
+
 _GPU_FIELDS = {
     "name": "name",
     "uuid": "uuid",
@@ -127,16 +132,16 @@ def code(directory: Path) -> dict[str, Any] | None:
     facts = commit(directory)
     if facts is None:
         return None
-    status = _git(directory, "status", "--porcelain", "--untracked-files=normal")
+    status = git.text(directory, "status", "--porcelain", "--untracked-files=normal")
     if status is None:
         facts["note"] = "git is not there or did not answer: whether it was changed is not known"
         return facts
-    lines = status.splitlines()
+    lines = [line for line in status.splitlines() if not _PARTS_OF_A_RECORD.fullmatch(line)]
     changed = [line for line in lines if not line.startswith("??")]
-    difference = _git(
+    difference = git.text(
         directory, "diff", "HEAD", "--binary", "--no-color", "--no-ext-diff", "--no-textconv"
     )
-    remote = _git(directory, "config", "--get", "remote.origin.url")
+    remote = git.text(directory, "config", "--get", "remote.origin.url")
     facts |= {
         "remote": redaction.repository(remote.strip()) if remote else None,
         "dirty": bool(changed),
@@ -147,6 +152,15 @@ def code(directory: Path) -> dict[str, Any] | None:
         else None,
     }
     return facts
+
+
+def changed_files(directory: Path) -> list[Path]:
+    """The tracked files of a git repository that are not as they were committed."""
+    root = git.text(directory, "rev-parse", "--show-toplevel")
+    names = git.text(directory, "diff", "HEAD", "--name-only", "-z", "--no-ext-diff")
+    if root is None or names is None:
+        return []
+    return [Path(root.rstrip("\n"), name) for name in names.split("\0") if name]
 
 
 def commit(directory: Path) -> dict[str, Any] | None:
@@ -163,6 +177,7 @@ def commit(directory: Path) -> dict[str, Any] | None:
         return {
             "commit": _resolve(repository, name) if name else head,
             "branch": name.removeprefix("refs/heads/") or None,
+            "prefix": str(directory.relative_to(parent)),
             "remote": None,
             "dirty": None,
             "changed_files": None,
@@ -189,23 +204,6 @@ def _resolve(repository: Path, name: str) -> str | None:
     return next((line.split()[0] for line in lines if line.endswith(f" {name}")), None)
 
 
-def _git(directory: Path, *words: str) -> str | None:
-    """Return what git answers; None if git fails.
-
-    In a container the files often belong to another user, and git refuses to look at them because
-    their configuration could name programs to run. The user is running that very code anyway.
-    """
-    settings = (
-        "-c",
-        "safe.directory=*",
-        "-c",
-        "core.fsmonitor=false",
-        "-c",
-        "core.quotePath=false",
-    )
-    return _ask("git", "-C", str(directory), *settings, *words)
-
-
 def _ask(*command: str) -> str | None:
     try:
         done = subprocess.run(
@@ -214,8 +212,7 @@ def _ask(*command: str) -> str | None:
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             timeout=PATIENCE,
-            # git status would otherwise write to the user's repository.
-            env={**os.environ, "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C", "SEED_INIT": "0"},
+            env={**os.environ, "LC_ALL": "C", "SEED_INIT": "0"},
         )
     except (OSError, subprocess.SubprocessError, RuntimeError):
         return None

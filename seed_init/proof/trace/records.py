@@ -9,7 +9,7 @@ behind which was killed before it could write its record.
 import json
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,8 @@ import seed_init
 from seed_init.proof.redaction import redaction
 from seed_init.proof.trace import data_files, journal, machine, packing, sections, validation
 from seed_init.proof.trace.journal import Process
+from seed_init.proof.trace.local_facts import LocalFacts
+from seed_init.proof.trace.patches import Patch
 from seed_init.system import writing
 
 FORMAT = 1
@@ -58,34 +60,48 @@ def begin(
     whole: bool = False,
     started: float | None = None,
     before: Iterable[str] = (),
+    environment: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+    code: dict[str, Any] | None = None,
+    patch: Patch | None = None,
 ) -> dict[str, Any]:
     """Write down what is known when a run begins, so that it survives whatever happens.
 
     Args:
         directory: the trace directory, which exists.
         argv: the command.
-        recorder: "command", "verify" or "variable": what asked for the record.
+        recorder: "command", "verify", "sweep" or "variable": what asked for the record.
         whole: ask git, too, what is not committed; otherwise that is asked at the end, because
             it takes a moment and a program of the user's is waiting.
         started: when it began, in seconds since the epoch; now if None.
         before: files of former runs that are in the directory.
+        environment: that of the run; this process's if None.
+        cwd: the working directory of the run; this process's if None.
+        code: what `machine.code` says of it, where that is known already.
+        patch: what of the code is not committed, if that is to be kept.
     """
+    cwd = cwd or Path.cwd()
+    whole = whole or code is not None
+    if code is None:
+        code = machine.code(cwd) if whole else machine.commit(cwd)
     facts: dict[str, Any] = {
         # Not from `random`, which is the user's.
         "run": os.urandom(16).hex(),
         "recorder": recorder,
         "argv": redaction.words(argv),
-        "cwd": redaction.text(str(Path.cwd())),
+        "cwd": redaction.text(str(cwd)),
         "started": time.time() if started is None else started,
         # Of the system and never set, unlike the time of day: for how long it ran.
         "clock": time.monotonic(),
         "before": sorted(before),
-        "environment": redaction.variables(os.environ),
-        "directory": str(Path.cwd()),
-        "code": machine.code(Path.cwd()) if whole else machine.commit(Path.cwd()),
+        "environment": redaction.variables(os.environ if environment is None else environment),
+        "directory": str(cwd),
+        "code": code,
         "code_is_whole": whole,
         **machine.machine(),
     }
+    if patch is not None and facts["code"] is not None:
+        facts["code"]["patch"] = patch.to_json()
     write(directory / sections.RUN_FACTS, facts)
     return facts
 
@@ -236,6 +252,7 @@ def assemble(
     budget: int = data_files.BUDGET,
     here: bool = False,
     seconds: float | None = None,
+    asked: LocalFacts | None = None,
 ) -> dict[str, Any]:
     """Make the record of a run from its trace.
 
@@ -249,6 +266,7 @@ def assemble(
         here: whether it ran on this machine, just now. Otherwise nothing is asked of it: it is
             not the run's, and its files may be others.
         seconds: how long it ran; from `begin` until now if None, where it ran here.
+        asked: answers of this machine that hold for several runs; asked anew if None.
 
     Raises:
         journal.Unreadable: the trace is not of this version, or damaged.
@@ -262,8 +280,9 @@ def assemble(
         ]
         # Not by the time of day, which may have been set meanwhile.
         seconds = time.monotonic() - run["clock"] if seconds is None and "clock" in run else seconds
-    of = sections.Traced(run, processes, here)
-    reader = data_files.Reader(budget if here else 0)
+    asked = asked or LocalFacts()
+    of = sections.Traced(run, processes, here, asked)
+    reader = asked.reader(budget if here else 0)
     content = {
         "schema": SCHEMA,
         "format": FORMAT,
@@ -280,7 +299,7 @@ def assemble(
     }
     clean = redaction.deep(content)
     # Packages have names that look like secrets, and what is packed was cleaned before.
-    clean["packages"] = machine.packages(of.path) if here else {}
+    clean["packages"] = asked.packages(of.path) if here else {}
     shown = [sections.shown(process) for process in processes]
     clean["trace"] = packing.pack(shown, sections.KEPT_ELSEWHERE)
     return {name: clean[name] for name in ORDER}

@@ -3,7 +3,7 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from functools import cached_property
 from pathlib import Path
@@ -13,12 +13,19 @@ from seed_init.hook.settings import EXPORTED
 from seed_init.proof.redaction import redaction
 from seed_init.proof.trace import data_files, journal, machine, units, validation
 from seed_init.proof.trace.journal import Process
+from seed_init.proof.trace.local_facts import LocalFacts
 
 RUN_FACTS = "run.json"
 """In a trace directory: what was known outside when the run began (`records.begin`)."""
 
 KEPT_ELSEWHERE = frozenset({"facts", "file", "files"})
 """Kinds of events that have a section of their own."""
+
+NOT_IN_GIT = (
+    *("commit", "branch", "prefix", "remote"),
+    *("dirty", "changed_files", "untracked_files", "diff_sha256"),
+)
+"""What is not known of code that is in no repository."""
 
 FILES_MOST = 100_000
 """Files of each kind that a record lists, of all processes; the others are counted."""
@@ -32,11 +39,13 @@ class Traced:
         run: what was known outside when the run began.
         processes: its processes.
         here: whether it ran on this machine, just now. Otherwise nothing is asked of this machine.
+        asked: what is asked of this machine.
     """
 
     run: dict[str, Any]
     processes: list[Process]
     here: bool
+    asked: LocalFacts = field(default_factory=LocalFacts)
 
     @cached_property
     def main(self) -> Process | None:
@@ -161,9 +170,7 @@ def ending(of: Traced, status: int | None, how: str) -> dict[str, Any]:
 def code(of: Traced) -> dict[str, Any]:
     """The git repository, and the files of the user's own modules."""
     run, end, here = of.run, of.end, of.here
-    facts: dict[str, Any] = run.get("code") or dict.fromkeys(
-        ("commit", "branch", "remote", "dirty", "changed_files", "untracked_files", "diff_sha256")
-    )
+    facts: dict[str, Any] = run.get("code") or dict.fromkeys(NOT_IN_GIT)
     if here and facts["commit"] and not run["code_is_whole"]:
         now = machine.code(Path(run["directory"])) or facts
         if now["commit"] == facts["commit"]:
@@ -213,7 +220,7 @@ def gpu(of: Traced) -> dict[str, Any]:
         for device in _facts(process, moment).get("devices", [])
     ]
     used = list({json.dumps(device, sort_keys=True): device for device in devices}.values())
-    present = machine.gpus() if of.here else []
+    present = of.asked.gpus() if of.here else []
     driver = next((device["driver"] for device in present), None)
     return {"driver": driver, "used": used, "present": present}
 

@@ -144,6 +144,14 @@ class Step:
         """
         return cls(event["optimizer"], event["call"], event, names)
 
+    def later(self, calls: int) -> "Step":
+        """The same step with another number, for a process that went on where another one was.
+
+        Args:
+            calls: how many more calls of the optimizer there were before.
+        """
+        return Step(self.optimizer, self.call + calls, self._event, self._names)
+
     @property
     def generators(self) -> Mapping[str, str]:
         """Name -> where the generator stands."""

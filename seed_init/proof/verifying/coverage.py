@@ -81,7 +81,7 @@ def not_compared(runs: Runs) -> list[str]:
     """What could not be compared, one line each."""
     request, base, lines = runs.request, runs.outcomes[0], []
     if not base.processes:
-        lines.append(f"training steps and generators: {_why_nothing(base, runs.environment)}")
+        lines.append(f"training steps and generators: {why_nothing(base, runs.environment)}")
     elif not any(process.of("tensors", "step") for process in base.processes):
         lines.append("training steps: no optimizer of torch.optim made a step")
     whole = [outcome for outcome in runs.outcomes if not outcome.run.condition.is_emulated]
@@ -111,7 +111,7 @@ def not_compared(runs: Runs) -> list[str]:
     return lines
 
 
-def _why_nothing(base: Outcome, environment: Mapping[str, str]) -> str:
+def why_nothing(base: Outcome, environment: Mapping[str, str]) -> str:
     """Return why there is nothing that a process of a run wrote.
 
     Args:

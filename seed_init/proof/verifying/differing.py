@@ -61,7 +61,7 @@ def _in_output(runs: Runs, first: Outcome, second: Outcome) -> Difference | None
         first.run.stdout_file,
         second.run.stdout_file,
         (*runs.request.ignore_output, *output_lines.of_engines(first.processes)),
-        unordered=_are_several(first.processes),
+        unordered=are_several(first.processes),
     )
     if compared.first is None:
         return None
@@ -70,7 +70,7 @@ def _in_output(runs: Runs, first: Outcome, second: Outcome) -> Difference | None
     return Difference("output", line, values=values)
 
 
-def _are_several(processes: list[Process]) -> bool:
+def are_several(processes: list[Process]) -> bool:
     """Return whether several processes may write the output: ranks, or workers of an engine."""
     ranks = {process.rank for process in processes} - {None}
     return len(ranks) > 1 or sum(bool(process.of("unit")) for process in processes) > 1

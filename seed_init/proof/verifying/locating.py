@@ -39,21 +39,26 @@ class Window:
         return {"instruments": INSTRUMENTS, "window": options}
 
 
-def locate(coarse: Difference, seen: list[list[Process]], rerun: Rerun) -> Difference:
+def locate(
+    coarse: Difference, seen: list[list[Process]], rerun: Rerun, uncompiled: bool = False
+) -> Difference:
     """Look closely at a difference.
 
     Args:
         coarse: what `first_difference` found, or a difference of outputs.
         seen: the processes of the two runs in which it was found.
         rerun: runs the command again.
+        uncompiled: whether a compiled program is looked at as it is without torch.compile.
 
     Returns:
         The difference, as finely as it could be seen, with the way there in its trail.
     """
     window = window_of(coarse, seen[0])
     trail = [coarse.first_observed]
-    operators = not is_compiled(seen[0])
-    if not operators:
+    operators = uncompiled or not is_compiled(seen[0])
+    if uncompiled:
+        trail.append("the closer look is at the program without torch.compile")
+    elif not operators:
         trail.append("the program is compiled: what happens within a compiled graph is not seen")
     looks: list[list[Process]] = []
     seed: Difference | None = None
@@ -79,7 +84,7 @@ def locate(coarse: Difference, seen: list[list[Process]], rerun: Rerun) -> Diffe
         if fine is not None:
             if seed is not None:
                 trail.append(f"before that: {seed.text}")
-            return _merged(coarse, again, fine, window, trail)
+            return merged(coarse, again, fine, window, trail)
     if seed is not None:
         return replace(seed, runs=coarse.runs, trail=[*trail, seed.first_observed])
     if coarse.level == "output" and looks and (names := seeds.compiled(looks[0])):
@@ -146,14 +151,22 @@ def _first(looks: list[list[Process]]) -> tuple[Difference | None, Difference | 
     return None
 
 
-def _merged(
+def merged(
     coarse: Difference,
     again: Difference | None,
     fine: Difference,
     window: Window,
     trail: list[str],
 ) -> Difference:
-    """Return the fine difference, with what only the coarse difference knows."""
+    """Return the fine difference, with what only the coarse difference knows.
+
+    Args:
+        coarse: what was first observed to differ.
+        again: the same of the runs that were looked at closely.
+        fine: what these runs have shown.
+        window: the step that they looked at.
+        trail: what was seen so far.
+    """
     if again is not None and again.first_observed not in trail:
         trail.append(f"in a rerun: {again.first_observed}")
     if coarse.step is not None or window.call:

@@ -40,6 +40,11 @@ class Request(requests.Request):
         emulate: models of CPUs that qemu emulates in more runs; with one, `portable` holds too.
         emulate_steps: how many training steps are emulated; None for as many as the time allows.
         emulate_seconds: seconds after which an emulated run is ended.
+        resume_after: stop a run after that many optimizer steps, and compare the run that goes on
+            with a whole one (`verifying.resuming`); None where runs are compared with each other.
+        kill: how it is stopped: "TERM" or "KILL".
+        resume_command: the words of the command that goes on; those of `command` if empty.
+        facts: observe the environment of the runs as well, as for records.
     """
 
     runs: int = 2
@@ -52,6 +57,10 @@ class Request(requests.Request):
     emulate: tuple[str, ...] = ()
     emulate_steps: int | None = None
     emulate_seconds: float = 600.0
+    resume_after: int | None = None
+    kill: str = "TERM"
+    resume_command: tuple[str, ...] = ()
+    facts: bool = False
 
     @property
     def imitates(self) -> bool:
@@ -161,7 +170,8 @@ class Runs:
     @property
     def plan(self) -> dict[str, Any]:
         """What is observed in a run that is no closer look."""
-        return records.PLAN if self.request.records else journal.DEFAULT_PLAN
+        whole = self.request.records or self.request.facts
+        return records.PLAN if whole else journal.DEFAULT_PLAN
 
     def run(
         self,

@@ -96,6 +96,34 @@ class Imitation:
         return cls(**_known(cls, content))
 
 
+@dataclass(frozen=True)
+class Resumption:
+    """A run that was stopped and resumed.
+
+    Attributes:
+        stopped_after: the optimizer steps after which the signal was sent.
+        signal: "TERM" or "KILL".
+        made: the steps that the stopped run had made when it was over.
+        goes_on_after: the step of the whole run behind which the resumed one goes on, from 0; -1
+            for its beginning; None where that is not known.
+        restart: the number of the resumed attempt (SEED_INIT_RESTART), where it has one that the
+            whole run has not: then it draws from streams of its own. None otherwise.
+        compared: the steps of the resumed run that were compared.
+    """
+
+    stopped_after: int
+    signal: str = "TERM"
+    made: int = 0
+    goes_on_after: int | None = None
+    restart: str | None = None
+    compared: int = 0
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> "Resumption":
+        """The resumption that a record has."""
+        return cls(**_known(cls, content))
+
+
 @dataclass
 class Verification:
     """The result.
@@ -114,6 +142,7 @@ class Verification:
         failures: what failed of what should have looked, and where.
         lost: why a record that was asked for is not there; None where all are.
         machines: the other machines that were imitated; empty where that was not asked for.
+        resumed: how a run was stopped and resumed; None where that was not asked for.
     """
 
     verdict: str
@@ -128,6 +157,7 @@ class Verification:
     failures: list[Failure] = field(default_factory=list)
     lost: str | None = None
     machines: list[Imitation] = field(default_factory=list)
+    resumed: Resumption | None = None
 
     @property
     def identical(self) -> bool:
@@ -141,7 +171,7 @@ class Verification:
             content: the section `verdict` of a record that `records.read` has checked; what an
                 older version did not write is as if nothing was known of it.
         """
-        difference = content.get("difference")
+        difference, resumed = content.get("difference"), content.get("resumed")
         return cls(
             **{
                 **_known(cls, content),
@@ -150,6 +180,7 @@ class Verification:
                 "difference": None if difference is None else Difference.from_json(difference),
                 "machines": [Imitation.from_json(each) for each in content.get("machines", ())],
                 "failures": [Failure.from_json(failure) for failure in content.get("failures", ())],
+                "resumed": None if resumed is None else Resumption.from_json(resumed),
             }
         )
 
@@ -169,6 +200,7 @@ class Verification:
             "failures": [asdict(failure) for failure in self.failures],
             "lost": self.lost,
             "machines": [asdict(machine) for machine in self.machines],
+            "resumed": None if self.resumed is None else asdict(self.resumed),
         }
         shown: dict[str, Any] = redaction.deep(content, names=False)
         return shown

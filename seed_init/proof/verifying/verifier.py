@@ -8,6 +8,7 @@ and then the step is looked at closely (`locating`). Runs that are the same are 
 as on other machines, if that is asked for (`imitating`).
 """
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -26,11 +27,12 @@ from seed_init.proof.running import (
 )
 from seed_init.proof.trace import journal, records
 from seed_init.proof.trace.journal import Process
-from seed_init.proof.verifying import coverage
+from seed_init.proof.verifying import coverage, ladder
 from seed_init.proof.verifying.attribution import Attributed, Parted, attribute
 from seed_init.proof.verifying.differing import first_difference, only_workers_moved
 from seed_init.proof.verifying.imitating import Imitations, stopped, watched
-from seed_init.proof.verifying.locating import locate
+from seed_init.proof.verifying.ladder import Rung
+from seed_init.proof.verifying.locating import is_compiled, locate
 from seed_init.proof.verifying.runs import Outcome, Progress, Request, Runs
 from seed_init.proof.verifying.verdict import (
     DIFFERENT,
@@ -51,12 +53,17 @@ class _Failed(Exception):
     """The command itself failed. The text says how."""
 
 
-def verify(request: Request, progress: Progress | None = None) -> Verification:
+def verify(
+    request: Request,
+    progress: Progress | None = None,
+    then: Callable[[Runs, Verification], None] | None = None,
+) -> Verification:
     """Run the command and compare the runs.
 
     Args:
         request: what to run and to compare.
         progress: told what is being done.
+        then: called with the runs and the result, while what the runs have left is still there.
 
     Raises:
         commands.CannotStart: there is no such command, or it cannot be emulated.
@@ -74,6 +81,8 @@ def verify(request: Request, progress: Progress | None = None) -> Verification:
         _cover(verification, runs)
         if request.records is not None:
             verification.lost = _write_records(request.records, runs, verification)
+        if then is not None:
+            then(runs, verification)
         return verification
 
 
@@ -127,7 +136,7 @@ def _prove(runs: Runs) -> Outcome:
     """
     base = runs.run(conditions.base())
     if base.run.status:
-        raise _Failed(_failure_text(base.run))
+        raise _Failed(failure_text(base.run))
     _compare(runs, base, runs.run(conditions.without_hooks()))
     for number in range(1, runs.request.runs):
         perturbed = runs.request.perturb
@@ -167,9 +176,15 @@ def _explained(runs: Runs, attributed: Attributed) -> Difference:
                 plan = stopped(plan, window["call"] + 1, window["optimizer"])
             return _look(runs, looked_at[which], plan)
 
+        rung = Rung()
+        if is_compiled(first.processes) and not second.run.condition.is_emulated:
+            rung = ladder.first_rung(runs, attributed)
         who = difference.who
-        difference = locate(difference, [first.processes, second.processes], rerun)
+        seen = [first.processes, second.processes]
+        difference = locate(difference, seen, rerun, uncompiled=rung.name == ladder.EAGER)
         difference.who = difference.who or who
+        difference.rung = rung.name
+        difference.trail += rung.trail
     difference.runs = [first.name, second.name]
     difference.trail += runs.inherited(second)
     if machine is not None:
@@ -203,7 +218,8 @@ def _look(runs: Runs, outcome: Outcome, plan: dict[str, Any]) -> list[Process]:
     return look.processes
 
 
-def _failure_text(run: runner.Run) -> str:
+def failure_text(run: runner.Run) -> str:
+    """Return how the command failed in a run, in one line."""
     how = run.cut_short() or f"exit status {run.status}"
     last = [line for line in run.last_errors() if line.strip()][-1:]
     said = without_secrets(last[0]) if last else ""
