@@ -68,6 +68,7 @@ def run(options: argparse.Namespace, request: Request) -> int:
         CommandError: an option is wrong, the revision cannot be checked out, or the runs cannot be
             compared.
     """
+    arguments.refuse_unquoted("--against-command", options.against_command, options)
     other = Other(options.against, options.against_command, _links(options))
     try:
         with Line() as line:
