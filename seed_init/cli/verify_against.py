@@ -40,7 +40,7 @@ def add(parser: argparse.ArgumentParser) -> None:
         default=[],
         metavar="PATH",
         help="give the revision of --against a file or directory that git does not keep, by a "
-        "link; repeatable. What the command was seen to read is linked by itself",
+        "link; repeatable. What the command was seen to read is copied by itself",
     )
 
 
