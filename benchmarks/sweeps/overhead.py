@@ -34,8 +34,39 @@ while time.process_time() < until:
 print("value", value)
 """
 
-SECONDS = (0.0, 1.0)
-"""CPU time of the program's loop."""
+TRAINING = """
+import sys, torch
+
+model = torch.nn.Sequential(torch.nn.Linear(64, 256), torch.nn.ReLU(), torch.nn.Linear(256, 1))
+optimizer = torch.optim.Adam(model.parameters())
+for _ in range(int(sys.argv[1])):
+    batch = torch.rand(128, 64)
+    loss = ((model(batch) - batch.sum(1, keepdim=True)) ** 2).mean()
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+print("value", loss.item())
+"""
+
+
+class Program(NamedTuple):
+    """What a run of the table does.
+
+    Attributes:
+        name: in the table.
+        words: what `python` is given: a file, and how much the program is to do.
+    """
+
+    name: str
+    words: tuple[str, str]
+
+
+TRIVIAL = Program("0 s of CPU time", ("busy.py", "0"))
+PROGRAMS = (
+    TRIVIAL,
+    Program("1 s of CPU time", ("busy.py", "1")),
+    Program("500 steps of a training", ("train.py", "500")),
+)
 
 
 def main() -> int:
@@ -46,14 +77,16 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as name:
         place = Path(name)
         python = interpreters.copy_base(place / "prefix")
+        interpreters.see_packages(python)
         interpreters.install_hook(python)
-        (place / "train.py").write_text(PROGRAM)
+        (place / "busy.py").write_text(PROGRAM)
+        (place / "train.py").write_text(TRAINING)
         bench = Bench(place, python)
         print(f"\na run, median of {ROUNDS} rounds of {RUNS} runs, in turn\n")
         print("| program | measured | shell loop | sweep | more | without records |")
         print("|---|---|---|---|---|---|")
-        for seconds in SECONDS:
-            print(*bench.rows(seconds), sep="\n", flush=True)
+        for program in PROGRAMS:
+            print(*bench.rows(program), sep="\n", flush=True)
         print()
         print(bench.many(options.many))
     return 0
@@ -80,12 +113,12 @@ class Bench:
         self._environment = interpreters.environment(python)
         self._number = 0
 
-    def rows(self, seconds: float) -> Iterator[str]:
+    def rows(self, program: Program) -> Iterator[str]:
         """Yield rows of the table: what each way of running takes."""
         ways: Mapping[str, Callable[[], Spent]] = {
-            "loop": lambda: self._loop(seconds),
-            "sweep": lambda: self._sweep(seconds),
-            "without": lambda: self._sweep(seconds, "--no-records"),
+            "loop": lambda: self._loop(program),
+            "sweep": lambda: self._sweep(program),
+            "without": lambda: self._sweep(program, "--no-records"),
         }
         spent: dict[str, list[Spent]] = {name: [] for name in ways}
         for _ in range(ROUNDS):
@@ -98,40 +131,46 @@ class Bench:
             )
             more = sweep - loop
             yield (
-                f"| {seconds:g} s of CPU time | {measured} time | {loop:.3f} s | {sweep:.3f} s | "
+                f"| {program.name} | {measured} time | {loop:.3f} s | {sweep:.3f} s | "
                 f"{more:.3f} s, {100 * more / loop:.0f} % | {without:.3f} s |"
             )
 
-    def _loop(self, seconds: float) -> Spent:
-        command = shlex.join([str(self._python), "train.py", str(seconds)])
+    def _loop(self, program: Program) -> Spent:
+        command = shlex.join([str(self._python), *program.words])
         script = f"for seed in $(seq 0 {RUNS - 1}); do SEED=$seed {command} > log-$seed; done"
         return self._timed("sh", "-c", script)
 
-    def _sweep(self, seconds: float, *options: str) -> Spent:
-        return self._timed(*self._words(RUNS, *options), *self._command(seconds))
+    def _sweep(self, program: Program, *options: str) -> Spent:
+        return self._timed(*self._words(program, RUNS, *options))
 
-    def _words(self, seeds: int, *options: str) -> list[str]:
+    def _words(self, program: Program, seeds: int, *options: str) -> list[str]:
         self._number += 1
         words = ["-m", "seed_init", "sweep", "--seeds", str(seeds), "--no-repeat"]
         words += ["--to", f"sweep-{self._number}", "--metric", "value (.*)", *options, "--"]
-        return [str(self._python), *words]
-
-    def _command(self, seconds: float) -> list[str]:
-        return [str(self._python), "train.py", str(seconds)]
+        return [str(self._python), *words, str(self._python), *program.words]
 
     def _timed(self, *words: str) -> Spent:
         began, before = time.perf_counter(), _cpu_of_children()
         subprocess.run(
-            words, cwd=self._place, env=self._environment, check=True, stdout=subprocess.DEVNULL
+            words,
+            cwd=self._place,
+            env=self._environment,
+            check=True,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
         )
         return Spent(time.perf_counter() - began, _cpu_of_children() - before)
 
     def many(self, seeds: int) -> str:
         """Return what a sweep of many seeds needs, and what its table and its file are."""
         began = time.perf_counter()
-        words = [*self._words(seeds), *self._command(0.0)]
         process = subprocess.Popen(
-            words, cwd=self._place, env=self._environment, stdout=subprocess.PIPE, text=True
+            self._words(TRIVIAL, seeds),
+            cwd=self._place,
+            env=self._environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
         )
         peak = 0
         while process.poll() is None:

@@ -2,7 +2,8 @@
 """Arguments that several subcommands take, and types for the values of options."""
 
 import argparse
-from collections.abc import Callable
+import shlex
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,28 @@ def add_runs(parser: argparse.ArgumentParser) -> None:
         "--timeout", type=seconds, metavar="SECONDS", help="for each run; none by default"
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def refuse_unquoted(option: str, other: Sequence[str] | None, options: argparse.Namespace) -> None:
+    """Refuse an option that got the first word of a command, where all words were meant.
+
+    The words behind the first are then taken for the user's command, and `--` stands among them.
+
+    Args:
+        option: the option, which wants a command in one word.
+        other: the words that the option got; None where it was not given.
+        options: with the user's command.
+
+    Raises:
+        CommandError: the other command is not quoted.
+    """
+    command: Sequence[str] = options.command
+    if other is not None and len(other) == 1 and "--" in command and not options.is_separated:
+        meant = shlex.join([*other, *command[: command.index("--")]])
+        raise CommandError(
+            f"{option} has got the word {other[0]!r} alone; put the other command in quotation "
+            f"marks: {option} {meant!r}"
+        )
 
 
 def here() -> Path:
@@ -54,7 +77,8 @@ class _Command(argparse.Action):
         option_string: str | None = None,
     ) -> None:
         words = list(values)
-        if words[:1] == ["--"]:
+        namespace.is_separated = words[:1] == ["--"]
+        if namespace.is_separated:
             del words[0]
         setattr(namespace, self.dest, words)
 

@@ -33,7 +33,8 @@ def error(line: str, speaker: str = "seed-init") -> None:
         line: the line, without its end.
         speaker: what stands before the line: `seed-init`, or `seed-init SUBCOMMAND`.
     """
-    print(f"{speaker}: {one_line(line)}", file=sys.stderr)
+    if sys.stderr is not None:  # closed: `print` would write to the standard output
+        print(f"{speaker}: {one_line(line)}", file=sys.stderr)
 
 
 def as_json(value: Any, indent: int | None = 2) -> str:

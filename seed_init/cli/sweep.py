@@ -261,6 +261,7 @@ def _checked(options: argparse.Namespace, here: Path) -> Path | None:
         raise CommandError(f"--seeds is not given; {seeds.EXAMPLES}")
     if not options.command:
         raise CommandError(commands.NOT_GIVEN)
+    arguments.refuse_unquoted("--against", options.against, options)
     sweep_engines.check(options)
     if options.plot is None:
         return None

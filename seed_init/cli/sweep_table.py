@@ -58,9 +58,12 @@ def _command(words: Sequence[str]) -> str:
 
 def _rows(sweep: Content) -> list[str]:
     if len(sweep["seeds"]) > MOST_ROWS:
-        failed = sum(run["status"] != 0 for run in sweep["runs"])
-        well = f"{counted(len(sweep['runs']) - failed, 'run')} ended well"
-        return [f"{well}, {failed:,} did not" if failed else well]
+        runs = sweep["runs"]
+        missing = sum(run["how"] is None for run in runs)
+        failed = sum(run["status"] != 0 for run in runs) - missing
+        told = [f"{counted(len(runs) - failed - missing, 'run')} ended well"]
+        told += [f"{failed:,} failed"] * bool(failed) + [f"{missing:,} not run"] * bool(missing)
+        return [", ".join(told)]
     arms = [RUN, AGAINST] if sweep["against"] else [RUN]
     head = ["seed"]
     for metric in sweep["metrics"]:
@@ -82,7 +85,7 @@ def _value(run: Content | None, name: str) -> str:
     if run is None:
         return ""
     if run["status"] != 0:
-        return "failed"
+        return "not run" if run["how"] is None else "failed"
     number = run["metrics"][name]
     return str(run["not_finite"].get(name, "none")) if number is None else f"{number:.6g}"
 

@@ -64,7 +64,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     )
     arguments.add_runs(parser)
     arguments.add_command(parser)
-    parser.set_defaults(run=run, check=lambda options: _check_resuming(options, parser))
+    parser.set_defaults(run=run, check=lambda options: _check(options, parser))
 
 
 def _add_what_is_changed(parser: argparse.ArgumentParser) -> None:
@@ -158,6 +158,31 @@ NOT_WITH_RESUMING = {
     "golden": "--golden",
 }
 """Options that say something of other runs than those of --resume-after."""
+
+
+NOT_WITH_ONE_RUN = {"runs": "--runs", "perturb": "--no-perturb", "locate": "--no-locate"}
+"""Options that say something of several runs of one version: --golden makes one, without --update.
+--against compares two versions, and repeats them as often as it must."""
+
+
+def _check(options: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
+    """Refuse options that do not go together, and an option that got half of a command.
+
+    Raises:
+        CommandError: there are some.
+    """
+    _check_resuming(options, parser)
+    arguments.refuse_unquoted("--resume-command", options.resume_command, options)
+    if verify_against.is_asked(options):
+        mode, refused = "--against", {**NOT_WITH_ONE_RUN}
+        refused.pop("locate")
+    elif options.golden is not None and not options.update:
+        mode, refused = "--golden without --update", NOT_WITH_ONE_RUN
+    else:
+        return
+    for name, option in refused.items():
+        if getattr(options, name) != parser.get_default(name):
+            raise CommandError(f"{mode} goes without {option}: leave one of them out")
 
 
 def _check_resuming(options: argparse.Namespace, parser: argparse.ArgumentParser) -> None:

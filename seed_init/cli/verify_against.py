@@ -40,7 +40,7 @@ def add(parser: argparse.ArgumentParser) -> None:
         default=[],
         metavar="PATH",
         help="give the revision of --against a file or directory that git does not keep, by a "
-        "link; repeatable. What the command was seen to read is linked by itself",
+        "link; repeatable. What the command was seen to read is copied by itself",
     )
 
 
@@ -68,6 +68,7 @@ def run(options: argparse.Namespace, request: Request) -> int:
         CommandError: an option is wrong, the revision cannot be checked out, or the runs cannot be
             compared.
     """
+    arguments.refuse_unquoted("--against-command", options.against_command, options)
     other = Other(options.against, options.against_command, _links(options))
     try:
         with Line() as line:
@@ -125,10 +126,12 @@ def _headline(result: Against) -> str:
         command = f"{command} and {against.shown_command(result.other_command)}"
     commit = f" ({result.commit[:12]})" if result.commit else ""
     both = f"{result.names[0]} and of {result.names[1]}{commit}"
+    is_trained = result.compared.get("steps") or result.compared.get("final_weights")
+    what = "training" if is_trained else "output"
     if result.verdict == verdict.IDENTICAL:
-        return f"IDENTICAL: {command} ({seed}): the training of {both} is the same, bit for bit"
+        return f"IDENTICAL: {command} ({seed}): the {what} of {both} is the same, bit for bit"
     if result.verdict == verdict.DIFFERENT:
-        return f"DIFFERENT: {command} ({seed}): the training of {both} is not the same"
+        return f"DIFFERENT: {command} ({seed}): the {what} of {both} is not the same"
     if result.verdict == verdict.UNPROVEN:
         return f"UNPROVEN: {command} ({seed}): {result.reason}"
     return f"FAILED: {result.reason}"
@@ -144,6 +147,8 @@ def _alone(result: Against) -> list[str]:
 def _coverage(result: Against) -> list[str]:
     compared = result.compared
     lines = [f"failed: {failure}" for failure in result.failures]
+    if result.copied:
+        lines.append(f"copied for {result.names[1]}: {', '.join(result.copied)}")
     if result.linked:
         lines.append(f"linked for {result.names[1]}: {', '.join(result.linked)}")
     if compared:

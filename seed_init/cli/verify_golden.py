@@ -2,6 +2,9 @@
 """`seed-init verify --golden` compares a run with a golden one that a repository keeps."""
 
 import argparse
+import contextlib
+import fcntl
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
@@ -45,14 +48,17 @@ def add(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def check(options: argparse.Namespace) -> list[Section]:
+def check(options: argparse.Namespace, file: Path) -> list[Section]:
     """Return the golden runs that are there.
+
+    Args:
+        options: of the command line.
+        file: that of --golden.
 
     Raises:
         CommandError: the file has something else, or there is none and --update is not given.
     """
     arguments.here()
-    file: Path = options.golden
     if options.update:
         output.check(file, force=True)
         if not file.exists():
@@ -72,8 +78,8 @@ def run(options: argparse.Namespace, request: Request) -> int:
     Raises:
         CommandError: the file has no golden run, or the command cannot be run.
     """
-    sections = check(options)
     file = options.golden
+    sections = check(options, file)
     result = _asked(lambda progress: golden_runs.compare(request, file, sections, progress))
     text = (
         printing.as_json(result.to_json()) if options.json else printing.as_text(as_lines(result))
@@ -97,15 +103,14 @@ def update(
     """
     # The command may leave this directory.
     file = options.golden.absolute()
-    sections = check(options)
+    check(options, options.golden)
     result, section = _asked(lambda progress: golden_runs.made(request, progress))
     lost = None
     if section is not None:
         try:
-            text = golden.as_text(golden_runs.joined(sections, section))
-            output.put(file, text, force=True)
-        except OSError as error:
-            lost = f"cannot write {options.golden}: {error.strerror}"
+            _write(file, options, section)
+        except (OSError, golden_runs.OtherOptions) as error:
+            lost = f"cannot write {options.golden}: {getattr(error, 'strerror', None) or error}"
     if options.json:
         told = printing.as_json(result.to_json())
     else:
@@ -114,6 +119,24 @@ def update(
     if lost or result.lost:
         raise CommandError(lost or result.lost or "", status=status or LOST)
     return status
+
+
+def _write(file: Path, options: argparse.Namespace, section: Section) -> None:
+    """Put a golden run into its file, with what another command has written there meanwhile.
+
+    Raises:
+        OSError: the file cannot be written.
+        CommandError: the file has become something else.
+        golden_runs.OtherOptions: the other golden runs were written with other options.
+    """
+    folder = os.open(file.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        with contextlib.suppress(OSError):  # a file system without locks
+            fcntl.flock(folder, fcntl.LOCK_EX)
+        sections = check(options, file)
+        output.put(file, golden.as_text(golden_runs.joined(sections, section)), force=True)
+    finally:
+        os.close(folder)
 
 
 def _written(file: Path, section: Section | None, lost: str | None) -> list[str]:
@@ -133,7 +156,7 @@ def _asked(work: Callable[[Progress | None], Done]) -> Done:
     try:
         with Line() as line:
             return work(line if line.shown else None)
-    except (commands.CannotStart, output_lines.BadPattern) as error:
+    except (commands.CannotStart, output_lines.BadPattern, golden_runs.OtherOptions) as error:
         raise CommandError(str(error)) from None
     except (OSError, journal.Unreadable) as error:
         # The status of a traceback would say that the runs differ.

@@ -74,6 +74,17 @@ def test_two_runs_that_would_use_one_checkpoint_are_told_what_to_do(
     assert (shared / "last.pt").is_file()
 
 
+def test_a_run_that_writes_to_the_directory_itself_is_told_what_to_do(
+    python: Path, tmp_path: Path
+) -> None:
+    """The command names a directory by its absolute path, and each run works in a copy."""
+    case = Case("absolute", "", words=("training.py", "--directory", str(tmp_path / "out")))
+    result = verify(case, python, tmp_path)
+    assert result["verdict"] == "failed"
+    assert f"the whole run has written {tmp_path}/out/last.tmp" in result["reason"]
+    assert "write {dir} in the command" in result["reason"]
+
+
 def test_an_attempt_with_streams_of_its_own_is_compared_with_itself(
     python: Path, tmp_path: Path
 ) -> None:

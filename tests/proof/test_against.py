@@ -57,6 +57,7 @@ def verify(python: Path, place: Path, *words: Path | str, **env: str) -> Complet
 
 def told(python: Path, place: Path, *words: Path | str, **env: str) -> dict[str, Any]:
     done = verify(python, place, "--json", *words, **env)
+    assert done.stdout, done.stderr
     result: dict[str, Any] = json.loads(done.stdout)
     statuses = {"identical": 0, "different": 1, "failed": 2, "unproven": 4}
     assert done.returncode == statuses[result["verdict"]]
@@ -85,10 +86,10 @@ def test_a_change_that_changes_nothing_is_identical_and_leaves_nothing_behind(
     short = git(root, "rev-parse", "HEAD")[:12]
     headline, *lines = done.stdout.splitlines()
     assert headline == (
-        f"IDENTICAL: {python} program.py (SEED=7): the training of this tree and of HEAD ({short}) "
+        f"IDENTICAL: {python} program.py (SEED=7): the output of this tree and of HEAD ({short}) "
         "is the same, bit for bit"
     )
-    assert "linked for HEAD: data" in lines
+    assert "copied for HEAD: data" in lines
     assert "compared: generators random; 1 line of output, exit status" in lines
     assert state(root) == before
     assert list(temporary.iterdir()) == []
@@ -158,7 +159,9 @@ def test_code_that_is_imported_from_the_working_tree_proves_nothing(
 ) -> None:
     """As where the package is installed by pip install -e."""
     (root / "model.py").write_text(MODEL.replace("2", "3"))
-    code = f"import sys; sys.path.insert(0, {str(root)!r}); import model; print(model.scaled(1))"
+    # A path that stands in no word as it is.
+    place = f"{str(root)[:3]!r} + {str(root)[3:]!r}"
+    code = f"import sys; sys.path.insert(0, {place}); import model; print(model.scaled(1))"
     commit(root, {"other/x": ""})
     (root / "model.py").write_text(MODEL.replace("2", "4"))
     result = told(python, root / "other", "--against", "HEAD", "--", python, "-c", code)
@@ -170,6 +173,47 @@ def test_code_that_is_imported_from_the_working_tree_proves_nothing(
     result = told(python, root / "other", *words, PYTHONPATH=str(root))
     assert result["also"] == [], result
     assert result["difference"]["text"].startswith("standard output differs: this tree line 1: 4")
+
+
+@pytest.mark.slow
+def test_output_decides_where_nothing_is_trained(python: Path, root: Path) -> None:
+    """Equal positions of generators say nothing of what was made of the draws."""
+    commit(root, {"program.py": "import random\nprint(random.random() * 2)\n"})
+    (root / "program.py").write_text("import random\nprint(random.random() * 3)\n")
+    result = told(python, root, "--against", "HEAD", "--", python, "program.py")
+    assert (result["verdict"], result["difference"]["level"]) == ("different", "output")
+    assert result["also"] == []
+
+
+@pytest.mark.slow
+def test_generators_alone_prove_nothing(python: Path, root: Path) -> None:
+    commit(root, {"program.py": "import random\n"})
+    (root / "program.py").write_text("import random  # the same\n")
+    result = told(python, root, "--against", "HEAD", "--", python, "program.py")
+    assert result["verdict"] == "unproven"
+
+
+@pytest.mark.slow
+def test_a_file_of_the_working_tree_that_both_versions_read_proves_nothing(
+    python: Path, root: Path
+) -> None:
+    program = f"from pathlib import Path\nprint(Path('{root}', 'scale.txt').read_text())\n"
+    commit(root, {"program.py": program, "scale.txt": "2"})
+    (root / "scale.txt").write_text("3")
+    result = told(python, root, "--against", "HEAD", "--", python, "program.py")
+    assert result["verdict"] == "unproven"
+    assert "read scale.txt of the working tree, and not that of its own" in result["reason"]
+
+
+@pytest.mark.slow
+def test_what_the_revision_writes_over_is_a_copy(python: Path, root: Path) -> None:
+    program = "file = open('data/x', 'r+'); print(len(file.read())); file.write('more')\n"
+    commit(root, {"program.py": program})
+    (root / "program.py").write_text("print(len(open('data/x').read()))\n")
+    before = (root / "data/x").read_text()
+    result = told(python, root, "--against", "HEAD", "--", python, "program.py")
+    assert (result["verdict"], result["against"]["copied"]) == ("identical", ["data"])
+    assert (root / "data/x").read_text() == before
 
 
 @pytest.mark.slow

@@ -3,6 +3,7 @@
 import json
 import re
 import struct
+import subprocess
 from base64 import b64encode
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from harness.processes import Completed
+from harness.processes import Completed, environment_of
 from seed_init.proof.trace.journal import Process
 from seed_init.proof.verifying import golden, golden_runs
 from seed_init.proof.verifying.golden import Section
@@ -202,6 +203,26 @@ def test_a_new_golden_run_takes_the_place_of_that_of_its_environment_alone() -> 
     assert golden_runs.joined([seven], new) == [seven, new]
 
 
+def test_the_environment_with_the_same_settings_is_nearest() -> None:
+    far = {"SEED": "7", "torch": "1", "numpy": "1", "Python": "1"}
+    near = {"SEED": "8", "torch": "2", "numpy": "2", "Python": "2"}
+    here = {"SEED": "7", "torch": "2", "numpy": "2", "Python": "2"}
+    distances = [golden_runs._distance(golden.unlike(Section(each), here)) for each in (far, near)]
+    assert distances[0] < distances[1]
+
+
+def test_golden_runs_of_other_options_are_not_joined() -> None:
+    seven, eight = section(process(1)), section(process(1), SEED="8")
+    eight.told = {"--file": "out.pt"}
+    with pytest.raises(golden_runs.OtherOptions) as raised:
+        golden_runs.joined([seven], eight)
+    assert str(raised.value) == (
+        "the golden run was written with --file (not given), and this run is made with --file "
+        "out.pt; give the same, or write another file"
+    )
+    assert golden_runs.joined([section(process(2), SEED="8")], eight) == [eight]
+
+
 # Real runs
 
 PROGRAM = """
@@ -276,6 +297,38 @@ def test_equal_bits_need_no_equal_environment(python: Path, tmp_path: Path) -> N
 
 
 @pytest.mark.slow
+def test_a_run_that_is_compared_by_other_options_is_refused(python: Path, tmp_path: Path) -> None:
+    (tmp_path / "program.py").write_text("import time; print('the same'); print(time.time())")
+    words = ("--ignore-output", r"^\d")
+    assert verify(python, tmp_path, "--update", *words).returncode == 0
+    assert verify(python, tmp_path, *words).returncode == 0
+    done = verify(python, tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "the golden run was written with --ignore-output '^\\d', and this run " in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.slow
+def test_two_golden_runs_that_are_written_at_one_time_are_both_there(
+    python: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "program.py").write_text("import time; time.sleep(1); print('the same')")
+    words = (python, "-m", "seed_init", "verify", "--golden", "golden.txt", "--update")
+    processes = [
+        subprocess.Popen(
+            [*words, "--no-perturb", "--", python, "program.py"],
+            cwd=tmp_path,
+            env=environment_of(python, {"SEED": str(seed)}),
+            stdout=subprocess.DEVNULL,
+        )
+        for seed in range(3)
+    ]
+    assert [process.wait(120) for process in processes] == [0, 0, 0]
+    seeds = [each.facts["SEED"] for each in golden.read(tmp_path / "golden.txt")]
+    assert sorted(seeds) == ["0", "1", "2"]
+
+
+@pytest.mark.slow
 def test_what_does_not_repeat_itself_becomes_no_golden_run(python: Path, tmp_path: Path) -> None:
     (tmp_path / "program.py").write_text("print('the same')")
     assert verify(python, tmp_path, "--update", "--no-perturb").returncode == 0
@@ -299,6 +352,9 @@ def test_what_does_not_repeat_itself_becomes_no_golden_run(python: Path, tmp_pat
         (("--golden", "mine.txt", "--update"), "mine.txt is no golden file"),
         (("--golden", ".", "--update"), ". is a directory; give a file"),
         (("--golden", "none/a", "--update"), "there is no directory none; make it first"),
+        (("--golden", "mine.txt", "--no-locate"), "--update goes without --no-locate: leave one"),
+        (("--golden", "mine.txt", "--runs", "3"), "--update goes without --runs: leave one of"),
+        (("--against", "HEAD", "--no-perturb"), "--against goes without --no-perturb: leave one"),
         (("--golden", "mine.txt", "--portable"), "goes without --portable: leave one of them out"),
         (("--golden", "mine.txt", "--against", "HEAD"), "--against goes without --golden"),
     ],

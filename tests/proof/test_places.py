@@ -72,6 +72,63 @@ def test_a_link_that_leads_out_leads_to_the_same_place_and_is_named(
     assert note.startswith("runs leads out of this directory and is no copy")
 
 
+def test_a_link_within_the_directory_leads_into_the_copy_however_it_is_written(
+    cwd: Path, own: Path
+) -> None:
+    """Otherwise a run would go on from the user's own checkpoints, and write over them."""
+    (cwd / "real").mkdir()
+    (cwd / "real/last.pt").write_text("the user's")
+    (cwd / "absolute").symlink_to(cwd / "real")
+    (cwd / "package/last.pt").symlink_to(cwd / "real/last.pt")
+    (cwd / "roundabout").symlink_to(f"../{cwd.name}/real")
+    place = places.made(own, cwd, is_copied=True)
+    for name in ("absolute/last.pt", "package/last.pt", "roundabout/last.pt"):
+        (place.cwd / name).write_text("the run's")
+    assert (cwd / "real/last.pt").read_text() == "the user's"
+    assert (place.cwd / "real/last.pt").read_text() == "the run's"
+    assert place.notes == ()
+
+
+def test_what_is_the_users_own_is_told_from_what_is_the_runs(
+    cwd: Path, own: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "scratch").mkdir()
+    (cwd / "runs").symlink_to(tmp_path / "scratch")
+    place = places.made(own, cwd, is_copied=True)
+    assert place.is_shared(cwd / "last.pt")
+    assert place.is_shared(place.cwd / "runs/last.pt")
+    assert not place.is_shared(place.cwd / "last.pt")
+    assert not place.is_shared(tmp_path / "cache/x")
+
+
+def test_a_copy_has_no_copy_of_itself(cwd: Path) -> None:
+    """As where TMPDIR is below the working directory."""
+    own = cwd / "tmp/seed-init-0-0"
+    own.mkdir(parents=True)
+    (cwd / "tmp/seed-init-0-verify-abcdefgh").mkdir()
+    (cwd / "tmp/mine").touch()
+    copy = places.made(own, cwd, is_copied=True).cwd
+    assert [path.name for path in (copy / "tmp").iterdir()] == ["mine"]
+    assert (copy / "train.py").is_file()
+
+
+@pytest.mark.parametrize(
+    ("command", "resume", "said"),
+    [
+        (["a", "{dir}"], ["b"], "{dir} is in the command and not in --resume-command"),
+        (["a"], ["b", "--to={dir}"], "{dir} is in --resume-command and not in the command"),
+    ],
+)
+def test_a_word_that_only_one_of_two_commands_has_is_refused(
+    command: list[str], resume: list[str], said: str
+) -> None:
+    with pytest.raises(CannotStart) as refused:
+        places.refuse_half_named(command, resume)
+    assert str(refused.value).startswith(said)
+    places.refuse_half_named(command, [])
+    places.refuse_half_named([*command, "{dir}"], [*resume, "{dir}"])
+
+
 def test_the_word_stands_for_an_empty_directory_and_the_run_works_where_the_user_is(
     cwd: Path, own: Path
 ) -> None:

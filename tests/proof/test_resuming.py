@@ -255,3 +255,17 @@ def test_the_file_that_says_so_is_the_one_that_the_instrument_makes() -> None:
 
 def test_there_is_a_remedy_for_each_thing_that_may_be_lacking() -> None:
     assert {*LEVELS, OTHER, "none", "unreadable"} == RESUMING.keys()
+
+
+@pytest.mark.parametrize(
+    ("calls", "said"),
+    [
+        (range(5, LAST - 2), "the resumed run ends before the whole run does"),
+        (range(5, LAST + 1), "the resumed run makes more steps than the whole run has"),
+    ],
+)
+def test_a_run_with_streams_of_its_own_has_to_make_what_is_left(calls: range, said: str) -> None:
+    steps = [step(call, gradients=[-call, call]) for call in calls]
+    found = compare([WHOLE], [process(parameters(4), steps, restart=[1])], False, True)
+    assert found.difference is not None
+    assert found.difference.text.startswith(said)

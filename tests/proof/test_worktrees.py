@@ -113,12 +113,60 @@ def test_variables_of_a_hook_of_gits_name_no_other_repository(
     assert worktrees.find(root).root == root
 
 
-def test_only_what_is_there_at_the_revision_is_moved(root: Path, tmp_path: Path) -> None:
+def test_paths_into_the_working_tree_are_moved_but_for_what_git_does_not_keep(
+    root: Path, tmp_path: Path
+) -> None:
     found = worktrees.find(root)
     with worktrees.checked_out(found, worktrees.commit_of(found, "HEAD"), out(tmp_path)) as tree:
-        assert tree.moved(f"{root}/model.py") == f"{tree.root}/model.py"
-        for word in ("model.py", "/bin/sh", f"{root}/data/x", f"--path={root}"):
+        for word in (
+            *("{}/model.py", "--path={}", "--path={}/model.py", "{}/model.py:{}/x,{}"),
+            *("import sys; sys.path.insert(0, '{}')", "{}/not/yet/there"),
+        ):
+            assert tree.moved(word.replace("{}", str(root))) == word.replace("{}", str(tree.root))
+        for word in ("model.py", "/bin/sh", f"{root}/data/x", f"/mnt{root}/a", f"{root}2/a"):
             assert tree.moved(word) == word
+
+
+def test_a_working_tree_that_is_reached_by_a_link_is_moved_by_each_of_its_names(
+    root: Path, tmp_path: Path
+) -> None:
+    link = tmp_path / "by-link"
+    link.symlink_to(root)
+    found = worktrees.find(link)
+    with worktrees.checked_out(found, worktrees.commit_of(found, "HEAD"), out(tmp_path)) as tree:
+        for name in (link, root):
+            assert tree.moved(f"--path={name}/model.py") == f"--path={tree.root}/model.py"
+            assert tree.of_the_user([name / "model.py"]) == [Path("model.py")]
+        assert worktrees.inputs(found, [link / "data/x"], []) == [Path("data")]
+
+
+def test_every_variable_is_moved_but_those_that_are_not_the_programs(
+    root: Path, tmp_path: Path
+) -> None:
+    found = worktrees.find(root)
+    with worktrees.checked_out(found, worktrees.commit_of(found, "HEAD"), out(tmp_path)) as tree:
+        before = {"HOME": str(root), "CONFIG": f"{root}/model.py", "PWD": "/", "PATH": "/bin"}
+        after = {**before, "CONFIG": f"{tree.root}/model.py", "PWD": str(tree.directory)}
+        assert tree.environment(before) == after
+
+
+def test_what_a_run_has_read_is_copied_and_what_is_too_large_is_linked(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = worktrees.find(root)
+    with worktrees.checked_out(found, worktrees.commit_of(found, "HEAD"), out(tmp_path)) as tree:
+        assert tree.copy([Path("data")]) == ([Path("data")], [])
+        (tree.root / "data/x").write_text("the revision's")
+        assert (root / "data/x").read_text() != "the revision's"
+        assert tree.of_the_user([root / "data/x", tree.root / "data/x"]) == [Path("data/x")]
+    monkeypatch.setattr(worktrees, "COPIED_MOST", 0)
+    (tmp_path / "other").mkdir()
+    other = out(tmp_path / "other")
+    with worktrees.checked_out(found, worktrees.commit_of(found, "HEAD"), other) as tree:
+        assert tree.copy([Path("data")]) == ([], [Path("data")])
+        written = [tree.root / "data/x"]
+        assert tree.of_the_user(written) == []
+        assert tree.of_the_user(written, with_linked=True) == [Path("data/x")]
 
 
 def test_what_git_does_not_keep_and_a_run_has_read_is_linked(root: Path, tmp_path: Path) -> None:

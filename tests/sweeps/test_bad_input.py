@@ -30,6 +30,12 @@ from .support import program, sweep
         ("--seeds 2 --metric a --better best", "invalid choice: 'best'"),
         ("--seeds 2 --against 'a", "cannot be split into words"),
         ("--seeds 2 --against nosuchcommand", "nosuchcommand: no such command in PATH"),
+        (
+            "--seeds 2 --against python train.py --wide",
+            "--against has got the word 'python' alone; put the other command in quotation marks: "
+            "--against 'python train.py --wide'",
+        ),
+        ("--seeds 2 --metric m.json:acc", "for a value of a JSON file give 'm.json:/acc'"),
         ("--seeds 2 --name a/b", "'a/b' is no name of a folder"),
         ("--seeds 2 --stdin nowhere", "nowhere cannot be read as standard input"),
         ("--seeds 2 --timeout 0", "is not a positive number of seconds"),

@@ -151,3 +151,71 @@ def test_a_file_without_a_number_there_is_a_problem(
 
 def test_a_file_that_was_not_kept_is_a_problem(tmp_path: Path) -> None:
     assert "was not kept by this run" in (read(tmp_path, "m.json:/a").problem or "")
+
+
+@pytest.mark.parametrize(
+    ("source", "stdout", "name"),
+    [
+        ("acc: ([0-9.]+)", "acc: 0.5\nacc: nan\n", "NaN"),
+        ("acc: ([0-9.]+)", "acc: 0.5\nacc: nan, best 0.5\nend\n", "NaN"),
+        ("acc: ([0-9.]+) %", "acc: 0.5 %\nacc: -inf %\n", "-infinity"),
+        (r"(?:acc|accuracy)=(\d+\.\d+)", "acc=0.5 accuracy=NaN\n", "NaN"),
+        ("loss ([0-9.]+) .* end", "loss inf\n", "infinity"),
+    ],
+)
+def test_nan_of_the_last_epoch_counts_and_no_number_before_it(
+    tmp_path: Path, source: str, stdout: str, name: str
+) -> None:
+    value = read(tmp_path, source, stdout)
+    assert (value.number, value.not_finite) == (None, name)
+
+
+@pytest.mark.parametrize("stdout", ["acc: nan\nacc: 0.5\n", "acc: nan acc: 0.5\n", "nan acc: 0.5"])
+def test_nan_of_an_earlier_epoch_does_not_count(tmp_path: Path, stdout: str) -> None:
+    assert read(tmp_path, "acc: ([0-9.]+)", stdout) == metrics.Value(0.5)
+
+
+@pytest.mark.parametrize(
+    ("source", "stdout", "part", "whole"),
+    [
+        ("loss: ([0-9.]+)", "loss: 1.5e-05\n", "1.5", "1.5e-05"),
+        (r"loss: (\d+\.\d\d)", "loss: 0.1234\n", "0.12", "0.1234"),
+        ("n: ([0-9]+)", "n: 1,234,567 rows\n", "1", "1,234,567"),
+        ("n: ([0-9]+)", "n: 1_234\n", "1", "1_234"),
+        ("n: ([0-9]+)", "n: 0.75\n", "0", "0.75"),
+        ("loss: -?([0-9.]+)", "loss: -0.5\n", "0.5", "-0.5"),
+        ("loss: .*?([0-9.]+)", "loss: −0.5\n", "0.5", "−0.5"),
+        (r"loss.*(\d+)$", "loss 0.75", "5", "0.75"),
+    ],
+)
+def test_half_a_number_is_no_value(
+    tmp_path: Path, source: str, stdout: str, part: str, whole: str
+) -> None:
+    value = read(tmp_path, source, stdout)
+    assert value.number is None
+    assert f"matches {part!r}, which is a part of {whole!r}; write (\\S+)" in str(value.problem)
+
+
+@pytest.mark.parametrize(
+    ("source", "stdout", "number"),
+    [
+        ("acc-([0-9.]+)", "run-acc-0.5\n", 0.5),
+        ("acc ([0-9.]+)", "acc 0.5, loss 1\n", 0.5),
+        ("acc ([0-9.]+)", "acc 0.5% of 3\n", 0.5),
+        ("acc ([0-9.]+)", "acc 5,6\n", 5.0),
+        ("took ([0-9.]+)", "took 5s\n", 5.0),
+        ("of ([0-9.]+)", "12 of 5.\n", 5.0),
+        ("acc=([0-9.]+)", "acc=0.5e\n", 0.5),
+    ],
+)
+def test_what_stands_beside_a_number_is_no_part_of_it(
+    tmp_path: Path, source: str, stdout: str, number: float
+) -> None:
+    assert read(tmp_path, source, stdout) == metrics.Value(number)
+
+
+def test_a_pointer_without_its_slash_is_no_regular_expression() -> None:
+    with pytest.raises(metrics.BadMetric, match=r"no slash .* give 'out/m.json:/acc'"):
+        metrics.parse("out/m.json:acc")
+    # What only a regular expression has is taken for one.
+    assert metrics.parse("m.json: (.*)").file is None

@@ -222,6 +222,63 @@ def test_code_that_changes_while_the_sweep_goes_on_ends_it(python: Path, tmp_pat
     assert not (tmp_path / "sweeps/train/run/seed-2/run.json").exists()
 
 
+def test_a_module_that_changes_while_the_sweep_goes_on_ends_it(
+    python: Path, tmp_path: Path
+) -> None:
+    program(
+        tmp_path,
+        "import helper, os, random\n"
+        "print('acc', random.random())\n"
+        "if os.environ['SEED'] == '1': open('helper.py', 'a').write('# edited\\n')\n",
+    )
+    (tmp_path / "helper.py").write_text("x = 1\n")
+    edited = sweep(python, tmp_path, "--seeds", "4", "--no-repeat", command=(python, "train.py"))
+    assert (edited.returncode, edited.stdout) == (1, "")
+    assert "helper.py has changed since the sweep began" in edited.stderr
+    assert not (tmp_path / "sweeps/train/run/seed-2/run.json").exists()
+
+
+def test_what_earlier_seeds_have_written_is_not_written_again(python: Path, tmp_path: Path) -> None:
+    program(tmp_path, "import sys; open('log', 'a').write(sys.argv[1] + '\\n'); print('x')")
+    command = (python, "train.py", "runs/{seed}")
+    for seeds in ("0-2", "1-2"):
+        sweep(python, tmp_path, "--seeds", seeds, command=command)
+        (tmp_path / "runs").mkdir(exist_ok=True)
+        for seed in range(3):
+            (tmp_path / f"runs/{seed}").touch()
+    expected = ["runs/0", "runs/0-again", "runs/1", "runs/2", "runs/1-again"]
+    assert runs_of(tmp_path) == expected
+
+
+def test_a_plan_of_another_program_is_left_alone(python: Path, tmp_path: Path) -> None:
+    program(tmp_path)
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine/plan.json").write_text('{"kind": "holiday"}')
+    for words in (("--to", "mine"), ("--to", "mine", "--fresh")):
+        done = sweep(python, tmp_path, "--seeds", "2", *words)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert "is there and is no sweep; give another --to or --name" in done.stderr
+    assert [path.name for path in (tmp_path / "mine").iterdir()] == ["plan.json"]
+
+
+def test_a_run_whose_output_was_cut_is_made_again(python: Path, tmp_path: Path) -> None:
+    """As where a disk is full."""
+    program(
+        tmp_path,
+        "import random; print('acc', 1)\nprint('x' * 400_000)\nprint('acc', random.random())",
+    )
+    words = ("-m", "seed_init", "sweep", "--seeds", "2", "--no-records", "--metric", "acc (.*)")
+    limited = ("--fsize=300000", python, *words, "--", python, "train.py")
+    cut = run(Path("/usr/bin/prlimit"), *limited, cwd=tmp_path)
+    assert cut.returncode == 1
+    assert "was lost: " in cut.stderr
+    assert "stdout.txt is not complete: File too large" in cut.stderr
+    assert result(tmp_path)["statistics"]["acc"]["run"]["n"] == 0
+    done = sweep(python, tmp_path, "--seeds", "2", "--no-records", "--metric", "acc (.*)")
+    assert done.returncode == 0, done.stderr
+    assert result(tmp_path)["statistics"]["acc"]["run"]["n"] == 2
+
+
 def test_a_folder_that_is_no_sweep_is_left_alone(python: Path, tmp_path: Path) -> None:
     program(tmp_path)
     (tmp_path / "mine").mkdir()
@@ -236,8 +293,10 @@ def test_a_folder_that_is_no_sweep_is_left_alone(python: Path, tmp_path: Path) -
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        ("{", "is damaged: it is not JSON"),
-        ("[]", "is no plan of a sweep"),
+        # It may be another program's, and is left as it is.
+        ("{", "is there and is no sweep"),
+        ("[]", "is there and is no sweep"),
+        ('{"kind": "sweep-plan"', "is damaged: it is not JSON"),
         ('{"kind": "sweep-plan", "format": 2}', "has another format"),
         ('{"kind": "sweep-plan", "format": 1}', "is damaged"),
     ],
@@ -278,7 +337,7 @@ def test_one_run_can_be_made_by_its_place(python: Path, tmp_path: Path) -> None:
     assert done.stderr == told
     assert (folder / "run/seed-1/run.json").is_file()
     assert run(python, *words, "2").stderr == told
-    for index, reason in (("9", "has the runs 0 to 3, and no run 9"), ("x", "no place of a run")):
+    for index, reason in (("9", "give a number from 0 to 3"), ("x", "is no run of this sweep")):
         refused = run(python, *words, index)
         assert (refused.returncode, refused.stdout) == (2, "")
         assert reason in refused.stderr

@@ -243,3 +243,65 @@ def test_secrets_are_in_no_file_that_is_handed_on(python: Path, tmp_path: Path) 
             assert secret not in (folder / name).read_text()
     # Whoever runs a part of the sweep needs the words themselves.
     assert (folder / "plan.json").stat().st_mode & 0o077 == 0
+
+
+def test_a_name_that_the_program_makes_of_the_seed_is_found(python: Path, tmp_path: Path) -> None:
+    program(
+        tmp_path,
+        "import json, os, pathlib, random\n"
+        "folder = pathlib.Path('runs', os.environ['SEED'])\n"
+        "folder.mkdir(parents=True, exist_ok=True)\n"
+        "(folder / 'm.json').write_text(json.dumps({'x': random.random()}))\n",
+    )
+    done = sweep(python, tmp_path, "--seeds", "2", "--metric", "runs/{seed}/m.json:/x")
+    assert done.returncode == 0, done.stdout + done.stderr
+    rows = result(tmp_path)["runs"]
+    assert rows[0]["metrics"] == rows[1]["metrics"] != rows[2]["metrics"]
+
+
+def test_a_line_that_another_run_has_appended_is_no_metric_of_this_run(
+    python: Path, tmp_path: Path
+) -> None:
+    program(
+        tmp_path,
+        "import json, os, random\n"
+        "key = 'x' if os.environ['SEED'] != '1' else 'crashed'\n"
+        "with open('m.jsonl', 'a') as file: print(json.dumps({key: random.random()}), file=file)\n",
+    )
+    done = sweep(python, tmp_path, "--seeds", "3", "--metric", "m.jsonl:/x")
+    assert done.returncode == 1, done.stdout
+    rows = result(tmp_path)["runs"]
+    assert [row["metrics"]["x"] is None for row in rows] == [False, False, True, False]
+    assert "has nothing at /x" in rows[2]["problems"][0]
+    assert rows[0]["metrics"] == rows[1]["metrics"]
+
+
+def test_a_metric_whose_name_looks_like_a_secret_is_told_all_the_same(
+    python: Path, tmp_path: Path
+) -> None:
+    program(tmp_path, "import random; print('password: strength', random.random())")
+    metric = ("--metric", "password: strength (.*)")
+    done = sweep(python, tmp_path, "--seeds", "2", *metric)
+    assert done.returncode == 0, done.stderr
+    assert result(tmp_path)["statistics"]["password: <redacted>"]["run"]["n"] == 2
+
+
+def test_runs_that_have_not_run_are_not_said_to_have_failed(python: Path, tmp_path: Path) -> None:
+    program(tmp_path)
+    sweep(python, tmp_path, "--seeds", "3", *ACCURACY)
+    (tmp_path / "sweeps/train/run/seed-2/run.json").unlink()
+    words = ("-m", "seed_init", "sweep", "collect", "sweeps/train")
+    told = support.run(python, *words, cwd=tmp_path).stdout
+    assert "not run" in told
+    assert "failed" not in told
+    assert "1 of 3 runs have not run yet" in told.replace("has not", "have not")
+
+
+def test_a_message_is_no_part_of_the_json_where_stderr_is_closed(
+    python: Path, tmp_path: Path
+) -> None:
+    program(tmp_path)
+    sweep(python, tmp_path, "--seeds", "1,", *ACCURACY)
+    words = f"{python} -m seed_init sweep --json --seeds 1, --metric x -- {python} train.py 2>&-"
+    done = support.run(Path("/bin/sh"), "-c", words, cwd=tmp_path)
+    assert json.loads(done.stdout)["kind"] == "sweep"

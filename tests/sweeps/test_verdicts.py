@@ -65,7 +65,9 @@ def timed(*losses: int) -> list[str]:
         # Times say nothing, and that all else is the same may be all that is printed.
         (timed(5, 5, 5, 5), {}, "unproven", "unproven"),
         (timed(5, 5, 5, 5), {"places": [PLACE]}, "no", "unproven"),
-        (timed(5, 5, 5, 5), {"metric": r"loss (\d)"}, "no", "unproven"),
+        # A number of few digits may be the same by chance, or because it can be no better.
+        (timed(5, 5, 5, 5), {"metric": r"loss (\d)"}, "unproven", "unproven"),
+        (timed(*[54321] * 4), {"metric": r"loss (\d+)"}, "no", "unproven"),
         (timed(5, 5, 6, 7), {}, "yes", "unproven"),
         (timed(5, 5, 6, 7), {"metric": r"loss (\d)"}, "yes", "unproven"),
         # Noise differs from seed to seed as well.
@@ -74,7 +76,18 @@ def timed(*losses: int) -> list[str]:
         (["", "", "", ""], {}, "unproven", "unproven"),
         (["done\n"] * 4, {}, "unproven", "same"),
         (["acc 1\n"] * 3, {"metric": ACCURACY}, "unproven", "same"),
-        (["acc 1\n"] * 4, {"metric": ACCURACY}, "no", "same"),
+        (["acc 1\n"] * 4, {"metric": ACCURACY}, "unproven", "same"),
+        (["acc 1\n"] * 4, {"metric": ACCURACY, "places": [PLACE]}, "no", "same"),
+        (["acc 1\n"] * 4, {"metric": ACCURACY, "observed": 0}, "no", "same"),
+        (["acc 0.97531\n"] * 3, {"metric": ACCURACY}, "no", "same"),
+        (["acc nan\n"] * 4, {"metric": ACCURACY}, "unproven", "same"),
+        (["acc nan\n", "acc nan\n", "acc 1\n"], {"metric": ACCURACY}, "yes", "same"),
+        # What is printed beside a metric may be a name.
+        ([f"to {n}\nacc 0.97531\n" for n in "aabc"], {"metric": ACCURACY}, "no", "same"),
+        ([f"to {n}\nacc 1\n" for n in "aabc"], {"metric": ACCURACY}, "unproven", "same"),
+        # A metric that only one of the two runs has is no other result.
+        (["acc 1\n", "\n", "acc 2\n"], {"metric": ACCURACY}, "unproven", "unproven"),
+        (["acc 1\n", "acc nan\n", "acc 2\n"], {"metric": ACCURACY}, "unproven", "differs"),
         (["acc 1\n", "acc 1\n", "acc 1\n", "acc 2\n"], {"metric": ACCURACY}, "yes", "same"),
         # The weights decide where there are some.
         (["a\n"] * 3, {"weights": "ddd"}, "no", "same"),
@@ -97,11 +110,12 @@ def test_a_verdict_rests_on_what_was_seen(
 
 def test_names_and_printed_seeds_are_no_results(tmp_path: Path) -> None:
     outputs = [
-        f"seed: {seed} {tmp_path}/run/seed-{name}/out/a runs/{name}\nacc 1\n"
+        f"seed: {seed} {tmp_path}/run/seed-{name}/out/a runs/{name}\n"
         for seed, name in ((0, "0"), (0, "0-again"), (1, "1"), (2, "2"))
     ]
-    found = checked(tmp_path, outputs, ACCURACY)
-    assert found["seed_has_effect"]["run"]["verdict"] == "no"
+    found = checked(tmp_path, outputs)
+    effect = found["seed_has_effect"]["run"]
+    assert (effect["verdict"], effect["identical"]) == ("unproven", [[0, 1, 2]])
     assert found["repeats"]["verdict"] == "same"
 
 
@@ -128,3 +142,16 @@ def test_a_run_that_failed_leaves_the_repeat_unproven(tmp_path: Path) -> None:
         "the run of seed 0 ended with exit status 1; its last line: no memory"
     )
     assert found["seed_has_effect"]["run"]["text"] == "fewer than two seeds have ended well"
+
+
+def test_a_run_that_lacks_a_metric_is_named_with_the_reason(tmp_path: Path) -> None:
+    found = checked(tmp_path, ["acc 1\n", "killed\n", "acc 2\n"], ACCURACY)
+    told = "the run of seed 0 again lacks acc: no match of 'acc (.*)' in "
+    assert found["repeats"]["text"].startswith(told)
+    assert told in found["seed_has_effect"]["run"]["text"]
+
+
+def test_how_many_results_there_were_is_counted(tmp_path: Path) -> None:
+    outputs = [f"acc {n}\n" for n in (1, 1, 1, 2, 2)]
+    found = checked(tmp_path, outputs, ACCURACY)["seed_has_effect"]["run"]
+    assert found["text"] == "4 seeds gave 2 different results (metrics)"

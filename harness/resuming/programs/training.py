@@ -157,6 +157,8 @@ def main():
             restore(states, fault)
             states = None
         for inputs, targets in iterator:
+            if fault == "noise" and step == 13:
+                inputs = inputs + int.from_bytes(os.urandom(2), "big") / 2**16
             loss = (model(inputs) - targets).square().mean()
             optimizer.zero_grad()
             scaler.scale(loss).backward()

@@ -336,6 +336,18 @@ class Diagnosis:
         for optimizer, call in self._unequal_states(rates_only=True):
             yield from self._of_state(optimizer, call)
             return
+        yield from self._unequal_lengths()
+
+    def _unequal_lengths(self) -> Iterator[Problem]:
+        """Say of which optimizer the resumed run makes fewer steps, or more, than are left."""
+        for optimizer, after in self.pair.after.items():
+            of = (
+                {step.call for step in _steps(trained) if step.optimizer == optimizer}
+                for trained in (self.pair.whole, self.pair.resumed)
+            )
+            last, own = (max(calls, default=-1) for calls in of)
+            if own + after + 1 != last:
+                yield _of_length(own + after + 1 > last, min(own + after + 1, last) + 1)
 
     def _parting(self) -> Parting | None:
         whole, resumed = Trained(self.pair.whole.process), Trained(self.pair.resumed.process)
@@ -382,7 +394,7 @@ class Diagnosis:
     ) -> Iterator[Problem]:
         first = parting.unequal[0]
         if parting.beside.first is None or parting.beside.second is None:
-            yield _of_length(parting, call)
+            yield _of_length(parting.beside.first is None, call)
             return
         data = self._of_data(optimizer, call)
         moved = [name for each in parting.unequal if each.level == "draw" for name in each.names]
@@ -581,8 +593,7 @@ def _scaled(scaler: Sequence[Any] | None) -> str:
     return f"scale {scaler[0]}, {counted(scaler[1], 'step')} since it changed"
 
 
-def _of_length(parting: Parting, call: int) -> Problem:
-    is_longer = parting.beside.first is None
+def _of_length(is_longer: bool, call: int) -> Problem:
     text = (
         "the resumed run makes more steps than the whole run has"
         if is_longer

@@ -57,6 +57,10 @@ _SEPARATOR = re.compile(
 )
 # os.environ.setdefault("HF_TOKEN", "x"): of a variable's name only, as lists have names as well.
 _ARGUMENT = re.compile(r"(?<=[A-Z0-9_])\\?['\"]\s*,\s*(?=\\?[rbuf]?\\?['\"])")
+# ["--token", "x"]: of an option, in a list of words; such a list of YAML has a word on each line.
+_LISTED = re.compile(
+    r"\\?['\"]\s*,\s*(?=\\?[rbuf]{0,2}\\?['\"])|['\"]?[^\S\n]*\n\s*-[^\S\n]+(?=\S)"
+)
 # URLs with these schemes have no user, and may have an @ in their paths.
 _STORES = frozenset({"s3", "s3a", "gs", "gcs", "az", "hf", "file", "hdfs", "dbfs", "docker", "oci"})
 _SCHEME = re.compile(r"([A-Za-z][\w+.-]{0,40})://")
@@ -71,6 +75,7 @@ _PAIR = re.compile(
 )
 _BLANK = re.compile(r"\s+(?=\S)")
 _FIRST = re.compile(r"[\\'\"\[({\s]{0,20}(\"[^\"]{0,500}\"|'[^']{0,500}'|[^\s,;&'\")\]}]{1,500})")
+_EMPTY = re.compile(r"(?:''|\"\")(?=[\s,;)}\]])")
 _PASSWORD_ALONE = frozenset({"password", "passwd", "passphrase"})
 
 
@@ -91,17 +96,27 @@ def without_secrets(text: str, is_word: bool = False) -> str:
 
 def _without_named(text: str, is_word: bool) -> str:
     """Return the text up to the first secret that has a name, and then the mark REDACTED."""
+    start = named_at(text, is_word)
+    return text if start is None else f"{text[:start]}{REDACTED}"
+
+
+def named_at(text: str, is_word: bool = False) -> int | None:
+    """Return where the first secret that has a name, or is a private key, begins in a text.
+
+    Args:
+        text: of any number of lines.
+        is_word: as for `without_secrets`.
+    """
     key = _PRIVATE_KEY.search(text)
-    if key is not None:
-        return f"{_without_named(text[: key.start()], is_word)}{REDACTED}"
-    for name in _NAME.finditer(text):
-        start = _value_of(text, name, is_word)
+    before = text if key is None else text[: key.start()]
+    for name in _NAME.finditer(before):
+        start = _value_of(before, name, is_word)
         if start is not None:
-            return f"{text[:start]}{REDACTED}"
-    for name in _ELEMENT.finditer(text):
+            return start
+    for name in _ELEMENT.finditer(before):
         if is_secret(name[1]):
-            return f"{text[: name.end()]}{REDACTED}"
-    return text
+            return name.end()
+    return None if key is None else key.start()
 
 
 def _value_of(text: str, name: "re.Match[str]", is_word: bool) -> int | None:
@@ -110,9 +125,11 @@ def _value_of(text: str, name: "re.Match[str]", is_word: bool) -> int | None:
     separator = _SEPARATOR.match(text, name.end())
     if separator is None and name[0].isupper():
         separator = _ARGUMENT.match(text, name.end())
+    if separator is None and is_option:
+        separator = _LISTED.match(text, name.end())
     if separator is None and (is_option or name[0].lower() in _PASSWORD_ALONE):
         separator = _BLANK.match(text, name.end())
-    if separator is None or separator.end() == len(text):
+    if separator is None or separator.end() == len(text) or _EMPTY.match(text, separator.end()):
         return None
     first = _FIRST.match(text, separator.end())
     value = first[1] if first is not None else text[separator.end() : separator.end() + 64]

@@ -101,10 +101,7 @@ def _prepared(run: Recorded, worktree: Worktree, place: Path) -> Prepared:
     argv = tree.words(run, root, made)
     environment = recorded.environment_of(run, in_place.given_environment())
     environment = {n: value for n, value in environment.items() if n not in OF_ONE_REPOSITORY}
-    environment["PWD"] = str(made / run.prefix)
-    if "PYTHONPATH" in environment:
-        entries = environment["PYTHONPATH"].split(os.pathsep)
-        environment["PYTHONPATH"] = os.pathsep.join(map(worktree.moved, entries))
+    environment = worktree.environment(environment) | {"PWD": str(made / run.prefix)}
     directory = made / run.prefix
     if not directory.is_dir():
         raise CannotRerun(f"{run.prefix}, where the run was started, has no file that git tracks")

@@ -32,6 +32,11 @@ TRIES = 10
 """How often a new directory may be cleared away by another command before it is locked."""
 
 
+def is_ours(name: str) -> bool:
+    """Return whether a directory has a name that is made here."""
+    return _NAME.fullmatch(name) is not None
+
+
 class RunDirectory:
     """A directory for runs that follow each other. Each of them finds it empty, at the same path.
 

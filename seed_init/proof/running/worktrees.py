@@ -11,9 +11,11 @@ command has left there is removed by the next one.
 
 import contextlib
 import os
+import re
 import shutil
 import subprocess
-from collections.abc import Iterable, Iterator, Sequence
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -37,6 +39,16 @@ OF_A_HOOK = (
 """Variables of git's that name another repository than the one of a directory."""
 
 
+KEPT_VARIABLES = frozenset({"HOME", "OLDPWD", "VIRTUAL_ENV", "CONDA_PREFIX", "TMPDIR"})
+"""Variables that name the same place for both versions, even if it is in the working tree."""
+
+COPIED_MOST = 4 << 30
+"""Bytes that are copied of what git does not keep."""
+
+YOUNG = 60
+"""Seconds that git may take to make a worktree."""
+
+
 class NoWorktree(Exception):
     """A revision cannot be checked out. The text is one line for the user."""
 
@@ -49,11 +61,13 @@ class Repository:
         root: of the working tree.
         below: the path of the user's working directory below `root`; empty where they are one.
         common: the directory of git's that all worktrees share.
+        names: paths of `root`: a link may lead there.
     """
 
     root: Path
     below: Path
     common: Path
+    names: tuple[Path, ...]
 
 
 @dataclass
@@ -65,12 +79,14 @@ class Worktree:
         commit: its full name.
         root: of the worktree.
         left_out: one line for each submodule that is not there.
+        linked: what `link` has linked, relative to `root`.
     """
 
     repository: Repository
     commit: str
     root: Path
     left_out: list[str] = field(default_factory=list)
+    linked: list[Path] = field(default_factory=list)
 
     @property
     def directory(self) -> Path:
@@ -78,18 +94,89 @@ class Worktree:
         return self.root / self.repository.below
 
     def moved(self, word: str) -> str:
-        """Return a word or a path with this worktree in place of the working tree.
+        """Return a text in which paths lead to this worktree in place of the working tree.
 
-        Only what is there at this revision is moved: an interpreter in `.venv` stays what it is.
+        What is there at this revision is moved, and what is nowhere yet, because the run will write
+        it. An interpreter in `.venv` or data that git does not keep stays what it is.
 
         Args:
-            word: a word of a command, or an entry of a variable.
+            word: a word of a command, or the value of a variable.
         """
-        path = Path(word)
-        if not path.is_absolute() or not path.is_relative_to(self.repository.root):
-            return word
-        here = self.root / path.relative_to(self.repository.root)
-        return str(here) if here.exists() else word
+        names = "|".join(re.escape(str(name)) for name in self.repository.names)
+        # Not in the middle of another path: /home/anna/project2, /mnt/home/anna/project.
+        path = re.compile(rf"(?<![\w./-])(?:{names})(?P<below>/[^\s:;,'\"]*)?(?![\w.-])")
+        return path.sub(self._moved_path, word)
+
+    def _moved_path(self, match: "re.Match[str]") -> str:
+        below = (match["below"] or "").lstrip("/")
+        is_free = not os.path.lexists(self.repository.root / below)
+        if is_free or os.path.lexists(self.root / below):
+            return str(self.root) + (match["below"] or "")
+        return match[0]
+
+    def environment(self, environment: Mapping[str, str]) -> dict[str, str]:
+        """Return an environment whose variables name this worktree.
+
+        Args:
+            environment: the user's.
+        """
+        moved = {
+            name: value if name in KEPT_VARIABLES else self.moved(value)
+            for name, value in environment.items()
+        }
+        return moved | ({"PWD": str(self.directory)} if "PWD" in environment else {})
+
+    def copy(self, names: Iterable[Path]) -> tuple[list[Path], list[Path]]:
+        """Copy files and directories of the working tree that are not there at this revision.
+
+        What is too large is linked.
+
+        Args:
+            names: relative to the root of the repository.
+
+        Returns:
+            Those that were copied, and those that were linked.
+
+        Raises:
+            OSError: a file cannot be copied.
+        """
+        copied, linked = [], []
+        left = min(COPIED_MOST, shutil.disk_usage(self.root).free // 2)
+        for name in names:
+            place, source = self.root / name, self.repository.root / name
+            if os.path.lexists(place):
+                continue
+            size = _size(source, left)
+            if size is None:
+                linked += self.link([name])
+                continue
+            left -= size
+            place.parent.mkdir(parents=True, exist_ok=True)
+            if source.is_dir():
+                shutil.copytree(source, place, symlinks=True)
+            else:
+                shutil.copy2(source, place)
+            copied.append(name)
+        return copied, linked
+
+    def of_the_user(self, paths: Iterable[Path], *, with_linked: bool = False) -> list[Path]:
+        """Return those of some paths that are in the working tree itself, relative to its root.
+
+        Args:
+            paths: absolute paths, which may lead there by a link.
+            with_linked: whether what `link` has linked counts as well.
+        """
+        root, own = _real(self.repository.root), _real(self.root)
+        real = (_real(path) for path in paths)
+        # TMPDIR may be in the working tree, and the worktree with it.
+        found = {
+            path.relative_to(root)
+            for path in real
+            if path.is_relative_to(root) and not path.is_relative_to(own)
+        }
+        return sorted(
+            name for name in found if with_linked or not any(map(name.is_relative_to, self.linked))
+        )
 
     def link(self, names: Iterable[Path]) -> list[Path]:
         """Link files and directories of the working tree that are not there at this revision.
@@ -110,6 +197,7 @@ class Worktree:
                 place.parent.mkdir(parents=True, exist_ok=True)
                 place.symlink_to(self.repository.root / name)
                 linked.append(name)
+        self.linked += linked
         return linked
 
 
@@ -128,7 +216,42 @@ def find(directory: Path) -> Repository:
         raise NoWorktree(f"{directory} is in no working tree of git's; go into one, or git init")
     root = Path(lines[0])
     common = (directory / lines[1]).resolve()
-    return Repository(root, directory.resolve().relative_to(root.resolve()), common)
+    below = directory.resolve().relative_to(root.resolve())
+    names = dict.fromkeys([root, _real(root), *_named(directory, below), *_named(_pwd(), below)])
+    # The longest first, because one may be the beginning of another.
+    longest = sorted((name for name in names if _real(name) == _real(root)), key=_length)
+    return Repository(root, below, common, tuple(longest))
+
+
+def _length(path: Path) -> int:
+    return -len(str(path))
+
+
+def _pwd() -> Path:
+    """The working directory as the user's shell names it, perhaps by a link."""
+    return Path(os.environ.get("PWD") or "/")
+
+
+def _named(directory: Path, below: Path) -> list[Path]:
+    """Return the top of a repository as the name of a directory in it has it."""
+    places = [directory.absolute(), *directory.absolute().parents]
+    return places[len(below.parts) :][:1]
+
+
+def _real(path: Path) -> Path:
+    # Path.resolve raises for links that lead to each other.
+    return Path(os.path.realpath(path))
+
+
+def _size(path: Path, most: int) -> int | None:
+    """Return the bytes of a file or of all files below a directory; None if they are more."""
+    files = path.rglob("*") if path.is_dir() else [path]
+    size = 0
+    for file in files:
+        size += file.lstat().st_size
+        if size > most:
+            return None
+    return size
 
 
 def commit_of(repository: Repository, revision: str) -> str:
@@ -195,8 +318,13 @@ def inputs(repository: Repository, read: Iterable[Path], written: Iterable[Path]
 
 
 def _inside(root: Path, paths: Iterable[Path]) -> list[Path]:
-    """Return those of some paths that are below a root, relative to it."""
-    return [path.relative_to(root) for path in paths if path.is_relative_to(root)]
+    """Return those of some paths that are below a root, relative to it.
+
+    A path may have the root by the name of a link, and may be a link itself.
+    """
+    real = _real(root)
+    there = (_real(path.parent) / path.name for path in paths)
+    return [path.relative_to(real) for path in there if path.is_relative_to(real)]
 
 
 @contextlib.contextmanager
@@ -246,6 +374,10 @@ def _forget(repository: Repository, name: str) -> None:
 def _forget_the_dead(repository: Repository) -> None:
     """Remove the entries of commands that were killed. Their directories are gone already."""
     for entry in (repository.common / "worktrees").glob(f"seed-init-{os.getuid()}-*"):
+        with contextlib.suppress(OSError):
+            # Another command is making it at this moment; git takes the lock away at the end.
+            if time.time() - (entry / "locked").stat().st_mtime < YOUNG:
+                continue
         with contextlib.suppress(OSError):
             tree = Path((entry / "gitdir").read_text().strip()).parent
             if not tree.exists():

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from seed_init.proof.sweeping import code_state
+from seed_init.proof.sweeping import code_state, words
 from seed_init.proof.sweeping import plan as plans
 from seed_init.proof.sweeping.ledger import Folder
 from seed_init.proof.sweeping.plan import NotASweep, Plan, Task
@@ -84,6 +84,7 @@ def _gone_on_with(folder: Folder, plan: Plan) -> Plan:
             f"{folder.path} has runs of another state: {'; '.join(why)}; give another --name, or "
             "--fresh to make every run again"
         )
-    same_first = before.seeds[0] == plan.seeds[0]
-    inputs = before.inputs if same_first else plan.inputs
-    return replace(plan, inputs=inputs, engine=before.engine, code=before.code)
+    every_word = [*plan.command, *(plan.against or ())]
+    first = before.seeds[0], plan.seeds[0]
+    inputs = words.inputs_of_another_seed(every_word, before.inputs, *first)
+    return replace(plan, inputs=tuple(inputs), engine=before.engine, code=before.code)

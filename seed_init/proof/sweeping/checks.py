@@ -27,7 +27,10 @@ TRAINING, METRICS, OUTPUT = "training", "metrics", "standard output"
 """What runs are compared by: the digest of what was trained, the metrics, and printed lines."""
 
 SURE = 3
-"""So many runs that print alike are no chance, where nothing of a training was seen."""
+"""So many runs with equal metrics are no chance, where no process was observed."""
+
+FINE = 5
+"""A metric with so many digits is no two times the same by chance."""
 
 WIDTH = 100
 
@@ -79,7 +82,9 @@ def _effect(sweep: Sweep, arm: str, unequal: Unequal | None) -> dict[str, Any]:
     by = " and ".join(compared)
     # A few printed numbers may be equal by chance. A training is not.
     if not identical or (len(groups) > 1 and not is_trained):
-        text = f"{'most seeds' if identical else 'each seed'} gave other results ({by})"
+        text = f"each seed gave other results ({by})"
+        if identical:
+            text = f"{len(runs)} seeds gave {len(groups)} different results ({by})"
         doubt = _doubt(sweep, is_trained)
         if doubt:
             return _as_effect(UNPROVEN, f"{text}, {doubt}", compared, identical, places)
@@ -88,24 +93,39 @@ def _effect(sweep: Sweep, arm: str, unequal: Unequal | None) -> dict[str, Any]:
         seeds = ", ".join(map(str, identical[0][:5]))
         text = f"the seeds {seeds} gave the same results, bit for bit ({by}); others did not"
         return _as_effect(PARTLY, text, compared, identical, places, sweep, runs)
-    is_sure = is_trained or places or (METRICS in compared and len(runs) >= SURE)
-    if not is_sure:
+    if not (is_trained or places or _is_no_chance(runs)):
         text = f"{len(runs)} seeds gave the same ({by}), which may be chance; "
-        more = "give more seeds" if METRICS in compared else "name a number with --metric"
-        return _as_effect(UNPROVEN, f"{text}{more}", compared, identical, places)
+        more = "give more seeds, or" if METRICS in compared else "name"
+        what = "a number of five digits or more, such as a loss, with --metric"
+        return _as_effect(UNPROVEN, f"{text}{more} {what}", compared, identical, places)
     text = f"SEED has no effect: {len(runs)} seeds gave the same results, bit for bit ({by})"
     return _as_effect(NO, text, compared, identical, places, sweep, runs)
+
+
+def _is_no_chance(runs: Sequence[Shown]) -> bool:
+    """Return whether runs with equal metrics were equal in more than a few digits.
+
+    An accuracy of 1 is what many different trainings give. If no process was observed, nothing in
+    the runs follows SEED, and equal runs are what is to be expected.
+    """
+    numbers = [number for number in runs[0].numbers() if number is not None]
+    is_fine = any(len(f"{number:.17g}".strip("-0.").replace(".", "")) >= FINE for number in numbers)
+    is_observed = any(run.row is not None and run.row.content["observed"] for run in runs)
+    return is_fine or (bool(numbers) and not is_observed and len(runs) >= SURE)
 
 
 def _keys(
     sweep: Sweep, runs: Sequence[Shown], is_trained: bool, unequal: Unequal | None
 ) -> tuple[list[Hashable], list[str]]:
-    """Return what each run is compared by, and the names of what that is made of."""
+    """Return what each run is compared by, and the names of what that is made of.
+
+    What is printed counts only where there is nothing else: names of runs are printed as well.
+    """
     compared = [TRAINING] if is_trained else []
-    if any(number is not None for run in runs for number in run.numbers()):
+    if any(run.readings() for run in runs):
         compared.append(METRICS)
     lines: list[str | None] = [None] * len(runs)
-    if not is_trained and (unequal is None or unequal.as_many):
+    if not compared and (unequal is None or unequal.as_many):
         try:
             digests = [
                 rows.stable_lines(sweep, run, unequal.numbers if unequal else frozenset())
@@ -117,7 +137,8 @@ def _keys(
             lines = [digest for digest, _ in digests]
             compared.append(OUTPUT)
     keys: list[Hashable] = [
-        (run.digest if is_trained else None, run.numbers(), line) for run, line in zip(runs, lines)
+        (run.digest if is_trained else None, tuple(run.readings().items()), line)
+        for run, line in zip(runs, lines)
     ]
     return keys, compared
 
@@ -131,10 +152,25 @@ def _doubt(sweep: Sweep, is_trained: bool) -> str | None:
     if pair is None or not all(run.is_well for run in pair):
         return "which may be noise: no seed was run twice to its end"
     first, again = pair
-    is_same = first.numbers() == again.numbers() and (
-        not is_trained or first.digest == again.digest
-    )
-    return None if is_same else "and so did two runs of one seed: this may be noise"
+    if _metrics_differ(first, again) or (is_trained and first.digest != again.digest):
+        return "and so did two runs of one seed: this may be noise"
+    if first.readings().keys() != again.readings().keys():
+        return f"which may be noise: {_lacking(first, again)}"
+    return None
+
+
+def _metrics_differ(first: Shown, again: Shown) -> bool:
+    """Return whether two runs of one seed have another value of a metric that both have."""
+    here, there = first.readings(), again.readings()
+    return any(here[name] != there[name] for name in here.keys() & there.keys())
+
+
+def _lacking(first: Shown, again: Shown) -> str:
+    """Return which metric only one of two runs has."""
+    bad = first if len(first.readings()) < len(again.readings()) else again
+    names = first.readings().keys() ^ again.readings().keys()
+    problem = next((each for name in names for each in bad.problems if each.startswith(name)), "")
+    return f"the run of {bad.task} lacks {problem or ' and '.join(sorted(names))}"
 
 
 def _as_effect(
@@ -233,14 +269,15 @@ def _repeats(sweep: Sweep, unequal: Unequal | None) -> dict[str, Any]:
         text = f"the run of {bad.task} {bad.problems[0]}"
         return _as_repeats(UNPROVEN, seed, text)
     is_trained = None not in (first.digest, again.digest)
-    is_measured = any(number is not None for number in (*first.numbers(), *again.numbers()))
+    is_measured = bool(first.readings().keys() & again.readings().keys())
     compared = [TRAINING] * is_trained + [METRICS] * is_measured
     compared += [OUTPUT] * bool(unequal and unequal.lines)
+    if _metrics_differ(first, again) or (is_trained and first.digest != again.digest):
+        return _differing(sweep, first, again, compared)
+    if first.readings().keys() != again.readings().keys():
+        return _as_repeats(UNPROVEN, seed, _lacking(first, again), compared)
     if not compared:
         return _as_repeats(UNPROVEN, seed, "nothing was seen that could be compared")
-    differs = first.numbers() != again.numbers() or (is_trained and first.digest != again.digest)
-    if differs:
-        return _differing(sweep, first, again, compared)
     lines = _lines_that_differ(unequal)
     if lines and not is_trained:
         # These may be times.

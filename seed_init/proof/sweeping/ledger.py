@@ -128,7 +128,7 @@ class Folder:
 
     def state(self) -> str:
         """Return what the folder is: "empty" (or not there), "sweep", or "other"."""
-        if (self.path / plans.FILE).is_file():
+        if plans.is_plan(self.path / plans.FILE):
             return "sweep"
         try:
             names = {entry.name for entry in self.path.iterdir()}

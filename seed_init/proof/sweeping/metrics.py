@@ -22,6 +22,22 @@ _NUMBER = re.compile(
     r"[-+]?(?:(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?|\b(?:nan|inf(?:inity)?)\b)", re.IGNORECASE
 )
 
+_NO_POINTER = re.compile(r"[^:*?+()\[\]\\|^$]+\.(?:json|jsonl|ndjson):(?P<pointer>[\w.-]+)")
+"""FILE:POINTER without the slash, and without a sign that only a regular expression has."""
+
+_BEGUN = re.compile(r"(?:(?:^|[^\w.)\]])[-−]|\d|\d[.,_]|\d[eE][-+−]?)\Z")
+"""What stands before a number that is the rest of a longer one: a sign, or digits."""
+
+_GOES_ON = re.compile(r"\d|\.\d|[eE][-+−]?\d|,\d{3}(?!\d)|_\d")
+"""What stands behind a number that is the beginning of a longer one."""
+
+_AROUND = re.compile(r"[\w.,+−-]*")
+
+_NOT_FINITE = re.compile(r"[-+]?(?:nan|inf(?:inity)?)\b", re.IGNORECASE)
+
+OF_LINES = (".jsonl", ".ndjson")
+"""The ends of the names of files with a JSON text in each line."""
+
 LAST_LINES = 3
 """How many of the last lines of a file a message shows."""
 
@@ -94,6 +110,13 @@ def parse(text: str) -> Metric:
     if match:
         last = match["pointer"].rpartition("/")[2]
         return Metric(_unescaped(last) or match["file"], text)
+    no_pointer = _NO_POINTER.fullmatch(text)
+    if no_pointer is not None:
+        at = no_pointer.start("pointer")
+        raise BadMetric(
+            f"{text!r} has no slash behind the colon; for a value of a JSON file give "
+            f"{f'{text[:at]}/{text[at:]}'!r}"
+        )
     if not text:
         raise BadMetric("'' is no metric; give a regular expression, or FILE.json:/POINTER")
     try:
@@ -166,15 +189,44 @@ def read(metric: Metric, stdout: Path, stderr: Path, file: Path | None) -> Value
 
 def _of_output(metric: Metric, stdout: Path, stderr: Path) -> Value:
     expression = re.compile(metric.source)
-    found = None
+    wider = _widened(metric.source)
+    found, not_finite = None, None
     with stdout.open("rb") as content:
         for line in content:
-            for found_here in expression.finditer(line.decode(errors="replace")):
-                found = found_here
+            text = line.decode(errors="replace")
+            end = 0
+            for found_here in expression.finditer(text):
+                found, not_finite, end = found_here, None, found_here.end()
+            not_finite = _not_finite(wider, text, end) or not_finite
+    if not_finite is not None:
+        return finite(not_finite)
     if found is None:
         hint = _hint(expression, stderr)
         return Value(None, f"no match of {metric.source!r} in {stdout}{hint}", tail(stdout))
-    return _number(found[expression.groups] or "", f"{metric.source!r} in {stdout}")
+    return _number(found, f"{metric.source!r} in {stdout}")
+
+
+def _widened(source: str) -> "re.Pattern[str] | None":
+    """Return an expression with any word in place of its group; None if it has no group.
+
+    `([0-9.]+)` does not match NaN, and then the number of an earlier line would be the last match.
+    """
+    group = re.search(r"(?<!\\)(?:\\\\)*(\((?!\?)|\(\?P<)", source)
+    if group is None:
+        return None
+    before = source[: group.start(1)]
+    try:
+        return re.compile(f"{before}(\\S+)")
+    except re.error:  # the group stands within another one
+        return None
+
+
+def _not_finite(wider: "re.Pattern[str] | None", line: str, start: int) -> float | None:
+    """Return NaN or infinity, if the last match in the rest of a line is one of these."""
+    last = None
+    for found in wider.finditer(line, start) if wider is not None else ():
+        last = _NOT_FINITE.match(found[1])
+    return None if last is None else float(last[0])
 
 
 def _hint(expression: "re.Pattern[str]", stderr: Path) -> str:
@@ -186,15 +238,32 @@ def _hint(expression: "re.Pattern[str]", stderr: Path) -> str:
     return "; the standard error has one: print it to the standard output" if is_there else ""
 
 
-def _number(text: str, where: str) -> Value:
-    found = _NUMBER.findall(text)
+def _number(match: "re.Match[str]", where: str) -> Value:
+    """Return the number of a match. Half a number is none: 1.5 of 1.5e-05 would be a wrong one."""
+    group = match.re.groups
+    text = match[group] or ""
+    found = list(_NUMBER.finditer(text))
     if len(found) != 1:
         what = f"{len(found)} numbers" if found else "no number"
         return Value(
             None,
             f"{where} matches {_short(text)}, which has {what}; put a group around the number",
         )
-    return finite(float(found[0]))
+    start, end = (match.start(group) + at for at in found[0].span())
+    if _BEGUN.search(match.string[:start]) or _GOES_ON.match(match.string, end):
+        whole = _whole(match.string, start)
+        return Value(
+            None,
+            f"{where} matches {_short(found[0][0])}, which is a part of {_short(whole)}; write "
+            "(\\S+) as the group, and print numbers without separators of thousands",
+        )
+    return finite(float(found[0][0]))
+
+
+def _whole(line: str, at: int) -> str:
+    """Return the word of a line that has a place of the line in it."""
+    words = (word for word in _AROUND.finditer(line) if word.start() <= at < word.end())
+    return next(words)[0].strip(".,")
 
 
 def finite(number: float) -> Value:
@@ -234,7 +303,7 @@ def _of_file(metric: Metric, file: Path) -> Value:
 
 def _documents(name: str, raw: bytes) -> Iterator[bytes]:
     """Yield the JSON texts of a file: of a file of lines, the last line first."""
-    if name.endswith((".jsonl", ".ndjson")):
+    if name.endswith(OF_LINES):
         yield from (line for line in reversed(raw.splitlines()) if line.strip())
     elif raw.strip():
         yield raw

@@ -15,9 +15,11 @@ import signal
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime, timezone
+from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from seed_init.hook import settings
 from seed_init.proof.running import commands, notebooks, runner, signals
@@ -85,7 +87,7 @@ def run_one(
         done = ledger.row(task)
         if done is not None and done.is_well:
             return done
-        _refuse_changed_code(ledger, plan)
+        _refuse_changed_code(ledger, plan, task)
         ledger.set_aside(task)
         run = _Run(ledger, plan, task, gpus, asked or LocalFacts())
         return ledger.write_row(task, run.made(lock, tell))
@@ -131,11 +133,15 @@ def lost(folder: Path, index: int, reason: str) -> Row:
         return ledger.write_row(task, content | given.facts([]))
 
 
-def _refuse_changed_code(ledger: Folder, plan: Plan) -> None:
+def _refuse_changed_code(ledger: Folder, plan: Plan, task: Task) -> None:
     known = {**plan.code.get("changed", {}), **plan.code.get("files", {})}
+    # The modules of one run stand for those of all: there may be thousands of runs.
+    first = ledger.row(next(each for each in plan.tasks() if each.arm == task.arm))
+    if first is not None and first.is_well:
+        known |= first.content.get("modules", {})
     if not code_state.changed_since(known, ()):
         return
-    # Only now, because there may be thousands of runs: what runs have written is no code.
+    # Only now, for the same reason: what runs have written is no code.
     changed = code_state.changed_since(known, ledger.written(plan))
     if changed:
         raise CodeChanged(
@@ -173,12 +179,12 @@ class _Run:
         self._environment = environment_of(plan, task.seed, self._directory / TRACE, gpus)
         self._notes: list[str] = []
 
-    def _filled(self, of: tuple[str, ...]) -> tuple[str, ...]:
+    def _filled(self, of: tuple[str, ...], again: bool | None = None) -> tuple[str, ...]:
         return words.filled(
             of,
             self._task.seed,
             self._directory / OUT,
-            again=self._task.again,
+            again=self._task.again if again is None else again,
             inputs=self._plan.inputs,
         )
 
@@ -195,7 +201,7 @@ class _Run:
             instruments = (*instruments, STEPS)
         trace = self._directory / TRACE
         journal.write_plan(trace, {"instruments": instruments})
-        before = {file: _state(path) for file, path in self._metric_files().items()}
+        before = {path: _state(path) for paths in self._metric_files().values() for path in paths}
         started = time.time()
         if self._plan.records:
             records.begin(
@@ -244,6 +250,10 @@ class _Run:
         self._take_outputs(command)
         # What a notebook is run by, or a script that is not executable, is no news in every row.
         self._notes += [note for note in job.notes if note != command.note]
+        if job.lost and not (is_late or job.status):
+            # Its metrics may be among what is lost: it is to be made again.
+            lost = {"status": None, "how": "lost", "last_line": job.lost[0]}
+            return {**lost, "seconds": round(job.seconds, 3)}
         self._notes += job.lost
         how = "timeout" if is_late else "exit" if job.signal is None else "signal"
         return {
@@ -264,31 +274,52 @@ class _Run:
                 return lines[0]
         return None
 
-    def _metric_files(self) -> dict[str, Path]:
-        """Return the file of each metric, as the user named it, and where this run has it."""
-        named = dict.fromkeys(metric.file for metric in self._plan.metrics if metric.file)
-        return {file: self._cwd / self._filled((file,))[0] for file in named}
+    def _metric_files(self) -> dict[str, list[Path]]:
+        """Return the file of each metric, as the user named it, and where this run may have it.
 
-    def _keep(self, before: Mapping[str, Any]) -> dict[str, str]:
+        A second run writes to the name that its words have, or to that of the first run, if the
+        program itself makes the name of SEED.
+        """
+        named = dict.fromkeys(metric.file for metric in self._plan.metrics if metric.file)
+        return {file: self._places_of(file) for file in named}
+
+    def _places_of(self, file: str) -> list[Path]:
+        names = [self._filled((file,))[0]]
+        if self._task.again:
+            names.append(self._filled((file,), again=False)[0])
+        return [self._cwd / name for name in dict.fromkeys(names)]
+
+    def _keep(self, before: "Mapping[Path, _State | None]") -> dict[str, str]:
         """Keep the files that metrics are read from: the next run may write to the same place.
 
         Returns:
             File that is not kept, as the user named it -> why.
         """
         not_kept = {}
-        for file, path in self._metric_files().items():
-            now = _state(path)
-            if now is None:
-                not_kept[file] = f"this run has written no {path}"
-            elif now == before[file]:
-                not_kept[file] = f"{path} was there before, and this run has not written it"
-            else:
-                try:
-                    (self._directory / KEPT).mkdir(exist_ok=True)
-                    shutil.copyfile(path, self._directory / KEPT / metrics.kept_name(file))
-                except OSError as error:
-                    not_kept[file] = f"{path} cannot be copied: {error.strerror}"
+        for file, paths in self._metric_files().items():
+            written = next((path for path in paths if before[path] != _state(path)), paths[0])
+            reason = self._keep_file(file, written, before[written])
+            if reason is not None:
+                not_kept[file] = reason
         return not_kept
+
+    def _keep_file(self, file: str, path: Path, before: "_State | None") -> str | None:
+        """Keep one file; return why it is not kept, and None if it is."""
+        now = _state(path)
+        if now is None:
+            return f"this run has written no {path}"
+        if now == before:
+            return f"{path} was there before, and this run has not written it"
+        copy = self._directory / KEPT / metrics.kept_name(file)
+        try:
+            copy.parent.mkdir(exist_ok=True)
+            with path.open("rb") as source, copy.open("wb") as target:
+                if before is not None and before.is_begun_by(source):
+                    source.seek(before.size)
+                shutil.copyfileobj(source, target)
+        except OSError as error:
+            return f"{path} cannot be copied: {error.strerror}"
+        return None
 
     def _sync(self) -> None:
         """Wait until the disk has what `run.json` stands for, in case the machine fails."""
@@ -362,12 +393,42 @@ def environment_of(plan: Plan, seed: int, trace: Path, gpus: str | None) -> dict
     return environment
 
 
-def _state(path: Path) -> tuple[int, int, int] | None:
+@dataclass(frozen=True)
+class _State:
+    """A file as it was at a moment.
+
+    Attributes:
+        inode: of the file.
+        size: bytes.
+        modified: nanoseconds.
+        content: SHA-256 of a file of lines, to which a program may append; None of others.
+    """
+
+    inode: int
+    size: int
+    modified: int
+    content: str | None
+
+    def is_begun_by(self, now: "IO[bytes]") -> bool:
+        """Return whether a file of today begins with what it was: then lines were appended.
+
+        The lines of another run may have what this run has not written.
+        """
+        if self.content is None or os.fstat(now.fileno()).st_size <= self.size:
+            return False
+        is_same = sha256(now.read(self.size)).hexdigest() == self.content
+        now.seek(0)
+        return is_same
+
+
+def _state(path: Path) -> _State | None:
     try:
         now = path.stat()
+        is_read = path.suffix in metrics.OF_LINES and now.st_size <= metrics.FILE_MOST
+        content = sha256(path.read_bytes()).hexdigest() if is_read else None
     except OSError:
         return None
-    return now.st_ino, now.st_size, now.st_mtime_ns
+    return _State(now.st_ino, now.st_size, now.st_mtime_ns, content)
 
 
 def _sync(file: Path) -> None:

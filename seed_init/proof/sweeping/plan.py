@@ -152,13 +152,15 @@ def made(plan: Plan) -> Plan:
     return replace(
         plan,
         environment=contract(os.environ),
-        programs={arm: _program(plan.words_of(arm), cwd) for arm in arms},
+        programs={arm: _program(plan.words_of(arm), plan.seeds[0], cwd) for arm in arms},
         code=code_state.of([*map(plan.words_of, arms), (plan.stdin or "",)], cwd),
         inputs=inputs,
     )
 
 
-def _program(command: Sequence[str], cwd: Path) -> str:
+def _program(command: Sequence[str], seed: int, cwd: Path) -> str:
+    if words.SEED in command[0]:
+        command = words.filled(command, seed, cwd, inputs=())
     # The directory is asked for only where a notebook is executed.
     return commands.resolve(command, os.environ, cwd, cwd).program
 
@@ -266,6 +268,18 @@ def mode_of(plan: Plan) -> int | None:
     """
     every_word = [*plan.command, *(plan.against or ())]
     return None if words_without_secrets(every_word) == every_word else 0o600
+
+
+def is_plan(file: Path) -> bool:
+    """Return whether a file is a plan of a sweep, perhaps a damaged one; other programs have plans.
+
+    Args:
+        file: the file, which need not be there.
+    """
+    try:
+        return f'"kind": "{KIND}"' in file.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return False
 
 
 def read(folder: Path) -> Plan:

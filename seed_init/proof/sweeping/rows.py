@@ -2,11 +2,12 @@
 """The runs of a sweep with what was read from them: metrics, and their standard output."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from itertools import zip_longest
 from pathlib import Path
 
+from seed_init.proof.redaction import redaction
 from seed_init.proof.sweeping import metrics, words
 from seed_init.proof.sweeping.given import Lines
 from seed_init.proof.sweeping.ledger import Folder, Row
@@ -48,6 +49,11 @@ class Shown:
     def numbers(self) -> tuple[float | None, ...]:
         """Return the value of each metric."""
         return tuple(value.number for value in self.values.values())
+
+    def readings(self) -> dict[str, float | str]:
+        """Return what was read of each metric: a number, NaN or infinity by name."""
+        read = {name: value.not_finite or value.number for name, value in self.values.items()}
+        return {name: found for name, found in read.items() if found is not None}
 
 
 @dataclass(frozen=True)
@@ -108,7 +114,13 @@ def read(folder: Folder) -> Sweep:
         plan.NotASweep: the folder has no plan that can be read.
     """
     plan = folder.plan()
+    plan = replace(plan, metrics=metrics.distinct(list(map(_without_secrets, plan.metrics))))
     return Sweep(folder, plan, tuple(_shown(plan, task, row) for task, row in folder.rows(plan)))
+
+
+def _without_secrets(metric: metrics.Metric) -> metrics.Metric:
+    """Return a metric whose name may be shown; results find its values by that name."""
+    return replace(metric, name=redaction.text(metric.name))
 
 
 def _shown(plan: Plan, task: Task, row: Row | None) -> Shown:

@@ -191,10 +191,12 @@ def wins_in_words(found: Content, metric: Content) -> str:
 
 def _failed(sweep: Content) -> Iterator[str]:
     runs = [run for run in sweep["runs"] if not run.get("again")]
-    failed = [run for run in runs if run["status"] != 0]
-    if failed:
-        have = "has" if len(failed) == 1 else "have"
-        yield f"{len(failed):,} of {len(runs):,} runs {have} failed, and {have} no part in this"
+    bad = [run for run in runs if run["status"] != 0]
+    missing = [run for run in bad if run["how"] is None]
+    for count, what in ((len(bad) - len(missing), "failed"), (len(missing), "not run yet")):
+        have = "has" if count == 1 else "have"
+        if count:
+            yield f"{count:,} of {len(runs):,} runs {have} {what}, and {have} no part in this"
     for metric in sweep["metrics"]:
         name = metric["name"]
         lost = [run for run in runs if run["status"] == 0 and run["metrics"].get(name) is None]

@@ -7,11 +7,17 @@ from pathlib import Path
 
 SEED, DIRECTORY = "{seed}", "{dir}"
 
-_TOKEN = re.compile(r"""[^\s'"]*\{seed\}[^\s'"]*""")
-"""A part of a word with a seed in it: a command for a shell is one word with spaces."""
+_OF_A_NAME = r"(?:\{seed\}|\{dir\}|[\w./=@%+~^#!-])"
 
-_NUMBER = re.compile(r"([^/{}]*=|-\w|)\{seed\}")
-"""A seed that stands for itself, such as `{seed}`, `--seed={seed}` or `-s{seed}`."""
+_TOKEN = re.compile(rf"{_OF_A_NAME}*\{{seed\}}{_OF_A_NAME}*")
+"""A name with a seed in it, or a seed by itself. In code, JSON, lists and commands for a shell, it
+ends where no name goes on: at a bracket, a comma, a colon, a semicolon, a quote or a blank."""
+
+_OPTION = re.compile(r"-\w(?=\{seed\}\Z)|[^/{}]*=")
+"""What stands before a value in the same word: `-s` or `--seed=`."""
+
+_LETTER = re.compile(r"[^\W\d_]|[/{]")
+"""Without one of these beside the seed, as in `{seed}` and `{seed}+1`, a number is meant."""
 
 
 def filled(
@@ -32,10 +38,16 @@ def filled(
 
     def with_seed(match: re.Match[str]) -> str:
         plain = match[0].replace(SEED, str(seed))
-        is_name = again and not _NUMBER.fullmatch(match[0]) and not _is_below(plain, inputs)
+        is_name = again and not _is_number(match[0]) and not _is_below(plain, inputs)
         return match[0].replace(SEED, f"{seed}-again") if is_name else plain
 
     return tuple(_TOKEN.sub(with_seed, word).replace(DIRECTORY, str(directory)) for word in words)
+
+
+def _is_number(token: str) -> bool:
+    option = _OPTION.match(token)
+    value = token[option.end() :] if option else token
+    return _LETTER.search(value.replace(SEED, "")) is None
 
 
 def _is_below(name: str, inputs: Sequence[str]) -> bool:
@@ -54,7 +66,7 @@ def names(words: Sequence[str]) -> Iterator[str]:
     """
     for word in words:
         for match in _TOKEN.finditer(word):
-            if not _NUMBER.fullmatch(match[0]) and DIRECTORY not in match[0]:
+            if not _is_number(match[0]) and DIRECTORY not in match[0]:
                 yield match[0]
 
 
@@ -68,6 +80,25 @@ def inputs(words: Sequence[str], seed: int, cwd: Path) -> list[str]:
     """
     paths = [path for name in names(words) for path in _paths(name.replace(SEED, str(seed)))]
     return [path for path in dict.fromkeys(paths) if _is_there(cwd, path)]
+
+
+def inputs_of_another_seed(
+    words: Sequence[str], known: Sequence[str], before: int, seed: int
+) -> list[str]:
+    """Return the paths with a seed in them that runs read, for another seed than the first one was.
+
+    What is there by now may be what runs have written, so nothing is looked for.
+
+    Args:
+        words: the words of the user.
+        known: what `inputs` returned before the first run.
+        before: the seed that was asked for then.
+        seed: the seed that is run twice now.
+    """
+    paths = dict.fromkeys(path for name in names(words) for path in _paths(name))
+    return [
+        path.replace(SEED, str(seed)) for path in paths if path.replace(SEED, str(before)) in known
+    ]
 
 
 def _paths(name: str) -> tuple[str, str]:

@@ -9,10 +9,12 @@ again, and `seed-init rerun` refuses it.
 
 from dataclasses import asdict, dataclass, field
 from hashlib import sha256
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
-from seed_init.proof.redaction import redaction
+from seed_init.proof.redaction import redaction, secret_texts
+from seed_init.proof.redaction.secret_texts import REDACTED
 from seed_init.proof.trace import git
 
 MOST = 4 << 20
@@ -150,9 +152,38 @@ def _without_secrets(part: str) -> str:
     begun, binary, _ = part.partition(f"\n{BINARY}\n")
     if binary:
         return f"{redaction.text(begun)}{binary}<redacted>\n"
-    shown = redaction.text(part).removesuffix("\n")
+    lines = part.removesuffix("\n").split("\n")
+    cut = _first_secret(lines)
+    if cut is not None:
+        lines = [*lines[:cut], f"{lines[cut][:1]}{REDACTED}"]
+    shown = redaction.text("\n".join(lines))
     # Whoever writes or reads the record redacts each line again.
     return "".join(f"{redaction.text(line)}\n" for line in shown.split("\n"))
+
+
+def _first_secret(lines: list[str]) -> int | None:
+    """Return the number of the first line of a part in which the value of a secret begins.
+
+    A name and its value may stand on two lines. Before each line of a patch stands a sign, and the
+    lines of the file before the change stand among those of the file after the change, so each of
+    the two is searched by itself. None if the value is behind its name on one line, or no secret
+    is there.
+    """
+    content = next((at for at, line in enumerate(lines) if line.startswith("@@")), len(lines))
+    found = (_secret_of_side(lines, content, sign) for sign in "-+")
+    return min((number for number in found if number is not None), default=None)
+
+
+def _secret_of_side(lines: list[str], content: int, sign: str) -> int | None:
+    numbers = [at for at in range(content, len(lines)) if lines[at][:1] in (" ", sign)]
+    start = secret_texts.named_at("\n".join(lines[at][1:] for at in numbers))
+    if start is None:
+        return None
+    ends = accumulate(len(lines[at]) for at in numbers)  # a line feed takes the sign's place
+    begun = next((at for at, end in zip(numbers, ends) if start < end), None)
+    # Of a name and a value on one line, the name stays.
+    is_alone = begun is not None and secret_texts.named_at(lines[begun][1:]) is None
+    return begun if is_alone else None
 
 
 def _name(part: str) -> str:

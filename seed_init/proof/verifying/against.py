@@ -8,7 +8,7 @@ at closely, lined up by where things come from (`comparing.versions`).
 """
 
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -94,7 +94,8 @@ class Against:
         alone: what only one version has: parameters, and what it does in the step at which they
             part, before they do.
         also: what differs beside the training, one line each.
-        linked: what git does not keep and was linked for the revision.
+        copied: what git does not keep and was copied for the revision.
+        linked: what was linked instead, because it is too large.
         reason: why a command failed, or nothing is proven; None otherwise.
         failures: what failed of what should have looked.
     """
@@ -111,6 +112,7 @@ class Against:
     difference: Difference | None = None
     alone: Alone = field(default_factory=Alone)
     also: list[str] = field(default_factory=list)
+    copied: list[str] = field(default_factory=list)
     linked: list[str] = field(default_factory=list)
     reason: str | None = None
     failures: list[Failure] = field(default_factory=list)
@@ -125,6 +127,7 @@ class Against:
                 "name": self.names[1],
                 "commit": self.commit,
                 "command": list(self.other_command),
+                "copied": self.copied,
                 "linked": self.linked,
             },
             "seed": self.seed,
@@ -252,7 +255,7 @@ def _other(
             request,
             command=_moved_command(command, tree),
             cwd=tree.directory,
-            environment=_moved(environment, tree),
+            environment=tree.environment(environment),
         )
         yield without_secrets(other.revision), there, tree
 
@@ -274,14 +277,6 @@ def _moved_command(command: tuple[str, ...], tree: Worktree) -> tuple[str, ...]:
     if "/" in words[0] and not (tree.directory / words[0]).exists() and here.exists():
         words[0] = str(here)  # .venv/bin/python
     return tuple(words)
-
-
-def _moved(environment: Mapping[str, str], tree: Worktree) -> dict[str, str]:
-    """Return an environment in which Python finds the code of a worktree."""
-    changed = dict(environment)
-    if "PYTHONPATH" in changed:
-        changed["PYTHONPATH"] = ":".join(map(tree.moved, changed["PYTHONPATH"].split(":")))
-    return changed
 
 
 class _Comparing:
@@ -324,7 +319,7 @@ class _Comparing:
         first = self._run(self._this)
         if first.run.status:
             raise _Stopped(FAILED, _failed(first, self._this))
-        self._link_inputs(first)
+        self._give_inputs(first)
         second = self._run(self._that)
         if second.run.status:
             raise _Stopped(FAILED, _failed(second, self._that) + self._hint())
@@ -332,7 +327,8 @@ class _Comparing:
         self._note_what_was_compared(first, second)
         found = self._result
         difference, found.alone = self._difference(first, second)
-        self._note_other_differences(first, second)
+        if difference is None or difference.level != "output":
+            self._note_other_differences(first, second)
         if difference is None:
             self._check_evidence(first, second)
             return
@@ -344,15 +340,23 @@ class _Comparing:
 
     # --- What the revision needs
 
-    def _link_inputs(self, first: Outcome) -> None:
-        """Link what the first run has read and git does not keep, for the run of the revision."""
+    def _give_inputs(self, first: Outcome) -> None:
+        """Copy what the first run has read and git does not keep, for the run of the revision."""
         tree = self._that.tree
         if tree is None:
             return
         events = [event for process in first.processes for event in process.of("file")]
         read = [Path(event["path"]) for event in events if event["mode"] == "read"]
         written = [Path(event["path"]) for event in events if event["mode"] == "written"]
-        linked = tree.link(worktrees.inputs(tree.repository, read, written))
+        inputs = worktrees.inputs(tree.repository, read, written)
+        try:
+            copied, linked = tree.copy(inputs)
+        except OSError as error:
+            raise CannotCompare(
+                f"{error.filename} cannot be copied for the revision: {error.strerror}; set TMPDIR "
+                "to a directory with more room"
+            ) from None
+        self._result.copied = [str(name) for name in copied]
         self._result.linked = [str(name) for name in linked]
 
     def _hint(self) -> str:
@@ -381,26 +385,37 @@ class _Comparing:
         tree = self._that.tree
         if tree is None:
             return
-        root = tree.repository.root
         modules = {
             Path(file)
             for process in second.processes
             for event in process.of("facts")
             for file in event.get("modules", ())
         }
-        foreign = sorted(
-            module.relative_to(root)
-            for module in modules
-            # TMPDIR may be in the working tree, and the worktree with it.
-            if module.is_relative_to(root) and not module.is_relative_to(tree.root)
-        )
+        foreign = tree.of_the_user(modules)
         if foreign:
-            more = f" and {len(foreign) - 1} more" if len(foreign) > 1 else ""
             raise _Stopped(
                 UNPROVEN,
-                f"the run of {self._that.name} imported {foreign[0]}{more} from the working tree, "
+                f"the run of {self._that.name} imported {_named(foreign)} from the working tree, "
                 "where the package is installed (pip install -e): a relative PYTHONPATH, such as "
                 "PYTHONPATH=src, has each version import its own",
+            )
+        events = [event for process in second.processes for event in process.of("file")]
+        read, written = (
+            [Path(event["path"]) for event in events if event["mode"] == mode]
+            for mode in ("read", "written")
+        )
+        # What git does not keep is the same for both.
+        kept = [name for name in tree.of_the_user(read) if (tree.root / name).is_file()]
+        if kept:
+            raise _Stopped(
+                UNPROVEN,
+                f"the run of {self._that.name} read {_named(kept)} of the working tree, and not "
+                "that of its own: name it by a path relative to the working directory",
+            )
+        if changed := tree.of_the_user(written, with_linked=True):
+            self._result.not_compared.append(
+                f"what was written to {_named(changed)}: {self._that.name} has written it in the "
+                "working tree itself, because a link or an absolute path leads there"
             )
 
     # --- What differs
@@ -408,8 +423,8 @@ class _Comparing:
     def _difference(self, first: Outcome, second: Outcome) -> tuple[Difference | None, Alone]:
         failed = bool(coverage.failures_of([first, second]))
         difference, alone = versions.first_difference(first.processes, second.processes, failed)
-        if difference is None and not in_common(first.processes, second.processes):
-            # Nothing of the training was seen: the output is all that there is.
+        if difference is None and not _is_trained(first, second):
+            # Nothing of a training was seen: the output is all that there is.
             difference = self._in_output(first, second)
         return difference or self._in_files(first, second), alone
 
@@ -434,7 +449,7 @@ class _Comparing:
     def _note_other_differences(self, first: Outcome, second: Outcome) -> None:
         """Note what differs in the output, which does not decide where training was compared."""
         difference = self._in_output(first, second)
-        if difference is not None and in_common(first.processes, second.processes):
+        if difference is not None:
             self._result.also.append(difference.text)
 
     def _check_that_each_repeats(
@@ -506,10 +521,22 @@ class _Comparing:
 
     def _check_evidence(self, first: Outcome, second: Outcome) -> None:
         found = self._result
-        if not in_common(first.processes, second.processes) and not (
+        # The last positions of generators say nothing of a program that draws nothing.
+        if not _is_trained(first, second) and not (
             found.compared["stdout_lines"] or found.compared["files"]
         ):
             raise _Stopped(UNPROVEN, NOTHING_SEEN)
+
+
+def _is_trained(first: Outcome, second: Outcome) -> bool:
+    """Return whether steps or final weights of both versions were seen."""
+    common = in_common(first.processes, second.processes)
+    return bool(common.steps or common.final_weights)
+
+
+def _named(names: Sequence[Path]) -> str:
+    more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+    return f"{names[0]}{more}"
 
 
 LEFT_OUT = ("__pycache__", ".venv", "venv", ".git", ".pytest_cache", ".mypy_cache", ".ruff_cache")

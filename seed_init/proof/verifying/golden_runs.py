@@ -46,6 +46,10 @@ NOT_REPEATED = (
 )
 
 
+class OtherOptions(Exception):
+    """A golden run was written with other options. The text is one line for the user."""
+
+
 @dataclass
 class Compared:
     """What came of a comparison with a golden run.
@@ -135,7 +139,8 @@ def _compare(runs: Runs, sections: Sequence[Section], found: Compared) -> None:
         found.verdict, found.reason = FAILED, verifier.failure_text(outcome.run)
         return
     here = facts_of(runs, outcome)
-    nearest = min(sections, key=lambda section: len(golden.unlike(section, here.facts)))
+    nearest = min(sections, key=lambda section: _distance(golden.unlike(section, here.facts)))
+    _check_options([nearest], here)
     found.environment = here.facts
     found.unlike = golden.unlike(nearest, here.facts)
     found.commit = nearest.told.get("commit")
@@ -181,19 +186,54 @@ def made(request: Request, progress: Progress | None = None) -> tuple[Verificati
 
 
 def joined(sections: Sequence[Section], new: Section) -> list[Section]:
-    """Return golden runs with a new one in the place of that of its environment, or at the end."""
-    kept_ones = list(sections)
-    for number, section in enumerate(kept_ones):
-        if not golden.unlike(section, new.facts):
-            kept_ones[number] = new
-            return kept_ones
-    return [*kept_ones, new]
+    """Return golden runs with a new one in the place of that of its environment, or at the end.
+
+    Raises:
+        OtherOptions: the others were written with other options, so that no command could be
+            compared with all of them.
+    """
+    others = [section for section in sections if golden.unlike(section, new.facts)]
+    _check_options(others, new)
+    places = [number for number, section in enumerate(sections) if section not in others]
+    at = places[0] if places else len(sections)
+    before = [section for section in sections[:at] if section in others]
+    after = [section for section in sections[at:] if section in others]
+    return [*before, new, *after]
+
+
+OPTIONS = ("--file", "--ignore-output")
+"""What they say decides which digests a golden run has."""
+
+
+def _check_options(sections: Sequence[Section], here: Section) -> None:
+    for section in sections:
+        for option in OPTIONS:
+            there, given = (each.told.get(option, "") for each in (section, here))
+            if there != given:
+                raise OtherOptions(
+                    f"the golden run was written with {option} {there or '(not given)'}, and this "
+                    f"run is made with {option} {given or '(not given)'}; give the same, or write "
+                    "another file"
+                )
+
+
+def _distance(unlike: Sequence[tuple[str, str, str]]) -> tuple[int, int]:
+    """Return how far an environment is: another command or setting counts before all else."""
+    machine = ("Python", "numpy", "torch", "CUDA", "cuDNN", "GPU", golden.ARITHMETIC, golden.CPU)
+    asked = sum(what not in machine for what, _, _ in unlike)
+    return asked, len(unlike)
 
 
 def _is_evidence(section: Section) -> bool:
-    """Return whether something was seen that can say that two runs are the same."""
-    ends = any(training.end for training in section.processes.values())
-    return bool(section.checkpoints or ends or section.output[0] or section.files)
+    """Return whether something was seen that can say that two runs are the same.
+
+    The last positions of generators say nothing of a program that draws nothing.
+    """
+    ends = (training.end for training in section.processes.values())
+    is_trained = section.checkpoints or any(
+        end.get("weights") != golden.NONE for end in ends if end
+    )
+    return bool(is_trained or section.output[0] or section.files)
 
 
 def _measured(
@@ -257,6 +297,8 @@ def facts_of(runs: Runs, outcome: Outcome) -> Section:
     told = {
         "commit": f"{code['commit'][:12]}{changed}" if code["commit"] else None,
         "seed-init": seed_init.__version__,
+        "--file": shlex.join(runs.request.files),
+        "--ignore-output": shlex.join(runs.request.ignore_output),
     }
     return Section(_plain(deciding), _plain(told))
 

@@ -12,9 +12,10 @@ are to give the same bits again.
 """
 
 import contextlib
+import math
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -40,7 +41,7 @@ from seed_init.proof.verifying.verdict import (
     Verification,
 )
 
-PLAN: dict[str, Any] = {"instruments": ["steps", "resuming", "end"]}
+PLAN: dict[str, Any] = {"instruments": ["steps", "resuming", "end", "files"]}
 """What is observed in every run."""
 
 STOPPED = "stopped"
@@ -74,6 +75,12 @@ UNREADABLE = (
 """Words of an error, or files in its traceback, by which a file is known not to be whole.
 
 `torch.load` of a file that was cut says "Invalid argument", or whatever the bytes lead to."""
+
+
+UNREPEATED = {
+    "cause": "two runs of the command are not the same, resumed or not",
+    "remedy": "seed-init verify -- CMD says where they part, and what it may be",
+}
 
 
 class _Failed(Exception):
@@ -119,6 +126,8 @@ class Attempts:
         outcomes: every run so far, in order.
         notes: one line each about what a reader should know.
         unmatched: the patterns that name no file of the last run.
+        overwritten: a file of the user's that a run has written, because a link or an absolute
+            path leads out of the copy in which it worked; None where none did.
         is_copied: whether the runs work in copies of the working directory.
     """
 
@@ -136,6 +145,7 @@ class Attempts:
         self.outcomes: list[Outcome] = []
         self.notes: list[str] = []
         self.unmatched: list[str] = []
+        self.overwritten: Path | None = None
         self.is_copied = not places.is_named(request.command, request.resume_command)
         self._progress = progress
         self._cwd = (request.cwd or Path.cwd()).absolute()
@@ -217,6 +227,7 @@ class Attempts:
             python=commands.interpreter_of(words, self.environment, place.cwd),
             keep=self.directory / "files",
         )
+        self.overwritten = self.overwritten or _written_outside(run.processes(), place)
         outcome = Outcome(f"run {number}", run, run.processes(), files, time.time(), False)
         self.outcomes.append(outcome)
         return outcome
@@ -232,6 +243,13 @@ class Attempts:
             progress(f"run {number} of {self._planned} ({what}){at}, {seconds:.0f} s")
 
         return tell
+
+
+def _written_outside(processes: Sequence[journal.Process], place: Place) -> Path | None:
+    """Return a file of the user's that a run has written, which was to work in a copy."""
+    events = (event for process in processes for event in process.of("file"))
+    written = (Path(event["path"]) for event in events if event["mode"] == "written")
+    return next(filter(place.is_shared, written), None)
 
 
 class Watch:
@@ -271,6 +289,7 @@ def _judge(attempts: Attempts, verification: Verification) -> None:
     """
     request = attempts.request
     assert request.resume_after is not None
+    places.refuse_half_named(request.command, request.resume_command)
     whole = attempts.whole()
     _check_whole(whole, attempts)
     stopped, resumed = attempts.stopped_and_resumed()
@@ -317,9 +336,12 @@ def _compare(
         compared=compared.steps,
     )
     difference = compared.difference
-    if difference is None and not is_own:
-        difference = _at_the_end(attempts, whole, resumed)
+    if difference is None:
+        difference = _at_the_end(attempts, whole, resumed, is_own)
     if difference is not None:
+        if not is_own and (noise := _noise(attempts, whole, difference)) is not None:
+            verification.verdict, verification.difference = DIFFERENT, noise
+            return
         difference.runs = [whole.name, resumed.name]
         if resumed.run.status and difference.level != "status":
             difference.trail.append(f"the resumed run failed: {_how(resumed)}")
@@ -331,6 +353,30 @@ def _compare(
         verification.verdict, verification.reason = UNPROVEN, NO_CHECKPOINT
     elif is_own:
         _repeat(attempts, verification, stopped, resumed)
+
+
+def _noise(attempts: Attempts, whole: Outcome, found: Difference) -> Difference | None:
+    """Make the whole run once more, and return what differs as early as in the resumed run.
+
+    Then no checkpoint is to blame. With parameters that the whole run never had, a resumed run goes
+    wrong before anything else can.
+    """
+    if found.level == "parameter" and found.step is None:
+        return None
+    attempts.plan_for(1)
+    again = attempts.whole()
+    difference = steps.first_difference(whole.processes, again.processes)
+    if difference is None or _step_of(difference) > _step_of(found):
+        return None
+    difference.runs = [whole.name, again.name]
+    difference.text += " (in two runs that were never stopped: the command does not repeat itself)"
+    difference.remedies = [UNREPEATED]
+    return difference
+
+
+def _step_of(difference: Difference) -> float:
+    """Return the step of a difference; what is seen at the end comes after every step."""
+    return math.inf if difference.step is None else difference.step
 
 
 def _repeat(
@@ -361,6 +407,12 @@ def _check_whole(whole: Outcome, attempts: Attempts) -> None:
     if not whole.processes:
         why = coverage.why_nothing(whole, attempts.environment)
         raise _Failed(f"nothing was seen of the command: {why}")
+    if attempts.overwritten is not None:
+        name = without_secrets(str(attempts.overwritten), is_word=True)
+        raise _Failed(
+            f"the whole run has written {name}, which is not in the copy of this directory in "
+            f"which it worked, so that the other runs would find it; {places.HOW}"
+        )
     made = most_steps(whole.processes)
     if not made:
         raise _Failed(
@@ -387,12 +439,7 @@ def _before_the_stop(whole: Outcome, stopped: Outcome) -> Difference | None:
         raise _Failed(SHARED)
     difference.runs = [whole.name, stopped.name]
     difference.text += " (before the stop: the command does not repeat itself)"
-    difference.remedies = [
-        {
-            "cause": "two runs of the command are not the same, resumed or not",
-            "remedy": "seed-init verify -- CMD says where they part, and what it may be",
-        }
-    ]
+    difference.remedies = [UNREPEATED]
     return difference
 
 
@@ -429,13 +476,24 @@ def _no_step(whole: Outcome, resumed: Outcome) -> Difference:
     return difference
 
 
-def _at_the_end(attempts: Attempts, whole: Outcome, resumed: Outcome) -> Difference | None:
-    """Compare what the runs left behind: their exit status, and files."""
+def _at_the_end(
+    attempts: Attempts, whole: Outcome, resumed: Outcome, is_own: bool
+) -> Difference | None:
+    """Compare what the runs left behind: their exit status, and files that follow from SEED.
+
+    Args:
+        attempts: where the files are kept.
+        whole: the run that was never stopped.
+        resumed: the run that went on.
+        is_own: whether the resumed run has streams of its own.
+    """
     if whole.run.status != resumed.run.status:
         difference = _status(whole, resumed)
         if resumed.run.status:
             difference.text += f": the resumed run failed: {_how(resumed)}"
         return difference
+    if is_own:
+        return None
     kept = attempts.directory / "files"
     files = written_files.first_difference(whole.files, resumed.files, kept)
     if files is None:
