@@ -81,7 +81,7 @@ def test_a_run_that_writes_to_the_directory_itself_is_told_what_to_do(
     case = Case("absolute", "", words=("training.py", "--directory", str(tmp_path / "out")))
     result = verify(case, python, tmp_path)
     assert result["verdict"] == "failed"
-    assert f"the whole run has written {tmp_path}/out/last.tmp" in result["reason"]
+    assert f"run 1 has written {tmp_path}/out/last.tmp" in result["reason"]
     assert "write {dir} in the command" in result["reason"]
 
 

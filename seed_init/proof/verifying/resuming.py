@@ -15,7 +15,7 @@ import contextlib
 import math
 import signal
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -126,8 +126,6 @@ class Attempts:
         outcomes: every run so far, in order.
         notes: one line each about what a reader should know.
         unmatched: the patterns that name no file of the last run.
-        overwritten: a file of the user's that a run has written, because a link or an absolute
-            path leads out of the copy in which it worked; None where none did.
         is_copied: whether the runs work in copies of the working directory.
     """
 
@@ -145,7 +143,6 @@ class Attempts:
         self.outcomes: list[Outcome] = []
         self.notes: list[str] = []
         self.unmatched: list[str] = []
-        self.overwritten: Path | None = None
         self.is_copied = not places.is_named(request.command, request.resume_command)
         self._progress = progress
         self._cwd = (request.cwd or Path.cwd()).absolute()
@@ -227,9 +224,9 @@ class Attempts:
             python=commands.interpreter_of(words, self.environment, place.cwd),
             keep=self.directory / "files",
         )
-        self.overwritten = self.overwritten or _written_outside(run.processes(), place)
         outcome = Outcome(f"run {number}", run, run.processes(), files, time.time(), False)
         self.outcomes.append(outcome)
+        _check_place(outcome, place)
         return outcome
 
     def _teller(self, number: int, what: str) -> Callable[[float, Path], None] | None:
@@ -245,11 +242,17 @@ class Attempts:
         return tell
 
 
-def _written_outside(processes: Sequence[journal.Process], place: Place) -> Path | None:
-    """Return a file of the user's that a run has written, which was to work in a copy."""
-    events = (event for process in processes for event in process.of("file"))
+def _check_place(outcome: Outcome, place: Place) -> None:
+    """Raise _Failed where a run has written to the user's own files: other runs find those."""
+    events = (event for process in outcome.processes for event in process.of("file"))
     written = (Path(event["path"]) for event in events if event["mode"] == "written")
-    return next(filter(place.is_shared, written), None)
+    overwritten = next(filter(place.is_shared, written), None)
+    if overwritten is not None:
+        name = without_secrets(str(overwritten), is_word=True)
+        raise _Failed(
+            f"{outcome.name} has written {name}, which is not in the copy of this directory in "
+            f"which it worked, so that another run would find it; {places.HOW}"
+        )
 
 
 class Watch:
@@ -407,12 +410,6 @@ def _check_whole(whole: Outcome, attempts: Attempts) -> None:
     if not whole.processes:
         why = coverage.why_nothing(whole, attempts.environment)
         raise _Failed(f"nothing was seen of the command: {why}")
-    if attempts.overwritten is not None:
-        name = without_secrets(str(attempts.overwritten), is_word=True)
-        raise _Failed(
-            f"the whole run has written {name}, which is not in the copy of this directory in "
-            f"which it worked, so that the other runs would find it; {places.HOW}"
-        )
     made = most_steps(whole.processes)
     if not made:
         raise _Failed(
