@@ -1,4 +1,4 @@
-"""Write image/apt.lock: every apt package that the images install, with its version and hash.
+"""Write image/apt/apt.lock: every apt package that the images install, with its version and hash.
 
 Usage: apt_lock.py [DISTRIBUTION ...], such as ubuntu-jammy; without one, all of `DISTRIBUTIONS`.
 The sections of other distributions stay as they are. Needs apt and gpgv, and no root: apt works in
@@ -17,9 +17,9 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 
-IMAGE = Path(__file__).parents[1] / "image"
-WANTED = IMAGE / "apt.in"
-LOCK = IMAGE / "apt.lock"
+APT = Path(__file__).parents[1] / "image/apt"
+WANTED = APT / "apt.in"
+LOCK = APT / "apt.lock"
 KEYRINGS = Path("/usr/share/keyrings")
 ARCHITECTURE = "amd64"  # the pinned base has no other
 
@@ -102,7 +102,7 @@ DISTRIBUTIONS = {"ubuntu-jammy": _ubuntu("jammy"), "debian-bookworm": _debian("b
 
 
 def wanted(file: Path = WANTED) -> list[tuple[str, str]]:
-    """Stage and package of each line of image/apt.in."""
+    """Stage and package of each line of image/apt/apt.in."""
     lines = (line.split() for line in file.read_text().splitlines() if not line.startswith("#"))
     return [(stage, package) for stage, package in lines]
 
