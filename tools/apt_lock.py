@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """Write image/apt/apt.lock: every apt package that the images install, with its version and hash.
 
 Usage: apt_lock.py [DISTRIBUTION ...], such as ubuntu-jammy; without one, all of `DISTRIBUTIONS`.
@@ -122,9 +123,10 @@ class Apt:
             (folder / name).mkdir(parents=True)
         (folder / "status").touch()
         components = " ".join(distribution.components)
+        options = f"[arch={ARCHITECTURE} signed-by={keyring}]"
         (folder / "sources.list").write_text(
             "".join(
-                f"deb [arch={ARCHITECTURE} signed-by={keyring}] {archive.url} {suite} {components}\n"
+                f"deb {options} {archive.url} {suite} {components}\n"
                 for archive in distribution.archives.values()
                 for suite in archive.suites
             )

@@ -1,6 +1,8 @@
+#!/usr/bin/env python3
 """Build each target twice without a cache and compare the two images, layer by layer.
 
 Usage: image_twice.py TARGET ... [-- OPTION of docker build ...]
+       image_twice.py --epoch    prints SOURCE_DATE_EPOCH and builds nothing
 
 Exit 0 if every layer and the configuration have the same digest; 1 if they differ, with a line for
 each file that does; 3 if they differ in times alone and this engine cannot set those (BuildKit can
@@ -15,15 +17,21 @@ import subprocess
 import sys
 import tarfile
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 REPOSITORY = Path(__file__).parents[1]
-INPUTS = ("Dockerfile", ".dockerignore", "entrypoint", "image", "requirements/notebook.txt", "seed_init")
+INPUTS = (
+    *("Dockerfile", ".dockerignore", "entrypoint", "image", "requirements/notebook.txt"),
+    "seed_init",
+)
+"""What the image is made from: a commit that changes nothing of it does not change the image."""
 SAME, DIFFER, UNPROVEN = 0, 1, 3
 SHOWN = 40  # differences of one layer; the others are counted
 REWRITES_FROM = (0, 13)
+# Packing takes longer than the build, and two packers need not agree.
+REWRITTEN = "rewrite-timestamp=true,compression=uncompressed"
 TEXT = 1 << 20  # bytes of a file that is compared line by line
 
 
@@ -123,11 +131,17 @@ def _content_differs(left: bytes, right: bytes) -> str:
             raise ValueError
         lines = left.decode().splitlines(), right.decode().splitlines()
     except ValueError:
-        place = len(os.path.commonprefix([left, right]))
+        place = _agree(left, right)
         return f"content, from byte {place} on ({len(left)} and {len(right)} bytes)"
-    place = len(os.path.commonprefix(lines))
+    place = _agree(*lines)
     ours, theirs = (part[place] if place < len(part) else "(the end)" for part in lines)
     return f"content, line {place + 1}: {_short(ours)} and {_short(theirs)}"
+
+
+def _agree(left: Sequence[object], right: Sequence[object]) -> int:
+    """How many items from the first one on are equal."""
+    pairs = enumerate(zip(left, right))
+    return next((at for at, (one, other) in pairs if one != other), min(len(left), len(right)))
 
 
 def _short(line: str) -> str:
@@ -137,50 +151,184 @@ def _short(line: str) -> str:
 # --- two images -----------------------------------------------------------------------------------
 
 
+class Image:
+    """An image in an archive, as `docker save` and BuildKit's exporter write it.
+
+    Args:
+        file: the archive.
+
+    Attributes:
+        configuration: its JSON.
+        digests: the digest of each layer, unpacked; the lowest one first.
+    """
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+        with tarfile.open(file) as archive:
+            (manifest,) = json.loads(_read(archive, "manifest.json"))
+            self._layers: list[str] = manifest["Layers"]
+            self.configuration = json.loads(_read(archive, manifest["Config"]))
+        self.digests: list[str] = self.configuration["rootfs"]["diff_ids"]
+
+    def step(self, place: int) -> str:
+        """What made a layer, as the history has it."""
+        history = [each for each in self.configuration["history"] if not each.get("empty_layer")]
+        # A base that was imported has no history of its own.
+        place -= len(self.digests) - len(history)
+        return " ".join(history[place]["created_by"].split()) if place >= 0 else "the base"
+
+    def extract(self, place: int, target: Path) -> Path:
+        """Write a layer into a file of its own."""
+        with tarfile.open(self.file) as archive, target.open("wb") as file:
+            source = archive.extractfile(self._layers[place])
+            assert source
+            shutil.copyfileobj(source, file)
+        return target
+
+
+def _read(archive: tarfile.TarFile, name: str) -> bytes:
+    source = archive.extractfile(name)
+    assert source
+    return source.read()
+
+
+def compare_images(one: Image, other: Image, folder: Path) -> list[tuple[str, list[Difference]]]:
+    """For each layer that differs its step, and what differs in it.
+
+    Args:
+        one, other: the images.
+        folder: where layers are unpacked.
+
+    Raises:
+        Failed: they have not the same number of layers.
+    """
+    if len(one.digests) != len(other.digests):
+        raise Failed(f"one build has {len(one.digests)} layers, the other {len(other.digests)}")
+    found = []
+    for place, (left, right) in enumerate(zip(one.digests, other.digests)):
+        if left != right:
+            files = [
+                image.extract(place, folder / f"layer-{number}.tar")
+                for number, image in enumerate((one, other))
+            ]
+            differences = compare_layers(*files)
+            found.append((one.step(place), differences or [Difference("", "the tar file itself")]))
+            if any(each.what != "time" for each in differences):
+                _diffoscope(files)
+    return found
+
+
+def _diffoscope(files: list[Path]) -> None:
+    """Show the difference in more detail than ours, where diffoscope is installed."""
+    if shutil.which("diffoscope"):
+        words = ["diffoscope", "--max-report-size=20000", "--exclude-directory-metadata=yes"]
+        subprocess.run([*words, *map(str, files)], check=False)
+
+
+def compare_configurations(one: Image, other: Image) -> list[Difference]:
+    """The parts of the configurations that differ; `created` and the history's are times."""
+
+    def without_times(value: object) -> object:
+        if isinstance(value, dict):
+            return {name: without_times(each) for name, each in value.items() if name != "created"}
+        return [without_times(each) for each in value] if isinstance(value, list) else value
+
+    found = []
+    left, right = one.configuration, other.configuration
+    for name in sorted(left.keys() | right.keys() - {"rootfs"}):
+        if name != "rootfs" and left.get(name) != right.get(name):
+            timeless = name != "created" and without_times(left.get(name)) != without_times(
+                right.get(name)
+            )
+            found.append(Difference(name, "differs" if timeless else "time"))
+    return found
+
+
+def report(target: str, one: Image, other: Image, using: "Engine", folder: Path) -> int:
+    """Print what differs between two builds of a target; the exit status."""
+    found = compare_images(one, other, folder)
+    configuration = compare_configurations(one, other)
+    if not found and not configuration:
+        print(f"{target}: the same: {len(one.digests)} layers, the last one {one.digests[-1]}")
+        return SAME
+    others = 0
+    for step, differences in [
+        *found,
+        *([("the configuration", configuration)] * bool(configuration)),
+    ]:
+        shown = [each for each in differences if using.rewrites or each.what != "time"]
+        others += len(shown)
+        if shown:
+            print(f"{target}: differs: {step[:120]}")
+            for each in shown[:SHOWN]:
+                print(f"  {each}")
+            if len(shown) > SHOWN:
+                print(f"  and {len(shown) - SHOWN} more")
+    if others:
+        return DIFFER
+    print(
+        f"{target}: unproven: {len(found)} of {len(one.digests)} layers differ, in nothing but "
+        f"times, which {using.name} cannot set (BuildKit can from 0.13 on: Docker 26 with the image "
+        "store of containerd, or a builder of its own)"
+    )
+    return UNPROVEN
+
+
+# --- two builds -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Engine:
+    """What builds.
+
+    Attributes:
+        name: in words, for messages.
+        rewrites: true if it gives the files of a layer the time of SOURCE_DATE_EPOCH.
+    """
+
+    name: str
+    rewrites: bool
+
+
 def docker(*words: str) -> str:
-    done = subprocess.run(["docker", *words], capture_output=True, text=True, cwd=REPOSITORY)
+    """Run docker and return what it prints.
+
+    Raises:
+        Failed: it fails, or there is none.
+    """
+    try:
+        done = subprocess.run(["docker", *words], capture_output=True, text=True)
+    except FileNotFoundError:
+        raise Failed("there is no docker command; tools/docker-engine.sh sets one up") from None
     if done.returncode:
         lines = (done.stderr.strip() or done.stdout.strip()).splitlines()
         raise Failed(f"docker {words[0]} failed: {lines[-1] if lines else 'without a reason'}")
     return done.stdout
 
 
-@dataclass(frozen=True)
-class Engine:
-    """What the engine can do.
-
-    Attributes:
-        name: in words, for messages.
-        rewrites: true if it gives the files of a layer the time of SOURCE_DATE_EPOCH.
-        output: the option of `docker build` that makes an image of a tag.
-    """
-
-    name: str
-    rewrites: bool
-    output: str
-
-
 def engine() -> Engine:
     """The engine and the builder that `docker build` uses."""
-    info = json.loads(docker("info", "--format", "{{json .}}"))
     builder = docker("buildx", "inspect")
     driver = re.search(r"^Driver:\s+(\S+)", builder, re.M)
     if driver and driver[1] != "docker":
         found = re.search(r"^BuildKit(?: version)?:\s+v?(\d+)\.(\d+)", builder, re.M)
         version = (int(found[1]), int(found[2])) if found else (0, 0)
-        name = f"BuildKit {version[0]}.{version[1]}"
-        return Engine(name, version >= REWRITES_FROM, "type=docker")
-    version = info["ServerVersion"]
-    # 26.0 is the first with BuildKit 0.13. The engine's older image store keeps files, not layers,
-    # and has no place for other times.
+        return Engine(f"BuildKit {version[0]}.{version[1]}", version >= REWRITES_FROM)
+    info = json.loads(docker("info", "--format", "{{json .}}"))
+    # The engine's older image store keeps files, not layers, and has no place for other times.
     stores_layers = any("snapshotter" in str(pair) for pair in info.get("DriverStatus") or ())
-    rewrites = int(version.split(".")[0]) >= 26 and stores_layers
-    name = f"Docker {version}{'' if stores_layers else ' without the image store of containerd'}"
-    return Engine(name, rewrites, "type=image")
+    # 26.0 is the first with BuildKit 0.13.
+    rewrites = int(info["ServerVersion"].split(".")[0]) >= 26 and stores_layers
+    store = "" if stores_layers else " without the image store of containerd"
+    return Engine(f"Docker {info['ServerVersion']}{store}", rewrites)
 
 
 def epoch() -> str:
-    """SOURCE_DATE_EPOCH: the environment's, or the time of the last commit of what the build reads."""
+    """SOURCE_DATE_EPOCH: the environment's, or the time of the last commit that changed the image.
+
+    Raises:
+        Failed: neither is known.
+    """
     given = os.environ.get("SOURCE_DATE_EPOCH")
     if given:
         return given
@@ -191,152 +339,66 @@ def epoch() -> str:
     return done.stdout.strip()
 
 
-def build(target: str, tag: str, options: list[str], using: Engine, context: Path) -> None:
-    output = f"{using.output},name={tag}" + (",rewrite-timestamp=true,unpack=false" if using.rewrites else "")
-    words = ["buildx", "build", "--no-cache", "--progress=plain", "--target", target]
-    words += ["--provenance=false", f"--build-arg=SOURCE_DATE_EPOCH={epoch()}", *options]
+def print_epoch() -> int:
+    """Print SOURCE_DATE_EPOCH, or nothing where it is not known: the build then goes without."""
+    try:
+        print(epoch())
+    except Failed:
+        pass
+    return 0
+
+
+def build(target: str, options: list[str], using: Engine, context: Path, file: Path) -> Image:
+    """Build a target without a cache, into a file.
+
+    Raises:
+        Failed: the build fails; what it printed is on stderr.
+    """
+    words = ["--no-cache", "--progress=plain", "--target", target, str(context), *options]
+    words.append(f"--build-arg=SOURCE_DATE_EPOCH={epoch()}")
     if using.rewrites:
-        words += ["--output", output]
-    else:
-        words += ["--load", "--tag", tag]
-    done = subprocess.run(
-        ["docker", *words, str(context)],
-        text=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-    )
+        _build(target, *words, f"--output=type=docker,dest={file},{REWRITTEN}")
+        return Image(file)
+    tag = f"seed-init-twice:{target}-{os.getpid()}"
+    _build(target, *words, "--load", "--tag", tag)
+    try:
+        docker("save", "--output", str(file), tag)
+    finally:
+        subprocess.run(["docker", "image", "rm", tag], capture_output=True)
+    return Image(file)
+
+
+def _build(target: str, *words: str) -> None:
+    command = ["docker", "buildx", "build", *words]
+    done = subprocess.run(command, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     if done.returncode:
         sys.stderr.write(done.stdout)
         raise Failed(f"the build of {target} failed; its output is above")
 
 
-def layers(tag: str) -> list[str]:
-    found: list[str] = json.loads(docker("image", "inspect", "--format", "{{json .RootFS.Layers}}", tag))
-    return found
-
-
-def steps(tag: str) -> list[str]:
-    """What made each layer: the words of the Dockerfile; fewer than layers if the base hides them."""
-    printed = docker("history", "--no-trunc", "--format", "{{json .}}", tag)
-    rows = [json.loads(line) for line in printed.splitlines()]
-    return [row["CreatedBy"] for row in reversed(rows) if not _is_setting(row["CreatedBy"])]
-
-
-def _is_setting(created_by: str) -> bool:
-    """True for a line of the Dockerfile that makes no layer."""
-    names = "ARG|ENV|LABEL|USER|CMD|ENTRYPOINT|EXPOSE|SHELL|STOPSIGNAL|VOLUME|HEALTHCHECK"
-    return bool(re.match(rf"(/bin/sh -c #\(nop\) +)?({names})\b", created_by))
-
-
-def saved_layers(tags: list[str], folder: Path) -> Iterator[list[str]]:
-    """For each image, the names of its layers in the archive that `docker save` wrote."""
-    docker("save", "--output", str(folder / "images.tar"), *tags)
-    with tarfile.open(folder / "images.tar") as archive:
-        manifest = json.load(archive.extractfile("manifest.json"))  # type: ignore[arg-type]
-        by_tag = {tag: image["Layers"] for image in manifest for tag in image["RepoTags"] or ()}
-    for tag in tags:
-        names = [name for name in by_tag if name.endswith(tag)]
-        yield by_tag[names[0]]
-
-
-def extract(folder: Path, name: str, target: Path) -> Path:
-    with tarfile.open(folder / "images.tar") as archive:
-        member = archive.getmember(name)
-        while member.issym() or member.islnk():  # a layer that an older engine wrote once
-            folder_of = Path(name).parent
-            name = os.path.normpath(folder_of / member.linkname)
-            member = archive.getmember(name)
-        source = archive.extractfile(member)
-        assert source
-        with target.open("wb") as file:
-            shutil.copyfileobj(source, file)
-    return target
-
-
-def compare_images(one: str, other: str) -> tuple[int, list[tuple[str, list[Difference]]]]:
-    """Number of layers, and for each layer that differs its step and what differs in it."""
-    first, second = layers(one), layers(other)
-    if first == second:
-        return len(first), []
-    if len(first) != len(second):
-        raise Failed(f"{len(first)} and {len(second)} layers")
-    made_by = steps(one)
-    found = []
-    with tempfile.TemporaryDirectory(dir=os.environ.get("TMPDIR")) as name:
+def twice(target: str, options: list[str], using: Engine, context: Path) -> int:
+    """Build a target twice and compare; the exit status."""
+    with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        names = list(saved_layers([one, other], folder))
-        for place in (place for place in range(len(first)) if first[place] != second[place]):
-            files = [
-                extract(folder, saved[place], folder / f"{number}.tar")
-                for number, saved in enumerate(names)
-            ]
-            differences = compare_layers(*files) or [Difference("", "the archives' own headers")]
-            step = made_by[place - len(first)] if len(made_by) >= len(first) - place else "a layer"
-            found.append((" ".join(step.split()), differences))
-            _diffoscope(files)
-    return len(first), found
-
-
-def _diffoscope(files: list[Path]) -> None:
-    """The content of what differs, in more detail than ours, where diffoscope is installed."""
-    if shutil.which("diffoscope"):
-        words = ["diffoscope", "--max-report-size=20000", "--exclude-directory-metadata=yes"]
-        subprocess.run([*words, *map(str, files)], check=False)
-
-
-def compare_configuration(one: str, other: str) -> list[str]:
-    """Names of the parts of the configuration that differ."""
-    parts = [json.loads(docker("image", "inspect", tag))[0] for tag in (one, other)]
-    return [name for name in ("Created", "Config", "Architecture", "Os") if parts[0][name] != parts[1][name]]
-
-
-def report(target: str, one: str, other: str, using: Engine) -> int:
-    """Print what differs between two builds of a target; the exit status."""
-    number, found = compare_images(one, other)
-    configuration = compare_configuration(one, other)
-    if not found and not configuration:
-        print(f"{target}: the same: {number} layers, the last one {layers(one)[-1]}")
-        return SAME
-    for step, differences in found:
-        others = [each for each in differences if using.rewrites or each.what != "time"]
-        if others:
-            print(f"{target}: a layer differs: {step[:100]}")
-            for each in others[:SHOWN]:
-                print(f"  {each}")
-            if len(others) > SHOWN:
-                print(f"  and {len(others) - SHOWN} more")
-    real = [each for _, differences in found for each in differences if each.what != "time"]
-    settings = [name for name in configuration if using.rewrites or name != "Created"]
-    if settings:
-        print(f"{target}: the configuration differs: {', '.join(settings)}")
-    if real or settings or using.rewrites:
-        return DIFFER
-    print(
-        f"{target}: unproven: {len(found)} of {number} layers differ in times of files alone; {using.name} "
-        "cannot set these (BuildKit 0.13 or newer can, with the image store of containerd)"
-    )
-    return UNPROVEN
-
-
-def twice(target: str, options: list[str], using: Engine, context: Path = REPOSITORY) -> int:
-    """Build a target twice and compare; the exit status. Both images are removed again."""
-    tags = [f"seed-init-twice:{target}-{os.getpid()}-{number}" for number in (1, 2)]
-    try:
-        for tag in tags:
-            build(target, tag, options, using, context)
-        return report(target, *tags, using)
-    finally:
-        subprocess.run(["docker", "image", "rm", "--force", *tags], capture_output=True)
+        one, other = (
+            build(target, options, using, context, folder / f"{number}.tar") for number in (1, 2)
+        )
+        return report(target, one, other, using, folder)
 
 
 def main(words: list[str]) -> int:
+    """Build and compare the targets; the exit status."""
     place = words.index("--") if "--" in words else len(words)
     targets, options = words[:place], words[place + 1 :]
-    context = Path(os.environ.get("SEED_INIT_CONTEXT", REPOSITORY))
+    if targets == ["--epoch"]:
+        return print_epoch()
+    if not targets:
+        print("image-twice: name a target: runtime, notebook or ssh", file=sys.stderr)
+        return 2
     try:
         using = engine()
-        print(f"each target is built twice by {using.name}, SOURCE_DATE_EPOCH={epoch()}", flush=True)
-        statuses = [twice(target, options, using, context) for target in targets]
+        print(f"SOURCE_DATE_EPOCH={epoch()}, built twice by {using.name}", flush=True)
+        statuses = [twice(target, options, using, REPOSITORY) for target in targets]
     except Failed as failure:
         print(f"image-twice: {failure}", file=sys.stderr)
         return 2

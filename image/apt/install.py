@@ -74,16 +74,15 @@ def locked(section: dict[str, object], stage: str) -> list[Package]:
             archive = archives[each["archive"]]
             places = tuple(f"{archive[place]}/{each['path']}" for place in ("snapshot", "url"))
             found.append(
-                Package(
-                    each["name"], each["version"], each["architecture"], places, each["sha256"]
-                )
+                Package(each["name"], each["version"], each["architecture"], places, each["sha256"])
             )
     return found
 
 
 def installed() -> dict[str, str]:
     """Name to version of the packages that the base has."""
-    printed = output("dpkg-query", "--show", "--showformat=${db:Status-Abbrev}\t${Package}\t${Version}\n")
+    fields = "${db:Status-Abbrev}\t${Package}\t${Version}\n"
+    printed = output("dpkg-query", "--show", f"--showformat={fields}")
     rows = (line.split("\t") for line in printed.splitlines())
     return {name: version for status, name, version in rows if status.startswith("ii")}
 
@@ -180,7 +179,7 @@ def sha256(file: Path) -> str:
 
 
 def install(packages: list[Package], fetcher: Fetcher) -> None:
-    """Install what the base lacks; what the base has in an older version only if it has to be newer.
+    """Install what the base lacks; what the base has, only where that is too old for it.
 
     Raises:
         Refused: a file is not to be had, or apt would need a package that is not in the lock.
@@ -244,7 +243,7 @@ def install_unpinned(names: list[str]) -> None:
 
 
 def record(stage: str, section: str, pinned: bool, before: dict[str, str]) -> None:
-    """Add to the image's list which packages the stage has brought, and whether the lock named them."""
+    """Add to the image's list which packages a stage has brought, and whether the lock pins them."""
     after = installed()
     brought = {name: after[name] for name in sorted(after) if before.get(name) != after[name]}
     known = json.loads(RECORD.read_text()) if RECORD.exists() else {}
