@@ -40,7 +40,7 @@ BUILD_ARGS := $(foreach name,BASE_IMAGE BASE_DIGEST EXPECT_TORCH EXPECT_CUDA EXP
 	APT_LOCK,\
 	$(if $(filter undefined,$(origin $(name))),,--build-arg $(name)=$($(name)))) \
 	--build-arg REVISION=$(shell git rev-parse HEAD 2>/dev/null || echo unknown) \
-	--build-arg SOURCE_DATE_EPOCH=$(shell tools/image_twice.py --epoch)
+	$(addprefix --build-arg SOURCE_DATE_EPOCH=,$(shell tools/image_twice.py --epoch))
 
 .PHONY: image-twice
 image-twice: ## build each image twice without a cache and name every file that differs (TARGETS=…)

@@ -9,6 +9,7 @@ each file that does; 3 if they differ in times alone and this engine cannot set 
 from 0.13 on, with containerd's image store or in a builder of its own).
 """
 
+import contextlib
 import json
 import os
 import re
@@ -268,8 +269,8 @@ def report(target: str, one: Image, other: Image, using: "Engine", folder: Path)
         return DIFFER
     print(
         f"{target}: unproven: {len(found)} of {len(one.digests)} layers differ, in nothing but "
-        f"times, which {using.name} cannot set (BuildKit can from 0.13 on: Docker 26 with the image "
-        "store of containerd, or a builder of its own)"
+        f"times, which {using.name} cannot set (BuildKit can from 0.13 on: Docker 26 with the "
+        "image store of containerd, or a builder of its own)"
     )
     return UNPROVEN
 
@@ -341,10 +342,8 @@ def epoch() -> str:
 
 def print_epoch() -> int:
     """Print SOURCE_DATE_EPOCH, or nothing where it is not known: the build then goes without."""
-    try:
+    with contextlib.suppress(Failed):
         print(epoch())
-    except Failed:
-        pass
     return 0
 
 

@@ -243,7 +243,7 @@ def install_unpinned(names: list[str]) -> None:
 
 
 def record(stage: str, section: str, pinned: bool, before: dict[str, str]) -> None:
-    """Add to the image's list which packages a stage has brought, and whether the lock pins them."""
+    """Add to the image's list which packages a stage brought, and if the lock pins them."""
     after = installed()
     brought = {name: after[name] for name in sorted(after) if before.get(name) != after[name]}
     known = json.loads(RECORD.read_text()) if RECORD.exists() else {}
