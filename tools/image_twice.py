@@ -130,7 +130,7 @@ def _content_differs(left: bytes, right: bytes) -> str:
     try:
         if max(len(left), len(right)) > TEXT or b"\0" in left + right:
             raise ValueError
-        lines = left.decode().splitlines(), right.decode().splitlines()
+        lines = left.decode().split("\n"), right.decode().split("\n")
     except ValueError:
         place = _agree(left, right)
         return f"content, from byte {place} on ({len(left)} and {len(right)} bytes)"
