@@ -79,6 +79,10 @@ RUN --mount=type=bind,source=image/clean.sh,target=/mnt/clean.sh \
     && chmod g=u /workspace \
     && bash /mnt/clean.sh
 
+# What is in the image, for the label below; a stage that installs more writes it anew.
+RUN --mount=type=bind,source=image/sbom.py,target=/mnt/sbom.py \
+    SEED_INIT=0 PYTHONDONTWRITEBYTECODE=1 python /mnt/sbom.py /usr/local/share/seed_init/sbom.cdx.json
+
 # PYTHONHASHSEED must be there before an interpreter starts; hash order is no statistical
 # generator, so one constant serves every seed. No SEED here, ever: under Slurm's pyxis the
 # image's ENV wins over the job's, which would defeat a seed per job (its default is in
@@ -106,7 +110,8 @@ LABEL org.opencontainers.image.title="seed-init" \
       org.opencontainers.image.revision="${REVISION}" \
       org.opencontainers.image.licenses="Apache-2.0" \
       org.opencontainers.image.base.name="${BASE_IMAGE}" \
-      org.opencontainers.image.base.digest="${BASE_DIGEST}"
+      org.opencontainers.image.base.digest="${BASE_DIGEST}" \
+      io.seed-init.sbom="/usr/local/share/seed_init/sbom.cdx.json"
 
 # The shell of this build is not that of the images built FROM it, nor of their CMD.
 SHELL ["/bin/sh", "-c"]
@@ -144,6 +149,9 @@ COPY image/ipython_config.py /etc/ipython/
 COPY image/welcome.ipynb /usr/local/share/seed_init/examples/
 COPY --chmod=755 entrypoint/seed-init-notebook entrypoint/seed-init-healthcheck /usr/local/bin/
 
+RUN --mount=type=bind,source=image/sbom.py,target=/mnt/sbom.py \
+    SEED_INIT=0 PYTHONDONTWRITEBYTECODE=1 python /mnt/sbom.py /usr/local/share/seed_init/sbom.cdx.json
+
 USER 1000:0
 EXPOSE 8888
 CMD ["seed-init-notebook"]
@@ -166,9 +174,12 @@ ARG APT_LOCK
 ARG SOURCE_DATE_EPOCH
 RUN --mount=type=bind,source=image/apt,target=/mnt/apt \
     --mount=type=bind,source=image/clean.sh,target=/mnt/clean.sh \
-    PYTHONDONTWRITEBYTECODE=1 python /mnt/apt/install.py ssh \
+    --mount=type=bind,source=image/sbom.py,target=/mnt/sbom.py \
+    export SEED_INIT=0 PYTHONDONTWRITEBYTECODE=1 \
+    && python /mnt/apt/install.py ssh \
     && rm -f /etc/ssh/ssh_host_* \
-    && bash /mnt/clean.sh
+    && bash /mnt/clean.sh \
+    && python /mnt/sbom.py /usr/local/share/seed_init/sbom.cdx.json
 
 COPY --chmod=755 entrypoint/seed-init-ssh /usr/local/bin/
 COPY --chmod=644 entrypoint/ssh_keys.py /usr/local/share/seed_init/

@@ -46,6 +46,10 @@ BUILD_ARGS := $(foreach name,BASE_IMAGE BASE_DIGEST EXPECT_TORCH EXPECT_CUDA EXP
 image-twice: ## build each image twice without a cache and name every file that differs (TARGETS=…)
 	@tools/image_twice.py $(or $(TARGETS),runtime notebook ssh) -- $(BUILD_ARGS)
 
+.PHONY: sbom
+sbom: ## write what is in each image to dist/: packages with licences (CycloneDX), sizes of layers
+	@tools/image_contents.py dist $(IMAGE_TAG) $(IMAGE_TAG)-notebook $(IMAGE_TAG)-ssh
+
 .PHONY: lock-apt
 lock-apt: ## renew image/apt/apt.lock: the newest apt packages, with versions and hashes
 	@tools/apt_lock.py
