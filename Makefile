@@ -50,6 +50,11 @@ image-twice: ## build each image twice without a cache and name every file that 
 sbom: ## write what is in each image to dist/: packages with licences (CycloneDX), sizes of layers
 	@tools/image_contents.py dist $(IMAGE_TAG) $(IMAGE_TAG)-notebook $(IMAGE_TAG)-ssh
 
+# Status 3: unproven, because the stored list is missing, old, or was not asked for a package.
+.PHONY: audit
+audit: ## say which known vulnerabilities the packages in dist/ have (RENEW=1 fetches the list anew)
+	@tools/audit.py $(if $(RENEW),--renew) dist/*.cdx.json
+
 .PHONY: lock-apt
 lock-apt: ## renew image/apt/apt.lock: the newest apt packages, with versions and hashes
 	@tools/apt_lock.py
