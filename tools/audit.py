@@ -4,7 +4,7 @@
 Usage: audit.py BILL ...             compares bills of materials with the stored list
        audit.py --renew BILL ...     asks https://osv.dev for the packages, and stores the list
 
-The list is image/advisories.json, in OSV's format. image/advisories-allowed.json has exceptions,
+The list is requirements/advisories.json, in OSV's format. requirements/advisories-allowed.json has exceptions,
 each with `id`, `package`, `reason` and `until`, the last day on which it holds.
 
 Exit 0 if every package was looked up in a list of at most 30 days and nothing is known but what is
@@ -24,9 +24,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
-IMAGE = Path(__file__).parents[1] / "image"
-LIST = IMAGE / "advisories.json"
-ALLOWED = IMAGE / "advisories-allowed.json"
+REQUIREMENTS = Path(__file__).parents[1] / "requirements"
+LIST = REQUIREMENTS / "advisories.json"
+ALLOWED = REQUIREMENTS / "advisories-allowed.json"
 OSV = "https://api.osv.dev/v1"
 TIMEOUT_S = 30
 OLDEST_DAYS = 30
@@ -59,7 +59,7 @@ def packages(bill: dict[str, Any]) -> set[Package]:
 
 
 def public(version: str) -> str:
-    """A version without its local part: 2.6.0+cu118 has the flaws of 2.6.0."""
+    """A version without its local part: 1.2+local has the flaws of 1.2."""
     return version.partition("+")[0]
 
 
