@@ -4,8 +4,8 @@
 Usage: audit.py BILL ...             compares bills of materials with the stored list
        audit.py --renew BILL ...     asks https://osv.dev for the packages, and stores the list
 
-The list is requirements/advisories.json, in OSV's format. requirements/advisories-allowed.json has exceptions,
-each with `id`, `package`, `reason` and `until`, the last day on which it holds.
+The list is requirements/advisories.json, in OSV's format. Beside it, advisories-allowed.json has
+exceptions, each with `id`, `package`, `reason` and `until`, the last day on which it holds.
 
 Exit 0 if every package was looked up in a list of at most 30 days and nothing is known but what is
 allowed; 1 if something else is known, or an exception has ended; 2 for a mistake; 3 if that is

@@ -1,5 +1,6 @@
 """What is said of known vulnerabilities, and that nothing is said where nothing was looked at."""
 
+from collections.abc import Sequence
 from datetime import date
 
 import pytest
@@ -28,8 +29,10 @@ def allowed(until: str, package: str = "jinja2") -> list[dict[str, str]]:
     return [{"id": "PYSEC-1", "package": package, "reason": "not reached", "until": until}]
 
 
-def said(asked: set[Package], stored: dict | None, exceptions: list = []) -> tuple[int, list[str]]:
-    return audit.audit(asked, stored, exceptions, TODAY)
+def said(
+    asked: set[Package], stored: dict | None, exceptions: Sequence[dict] = ()
+) -> tuple[int, list[str]]:
+    return audit.audit(asked, stored, list(exceptions), TODAY)
 
 
 def test_a_known_flaw_is_named_with_its_package() -> None:
