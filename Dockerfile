@@ -29,10 +29,11 @@ RUN --mount=type=bind,source=image/check_base.py,target=/tmp/check_base.py \
     EXPECT_CUDA="${EXPECT_CUDA}" EXPECT_CUDNN="${EXPECT_CUDNN}" \
     PYTHONDONTWRITEBYTECODE=1 python /tmp/check_base.py /usr/local/share/seed_init/image.json
 
-# tini: reaps zombies and forwards signals, which DataLoader workers and kernels need of PID 1.
-RUN apt-get update \
-    && apt-get install --yes --no-install-recommends tini \
-    && rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/log/apt /var/log/dpkg.log
+# image/apt/apt.in says which and what for, image/apt/apt.lock which versions.
+ARG APT_LOCK
+RUN --mount=type=bind,source=image/apt,target=/mnt/apt \
+    --mount=type=bind,source=image/clean.sh,target=/mnt/clean.sh \
+    PYTHONDONTWRITEBYTECODE=1 python /mnt/apt/install.py runtime && bash /mnt/clean.sh
 
 # The hook, into the stdlib directory of the image's Python: the one place that every virtual
 # environment made from it keeps. The installer compiles it.
@@ -64,13 +65,23 @@ RUN run='[ ! -r /etc/seed_init/login.sh ] || . /etc/seed_init/login.sh' \
     && echo "shopt -q login_shell || $run" >> /etc/bash.bashrc \
     && echo "[ -z \"\${BASH_VERSION-}\" ] || $run" >> /etc/profile.d/seed-init.sh
 
+# The time of the commit, in seconds: `make image` passes it. From here on, and not above, because
+# a step runs anew when it changes.
+ARG SOURCE_DATE_EPOCH
+
 # Group 0 may write the home and /workspace: an arbitrary --user is in it. Nothing that the
 # image needs is in either, so that a volume may hide them.
-RUN useradd --uid 1000 --gid 0 --create-home --shell /bin/bash jovyan \
+RUN --mount=type=bind,source=image/clean.sh,target=/mnt/clean.sh \
+    useradd --uid 1000 --gid 0 --create-home --shell /bin/bash jovyan \
     && mkdir -p /etc/seed_init/entrypoint.d /workspace \
     && chown 1000:0 /workspace \
     && chmod -R g=u /home/jovyan \
-    && chmod g=u /workspace
+    && chmod g=u /workspace \
+    && bash /mnt/clean.sh
+
+# What is in the image, for the label below; a stage that installs more writes it anew.
+RUN --mount=type=bind,source=image/sbom.py,target=/mnt/sbom.py \
+    SEED_INIT=0 PYTHONDONTWRITEBYTECODE=1 python /mnt/sbom.py /usr/local/share/seed_init/sbom.cdx.json
 
 # PYTHONHASHSEED must be there before an interpreter starts; hash order is no statistical
 # generator, so one constant serves every seed. No SEED here, ever: under Slurm's pyxis the
@@ -99,7 +110,8 @@ LABEL org.opencontainers.image.title="seed-init" \
       org.opencontainers.image.revision="${REVISION}" \
       org.opencontainers.image.licenses="Apache-2.0" \
       org.opencontainers.image.base.name="${BASE_IMAGE}" \
-      org.opencontainers.image.base.digest="${BASE_DIGEST}"
+      org.opencontainers.image.base.digest="${BASE_DIGEST}" \
+      io.seed-init.sbom="/usr/local/share/seed_init/sbom.cdx.json"
 
 # The shell of this build is not that of the images built FROM it, nor of their CMD.
 SHELL ["/bin/sh", "-c"]
@@ -114,9 +126,12 @@ USER root
 # Hashes for every package, and no resolving: torch, numpy and the nvidia packages are the
 # base's and have to stay. share/jupyterhub: pages that only a Hub itself serves, half of
 # what jupyterhub would add.
+# SOURCE_DATE_EPOCH, whatever its value: with it pip compiles to files that hold the source's hash
+# in place of its time (py_compile).
+ARG SOURCE_DATE_EPOCH
 RUN --mount=type=bind,source=requirements/notebook.txt,target=/tmp/notebook.txt \
     --mount=type=bind,source=image/pinned.py,target=/tmp/pinned.py \
-    export PYTHONDONTWRITEBYTECODE=1 \
+    export PYTHONDONTWRITEBYTECODE=1 SOURCE_DATE_EPOCH="${SOURCE_DATE_EPOCH:-315532800}" \
     && python /tmp/pinned.py list > /tmp/before.json \
     && pip install --no-cache-dir --root-user-action=ignore --no-warn-script-location \
         --require-hashes --no-deps -r /tmp/notebook.txt \
@@ -133,6 +148,9 @@ COPY image/page_config.json image/default_setting_overrides.json /etc/jupyter/la
 COPY image/ipython_config.py /etc/ipython/
 COPY image/welcome.ipynb /usr/local/share/seed_init/examples/
 COPY --chmod=755 entrypoint/seed-init-notebook entrypoint/seed-init-healthcheck /usr/local/bin/
+
+RUN --mount=type=bind,source=image/sbom.py,target=/mnt/sbom.py \
+    SEED_INIT=0 PYTHONDONTWRITEBYTECODE=1 python /mnt/sbom.py /usr/local/share/seed_init/sbom.cdx.json
 
 USER 1000:0
 EXPOSE 8888
@@ -151,15 +169,17 @@ SHELL ["/bin/bash", "-euo", "pipefail", "-c"]
 
 USER root
 
-# openssh-server: sshd, and with it ssh-keygen and the sftp that scp uses.
-# libnss-wrapper: a passwd entry for an arbitrary --user, for sshd alone; it lets nobody in
-# who has none.
 # The host keys that the package makes would be the same in every container of the image.
-RUN apt-get update \
-    && DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends \
-        openssh-server libnss-wrapper \
+ARG APT_LOCK
+ARG SOURCE_DATE_EPOCH
+RUN --mount=type=bind,source=image/apt,target=/mnt/apt \
+    --mount=type=bind,source=image/clean.sh,target=/mnt/clean.sh \
+    --mount=type=bind,source=image/sbom.py,target=/mnt/sbom.py \
+    export SEED_INIT=0 PYTHONDONTWRITEBYTECODE=1 \
+    && python /mnt/apt/install.py ssh \
     && rm -f /etc/ssh/ssh_host_* \
-    && rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/log/apt /var/log/dpkg.log
+    && bash /mnt/clean.sh \
+    && python /mnt/sbom.py /usr/local/share/seed_init/sbom.cdx.json
 
 COPY --chmod=755 entrypoint/seed-init-ssh /usr/local/bin/
 COPY --chmod=644 entrypoint/ssh_keys.py /usr/local/share/seed_init/

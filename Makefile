@@ -13,7 +13,7 @@ export SEED DETERMINISM JUPYTER_PORT
 PYTHON_FILES := conftest.py seed_init image harness tests benchmarks examples entrypoint/seed-init-healthcheck \
 	entrypoint/ssh_keys.py tools/*.py
 SHELL_FILES := tools/*.sh tests/standin/*.sh entrypoint/seed-init-entrypoint \
-	entrypoint/seed-init-notebook entrypoint/seed-init-ssh image/seed-init image/login.sh image/root.sh \
+	entrypoint/seed-init-notebook entrypoint/seed-init-ssh image/seed-init image/clean.sh image/login.sh image/root.sh \
 	examples/team/*.sh .ci/run
 
 .PHONY: help
@@ -36,9 +36,28 @@ image: ## build the images: runtime, notebook and ssh
 	@docker image ls --filter 'reference=$(IMAGE_TAG)*' --format '{{.Repository}}:{{.Tag}}: {{.Size}}'
 
 # Build arguments from the environment, as docker-compose.yml takes them, and the revision.
-BUILD_ARGS := $(foreach name,BASE_IMAGE BASE_DIGEST EXPECT_TORCH EXPECT_CUDA EXPECT_CUDNN,\
+BUILD_ARGS := $(foreach name,BASE_IMAGE BASE_DIGEST EXPECT_TORCH EXPECT_CUDA EXPECT_CUDNN \
+	APT_LOCK,\
 	$(if $(filter undefined,$(origin $(name))),,--build-arg $(name)=$($(name)))) \
-	--build-arg REVISION=$(shell git rev-parse HEAD 2>/dev/null || echo unknown)
+	--build-arg REVISION=$(shell git rev-parse HEAD 2>/dev/null || echo unknown) \
+	$(addprefix --build-arg SOURCE_DATE_EPOCH=,$(shell tools/image_twice.py --epoch))
+
+.PHONY: image-twice
+image-twice: ## build each image twice without a cache and name every file that differs (TARGETS=…)
+	@tools/image_twice.py $(or $(TARGETS),runtime notebook ssh) -- $(BUILD_ARGS)
+
+.PHONY: sbom
+sbom: ## write what is in each image to dist/: packages with licences (CycloneDX), sizes of layers
+	@tools/image_contents.py dist $(IMAGE_TAG) $(IMAGE_TAG)-notebook $(IMAGE_TAG)-ssh
+
+# Status 3: unproven, because the stored list is missing, old, or was not asked for a package.
+.PHONY: audit
+audit: ## say which known vulnerabilities the packages in dist/ have (RENEW=1 fetches the list anew)
+	@tools/audit.py $(if $(RENEW),--renew) dist/*.cdx.json
+
+.PHONY: lock-apt
+lock-apt: ## renew image/apt/apt.lock: the newest apt packages, with versions and hashes
+	@tools/apt_lock.py
 
 # Three lanes: harness/lanes.py says what is in each, and what PYTEST_ARGS=--rotation=N is.
 .PHONY: test
