@@ -122,7 +122,7 @@ USER root
 # Hashes for every package, and no resolving: torch, numpy and the nvidia packages are the
 # base's and have to stay. The kernel names the base's Python by its path: Jupyter takes a mere
 # "python" for the server's own. share/jupyterhub: pages that only a Hub itself serves, half of
-# what jupyterhub would add.
+# what jupyterhub would add. galata: what JupyterLab's own browser tests need.
 ARG SEED_INIT_INDEX_URL
 RUN --mount=type=bind,source=requirements/server.txt,target=/tmp/server.txt \
     --mount=type=bind,source=requirements/libraries.txt,target=/tmp/libraries.txt \
@@ -133,7 +133,7 @@ RUN --mount=type=bind,source=requirements/server.txt,target=/tmp/server.txt \
     && python -I -m venv --without-pip /opt/jupyter \
     && python -I /tmp/install_notebook.py /opt/jupyter /tmp/server.txt /tmp/libraries.txt \
         /usr/local/share/seed_init/image.json \
-    && rm -r /opt/jupyter/share/jupyterhub \
+    && rm -r /opt/jupyter/share/jupyterhub /opt/jupyter/lib/python3*/site-packages/jupyterlab/galata \
     && IPYTHONDIR=/tmp/ipython python -I -m ipykernel install --prefix=/usr/local --name=python3 \
         > /dev/null \
     && rm -rf /tmp/ipython \

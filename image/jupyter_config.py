@@ -13,8 +13,8 @@ FACTS = Path("/usr/local/share/seed_init/image.json")
 image = json.loads(FACTS.read_text()).get("notebook", {}) if FACTS.exists() else {}
 if sys.prefix == image.get("server"):
     # An extension of the server may bring ipykernel into the server's environment, whose kernel
-    # would be a Python without torch. So the kernel that the build has written, with the path of the
-    # base's Python, comes before; only a user's own comes before that one. At the end is what
+    # would be a Python without torch. So the kernel that the build has written, with the path of
+    # the base's Python, comes before; only a user's own comes before that one. At the end is what
     # packages of the base bring: kernels, and what JupyterLab's page loads for ipywidgets.
     # jupyter_client has no setting for the folders of kernels.
     own = paths.ENV_JUPYTER_PATH[:]
