@@ -10,6 +10,11 @@
 ARG BASE_DIGEST=sha256:2428b92ebbaeceba5572b98c18c8a94e43162bead6e88588ad54471147c58a20
 ARG BASE_IMAGE=pytorch/pytorch:2.6.0-cuda11.8-cudnn9-runtime@${BASE_DIGEST}
 
+# A company's mirror, perhaps; the hashes hold anyway. Handed on under a second name, because a
+# variable PIP_INDEX_URL of the base's would win over an argument of that name.
+ARG PIP_INDEX_URL=https://pypi.org/simple
+ARG SEED_INIT_INDEX_URL=${PIP_INDEX_URL}
+
 # ---------------------------------------------------------------------------------------
 FROM ${BASE_IMAGE} AS runtime
 
@@ -123,23 +128,36 @@ SHELL ["/bin/bash", "-euo", "pipefail", "-c"]
 
 USER root
 
+# JupyterLab's server has an environment of its own, made from the base's Python: what a team
+# installs into the base cannot break the server, and the server's packages replace none of the
+# base's, in which conda itself may run. `pip --python /opt/jupyter install` adds an extension.
 # Hashes for every package, and no resolving: torch, numpy and the nvidia packages are the
-# base's and have to stay. share/jupyterhub: pages that only a Hub itself serves, half of
-# what jupyterhub would add.
+# base's and have to stay. The kernel names the base's Python by its path: Jupyter takes a mere
+# "python" for the server's own. share/jupyterhub: pages that only a Hub itself serves, half of
+# what jupyterhub would add. galata: what JupyterLab's own browser tests need.
 # SOURCE_DATE_EPOCH, whatever its value: with it pip compiles to files that hold the source's hash
 # in place of its time (py_compile).
+ARG SEED_INIT_INDEX_URL
 ARG SOURCE_DATE_EPOCH
-RUN --mount=type=bind,source=requirements/notebook.txt,target=/tmp/notebook.txt \
+RUN --mount=type=bind,source=requirements/server.txt,target=/tmp/server.txt \
+    --mount=type=bind,source=requirements/libraries.txt,target=/tmp/libraries.txt \
+    --mount=type=bind,source=image/install_notebook.py,target=/tmp/install_notebook.py \
     --mount=type=bind,source=image/pinned.py,target=/tmp/pinned.py \
     export PYTHONDONTWRITEBYTECODE=1 SOURCE_DATE_EPOCH="${SOURCE_DATE_EPOCH:-315532800}" \
+        INDEX_URL="${SEED_INIT_INDEX_URL}" \
     && python /tmp/pinned.py list > /tmp/before.json \
-    && pip install --no-cache-dir --root-user-action=ignore --no-warn-script-location \
-        --require-hashes --no-deps -r /tmp/notebook.txt \
-    && rm -r "$(python -c 'import sys; print(sys.prefix)')/share/jupyterhub" \
+    && python -I -m venv --without-pip /opt/jupyter \
+    && python -I /tmp/install_notebook.py /opt/jupyter /tmp/server.txt /tmp/libraries.txt \
+        /usr/local/share/seed_init/image.json \
+    && rm -r /opt/jupyter/share/jupyterhub /opt/jupyter/lib/python3*/site-packages/jupyterlab/galata \
+    && IPYTHONDIR=/tmp/ipython python -I -m ipykernel install --prefix=/usr/local --name=python3 \
+        > /dev/null \
+    && rm -rf /tmp/ipython \
+    && ln -s /opt/jupyter/bin/jupyter* /usr/local/bin/ \
     && python /tmp/pinned.py check /tmp/before.json \
     && rm /tmp/before.json
 
-COPY image/jupyter_server_config.py /etc/jupyter/
+COPY image/jupyter_server_config.py image/jupyter_config.py /etc/jupyter/
 # A file of its own: a list of extensions in the user's configuration leaves this one in.
 COPY image/server_extensions.json /etc/jupyter/jupyter_server_config.d/seed_init.json
 # No node in the image: JupyterLab cannot rebuild itself and need not ask at every page. Nor need
@@ -157,7 +175,7 @@ EXPOSE 8888
 CMD ["seed-init-notebook"]
 
 RUN --mount=type=bind,source=image/selftest.py,target=/tmp/selftest.py \
-    PYTHONDONTWRITEBYTECODE=1 python /tmp/selftest.py jupyterlab pandas sklearn matplotlib tqdm
+    PYTHONDONTWRITEBYTECODE=1 python /tmp/selftest.py ipykernel pandas sklearn matplotlib tqdm
 
 SHELL ["/bin/sh", "-c"]
 
