@@ -10,11 +10,11 @@ include versions.env
 # What the environment, the command line of make, or nobody has set.
 export SEED DETERMINISM JUPYTER_PORT
 
-PYTHON_FILES := conftest.py seed_init image harness tests benchmarks examples entrypoint/seed-init-healthcheck \
+PYTHON_FILES := conftest.py seed_init deploy image harness tests benchmarks examples entrypoint/seed-init-healthcheck \
 	entrypoint/ssh_keys.py tools/*.py
 SHELL_FILES := tools/*.sh tests/standin/*.sh entrypoint/seed-init-entrypoint \
 	entrypoint/seed-init-notebook entrypoint/seed-init-ssh image/seed-init image/login.sh image/root.sh \
-	examples/team/*.sh .ci/run
+	examples/team/*.sh deploy/slurm/*.sbatch .ci/run
 
 .PHONY: help
 help: ## list the targets
