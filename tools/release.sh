@@ -19,11 +19,16 @@ say() { printf 'seed-init: %s\n' "$*" >&2; }
 die() { say "$*"; exit 1; }
 
 # The date of the commit, so that the same source has the same tag; DATE is another one, for a rebuild.
-date_of_release() { echo "${DATE:-$(git log -1 --format=%cd --date=format:%Y%m%d)}"; }
+date_of_release() {
+    local date=${DATE:-}
+    [[ -n $date ]] || date=$(git log -1 --format=%cd --date=format:%Y%m%d 2> /dev/null) \
+        || die 'there is no git history that has the date of the source; give it: DATE=20261201'
+    echo "$date"
+}
 
 push() {
     local date suffix local_tag name tag pushed
-    date=$(date_of_release)
+    date=$(date_of_release) || exit
     [[ $date =~ ^[0-9]{8}$ ]] || die "DATE='$date' is not accepted; use eight digits, such as 20261201"
     for suffix in '' -notebook -ssh; do
         docker image inspect "$IMAGE_TAG$suffix" > /dev/null 2>&1 \
