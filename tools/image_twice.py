@@ -24,8 +24,8 @@ from pathlib import Path
 
 REPOSITORY = Path(__file__).parents[1]
 INPUTS = (
-    *("Dockerfile", ".dockerignore", "entrypoint", "image", "requirements/notebook.txt"),
-    "seed_init",
+    *("Dockerfile", ".dockerignore", "entrypoint", "image", "seed_init"),
+    *("requirements/libraries.txt", "requirements/server.txt"),
 )
 """What the image is made from: a commit that changes nothing of it does not change the image."""
 SAME, DIFFER, UNPROVEN = 0, 1, 3
