@@ -36,12 +36,13 @@ image: ## build the images: runtime, notebook and ssh
 	docker build --target ssh --tag $(IMAGE_TAG)-ssh $(BUILD_ARGS) $(IMAGE_ARGS) .
 	@docker image ls --filter 'reference=$(IMAGE_TAG)*' --format '{{.Repository}}:{{.Tag}}: {{.Size}}'
 
-# Build arguments from the environment, as docker-compose.yml takes them, and the revision.
-BUILD_ARGS := $(foreach name,BASE_IMAGE BASE_DIGEST EXPECT_TORCH EXPECT_CUDA EXPECT_CUDNN \
+# Build arguments from the environment, as docker-compose.yml takes them, the revision, and the time
+# of the last commit that changed the image. Asked for only where an image is built.
+BUILD_ARGS = $(foreach name,BASE_IMAGE BASE_DIGEST EXPECT_TORCH EXPECT_CUDA EXPECT_CUDNN \
 	APT_LOCK,\
 	$(if $(filter undefined,$(origin $(name))),,--build-arg $(name)=$($(name)))) \
 	--build-arg REVISION=$(shell git rev-parse HEAD 2>/dev/null || echo unknown) \
-	$(addprefix --build-arg SOURCE_DATE_EPOCH=,$(shell tools/image_twice.py --epoch))
+	$(addprefix --build-arg SOURCE_DATE_EPOCH=,$(shell tools/image_twice.py --epoch 2>/dev/null))
 
 .PHONY: image-twice
 image-twice: ## build each image twice without a cache and name every file that differs (TARGETS=…)

@@ -7,6 +7,7 @@ For each image FOLDER gets NAME.cdx.json, which the image has in itself, and NAM
 """
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -47,8 +48,14 @@ def layers(image: str) -> list[tuple[int, str]]:
     """Bytes and step of each layer that is not empty, the lowest one first."""
     words = ("history", "--no-trunc", "--human=false", "--format", "{{json .}}", image)
     rows = [json.loads(line) for line in docker(*words).splitlines()]
-    sized = [(int(row["Size"]), " ".join(row["CreatedBy"].split())) for row in reversed(rows)]
+    sized = [(int(row["Size"]), step(row["CreatedBy"])) for row in reversed(rows)]
     return [(size, step) for size, step in sized if size]
+
+
+def step(created_by: str) -> str:
+    """The words of the Dockerfile, without the build arguments and the shell that BuildKit adds."""
+    words = " ".join(created_by.split())
+    return re.sub(r"^RUN (\|\d+ .*?)?/bin/\S+ (-\S+ |pipefail )*-c ", "RUN ", words)
 
 
 def page(image: str, document: dict, sized: list[tuple[int, str]]) -> str:

@@ -176,7 +176,11 @@ class Image:
         history = [each for each in self.configuration["history"] if not each.get("empty_layer")]
         # A base that was imported has no history of its own.
         place -= len(self.digests) - len(history)
-        return " ".join(history[place]["created_by"].split()) if place >= 0 else "the base"
+        if place < 0:
+            return "the base"
+        words = " ".join(history[place]["created_by"].split())
+        # Without the build arguments and the shell that BuildKit adds.
+        return re.sub(r"^RUN (\|\d+ .*?)?/bin/\S+ (-\S+ |pipefail )*-c ", "RUN ", words)
 
     def extract(self, place: int, target: Path) -> Path:
         """Write a layer into a file of its own."""

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tools import image_twice
+from tools import image_contents, image_twice
 from tools.image_twice import Difference, Engine, Image, compare_layers, report
 
 OLD = Engine("an old engine", rewrites=False)
@@ -149,6 +149,25 @@ def test_a_difference_of_many_files_is_counted(tmp_path: Path, capsys) -> None:
     other = Made([layer(tmp_path / "b", dict.fromkeys(many, b"2"))])
     report("ssh", one, other, NEW, tmp_path)
     assert capsys.readouterr().out.endswith("  and 3 more\n")
+
+
+@pytest.mark.parametrize(
+    ("created_by", "words"),
+    [
+        (
+            "RUN |2 A=1 B=x /bin/bash -euo pipefail -c make   it # buildkit",
+            "RUN make it # buildkit",
+        ),
+        ("RUN /bin/sh -c make it", "RUN make it"),
+        ("COPY a /b", "COPY a /b"),
+    ],
+)
+def test_a_step_is_named_in_the_words_of_the_dockerfile(
+    tmp_path: Path, created_by: str, words: str
+) -> None:
+    image = Made([layer(tmp_path / "a", {})], history=[{"created_by": created_by}])
+    assert image.step(0) == words
+    assert image_contents.step(created_by) == words
 
 
 def test_a_difference_says_its_path_from_the_root() -> None:
