@@ -252,7 +252,7 @@ def replace(copies: list[Installed], entry: Locked, pip: Pip) -> None:
     pip.install([entry], "--ignore-installed")
     for copy in copies:
         if copy.version != entry.version:
-            print(f"seed-init build: {copy.path} had no list of its files: written over")
+            print(f"seed-init build: written over, with its metadata removed: {copy.path}")
             remove(copy.path)
 
 

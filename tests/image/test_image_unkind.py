@@ -68,10 +68,11 @@ def test_what_conda_owns_is_untouched_but_for_what_the_build_declares(
     before, after = (
         json.loads(container.run(one, "python", "-c", OWNED).stdout) for one in (unkind, image)
     )
-    changed = {name for name in before if before[name] != after[name]}
+    changed = {name.replace("_", "-") for name in before if before[name] != after[name]}
     assert len(before) > 40
-    assert changed == {"typing-extensions"} or changed == {"typing_extensions"}
-    assert [name.replace("_", "-") for name in changed] == list(facts(container, image)["replaced"])
+    # Its second copy is too old for ipython; the other has to be newer for jupyter_client.
+    assert changed == {"traitlets", "typing-extensions"}
+    assert changed == facts(container, image)["replaced"].keys()
 
 
 def test_a_package_without_record_is_written_over_and_has_one_version(
@@ -81,7 +82,7 @@ def test_a_package_without_record_is_written_over_and_has_one_version(
         "from importlib.metadata import distributions; "
         "print([d.version for d in distributions(name='typing_extensions')])"
     )
-    (replaced,) = facts(container, image)["replaced"].values()
+    replaced = facts(container, image)["replaced"]["typing-extensions"]
     assert container.run(image, "python", "-c", code).stdout == f"['{replaced['version']}']\n"
     assert "jupyter-client" in replaced["reason"]
 
