@@ -4,7 +4,8 @@
 #   push    under the tag of versions.env and under the same tag with the date of the source; writes
 #           the name of each image, by its digest, into dist/images.txt
 #   sign    each image of that list, with the key COSIGN_KEY, or without one by the identity of the runner
-#   attest  that the list of packages SBOM (CycloneDX) is that of each image
+#   attest  that the list of packages that `make sbom` has written (CycloneDX) is that of each image;
+#           SBOM names another file, for all of them
 #   verify  the signature of each image, with the public key COSIGN_PUBLIC_KEY, or by CERTIFICATE_IDENTITY
 #   outputs print the name and the three digests, as a step of a workflow gives them to the next
 set -euo pipefail
@@ -13,7 +14,6 @@ cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.."
 # shellcheck source=versions.env
 source ./versions.env
 readonly list=dist/images.txt
-SBOM=${SBOM:-dist/sbom.cdx.json}
 
 say() { printf 'seed-init: %s\n' "$*" >&2; }
 die() { say "$*"; exit 1; }
@@ -65,8 +65,22 @@ key=()
 [[ -z ${COSIGN_KEY:-} ]] || key=(--key "$COSIGN_KEY")
 
 attest() {
-    [[ -s $SBOM ]] || die "there is no SBOM $SBOM; run make sbom, or name the file: SBOM=…"
-    each cosign attest --yes "${key[@]}" "${cosign_options[@]}" --type cyclonedx --predicate "$SBOM"
+    local suffix
+    for suffix in '' -notebook -ssh; do
+        [[ -s $(sbom_of "$suffix") ]] \
+            || die "there is no SBOM $(sbom_of "$suffix"); run make sbom, or name a file: SBOM=…"
+    done
+    each attest_one
+}
+
+# The file in which `make sbom` has the packages of an image.
+sbom_of() { echo "${SBOM:-dist/${IMAGE_TAG//:/_}$1.cdx.json}"; }
+
+attest_one() {
+    local number suffixes=('' -notebook -ssh)
+    number=$(grep -nxF -m 1 -- "$1" "$list" | cut -d : -f 1)
+    cosign attest --yes "${key[@]}" "${cosign_options[@]}" --type cyclonedx \
+        --predicate "$(sbom_of "${suffixes[number - 1]}")" "$1"
 }
 
 verify() {
