@@ -122,21 +122,23 @@ def test_no_password_is_newer_than_the_commit(container: Containers, image: str)
     assert {row[0]: int(row[2]) for row in own if int(row[2]) > day} == {}
 
 
-def test_nothing_of_the_build_is_compiled_with_a_time(container: Containers, images) -> None:
+@pytest.mark.parametrize(
+    ("python", "packages"),
+    [("python", ("pandas", "sklearn")), ("/opt/jupyter/bin/python", ("jupyter_server",))],
+)
+def test_nothing_of_the_build_is_compiled_with_a_time(
+    container: Containers, images, python: str, packages: tuple[str, ...]
+) -> None:
     """PEP 552: the four bytes behind the magic number are 0 in a file that holds a time."""
     program = (
-        "import pathlib, sysconfig, importlib.metadata as m\n"
-        "found = seen = 0\n"
-        "for name in ('jupyterlab', 'pandas', 'tqdm'):\n"
-        "    for f in m.distribution(name).files:\n"
-        "        if f.suffix == '.pyc':\n"
-        "            seen += 1\n"
-        "            found += f.locate().read_bytes()[4:8] == bytes(4)\n"
-        "print(seen, found)\n"
+        "import pathlib, sysconfig\n"
+        "place = pathlib.Path(sysconfig.get_path('purelib'))\n"
+        f"files = [f for name in {packages!r} for f in (place / name).rglob('*.pyc')]\n"
+        "print(len(files), sum(f.read_bytes()[4:8] == bytes(4) for f in files))\n"
     )
-    script = f"SEED_INIT=0 python -c {shlex.quote(program)}"
+    script = f"SEED_INIT=0 {python} -c {shlex.quote(program)}"
     ((seen, found),) = [line.split() for line in in_image(container, images.notebook, script)]
-    assert int(seen) > 500, "no compiled file was looked at"
+    assert int(seen) > 50, "no compiled file was looked at"
     assert int(found) == 0
 
 
