@@ -1,6 +1,5 @@
 """deploy/kubernetes: kustomize builds each folder, and what comes out is valid."""
 
-import json
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -11,9 +10,7 @@ import pytest
 import yaml
 
 from harness.deployed import FOLDER, all_pods, folders, objects, pods
-from harness.processes import run
 
-VERSIONS = "1.29", "1.31", "1.33", "1.35", "1.37"
 OF_OPERATORS = {
     "PyTorchJob": {
         "spec": {"elasticPolicy", "nprocPerNode", "pytorchReplicaSpecs", "runPolicy"},
@@ -50,24 +47,6 @@ OF_OPERATORS = {
 }
 """The fields that the published types know: of the training operator 1.9, and of KubeRay 1.4 on.
 What is below `template` is Kubernetes' own type."""
-
-
-@pytest.fixture
-def faults(python: Path) -> Callable[[Any], str]:
-    """What the published schemas find in some objects; "" for nothing."""
-    code = (
-        "import json, sys, kubernetes_validate as k\n"
-        "for item in json.load(sys.stdin):\n"
-        "    for version in sys.argv[1:]:\n"
-        "        k.validate(item, version, strict=True)\n"
-    )
-
-    def check(content: Any) -> str:
-        env = {"SEED_INIT": "0"}
-        done = run(python, "-c", code, *VERSIONS, env=env, stdin=json.dumps(content))
-        return done.stderr if done.returncode else ""
-
-    return check
 
 
 def of_kubernetes(content: dict[str, Any]) -> bool:
