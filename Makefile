@@ -9,12 +9,13 @@ MAKEFLAGS += --no-print-directory
 include versions.env
 # What the environment, the command line of make, or nobody has set.
 export SEED DETERMINISM JUPYTER_PORT
+export REGISTRY DATE SBOM COSIGN_KEY COSIGN_PUBLIC_KEY COSIGN_OPTIONS CERTIFICATE_IDENTITY CERTIFICATE_ISSUER
 
-PYTHON_FILES := conftest.py seed_init image harness tests benchmarks examples entrypoint/seed-init-healthcheck \
+PYTHON_FILES := conftest.py seed_init deploy image harness tests benchmarks examples entrypoint/seed-init-healthcheck \
 	entrypoint/ssh_keys.py tools/*.py
 SHELL_FILES := tools/*.sh tests/standin/*.sh entrypoint/seed-init-entrypoint \
-	entrypoint/seed-init-notebook entrypoint/seed-init-ssh image/seed-init image/login.sh image/root.sh \
-	examples/team/*.sh .ci/run
+	entrypoint/seed-init-notebook entrypoint/seed-init-ssh image/seed-init image/clean.sh image/login.sh image/root.sh \
+	examples/team/*.sh deploy/slurm/*.sbatch .ci/run
 
 .PHONY: help
 help: ## list the targets
@@ -30,15 +31,52 @@ train: ## run the example training job, in a container where possible
 
 .PHONY: image
 image: ## build the images: runtime, notebook and ssh
-	docker build --target runtime --tag $(IMAGE_TAG) $(BUILD_ARGS) .
-	docker build --target notebook --tag $(IMAGE_TAG)-notebook $(BUILD_ARGS) .
-	docker build --target ssh --tag $(IMAGE_TAG)-ssh $(BUILD_ARGS) .
+	docker build --target runtime --tag $(IMAGE_TAG) $(BUILD_ARGS) $(IMAGE_ARGS) .
+	docker build --target notebook --tag $(IMAGE_TAG)-notebook $(BUILD_ARGS) $(IMAGE_ARGS) .
+	docker build --target ssh --tag $(IMAGE_TAG)-ssh $(BUILD_ARGS) $(IMAGE_ARGS) .
 	@docker image ls --filter 'reference=$(IMAGE_TAG)*' --format '{{.Repository}}:{{.Tag}}: {{.Size}}'
 
-# Build arguments from the environment, as docker-compose.yml takes them, and the revision.
-BUILD_ARGS := $(foreach name,BASE_IMAGE BASE_DIGEST EXPECT_TORCH EXPECT_CUDA EXPECT_CUDNN,\
+# Build arguments from the environment, as docker-compose.yml takes them, the revision, and the time
+# of the last commit that changed the image. Asked for only where an image is built.
+BUILD_ARGS = $(foreach name,BASE_IMAGE BASE_DIGEST EXPECT_TORCH EXPECT_CUDA EXPECT_CUDNN \
+	APT_LOCK,\
 	$(if $(filter undefined,$(origin $(name))),,--build-arg $(name)=$($(name)))) \
-	--build-arg REVISION=$(shell git rev-parse HEAD 2>/dev/null || echo unknown)
+	--build-arg REVISION=$(shell git rev-parse HEAD 2>/dev/null || echo unknown) \
+	$(addprefix --build-arg SOURCE_DATE_EPOCH=,$(shell tools/image_twice.py --epoch 2>/dev/null))
+
+.PHONY: image-twice
+image-twice: ## build each image twice without a cache and name every file that differs (TARGETS=…)
+	@tools/image_twice.py $(or $(TARGETS),runtime notebook ssh) -- $(BUILD_ARGS)
+
+.PHONY: sbom
+sbom: ## write what is in each image to dist/: packages with licences (CycloneDX), sizes of layers
+	@tools/image_contents.py dist $(IMAGE_TAG) $(IMAGE_TAG)-notebook $(IMAGE_TAG)-ssh
+
+# Status 3: unproven, because the stored list is missing, old, or was not asked for a package.
+.PHONY: audit
+audit: ## say which known vulnerabilities the packages in dist/ have (RENEW=1 fetches the list anew)
+	@tools/audit.py $(if $(RENEW),--renew) dist/*.cdx.json
+
+.PHONY: lock-apt
+lock-apt: ## renew image/apt/apt.lock: the newest apt packages, with versions and hashes
+	@tools/apt_lock.py
+
+# Needs REGISTRY, such as ghcr.io/OWNER, and a docker login there; docs/reference/releases.md has the tags.
+.PHONY: push
+push: ## push the images under their tag and under a dated one: REGISTRY=ghcr.io/OWNER (DATE=…)
+	@tools/release.sh push
+
+.PHONY: sign
+sign: ## sign what was pushed, by digest: COSIGN_KEY=…, or without a key in a workflow
+	@tools/release.sh sign
+
+.PHONY: attest
+attest: ## attach the list of packages to what was pushed: SBOM=…
+	@tools/release.sh attest
+
+.PHONY: verify-release
+verify-release: ## check the signatures of what was pushed: COSIGN_PUBLIC_KEY=… or CERTIFICATE_IDENTITY=…
+	@tools/release.sh verify
 
 # Three lanes: harness/lanes.py says what is in each, and what PYTEST_ARGS=--rotation=N is.
 .PHONY: test
@@ -48,6 +86,10 @@ test: lint ## run the tests, of each catalogue of cases a share, in 15 minutes (
 .PHONY: test-all
 test-all: lint ## run every test that this machine can run, and hold each folder to its budget
 	@SEED_INIT=0 .venv/bin/python -m pytest --lane=all $(PYTEST_ARGS)
+
+.PHONY: test-image
+test-image: venv ## run the tests of the images
+	@SEED_INIT=0 SEED_INIT_REQUIRE_ENGINE=1 .venv/bin/python -m pytest --lane=all tests/image $(PYTEST_ARGS)
 
 .PHONY: test-fast
 test-fast: venv ## run what starts neither torch nor a container, in 90 seconds
@@ -79,12 +121,13 @@ test-peers: venv ## run CPython's, NumPy's and others' own tests with and withou
 	@SEED_INIT=0 .venv/bin/python -m tests.peers $(PEERS)
 
 .PHONY: lint
-lint: venv ## ruff, mypy, shellcheck, hadolint
+lint: venv ## ruff, mypy, shellcheck, hadolint, actionlint
 	@.venv/bin/ruff check $(PYTHON_FILES)
 	@.venv/bin/ruff format --check --quiet $(PYTHON_FILES) || (echo "run: .venv/bin/ruff format"; false)
 	@.venv/bin/mypy --no-error-summary
 	@.venv/bin/shellcheck --external-sources $(SHELL_FILES)
 	@.venv/bin/hadolint Dockerfile examples/team/Dockerfile
+	@tools/actionlint.sh
 
 .PHONY: venv
 venv:

@@ -11,7 +11,9 @@ from pathlib import Path
 
 def pinned() -> dict[str, str]:
     """Name to version of torch, numpy and every nvidia package."""
-    names = {d.metadata["Name"].lower(): d.version for d in distributions()}
+    # A leftover folder without METADATA has no name; pip passes over it, too.
+    named = ((d.metadata["Name"], d) for d in distributions())
+    names = {name.lower(): d.version for name, d in named if name}
     return {
         name: version
         for name, version in sorted(names.items())

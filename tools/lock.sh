@@ -15,6 +15,9 @@ lock() { # lock NAME [OPTIONS of uv pip compile]
 # The base brings numpy and torch's other needs; of these only numpy stays out of the lock,
 # because it must not move.
 lock notebook --constraints constraints.txt --no-emit-package numpy
+# What the image installs, of the same versions: the server's environment, and the base's Python.
+lock server --overrides server-overrides.txt
+lock libraries --constraints constraints.txt --no-emit-package numpy
 lock torch
 lock test
 lock peers
@@ -35,4 +38,10 @@ for source, target in (
 ):
     blocks = re.split(r"^(?=\S)", Path(source).read_text(), flags=re.M)
     Path(target).write_text("".join(b for b in blocks if not cuda.match(b)))
+
+# What only a requirement that was left out would need.
+server = Path("server.txt")
+blocks = re.split(r"^(?=\S)", server.read_text(), flags=re.M)
+never = re.compile(r"[^ ]+ ; (?!.* or ).*sys_platform == 'never'")
+server.write_text("".join(b for b in blocks if not never.match(b)))
 PYTHON

@@ -35,11 +35,17 @@ no_compose() {
     fi
 }
 
-# The image is here, or its base is here, or the base's registry answers.
+# names_registry IMAGE: it has a host before its first slash. Another name would be asked of Docker's
+# registry, where it may be anybody's.
+names_registry() { [[ $1 == */* && ${1%%/*} == @(*.*|*:*|localhost) ]]; }
+
+# The image is here or in the registry that its name has, or its base is here, or the base's registry
+# answers.
 image_can_be_had() {
     local base
     base=${BASE_IMAGE:-$(base_in_dockerfile)}
     docker image inspect "$image" > /dev/null 2>&1 \
+        || { names_registry "$image" && timeout 30 docker manifest inspect "$image" > /dev/null 2>&1; } \
         || docker image inspect "$base" > /dev/null 2>&1 \
         || timeout 30 docker manifest inspect "$base" > /dev/null 2>&1
 }
@@ -129,6 +135,8 @@ main() {
         say "$service runs in the local environment .venv, because $reason"
         locally "$service"
     fi
+    # Compose builds what the registry does not have.
+    ! names_registry "$image" || export SEED_INIT_PULL=${SEED_INIT_PULL:-missing}
     files=(-f docker-compose.yml)
     reason=$(no_gpu)
     if [[ -n $reason ]]; then

@@ -12,6 +12,7 @@ programs=(
     ssh:openssh-client # logs into the target ssh
     npm:npm            # installs the dev container command line
     gcc:gcc            # builds the CUDA runtime that computes nothing (tests/nullcuda)
+    docker-registry:docker-registry # releases go into one of the tests' own
 )
 if [[ ${1-} == engines ]]; then
     programs+=(

@@ -18,7 +18,7 @@ die() { say "$*"; exit 1; }
 
 interrupted() {
     end_progress
-    say 'interrupted; run it again to go on'
+    say "interrupted; run it again to go on${cache:+ (the packages that have come whole are kept in $cache)}"
     exit 130
 }
 
@@ -39,7 +39,9 @@ make_venv() {
     local python
     python=$(find_python)
     say "making .venv with $("$python" --version)"
+    # uv needs no ensurepip, which Debian and Ubuntu have in a package of its own.
     "$python" -m venv --clear .venv > "$log" 2>&1 \
+        || { has_uv && uv venv --quiet --clear --seed --python "$python" .venv > "$log" 2>&1; } \
         || die "$python cannot make a virtual environment; on Debian and Ubuntu: apt-get install python3-venv"
 }
 
@@ -56,43 +58,130 @@ has_cpu_torch() {
     .venv/bin/python -c 'import sys, torch; sys.exit(bool(torch.version.cuda))' 2> /dev/null
 }
 
-# --- pip, with signs of life: minutes of silence look like a hang ---------------------------
+# --- the installer, with signs of life: minutes of silence look like a hang -----------------
 
 readonly quiet_s=15 # seconds between two lines where stderr is no terminal
 
-pip_install() {
-    local status=0
-    : > "$log"
-    show_progress &
-    progress=$!
-    # pip is in the foreground: there Ctrl-C reaches it, and it removes what it has downloaded.
-    .venv/bin/python -m pip install --disable-pip-version-check --no-warn-script-location \
-        --progress-bar=off --no-deps "$@" > "$log" 2>&1 || status=$?
-    end_progress
-    ((status == 0)) || die "$(why_pip_failed)"
+# Bytes of the wheels of each lock for Linux on x86_64, in MB: from the index, as uv lock writes it.
+declare -rA download_mb=([torch]=3076 [notebook]=181)
+
+cache=
+fetched_mb=0
+progress=
+steps=()
+
+has_uv() { uv --version > /dev/null 2>&1; }
+
+# Where whole packages are kept, so that a run that is stopped does not fetch them again: the
+# installer's own cache, or one in here where that is switched off.
+find_cache() {
+    local own
+    if has_uv; then
+        own=$([[ -z ${UV_NO_CACHE:-} ]] && uv cache dir 2> /dev/null) || own=
+    else
+        own=$(.venv/bin/python -m pip cache dir 2> /dev/null) || own=
+    fi
+    # A cache of another user's is not used by pip either.
+    if [[ -n $own ]] && mkdir -p -- "$own" 2> /dev/null && [[ -O $own && -w $own ]]; then
+        cache=$own
+    else
+        cache=$PWD/.cache/packages
+    fi
+}
+
+# The packages are installed now, and a cache that nobody asked for is of no more use.
+drop_own_cache() { [[ $cache != "$PWD/.cache/packages" ]] || rm -rf -- "$cache"; }
+
+# announce LOCK: how much comes, from where and where to, before it does.
+announce() {
+    local lock size
+    lock=$(basename "$1" .txt)
+    [[ -n ${download_mb[$lock]:-} ]] && size="about ${download_mb[$lock]} MB" || size='packages'
+    say "installing $1: $size to download into $cache, with $(installer_name), for $PWD/.venv ($(free_gb) GB are free there)"
+}
+
+installer_name() { if has_uv; then echo uv; else echo pip; fi; }
+
+free_gb() { df -Pk . | awk 'NR == 2 { printf "%d", $4 / 1000000 }'; }
+
+# install_packages WORD...: with uv where it is there, and with pip where not, or where uv fails:
+# it reads no pip.conf, and may not reach an index that pip does.
+install_packages() {
+    local first=$SECONDS
+    if has_uv && with_uv "$@"; then
+        :
+    else
+        ! has_uv || say "uv cannot install this$(uv_complaint); pip tries it"
+        with_pip "$@"
+    fi
+    steps+=("${*: -1} $((SECONDS - first)) s")
+}
+
+# What uv said; on a terminal it stands there already.
+uv_complaint() { sed -nE 's/^ *(error:|×|├─▶|╰─▶) *(.*)/ (\2)/p' "$log" | head -n 1; }
+
+# uv's command, which takes the index of pip's settings where it has none of its own.
+with_uv() {
+    local index=() status=0
+    if [[ " $* " != *' --index-url '* && -z ${UV_DEFAULT_INDEX:-}${UV_INDEX_URL:-} ]]; then
+        index=("$(.venv/bin/python -m pip config get global.index-url 2> /dev/null || true)")
+        index=("${PIP_INDEX_URL:-${index[0]}}")
+        [[ -n ${index[0]} ]] && index=(--index-url "${index[0]}") || index=()
+    fi
+    run_installer env -u UV_NO_CACHE uv pip install --python .venv/bin/python --cache-dir "$cache" \
+        --no-deps "${index[@]}" "$@" || status=$?
+    ((status != 130)) || exit 130
+    return "$status"
+}
+
+with_pip() {
+    local bar=off
+    [[ ! -t 2 ]] || bar=on
+    run_installer .venv/bin/python -m pip install --disable-pip-version-check \
+        --no-warn-script-location --progress-bar="$bar" --cache-dir "$cache" --no-deps "$@" \
+        || die "$(why_pip_failed)"
     fetched_mb=$((fetched_mb + $(sizes | awk '{ sum += $2 } END { printf "%d", sum }')))
 }
 
-fetched_mb=0
-
-progress=
-
-# On a terminal one line that changes, elsewhere a line every now and then.
-show_progress() {
-    local every=1 start='seed-init:   ' end='\n'
+# run_installer COMMAND...: on a terminal with the bars that the command draws itself, and elsewhere
+# with a line of ours every now and then. Its words are in $log afterwards.
+run_installer() {
+    local status=0
+    : > "$log"
+    # It is in the foreground: there Ctrl-C reaches it, and it removes what has come in part.
     if [[ -t 2 ]]; then
-        start='\r\033[Kseed-init:   ' end=''
+        on_terminal "$@" || status=$?
     else
-        every=$quiet_s
+        show_progress &
+        progress=$!
+        "$@" > "$log" 2>&1 || status=$?
+        end_progress
     fi
+    return "$status"
+}
+
+# A pipe would take the bars away: pip writes what it says into a file as well, uv says why it
+# failed on the terminal.
+on_terminal() {
+    if [[ $* == *' -m pip '* ]]; then
+        local status=0
+        PIP_LOG=$log "$@" >&2 || status=$?
+        # The time of day that pip puts before each line of its log.
+        sed -i -E 's/^[0-9-]+T[0-9:,.]+ //' "$log"
+        return "$status"
+    fi
+    "$@" >&2
+}
+
+# A line every now and then; a process of its own, so that its clock is its own as well.
+show_progress() {
     SECONDS=0
-    local next=$every
+    local next=$quiet_s
     # A second at most, because a sleep outlives the shell that is killed.
     while sleep 1; do
         ((SECONDS >= next)) || continue
-        next=$((SECONDS + every))
-        # shellcheck disable=SC2059 # the two ends are formats
-        printf "$start%s, %d s$end" "$(pip_now)" "$SECONDS" >&2
+        next=$((SECONDS + quiet_s))
+        say "  $(installer_now), $SECONDS s"
     done
 }
 
@@ -101,7 +190,6 @@ end_progress() {
     kill "$progress" 2> /dev/null || true
     wait "$progress" 2> /dev/null || true
     progress=
-    [[ ! -t 2 ]] || printf '\r\033[K' >&2
 }
 
 # The packages that pip has named so far, with their sizes in MB.
@@ -110,9 +198,15 @@ sizes() {
         | awk '{ print $1, $2 * ($3 == "G" ? 1000 : $3 == "M" ? 1 : $3 == "k" ? 0.001 : 0.000001) }'
 }
 
-# What pip is at, from its output so far.
-pip_now() {
+# What pip or uv is at, from its output so far.
+installer_now() {
     local now
+    # uv names a package of some size when it begins, and again when it is there.
+    now=$(sed -nE 's/^ *Downloading ([^ ]+ \([0-9.]+[KMG]iB\))$/\1/p' "$log" | tail -n 1)
+    if [[ -n $now ]]; then
+        echo "$now is coming, or has come"
+        return
+    fi
     now=$(sed -n 's/^Installing collected packages: //p' "$log")
     if [[ -n $now ]]; then
         echo "unpacking $(wc -w <<< "$now") packages"
@@ -142,16 +236,24 @@ why_pip_failed() {
 
 install_torch() {
     if has_gpu; then
-        say "installing torch $torch for CUDA from the package index (a GPU is here)"
+        say "torch $torch for CUDA comes from the package index (a GPU is here)"
+        announce requirements/torch.txt
     elif answers "$cpu_index"; then
-        say "installing torch $torch for the CPU from PyTorch's index (no GPU here)"
-        pip_install --index-url "$cpu_index" "torch==$torch"
-        pip_install --require-hashes -r requirements/torch-cpu.txt
+        say "torch $torch for the CPU comes from PyTorch's index, which is a fraction of ${download_mb[torch]} MB (no GPU here); it goes into $cache and $PWD/.venv"
+        install_packages --index-url "$cpu_index" "torch==$torch"
+        install_packages --require-hashes -r requirements/torch-cpu.txt
         return
     else
-        say "installing torch $torch from the package index, 5 GB (no GPU here, but PyTorch's index does not answer)"
+        say "torch $torch comes from the package index (no GPU here, but PyTorch's index does not answer)"
+        announce requirements/torch.txt
     fi
-    pip_install --require-hashes -r requirements/torch.txt
+    install_packages --require-hashes -r requirements/torch.txt
+}
+
+join_steps() {
+    local all
+    printf -v all '%s, ' "${steps[@]}"
+    echo "${all%, }"
 }
 
 # stamped NAME FILE...: NAME was installed from these very files.
@@ -167,7 +269,11 @@ main() {
     trap 'end_progress; rm -f -- "$log"' EXIT
     trap interrupted INT
 
-    .venv/bin/python -c '' 2> /dev/null || make_venv
+    if ! .venv/bin/python -c '' 2> /dev/null; then
+        make_venv
+        steps+=("the environment $SECONDS s")
+    fi
+    find_cache
     if ! stamped torch requirements/torch.txt; then
         install_torch
         stamp torch requirements/torch.txt
@@ -175,17 +281,19 @@ main() {
     local lock
     for lock in "${wanted[@]}"; do
         if ! stamped "$(basename "$lock")" "$lock"; then
-            say "installing $lock"
+            announce "$lock"
             # torchvision loads only with a torch of the same kind.
             if [[ $lock == */test.txt ]] && has_cpu_torch; then
-                pip_install --index-url "$cpu_index" "$(grep -oE '^torchvision==[0-9.]+' "$lock")"
+                install_packages --index-url "$cpu_index" "$(grep -oE '^torchvision==[0-9.]+' "$lock")"
             fi
-            pip_install --require-hashes -r "$lock"
+            install_packages --require-hashes -r "$lock"
             stamp "$(basename "$lock")" "$lock"
         fi
     done
-    if ((fetched_mb)); then
-        say "installed packages of $fetched_mb MB; .venv has $(du -sm .venv | cut -f 1) MB"
+    if ((${#steps[@]})); then
+        ((fetched_mb)) || fetched_mb=
+        say "installed${fetched_mb:+ packages of $fetched_mb MB}; .venv has $(du -sm .venv | cut -f 1) MB; times: $(join_steps)"
+        drop_own_cache
     fi
     if [[ $purpose == local ]]; then
         install_hook

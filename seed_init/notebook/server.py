@@ -126,7 +126,7 @@ def _hashed_password(environment: Mapping[str, str]) -> str | None:
         # Not shown: it may be the password.
         raise Refusal(
             "JUPYTER_HASHED_PASSWORD is not accepted, it is no hash of a password; use what "
-            "python -c 'from jupyter_server.auth import passwd; print(passwd())' prints"
+            f"{sys.executable} -c 'from jupyter_server.auth import passwd; print(passwd())' prints"
         )
     return hashed or None
 

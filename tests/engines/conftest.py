@@ -1,15 +1,18 @@
 """Real engines on this machine: `make test-engines` installs them, and no other lane has them."""
 
+import json
 import os
 import re
 import shutil
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from harness import interpreters
+from harness.processes import run
 from harness.repository import REPOSITORY
 
 from . import summary
@@ -85,3 +88,25 @@ def _copy_command(command: Path, engines: Path, python: Path) -> None:
     copied = Path(shutil.copy(command, python.parent))
     given = re.escape(str(engines / "bin/python").encode()) + rb"[0-9.]*"
     copied.write_bytes(re.sub(given, str(python).encode(), copied.read_bytes()))
+
+
+KUBERNETES = "1.29", "1.31", "1.33", "1.35", "1.37"
+"""Versions whose published schemas are asked. The first one is the oldest that the pages name."""
+
+
+@pytest.fixture
+def faults(python: Path) -> Callable[[Any], str]:
+    """What the published schemas of Kubernetes find in some objects; "" for nothing."""
+    code = (
+        "import json, sys, kubernetes_validate as k\n"
+        "for item in json.load(sys.stdin):\n"
+        "    for version in sys.argv[1:]:\n"
+        "        k.validate(item, version, strict=True)\n"
+    )
+
+    def check(content: Any) -> str:
+        env = {"SEED_INIT": "0"}
+        done = run(python, "-c", code, *KUBERNETES, env=env, stdin=json.dumps(content))
+        return done.stderr if done.returncode else ""
+
+    return check

@@ -77,7 +77,8 @@ def machine(entered: Callable[..., Container], images) -> Container:
         pytest.param(
             {"JUPYTER_HASHED_PASSWORD": "correct horse"},
             "JUPYTER_HASHED_PASSWORD is not accepted, it is no hash of a password; use what "
-            "python -c 'from jupyter_server.auth import passwd; print(passwd())' prints",
+            "/opt/jupyter/bin/python -c "
+            "'from jupyter_server.auth import passwd; print(passwd())' prints",
             id="a password that is no hash",
         ),
         pytest.param(

@@ -191,3 +191,44 @@ def test_an_image_whose_jobs_would_not_be_seeded_is_not_built(
 ) -> None:
     (line,) = not_built(tmp_path, team, "USER root", *instructions, "USER 1000:0", CHECK)
     assert line.startswith(named)
+
+
+# --- the two Pythons of the notebook image ----------------------------------------------------
+
+
+def test_the_servers_packages_are_not_those_of_user_code(container: Containers, images) -> None:
+    absent = "import importlib.util as u; print([n for n in {} if u.find_spec(n)])"
+    user = absent.format("('jupyterlab', 'jupyter_server', 'jupyterhub')")
+    server = absent.format("('ipykernel', 'IPython', 'torch')")
+    assert container.run(images.notebook, "python", "-c", user).stdout == "[]\n"
+    assert container.run(images.notebook, "/opt/jupyter/bin/python", "-c", server).stdout == "[]\n"
+
+
+def test_the_kernel_is_the_bases_python_even_where_an_extension_brings_ipykernel(
+    container: Containers, images
+) -> None:
+    # What ipykernel's wheel puts there.
+    folder = "/opt/jupyter/share/jupyter/kernels/python3"
+    script = (
+        f"mkdir -p {folder} /opt/conda/share/jupyter/kernels/other"
+        f" && cp /opt/conda/share/jupyter/kernels/python3/kernel.json {folder}"
+        f" && cp {folder}/kernel.json /opt/conda/share/jupyter/kernels/other"
+        " && /opt/jupyter/bin/jupyter-kernelspec list --json"
+    )
+    done = container.run(images.notebook, "bash", "-c", script, options=["--user=0"])
+    found = json.loads(done.stdout)["kernelspecs"]
+    assert found["python3"]["spec"]["argv"][0] == "/opt/conda/bin/python"
+    # A kernel that a team's package brings into the base.
+    assert found["other"]["resource_dir"] == "/opt/conda/share/jupyter/kernels/other"
+
+
+def test_an_extension_is_added_to_the_server_with_the_bases_pip(
+    container: Containers, images
+) -> None:
+    install = "pip --python /opt/jupyter install --quiet --no-cache-dir --root-user-action=ignore"
+    script = f"{install} jupyterlab-code-formatter && jupyter server extension list 2>&1"
+    done = container.run(images.notebook, "bash", "-c", script, options=["--user=0"])
+    assert "jupyterlab_code_formatter" in done.stdout
+    done = container.run(images.notebook, "python", "-c", "import jupyterlab_code_formatter",
+                         status=1, allowed=["Traceback", "Error"])  # fmt: skip
+    assert "ModuleNotFoundError" in done.stderr

@@ -92,7 +92,7 @@ def test_compare_and_report_never_call_equal_what_nobody_looked_at(
 @pytest.mark.slow
 def test_what_is_missing_is_said(python: Path, of: dict[str, str]) -> None:
     none = as_json(python, "compare", of["shell"], of["shell, too"])
-    empty = {"processes": 0, "steps": 0, "final_weights": 0, "generators": []}
+    empty = {"processes": 0, "units": 0, "steps": 0, "final_weights": 0, "generators": []}
     assert (none["compared"], none["difference"]) == (empty, None)
     assert none["not_compared"] == ["training steps: the records have none in common"]
     partly = as_json(python, "compare", of["draws"], of["draws in several"])
